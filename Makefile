@@ -1,0 +1,45 @@
+# `make cifar10` and `make test` each work alone on a fresh clone with Python, git, npm and make.
+PYTHON ?= python3
+VENV ?= .venv
+STUDY ?= cifar10
+BIN = $(VENV)/bin
+
+.PHONY: cifar10 test install lint format typecheck lock clean
+
+cifar10: $(VENV)/installed  ## install, get CIFAR-10, run the default study, judge its champion
+	$(BIN)/studyhall launch $(STUDY)
+	$(BIN)/studyhall evaluate $(STUDY)
+	@echo "to browse the runs: $(BIN)/studyhall ui"
+
+test: $(VENV)/installed-test  ## pass the tests, on real CIFAR-10
+	$(BIN)/python -m pytest
+
+install: $(VENV)/installed
+
+$(VENV)/installed: pyproject.toml requirements.lock
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --constraint requirements.lock --editable .
+	touch $@
+
+$(VENV)/installed-test: pyproject.toml requirements.lock
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --constraint requirements.lock --editable ".[test]"
+	touch $(VENV)/installed $@
+
+lint: $(VENV)/installed-test
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+
+format: $(VENV)/installed-test
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+typecheck: $(VENV)/installed-test
+	$(BIN)/mypy
+
+lock:  ## write requirements.lock anew: exact versions for every Python that is supported
+	uv pip compile --quiet --universal --python-version 3.11 --extra test --no-annotate \
+	  --no-header --output-file requirements.lock pyproject.toml
+
+clean:
+	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache build dist
