@@ -1,0 +1,73 @@
+"""Judging a model once on the test split; the only reader of that split."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from model import Classifier, confusion_matrix, wilson_interval
+from search.datasets import open_test
+
+CONFIDENCE = 0.95
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """How a classifier did on the test split.
+
+    Attributes:
+        images: how many test images were judged.
+        correct: how many of them were classified correctly.
+        accuracy: their share, 0 to 1.
+        interval: the Wilson interval of the accuracy at 95 % (Wilson 1927).
+        accuracy_by_class: the share of each class's images classified correctly.
+        classes: the classes in the order of `confusion`.
+        confusion: counts, row = true class, column = predicted.
+    """
+
+    images: int
+    correct: int
+    accuracy: float
+    interval: tuple[float, float]
+    accuracy_by_class: Mapping[str, float]
+    classes: tuple[str, ...]
+    confusion: tuple[tuple[int, ...], ...]
+
+    def to_dict(self) -> dict[str, object]:
+        """The evaluation as JSON holds it."""
+        return asdict(self)
+
+    @property
+    def matrix(self) -> NDArray[np.int64]:
+        """The confusion matrix as an array (classes, classes)."""
+        return np.array(self.confusion, np.int64)
+
+
+def evaluate(classifier: Classifier, data_folder: Path, name: str, count: int | None) -> Evaluation:
+    """Judge a classifier on the first `count` test images of a data set, or on all of them.
+
+    Args:
+        classifier: The model, with its preprocessing.
+        data_folder: Where the data set's arrays lie.
+        name: The data set.
+        count: How many test images, as the study file says; None for all.
+    """
+    images, labels = open_test(name, data_folder, count)
+    matrix = confusion_matrix(
+        np.asarray(labels, np.int64), classifier.predict(images), len(classifier.classes)
+    )
+    total, correct = int(matrix.sum()), int(matrix.trace())
+    shares = matrix.diagonal() / np.maximum(matrix.sum(axis=1), 1)
+    return Evaluation(
+        images=total,
+        correct=correct,
+        accuracy=correct / total,
+        interval=wilson_interval(correct, total, CONFIDENCE),
+        accuracy_by_class=dict(zip(classifier.classes, map(float, shares), strict=True)),
+        classes=classifier.classes,
+        confusion=tuple(map(tuple, matrix.tolist())),
+    )

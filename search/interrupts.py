@@ -1,0 +1,56 @@
+"""Ctrl-C and SIGTERM: the first Ctrl-C lets running trials finish, anything more ends at once."""
+
+from __future__ import annotations
+
+import signal
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from types import FrameType
+
+
+class Stop:
+    """Whether no further trial should be started; set by a signal, read by the launch."""
+
+    def __init__(self) -> None:
+        self.requested = False
+
+
+class Terminated(BaseException):
+    """The process was told to end at once; no handler of ordinary errors should catch it."""
+
+    def __init__(self, signal_number: int) -> None:
+        super().__init__(signal_number)
+        self.exit_code = 128 + signal_number
+
+
+@contextmanager
+def stop_on_signals(on_first_interrupt: Callable[[], None]) -> Iterator[Stop]:
+    """Handle SIGINT and SIGTERM while a study runs.
+
+    Args:
+        on_first_interrupt: Called at the first Ctrl-C, to say what happens now.
+
+    Yields:
+        The switch that the first Ctrl-C sets.
+
+    Raises:
+        Terminated: a second Ctrl-C, or SIGTERM.
+    """
+    stop = Stop()
+
+    def handle(number: int, _: FrameType | None) -> None:
+        if number == signal.SIGTERM or stop.requested:
+            raise Terminated(number)
+        stop.requested = True
+        on_first_interrupt()
+
+    if threading.current_thread() is not threading.main_thread():
+        yield stop  # only the main thread may handle signals: a notebook's kernel has its own way
+        return
+    before = {number: signal.signal(number, handle) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield stop
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)

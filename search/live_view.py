@@ -1,0 +1,215 @@
+"""A launch as it goes on: a live view on a terminal, a line an event elsewhere."""
+
+from __future__ import annotations
+
+from types import TracebackType
+from typing import Self
+
+from rich.console import Console, Group, RenderableType
+from rich.live import Live
+from rich.progress import (
+    BarColumn,
+    DownloadColumn,
+    MofNCompleteColumn,
+    Progress,
+    TaskID,
+    TextColumn,
+    TimeElapsedColumn,
+    TimeRemainingColumn,
+)
+from rich.text import Text
+
+from search.execution import Outcome
+from search.study_spec import Scalar, StudySpec
+from search.summary import Best, StudySummary
+
+
+class PlainView:
+    """Writes a line for each event; for pipes, logs and `--quiet`, which keeps notes alone."""
+
+    def __init__(self, console: Console, quiet: bool = False) -> None:
+        self._console = console
+        self._quiet = quiet
+        self._tally: Tally | None = None
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        """Nothing is open."""
+
+    @property
+    def fetching(self) -> Self:
+        """Steps of a fetch are lines too."""
+        return self
+
+    def start(self, description: str, total: int | None) -> None:
+        """Begin a step of a fetch."""
+        self._line(description)
+
+    def advance(self, amount: int) -> None:
+        """Show nothing: a line for every block would fill a log."""
+
+    def note(self, message: str) -> None:
+        """Say what the user should know."""
+        self._console.print(message, markup=False, highlight=False, soft_wrap=True)
+
+    def begin(self, spec: StudySpec, summary: StudySummary, jobs: int) -> None:
+        """Say that the study starts."""
+        self._tally = Tally(spec, summary)
+        done = f", {summary.finished} done before" if summary.finished else ""
+        self._line(f"{spec.study.name}: {spec.study.trials} trials on {jobs} workers{done}")
+
+    def trial(self, outcome: Outcome) -> None:
+        """Write a finished trial's line."""
+        if self._tally:
+            self._tally.add(outcome)
+            self._line(f"{self._tally.progress}  {trial_line(outcome)}  {self._tally.best_line}")
+
+    def _line(self, text: str) -> None:
+        if not self._quiet:
+            self.note(text)
+
+
+class LiveView:
+    """Draws progress, counts and the best trial so far, in place."""
+
+    def __init__(self, console: Console) -> None:
+        self._console = console
+        self._bytes = Progress(
+            TextColumn("{task.description}"), BarColumn(), DownloadColumn(), console=console
+        )
+        self._trials = Progress(
+            TextColumn("{task.description}"),
+            BarColumn(),
+            MofNCompleteColumn(),
+            TimeElapsedColumn(),
+            TextColumn("left"),
+            TimeRemainingColumn(),
+            console=console,
+        )
+        self._step: TaskID | None = None
+        self._task: TaskID | None = None
+        self._tally: Tally | None = None
+        self._jobs = 0
+        self._live = Live(get_renderable=self._render, console=console, refresh_per_second=4)
+
+    def __enter__(self) -> Self:
+        self._live.start()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        """Leave the last picture standing."""
+        self._live.stop()
+
+    @property
+    def fetching(self) -> Self:
+        """Steps of a fetch have a bar of their own."""
+        return self
+
+    def start(self, description: str, total: int | None) -> None:
+        """Begin a step of a fetch, in place of the one before."""
+        if self._step is not None:
+            self._bytes.remove_task(self._step)
+        self._step = self._bytes.add_task(description, total=total)
+
+    def advance(self, amount: int) -> None:
+        """Count bytes of the present step."""
+        if self._step is not None:
+            self._bytes.advance(self._step, amount)
+
+    def note(self, message: str) -> None:
+        """Say what the user should know, above the live part."""
+        self._console.print(message, markup=False, highlight=False)
+
+    def begin(self, spec: StudySpec, summary: StudySummary, jobs: int) -> None:
+        """Put the study in the place of the fetch."""
+        if self._step is not None:
+            self._bytes.remove_task(self._step)
+            self._step = None
+        self._tally, self._jobs = Tally(spec, summary), jobs
+        self._task = self._trials.add_task(
+            spec.study.name, total=summary.wanted, completed=summary.finished
+        )
+
+    def trial(self, outcome: Outcome) -> None:
+        """Take in a finished trial."""
+        if self._tally and self._task is not None:
+            self._tally.add(outcome)
+            self._trials.advance(self._task)
+
+    def _render(self) -> RenderableType:
+        if self._tally is None:
+            return self._bytes
+        running = min(self._jobs, self._tally.wanted - self._tally.finished)
+        lines = [f"{self._tally.counts}, {max(running, 0)} running", self._tally.best_line]
+        if self._tally.latest:
+            lines.append(f"latest: {trial_line(self._tally.latest)}")
+        text = Text("\n".join(f"  {line}" for line in lines if line), overflow="ellipsis")
+        return Group(self._trials, text)
+
+
+class Tally:
+    """What the parent knows of a study that runs."""
+
+    def __init__(self, spec: StudySpec, summary: StudySummary) -> None:
+        self.wanted = summary.wanted
+        self.latest: Outcome | None = None
+        self._sign = 1 if spec.study.direction == "maximize" else -1
+        self._states = {name: getattr(summary, name) for name in ("complete", "pruned", "failed")}
+        self._best = summary.best
+
+    @property
+    def finished(self) -> int:
+        """How many trials have ended."""
+        return sum(self._states.values())
+
+    def add(self, outcome: Outcome) -> None:
+        """Count a finished trial."""
+        self.latest = outcome
+        self._states[outcome.state] += 1
+        if outcome.state != "complete" or outcome.value is None:
+            return
+        if self._best is None or self._sign * (outcome.value - self._best.value) > 0:
+            self._best = Best(outcome.number, outcome.value, dict(outcome.parameters))
+
+    @property
+    def progress(self) -> str:
+        """How far the study is."""
+        return f"[{self.finished}/{self.wanted}]"
+
+    @property
+    def counts(self) -> str:
+        """The finished trials by state."""
+        return ", ".join(f"{count} {state}" for state, count in self._states.items())
+
+    @property
+    def best_line(self) -> str:
+        """The best trial so far."""
+        if self._best is None:
+            return ""
+        values = ", ".join(f"{k} {shown(v)}" for k, v in self._best.parameters.items())
+        return f"best {self._best.value:.4f} (trial {self._best.number}: {values})"
+
+
+def trial_line(outcome: Outcome) -> str:
+    """A finished trial in a line."""
+    value = f" {outcome.value:.4f}" if outcome.value is not None else ""
+    why = f" ({outcome.reason})" if outcome.state == "failed" else ""
+    waits = " (MLflow does not have it yet)" if outcome.unsent else ""
+    return f"trial {outcome.number} {outcome.state}{value} in {outcome.seconds:.1f} s{why}{waits}"
+
+
+def shown(value: Scalar) -> str:
+    """A parameter's value, in as many digits as people read."""
+    return f"{value:.4g}" if isinstance(value, float) else str(value)

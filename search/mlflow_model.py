@@ -1,0 +1,56 @@
+"""The trained network as an MLflow model: weights, a small loader, no pickled object.
+
+The loader is the `model` package itself, copied beside the weights, so that the model loads and
+predicts wherever there are MLflow, NumPy and safetensors.
+"""
+
+from __future__ import annotations
+
+import shutil
+from importlib.metadata import version
+from pathlib import Path
+
+import numpy as np
+
+import model
+from search.record import ARTIFACTS, INPUT_EXAMPLE, WEIGHTS
+
+MODEL_FOLDER = "model"
+WEIGHTS_IN_MODEL = f"data/{WEIGHTS}"
+_PACKAGES = ("mlflow", "numpy", "safetensors")
+
+
+def write_model(folder: Path) -> None:
+    """Lay the MLflow model of a trial's record among its artifacts, if it has weights.
+
+    The model takes raw uint8 images (N, height, width, channels), so that preprocessing cannot be
+    forgotten, and answers {"label": int64 (N,), "probability": float32 (N, classes)}.
+    """
+    weights = folder / WEIGHTS
+    if not weights.exists():
+        return
+    from mlflow.models import ModelSignature
+    from mlflow.pyfunc import save_model
+    from mlflow.types import Schema, TensorSpec
+
+    example = np.load(folder / INPUT_EXAMPLE, allow_pickle=False)
+    classes = len(model.load_checkpoint(weights).classes)
+    path = folder / ARTIFACTS / MODEL_FOLDER
+    shutil.rmtree(path, ignore_errors=True)
+    save_model(
+        path,
+        loader_module="model.serving",
+        data_path=str(weights.parent),
+        code_paths=[str(Path(model.__file__).parent)],
+        signature=ModelSignature(
+            inputs=Schema([TensorSpec(np.dtype(np.uint8), (-1, *example.shape[1:]))]),
+            outputs=Schema(
+                [
+                    TensorSpec(np.dtype(np.int64), (-1,), name="label"),
+                    TensorSpec(np.dtype(np.float32), (-1, classes), name="probability"),
+                ]
+            ),
+        ),
+        input_example=example,
+        pip_requirements=[f"{package}=={version(package)}" for package in _PACKAGES],
+    )

@@ -1,0 +1,40 @@
+"""MLflow's own UI over the runs recorded here."""
+
+from __future__ import annotations
+
+import os
+import socket
+import subprocess
+import sys
+from urllib.parse import urlsplit
+
+from search.errors import UsageError
+
+HOST = "127.0.0.1"
+# MLflow's job runner doubles the server's start and memory, and the UI does not need it.
+_ENVIRONMENT = {"MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false"}
+
+
+def serve(port: int, tracking_uri: str | None) -> int:
+    """Serve the UI on the loopback address until Ctrl-C; return the server's exit code.
+
+    Raises:
+        UsageError: the port is taken or no port, or a server serves the runs already.
+    """
+    if tracking_uri and urlsplit(tracking_uri).scheme in ("http", "https"):
+        raise UsageError(f"--tracking-uri: a server is there already; open {tracking_uri}")
+    if not 1 <= port <= 65535:
+        raise UsageError(f"--port: must be from 1 to 65535, got {port}")
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((HOST, port))
+        except OSError:
+            raise UsageError(f"--port: {port} is taken; name another, such as {port + 1}") from None
+    store = ["--backend-store-uri", tracking_uri] if tracking_uri else []
+    print(f"MLflow's UI comes up at http://{HOST}:{port} in a few seconds; Ctrl-C ends it")
+    command = ["-m", "mlflow", "ui", "--host", HOST, "--port", str(port), "--workers", "1", *store]
+    try:
+        return subprocess.call([sys.executable, *command], env={**os.environ, **_ENVIRONMENT})
+    except KeyboardInterrupt:
+        return 0

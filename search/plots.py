@@ -1,0 +1,93 @@
+"""Pictures of a trial and of an evaluation, drawn from their records alone."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+    from model import EpochRecord
+
+DOTS_PER_INCH = 80
+
+
+def learning_curve(
+    path: Path, epochs: Sequence[EpochRecord], losses: NDArray[np.float32], title: str
+) -> None:
+    """Draw the training loss of every iteration beside the accuracies of every epoch."""
+    figure = _figure(width=9, height=3.2)
+    left, right = figure.subplots(1, 2)
+    left.plot(
+        np.arange(1, len(losses) + 1), losses, linewidth=0.6, label="training, each iteration"
+    )
+    steps = [epoch.iteration for epoch in epochs]
+    left.plot(steps, [e.validation_loss for e in epochs], marker=".", label="validation")
+    right.plot(steps, [e.training_accuracy for e in epochs], marker=".", label="training")
+    right.plot(steps, [e.validation_accuracy for e in epochs], marker=".", label="validation")
+    _label(left, title, "iteration", "loss")
+    _label(right, title, "iteration", "accuracy")
+    _save(figure, path)
+
+
+def _label(axes: Axes, title: str, x: str, y: str) -> None:
+    axes.set(title=title, xlabel=x, ylabel=y)
+    axes.grid(alpha=0.3)
+    axes.legend()
+
+
+def first_layer_tiles(
+    path: Path, weight: NDArray[np.floating[Any]], image_shape: tuple[int, ...]
+) -> None:
+    """Draw what each hidden unit looks for: its weights as an image, all units in a square grid.
+
+    Args:
+        path: The PNG file to write.
+        weight: First-layer weights (height * width * channels, units).
+        image_shape: (height, width, channels) with three channels.
+    """
+    from PIL import Image  # a worker draws only when a trial ends
+
+    height, width, channels = image_shape
+    units = weight.T.reshape(-1, height, width, channels)
+    low = units.min(axis=(1, 2, 3), keepdims=True)
+    span = np.maximum(units.max(axis=(1, 2, 3), keepdims=True) - low, np.finfo(np.float32).tiny)
+    tiles = ((units - low) / span * 255).astype(np.uint8)
+    columns = int(np.ceil(np.sqrt(len(tiles))))
+    rows = -(-len(tiles) // columns)
+    sheet = np.full((rows, height + 1, columns, width + 1, channels), 255, np.uint8)
+    for index, tile in enumerate(tiles):
+        row, column = divmod(index, columns)
+        sheet[row, :height, column, :width] = tile
+    Image.fromarray(sheet.reshape(rows * (height + 1), -1, channels)).save(path)
+
+
+def confusion_picture(path: Path, matrix: NDArray[np.int64], classes: Sequence[str]) -> None:
+    """Draw a confusion matrix (true class by row, predicted by column) with its counts."""
+    figure = _figure(width=7, height=6.4)
+    axes = figure.subplots()
+    axes.imshow(matrix, cmap="Blues")
+    for (row, column), count in np.ndenumerate(matrix):
+        color = "white" if count > matrix.max() / 2 else "black"
+        axes.text(column, row, str(count), ha="center", va="center", color=color, fontsize=8)
+    axes.set_xticks(range(len(classes)), classes, rotation=45, ha="right")
+    axes.set_yticks(range(len(classes)), classes)
+    axes.set(xlabel="predicted", ylabel="true")
+    _save(figure, path)
+
+
+def _figure(width: float, height: float) -> Figure:
+    # Figure without pyplot: no global state, no display, and a second less to import.
+    from matplotlib.figure import Figure  # a worker draws only when a trial ends
+
+    return Figure(figsize=(width, height), dpi=DOTS_PER_INCH, layout="constrained")
+
+
+def _save(figure: Figure, path: Path) -> None:
+    figure.savefig(path)

@@ -1,0 +1,55 @@
+"""A champion's answers to pictures of the user's own."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import numpy as np
+
+from search.errors import UsageError
+from search.images import read_picture
+from search.registry import champion
+
+
+@dataclass(frozen=True)
+class Prediction:
+    """The classes of one picture, likeliest first, with their probabilities."""
+
+    picture: str
+    label: str
+    probabilities: dict[str, float]
+
+    def to_dict(self) -> dict[str, object]:
+        """The prediction as JSON holds it."""
+        return asdict(self)
+
+
+def classify(
+    name: str, pictures: Sequence[Path], tracking_uri: str | None = None
+) -> list[Prediction]:
+    """Classify pictures with the champion of a study.
+
+    Raises:
+        UsageError: there is no champion, or a picture cannot be read; all such pictures are named.
+    """
+    classifier = champion(name, tracking_uri).classifier
+    images, problems = [], []
+    for picture in pictures:
+        try:
+            images.append(read_picture(picture, classifier.image_shape))
+        except UsageError as error:
+            problems.append(str(error))
+    if problems:
+        raise UsageError("\n".join(problems))
+    rows = classifier.probabilities(np.stack(images))
+    return [
+        _prediction(str(picture), row.tolist(), classifier.classes)
+        for picture, row in zip(pictures, rows, strict=True)
+    ]
+
+
+def _prediction(picture: str, row: list[float], classes: Sequence[str]) -> Prediction:
+    ranked = sorted(zip(classes, row, strict=True), key=lambda item: -item[1])
+    return Prediction(picture, ranked[0][0], dict(ranked))

@@ -1,0 +1,160 @@
+"""A trial's record on disk: complete before it is sent anywhere, so that nothing can be lost."""
+
+from __future__ import annotations
+
+import csv
+import os
+import shutil
+import uuid
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+from pydantic import BaseModel, ConfigDict
+
+from model import EpochRecord, save_checkpoint, weights_sha256
+from search.errors import StudyhallError
+from search.plots import first_layer_tiles, learning_curve
+from search.study_spec import Scalar
+from search.trial import TrialRecord
+
+CURVE_POINTS = 200
+RECORD = "record.json"
+ARTIFACTS = "artifacts"
+WEIGHTS = "weights/model.safetensors"
+INPUT_EXAMPLE = "input_example.npy"
+
+
+class Point(BaseModel):
+    """One value of a metric; `step` counts iterations, `timestamp` milliseconds since 1970."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    key: str
+    value: float
+    step: int
+    timestamp: int
+
+
+class StoredRecord(BaseModel):
+    """What is sent to the tracker for a trial, beside the files of its `artifacts` folder."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    number: int
+    state: Literal["complete", "pruned", "failed"]
+    reason: str | None
+    value: float | None
+    parameters: dict[str, Scalar]
+    points: tuple[Point, ...]
+    tags: dict[str, str]
+    started: int
+    ended: int
+
+
+def epoch_points(epoch: EpochRecord, stride: int, timestamp: int) -> Iterator[Point]:
+    """The metrics of one epoch: its own values, and every `stride`-th iteration's loss."""
+    first = epoch.iteration - len(epoch.losses) + 1
+    for step, loss in enumerate(epoch.losses, start=first):
+        if step % stride == 0:
+            yield Point(key="training_loss", value=float(loss), step=step, timestamp=timestamp)
+    values = {
+        "training_loss_epoch": epoch.training_loss,
+        "training_accuracy": epoch.training_accuracy,
+        "validation_loss": epoch.validation_loss,
+        "validation_accuracy": epoch.validation_accuracy,
+        "learning_rate": epoch.learning_rate,
+        "seconds": epoch.seconds,
+    }
+    for key, value in values.items():
+        yield Point(key=key, value=float(value), step=epoch.iteration, timestamp=timestamp)
+
+
+def curve_stride(iterations: int) -> int:
+    """How many iterations lie between two points of a training curve kept as a metric."""
+    return max(1, -(-iterations // CURVE_POINTS))
+
+
+def store(
+    folder: Path,
+    record: TrialRecord,
+    parameters: Mapping[str, Scalar],
+    points: tuple[Point, ...],
+    tags: Mapping[str, str],
+    example: NDArray[np.uint8],
+) -> StoredRecord:
+    """Write a trial's record, weights, curves and pictures to `folder`, all of it or nothing.
+
+    Args:
+        folder: Where the record is to be; an older one there is replaced.
+        record: What the trial left.
+        parameters: What the trial was given of the search space.
+        points: Its metrics.
+        tags: What else is known of it.
+        example: Raw images (1, height, width, channels), the input example of the model.
+
+    Raises:
+        StudyhallError: the disk is full or the folder cannot be written.
+    """
+    temporary = folder.with_name(f".{folder.name}-{uuid.uuid4().hex[:8]}")
+    try:
+        (temporary / ARTIFACTS).mkdir(parents=True)
+        weights = _write_artifacts(temporary, record)
+        np.save(temporary / INPUT_EXAMPLE, example)
+        stored = StoredRecord(
+            number=record.number,
+            state=record.state,
+            reason=record.reason,
+            value=record.value,
+            parameters=dict(parameters),
+            points=points,
+            tags={**tags, "studyhall.weights_sha256": weights} if weights else dict(tags),
+            started=int(record.started * 1000),
+            ended=int((record.started + record.seconds) * 1000),
+        )
+        (temporary / RECORD).write_text(stored.model_dump_json(), encoding="utf-8")
+        shutil.rmtree(folder, ignore_errors=True)
+        os.replace(temporary, folder)
+    except OSError as error:
+        shutil.rmtree(temporary, ignore_errors=True)
+        raise StudyhallError(
+            f"{folder}: the record of trial {record.number} cannot be written: "
+            f"{error.strerror or error}; make room, then launch again: the trial is done again"
+        ) from error
+    return stored
+
+
+def read(folder: Path) -> StoredRecord:
+    """Read back what `store` wrote.
+
+    Raises:
+        ValueError: the file does not hold a record.
+    """
+    return StoredRecord.model_validate_json((folder / RECORD).read_bytes())
+
+
+def _write_artifacts(folder: Path, record: TrialRecord) -> str | None:
+    """Write the files that a user browses; return the weights' SHA-256 if there are weights."""
+    artifacts = folder / ARTIFACTS
+    settings = record.settings.model_dump_json(indent=2)
+    (artifacts / "settings.json").write_text(settings + "\n", encoding="utf-8")
+    _write_curve(artifacts / "training_loss.csv", record.losses)
+    if record.epochs:
+        title = f"trial {record.number}"
+        learning_curve(artifacts / "learning_curve.png", record.epochs, record.losses, title)
+    if record.classifier is None:
+        return None
+    (folder / WEIGHTS).parent.mkdir()
+    save_checkpoint(folder / WEIGHTS, record.classifier)
+    weight = record.classifier.network.parameters["affine1.weight"]
+    first_layer_tiles(artifacts / "first_layer.png", weight, record.classifier.image_shape)
+    return weights_sha256(folder / WEIGHTS)
+
+
+def _write_curve(path: Path, losses: NDArray[np.float32]) -> None:
+    with path.open("w", encoding="utf-8", newline="") as file:
+        writer = csv.writer(file)
+        writer.writerow(("iteration", "training_loss"))
+        writer.writerows(enumerate(losses.tolist(), start=1))

@@ -1,0 +1,38 @@
+"""Studies that were run, read from the storage without changing it."""
+
+from __future__ import annotations
+
+from difflib import get_close_matches
+from pathlib import Path
+
+from search.errors import UsageError
+from search.options import Options
+from search.storage import open_storage
+from search.study import recorded_study, study_names
+from search.study_file import shipped_studies
+from search.summary import StudySummary, summarize
+
+
+def recorded_summaries(storage: Path | None) -> list[StudySummary]:
+    """Where every recorded study stands; none if nothing was run here yet."""
+    journal = Options(storage=storage).journal
+    if not journal.exists():
+        return []
+    opened = open_storage(journal)
+    return [summarize(recorded_study(opened, name)) for name in sorted(study_names(opened))]
+
+
+def recorded_summary(name: str, storage: Path | None) -> StudySummary:
+    """Where one recorded study stands.
+
+    Raises:
+        UsageError: it was not run here, or there is no such study.
+    """
+    summaries = {summary.name: summary for summary in recorded_summaries(storage)}
+    if name in summaries:
+        return summaries[name]
+    if name in shipped_studies():
+        raise UsageError(f"{name}: no trial was run here yet; start with `studyhall launch {name}`")
+    known = sorted({*summaries, *shipped_studies()})
+    near = " or ".join(f"'{n}'" for n in get_close_matches(name, known, n=3, cutoff=0.5) or known)
+    raise UsageError(f"{name}: unknown study; did you mean {near}?")

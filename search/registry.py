@@ -1,0 +1,104 @@
+"""The best model of a study in MLflow's registry: registered, found again, loaded."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from model import Classifier, load_checkpoint
+from search.errors import StudyhallError, UsageError
+from search.mlflow_model import MODEL_FOLDER, WEIGHTS_IN_MODEL
+from search.study_spec import TrialSettings
+from search.tracking import open_client
+
+if TYPE_CHECKING:
+    from mlflow.entities import Run
+    from mlflow.tracking import MlflowClient
+
+ALIAS = "champion"
+
+
+@dataclass(frozen=True)
+class Champion:
+    """A registered model, loaded, with what is known of its training."""
+
+    name: str
+    version: str
+    run: Run
+    settings: TrialSettings
+    classifier: Classifier
+
+    @property
+    def data_fingerprint(self) -> str:
+        """The fingerprint of the data that it was trained and selected on."""
+        return str(self.run.data.tags["studyhall.data_fingerprint"])
+
+
+def register_champion(client: MlflowClient, name: str, run_id: str, value: float) -> str:
+    """Register a trial's model as the champion of a study; return the version.
+
+    A run that is registered already keeps its version.
+
+    Args:
+        client: An open client.
+        name: The study, which is the registered model too.
+        run_id: The run of the best trial.
+        value: Its value, kept as a tag of the version.
+    """
+    from mlflow.exceptions import MlflowException
+
+    try:
+        client.create_registered_model(name, description=f"The best network of study {name}.")
+    except MlflowException as error:
+        if error.error_code != "RESOURCE_ALREADY_EXISTS":
+            raise
+    known = [v for v in client.search_model_versions(f"name='{name}'") if v.run_id == run_id]
+    source = f"runs:/{run_id}/{MODEL_FOLDER}"
+    version = known[0] if known else client.create_model_version(name, source, run_id)
+    client.set_model_version_tag(name, version.version, "validation_value", f"{value:.6f}")
+    client.set_registered_model_alias(name, ALIAS, version.version)
+    return str(version.version)
+
+
+@contextmanager
+def _downloaded(client: MlflowClient, run: Run, path: str) -> Iterator[Path]:
+    with tempfile.TemporaryDirectory() as folder:
+        yield Path(client.download_artifacts(run.info.run_id, path, folder))
+
+
+def champion(name: str, tracking_uri: str | None = None) -> Champion:
+    """Load the champion of a study from the registry.
+
+    Args:
+        name: The study.
+        tracking_uri: MLflow's address; by default where plain `mlflow ui` looks.
+
+    Raises:
+        UsageError: no champion is registered.
+        StudyhallError: the registry names one whose files are gone or damaged.
+    """
+    client = open_client(tracking_uri)
+    from mlflow.exceptions import MlflowException
+
+    try:
+        version = client.get_model_version_by_alias(name, ALIAS)
+    except MlflowException:
+        raise UsageError(
+            f"{name}: no champion is registered; run `studyhall launch {name}` until a trial "
+            "has finished"
+        ) from None
+    try:
+        run = client.get_run(version.run_id or "")
+        with _downloaded(client, run, "settings.json") as path:
+            settings = TrialSettings.model_validate_json(path.read_bytes())
+        with _downloaded(client, run, f"{MODEL_FOLDER}/{WEIGHTS_IN_MODEL}") as path:
+            classifier = load_checkpoint(path)
+    except (MlflowException, OSError, ValueError) as error:
+        raise StudyhallError(
+            f"{name}: version {version.version} cannot be loaded from run {version.run_id}: {error}"
+        ) from error
+    return Champion(name, str(version.version), run, settings, classifier)

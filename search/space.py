@@ -1,0 +1,49 @@
+"""From the search space of a study to the parameters of a trial; the only caller of `suggest_*`."""
+
+from __future__ import annotations
+
+import itertools
+from typing import cast
+
+import numpy as np
+from optuna.samplers import BaseSampler, PartialFixedSampler, RandomSampler, TPESampler
+from optuna.trial import Trial
+
+from search.study_spec import FloatParameter, IntParameter, Parameter, Scalar, StudySpec
+
+
+def sampler_for(spec: StudySpec, number: int) -> BaseSampler:
+    """The sampler that proposes trial `number`: a function of the study's seed and the number.
+
+    A sampler carried from trial to trial would make a proposal depend on which worker it reached.
+    """
+    seed = int(np.random.SeedSequence([spec.study.seed, number]).generate_state(1)[0])
+    sampler = TPESampler(seed=seed) if spec.study.sampler == "tpe" else RandomSampler(seed=seed)
+    fixed = fixed_point(spec, number)
+    return PartialFixedSampler(fixed, sampler) if fixed else sampler
+
+
+def fixed_point(spec: StudySpec, number: int) -> dict[str, Scalar]:
+    """The values that trial `number` is given rather than proposed: an enqueued or a grid point."""
+    if number < len(spec.enqueue):
+        return dict(spec.enqueue[number])
+    if spec.study.sampler != "grid":
+        return {}
+    grid = itertools.product(*(parameter.examples for parameter in spec.search_space.values()))
+    point = next(itertools.islice(grid, number - len(spec.enqueue), None))
+    return dict(zip(spec.search_space, point, strict=True))
+
+
+def suggest(trial: Trial, spec: StudySpec) -> dict[str, Scalar]:
+    """Every parameter of the search space, as Optuna proposes it for `trial`."""
+    return {name: _suggest(trial, name, p) for name, p in spec.search_space.items()}
+
+
+def _suggest(trial: Trial, name: str, parameter: Parameter) -> Scalar:
+    if isinstance(parameter, FloatParameter):
+        low, high = parameter.low, parameter.high
+        return trial.suggest_float(name, low, high, step=parameter.step, log=parameter.log)
+    if isinstance(parameter, IntParameter):
+        low, high = parameter.low, parameter.high
+        return trial.suggest_int(name, low, high, step=parameter.step, log=parameter.log)
+    return cast("Scalar", trial.suggest_categorical(name, parameter.choices))

@@ -1,0 +1,70 @@
+"""The embedded Optuna storage: one journal file in the working folder."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+from filelock import FileLock
+from optuna.storages import JournalStorage
+from optuna.storages.journal import JournalFileBackend, JournalFileOpenLock
+
+from search.errors import UsageError
+
+JOURNAL = "studyhall.journal"
+
+
+class _KernelLock(JournalFileOpenLock):
+    """A lock that the operating system frees when its holder dies, however it dies.
+
+    Optuna's own lock files, which this takes the place of, outlive a killed process and block all
+    others for 30 s.
+    """
+
+    def __init__(self, path: Path) -> None:
+        super().__init__(str(path))
+        self._lock = FileLock(f"{path}.lock")
+
+    def acquire(self) -> bool:
+        """Wait for the lock."""
+        self._lock.acquire()
+        return True
+
+    def release(self) -> None:
+        """Let others have it."""
+        self._lock.release()
+
+
+def open_storage(path: Path) -> JournalStorage:
+    """Open the journal at `path`, and create it if there is none.
+
+    A last line without its end, left by a process that died while writing, is cut off first:
+    whatever is appended behind it would make the file unreadable (optuna issue 5138).
+
+    Raises:
+        UsageError: the file cannot be read or written.
+    """
+    try:
+        with FileLock(f"{path}.lock"):
+            _cut_torn_line(path)
+        return JournalStorage(JournalFileBackend(str(path), lock_obj=_KernelLock(path)))
+    except OSError as error:
+        reason = error.strerror or error
+        raise UsageError(
+            f"--storage: {path} must be a file that can be written: {reason}"
+        ) from None
+
+
+def _cut_torn_line(path: Path) -> None:
+    with path.open("ab+") as file:
+        end = file.seek(0, os.SEEK_END)
+        keep = end
+        while keep:
+            start = max(0, keep - 4096)
+            file.seek(start)
+            newline = file.read(keep - start).rfind(b"\n")
+            keep = start + newline + 1 if newline >= 0 else start
+            if newline >= 0:
+                break
+        if keep < end:
+            file.truncate(keep)

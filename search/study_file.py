@@ -1,0 +1,103 @@
+"""Study files: find one and read it into a StudySpec."""
+
+from __future__ import annotations
+
+import re
+import tomllib
+from collections.abc import Sequence
+from difflib import get_close_matches
+from pathlib import Path
+from typing import Any
+
+from search.errors import UsageError
+from search.study_problems import find_problems, line_of
+from search.study_spec import StudySpec
+
+SHIPPED = Path(__file__).resolve().parent.parent / "studies"
+
+
+def shipped_studies() -> dict[str, Path]:
+    """The study files that come with Studyhall, by name."""
+    return {path.stem: path for path in sorted(SHIPPED.glob("*.toml"))}
+
+
+def find_study(study: str) -> Path:
+    """Find the file of `study`: the path of a TOML file, or the name of a study that ships.
+
+    Raises:
+        UsageError: there is no such file, or no such name; the nearest names are offered.
+    """
+    if study.endswith(".toml"):
+        path = Path(study)
+        if not path.is_file():
+            raise UsageError(f"{study}: no such study file; `studyhall list` shows what there is")
+        return path
+    shipped = shipped_studies()
+    if study not in shipped:
+        near = get_close_matches(study, shipped, n=3, cutoff=0.5) or list(shipped)
+        names = " or ".join(f"'{name}'" for name in near)
+        raise UsageError(
+            f"{study}: unknown study; did you mean {names}, or a path to a .toml file?"
+        )
+    return shipped[study]
+
+
+def load_study(study: str | Path, overrides: Sequence[str] = ()) -> StudySpec:
+    """Read and validate a study.
+
+    Args:
+        study: The name of a study that ships, or the path of a study file.
+        overrides: Values to put in place of the file's, each `table.key=value` in TOML.
+
+    Raises:
+        UsageError: no such study, or mistakes in it: every one, a line each, with the line of the
+            file, the key, the rule and the value.
+    """
+    path = find_study(str(study))
+    text = _read(path)
+    raw = _parse(text, path.name)
+    for override in overrides:
+        _override(raw, override)
+    problems = find_problems(raw)
+    if problems:
+        raise UsageError(
+            "\n".join(f"{path.name}:{line_of(text, p.path)}: {p.sentence}" for p in problems)
+        )
+    return StudySpec.model_validate(raw)
+
+
+def _read(path: Path) -> str:
+    try:
+        return path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise UsageError(f"{path}: cannot be read as UTF-8 text: {error}") from None
+
+
+def _parse(text: str, name: str) -> dict[str, Any]:
+    try:
+        return tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        message, _, place = str(error).partition(" (at ")
+        found = re.match(r"line (\d+)", place)
+        line = found[1] if found else str(text.rstrip().count("\n") + 1)
+        raise UsageError(f"{name}:{line}: not valid TOML: {message}") from None
+
+
+def _override(raw: dict[str, Any], override: str) -> None:
+    """Put one `--set` value into the parsed file; a bare word is taken as a string."""
+    key, equals, value = override.partition("=")
+    *tables, last = key.strip().split(".")
+    table: Any = raw
+    for name in tables:
+        table = table.setdefault(name, {}) if isinstance(table, dict) else None
+    if not (equals and tables and last and isinstance(table, dict)):
+        raise UsageError(f"--set: must read table.key=value, got '{override}'")
+    try:
+        table[last] = tomllib.loads(f"value = {value}")["value"]
+    except tomllib.TOMLDecodeError:
+        table[last] = value.strip()
+
+
+def recorded_name(study: str) -> str:
+    """The name under which a study is recorded, of a name or of a study file's path."""
+    return load_study(study).study.name if study.endswith(".toml") else study

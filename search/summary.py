@@ -1,0 +1,66 @@
+"""Where a study stands, in figures."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+
+from optuna.trial import TrialState
+
+from search.study import Study
+from search.study_spec import Scalar
+
+
+@dataclass(frozen=True)
+class Best:
+    """The best completed trial of a study."""
+
+    number: int
+    value: float
+    parameters: dict[str, Scalar]
+
+
+@dataclass(frozen=True)
+class StudySummary:
+    """How many trials a study wants and has, by state, and the best of them.
+
+    `unfinished` counts trials that run now or were interrupted; `seconds` is the training time of
+    all finished trials together; `champion_version` is the registered model's version.
+    """
+
+    name: str
+    metric: str
+    wanted: int
+    complete: int
+    pruned: int
+    failed: int
+    unfinished: int
+    seconds: float
+    best: Best | None
+    champion_version: str | None = None
+    interrupted: bool = False
+
+    @property
+    def finished(self) -> int:
+        """How many trials have ended, in whatever state."""
+        return self.complete + self.pruned + self.failed
+
+    def to_dict(self) -> dict[str, object]:
+        """The summary as JSON holds it."""
+        return {**asdict(self), "finished": self.finished}
+
+
+def summarize(study: Study) -> StudySummary:
+    """Count a study's trials and name the best."""
+    trials, best = study.trials(), study.best()
+    counts = {state: sum(t.state is state for t in trials) for state in TrialState}
+    return StudySummary(
+        name=study.spec.study.name,
+        metric=study.spec.study.metric,
+        wanted=study.spec.study.trials,
+        complete=counts[TrialState.COMPLETE],
+        pruned=counts[TrialState.PRUNED],
+        failed=counts[TrialState.FAIL],
+        unfinished=counts[TrialState.RUNNING],
+        seconds=round(sum(t.user_attrs.get("seconds", 0.0) for t in trials), 1),
+        best=Best(best.number, float(best.value or 0.0), dict(best.params)) if best else None,
+    )

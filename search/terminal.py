@@ -1,0 +1,146 @@
+"""What the command line prints: results for people, and the same as JSON for scripts."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from contextlib import AbstractContextManager
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from rich.console import Console
+from rich.table import Table
+
+from search.live_view import LiveView, PlainView, shown
+from search.observer import Observer
+from search.summary import StudySummary
+
+if TYPE_CHECKING:
+    from search.integrity import Verification
+    from search.predictions import Prediction
+    from search.verdict import Verdict
+
+
+def observer(quiet: bool = False) -> AbstractContextManager[Observer]:
+    """Who shows the progress: a live view on a terminal, plain lines elsewhere, or no one.
+
+    Progress goes to stderr, so that stdout holds results alone.
+    """
+    console = Console(stderr=True)
+    if console.is_terminal and not quiet:
+        return LiveView(console)
+    return PlainView(console, quiet)
+
+
+def show_launched(summary: StudySummary, as_json: bool) -> None:
+    """Print how a launch ended and what to do next."""
+    if as_json:
+        _print_json(summary.to_dict())
+        return
+    _print_status(summary)
+    if summary.champion_version:
+        print(f"champion: version {summary.champion_version} of model {summary.name}")
+    if summary.finished < summary.wanted:
+        print(f"to go on: studyhall launch {summary.name}")
+    elif summary.champion_version:
+        print(f"next: studyhall evaluate {summary.name}; studyhall ui")
+
+
+def show_status(summary: StudySummary, as_json: bool) -> None:
+    """Print where a study stands."""
+    if as_json:
+        _print_json(summary.to_dict())
+    else:
+        _print_status(summary)
+
+
+def show_best(summary: StudySummary, as_json: bool) -> None:
+    """Print the best trial: its number, value and parameters."""
+    best = summary.best
+    if best is None:
+        return
+    if as_json:
+        parameters = {"parameters": best.parameters}
+        _print_json({"trial": best.number, summary.metric: best.value, **parameters})
+        return
+    print(f"trial {best.number}: {summary.metric} {best.value:.4f}")
+    for name, value in best.parameters.items():
+        print(f"  {name} = {shown(value)}")
+
+
+def show_studies(
+    shipped: Mapping[str, Path], recorded: Sequence[StudySummary], as_json: bool
+) -> None:
+    """Print the studies that ship and those that were run here."""
+    by_name = {summary.name: summary for summary in recorded}
+    if as_json:
+        run = {name: summary.to_dict() for name, summary in by_name.items()}
+        _print_json({"shipped": sorted(shipped), "recorded": run})
+        return
+    table = Table(box=None, pad_edge=False)
+    for column in ("study", "trials", "best", "from"):
+        table.add_column(column, justify="left" if column in ("study", "from") else "right")
+    for name in sorted({*shipped, *by_name}):
+        summary = by_name.get(name)
+        trials = f"{summary.finished}/{summary.wanted}" if summary else "-"
+        best = f"{summary.best.value:.4f}" if summary and summary.best else "-"
+        table.add_row(name, trials, best, "Studyhall" if name in shipped else "you")
+    Console().print(table)
+
+
+def show_verdict(verdict: Verdict, as_json: bool) -> None:
+    """Print how a champion did on the test split."""
+    found, champion = verdict.evaluation, verdict.champion
+    if as_json:
+        named = {"study": champion.name, "version": champion.version, "run_id": verdict.run_id}
+        _print_json({**named, **found.to_dict()})
+        return
+    low, high = found.interval
+    print(
+        f"{champion.name} version {champion.version}: test accuracy {found.accuracy:.4f} "
+        f"on {found.images:,} images (95 % interval {low:.4f} to {high:.4f})"
+    )
+    for name, share in found.accuracy_by_class.items():
+        print(f"  {name:<12} {share:.3f}")
+    table = Table(title="true class by row, predicted by column", box=None, pad_edge=False)
+    table.add_column("")
+    for name in found.classes:
+        table.add_column(name[:5], justify="right")
+    for name, counts in zip(found.classes, found.confusion, strict=True):
+        table.add_row(name[:10], *map(str, counts))
+    Console().print(table)
+
+
+def show_verification(found: Verification, as_json: bool) -> None:
+    """Print that a data set in the cache is whole; what is wrong is an error's business."""
+    if as_json:
+        _print_json({"name": found.name, "folder": str(found.folder), "problems": found.problems})
+    elif found.intact:
+        print(f"{found.name}: every byte in {found.folder} is as it must be")
+
+
+def show_predictions(predictions: Sequence[Prediction], as_json: bool) -> None:
+    """Print the likeliest classes of each picture."""
+    if as_json:
+        _print_json([prediction.to_dict() for prediction in predictions])
+        return
+    for prediction in predictions:
+        likeliest = list(prediction.probabilities.items())[:3]
+        shares = ", ".join(f"{name} {share:.1%}" for name, share in likeliest)
+        print(f"{prediction.picture}: {prediction.label} ({shares})")
+
+
+def _print_status(summary: StudySummary) -> None:
+    print(
+        f"{summary.name}: {summary.finished} of {summary.wanted} trials finished "
+        f"({summary.complete} complete, {summary.pruned} pruned, {summary.failed} failed"
+        f"{f', {summary.unfinished} unfinished' if summary.unfinished else ''})"
+    )
+    if summary.best:
+        values = ", ".join(f"{k} {shown(v)}" for k, v in summary.best.parameters.items())
+        print(f"best: {summary.metric} {summary.best.value:.4f} in trial {summary.best.number}")
+        print(f"      {values}")
+
+
+def _print_json(value: object) -> None:
+    print(json.dumps(value))

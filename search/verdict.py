@@ -1,0 +1,85 @@
+"""The verdict on a champion: reloaded from the registry, judged on the test split, recorded."""
+
+from __future__ import annotations
+
+import json
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+
+from search.datasets import fetch, fingerprint, open_dataset, split_dataset
+from search.errors import UsageError
+from search.evaluation import Evaluation, evaluate
+from search.observer import Quiet
+from search.plots import confusion_picture
+from search.progress import Progress
+from search.registry import Champion, champion
+from search.tracking import log_evaluation, open_client
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """A champion and how it did; `run_id` is the MLflow run that records it."""
+
+    champion: Champion
+    evaluation: Evaluation
+    run_id: str
+
+
+def judge(
+    name: str,
+    tracking_uri: str | None = None,
+    data_dir: Path | None = None,
+    progress: Progress = Quiet.fetching,
+) -> Verdict:
+    """Judge the champion of a study on the test split and record the verdict in MLflow.
+
+    Args:
+        name: The study.
+        tracking_uri: MLflow's address; by default where plain `mlflow ui` looks.
+        data_dir: Folder or archive to take the data set from.
+        progress: Where the fetch of the data reports to.
+
+    Raises:
+        UsageError: there is no champion, or the data are not those that it was selected on.
+    """
+    winner = champion(name, tracking_uri)
+    settings = winner.settings.data
+    folder = fetch(settings.name, data_dir=data_dir, progress=progress)
+    found = fingerprint(folder, split_dataset(open_dataset(settings.name, folder), settings))
+    if found != winner.data_fingerprint:
+        raise UsageError(
+            f"{settings.name}: the data differ from those that the champion was selected on "
+            f"(fingerprint {found[:12]}, was {winner.data_fingerprint[:12]}); "
+            f"check them with `studyhall data verify {settings.name}`"
+        )
+    evaluation = evaluate(winner.classifier, folder, settings.name, settings.test)
+    with tempfile.TemporaryDirectory() as temporary:
+        files = Path(temporary)
+        _write_files(files, evaluation)
+        run_id = log_evaluation(
+            open_client(tracking_uri), winner.run, winner.version, _metrics(evaluation), files
+        )
+    return Verdict(winner, evaluation, run_id)
+
+
+def _write_files(folder: Path, evaluation: Evaluation) -> None:
+    text = json.dumps(evaluation.to_dict(), indent=2)
+    (folder / "evaluation.json").write_text(text + "\n", encoding="utf-8")
+    matrix = {"classes": evaluation.classes, "counts": evaluation.confusion}
+    (folder / "confusion_matrix.json").write_text(json.dumps(matrix) + "\n", encoding="utf-8")
+    picture = folder / "confusion_matrix.png"
+    confusion_picture(picture, evaluation.matrix, evaluation.classes)
+
+
+def _metrics(evaluation: Evaluation) -> dict[str, float]:
+    low, high = evaluation.interval
+    by_class = {
+        f"test_accuracy_{name}": share for name, share in evaluation.accuracy_by_class.items()
+    }
+    return {
+        "test_accuracy": evaluation.accuracy,
+        "test_accuracy_low": low,
+        "test_accuracy_high": high,
+        **by_class,
+    }

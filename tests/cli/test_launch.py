@@ -1,0 +1,117 @@
+"""A study from the command line: it runs, resumes, extends, and gives the same answer each time."""
+
+from __future__ import annotations
+
+from tests.cli.record import answers, runs_by_trial
+from tests.cli.workspace import SMALL
+
+
+def test_a_study_runs_to_its_end_and_names_its_champion(finished):
+    status = finished.json("status", "small")
+    assert status["wanted"] == 8
+    assert status["complete"] + status["pruned"] == 8
+    assert status["unfinished"] == 0
+    best = finished.json("best", "small")
+    assert best["trial"] == status["best"]["number"]
+    assert set(best["parameters"]) == {"hidden_size", "learning_rate", "l2"}
+    assert 0.2 < best["validation_accuracy"] < 0.6
+
+
+def test_the_enqueued_point_is_tried_first(finished):
+    assert answers(finished, "small")[0].parameters == {
+        "hidden_size": 30,
+        "learning_rate": 0.01,
+        "l2": 0.01,
+    }
+
+
+def test_some_trials_are_pruned(finished):
+    assert finished.json("status", "small")["pruned"] >= 1
+
+
+def test_one_worker_and_two_give_the_same_trials_curves_and_weights(finished, workspace):
+    workspace.write()
+    workspace.run("launch", "small.toml", "--jobs", 1)
+    assert answers(workspace, "small") == answers(finished, "small")
+
+
+def test_launching_again_repeats_nothing_and_a_larger_total_goes_on(finished, workspace):
+    workspace.write()
+    workspace.run("launch", "small.toml", "--trials", 3)
+    before = runs_by_trial(workspace, "small")
+    workspace.run("launch", "small.toml", "--trials", 3)
+    assert runs_by_trial(workspace, "small") == before
+    workspace.run("launch", "small.toml")
+    after = runs_by_trial(workspace, "small")
+    assert {number: after[number] for number in before} == before
+    assert answers(workspace, "small") == answers(finished, "small")
+
+
+def test_no_trial_starts_after_the_timeout(workspace):
+    workspace.write()
+    stdout, _ = workspace.run("launch", "small.toml", "--jobs", 1, "--timeout", 0.001)
+    assert "0 of 8 trials finished" in stdout
+    assert "to go on: studyhall launch small" in stdout
+
+
+def test_fresh_starts_over_and_keeps_what_was(workspace):
+    workspace.write()
+    workspace.run("launch", "small.toml", "--trials", 1)
+    _, stderr = workspace.run(
+        "launch", "small.toml", "--fresh", "--set", "study.seed=1", "--trials", 2
+    )
+    assert "the earlier trials are kept as study 'small.1'" in stderr
+    recorded = workspace.json("list")["recorded"]
+    assert {name: summary["finished"] for name, summary in recorded.items()} == {
+        "small": 2,
+        "small.1": 1,
+    }
+
+
+def test_another_name_is_another_study(workspace):
+    workspace.write()
+    workspace.run("launch", "small.toml", "--trials", 1, "--name", "other")
+    assert set(workspace.json("list")["recorded"]) == {"other"}
+
+
+def test_a_trial_that_diverges_fails_with_its_reason_and_the_study_goes_on(workspace):
+    workspace.write(SMALL.replace("high = 2e-2", "high = 1e6").replace("1e-2\nl2", "1e6\nl2"))
+    workspace.run("launch", "small.toml", "--trials", 2, "--jobs", 1)
+    first, second = answers(workspace, "small")
+    assert first.state == "FAILED"
+    assert first.reason.startswith("the loss must stay finite, got ")
+    assert second.state in ("FINISHED", "FAILED")
+
+
+def test_a_grid_covers_every_point_once(workspace):
+    grid = SMALL.replace('"tpe"', '"grid"').replace("trials = 8", "trials = 4")
+    head, _ = grid.split("[search_space]")
+    workspace.write(
+        head
+        + "[search_space]\n"
+        + 'hidden_size = { type = "categorical", choices = [8, 12] }\n'
+        + 'learning_rate = { type = "categorical", choices = [1e-3, 1e-2] }\n'
+    )
+    workspace.run("launch", "small.toml", "--jobs", 2)
+    points = [tuple(answer.parameters.values()) for answer in answers(workspace, "small")]
+    assert points == [(8, 1e-3), (8, 1e-2), (12, 1e-3), (12, 1e-2)]
+
+
+def test_progress_is_plain_lines_without_a_terminal_and_silent_if_asked(workspace):
+    workspace.write()
+    _, stderr = workspace.run("launch", "small.toml", "--trials", 1)
+    assert "\x1b" not in stderr
+    assert "[1/1]  trial 0 complete" in stderr
+    stdout, stderr = workspace.run("launch", "small.toml", "--trials", 2, "--quiet")
+    assert stderr == ""
+    assert "2 of 2 trials finished" in stdout
+
+
+def test_a_journal_with_a_torn_last_line_is_mended(workspace):
+    workspace.write()
+    workspace.run("launch", "small.toml", "--trials", 2)
+    journal = workspace.folder / "studyhall.journal"
+    with journal.open("ab") as file:
+        file.write(b'{"op_code":4,"worker_id":"x","stu')
+    workspace.run("launch", "small.toml", "--trials", 3)
+    assert workspace.json("status", "small")["finished"] == 3

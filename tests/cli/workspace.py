@@ -1,0 +1,88 @@
+"""The real command line in a folder of its own, and a small study."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+STUDYHALL = str(Path(sys.executable).with_name("studyhall"))
+SMALL = """\
+[study]
+name = "small"
+trials = 8
+window = 3
+sampler = "tpe"
+pruner = "hyperband"
+
+[data]
+name = "cifar10"
+train = 3000
+validation = 500
+test = 1000
+
+[network]
+hidden = ["hidden_size"]
+
+[training]
+optimizer = "nesterov"
+epochs = 4
+batch_size = 100
+
+[search_space]
+hidden_size = { type = "int", low = 8, high = 40, log = true }
+learning_rate = { type = "float", low = 1e-4, high = 2e-2, log = true }
+l2 = { type = "float", low = 1e-5, high = 1e-1, log = true }
+
+[[enqueue]]
+hidden_size = 30
+learning_rate = 1e-2
+l2 = 1e-2
+"""
+
+
+@dataclass(frozen=True)
+class Workspace:
+    """A folder that the command line works in."""
+
+    folder: Path
+    environment: dict[str, str] = field(default_factory=dict)
+
+    def write(self, text: str = SMALL, name: str = "small.toml") -> Path:
+        """Write a study file."""
+        path = self.folder / name
+        path.write_text(text, encoding="utf-8")
+        return path
+
+    def start(self, *arguments: object, **options: Any) -> subprocess.Popen[str]:
+        """Start the command line."""
+        settled = {k: v for k, v in os.environ.items() if k not in ("MLFLOW_TRACKING_URI",)}
+        return subprocess.Popen(
+            [STUDYHALL, *map(str, arguments)],
+            cwd=self.folder,
+            env={**settled, "COLUMNS": "200", **self.environment},
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+            **options,
+        )
+
+    def run(self, *arguments: object, code: int = 0, **options: Any) -> tuple[str, str]:
+        """Run the command line to its end; return stdout and stderr."""
+        process = self.start(*arguments, **options)
+        stdout, stderr = process.communicate(timeout=300)
+        assert process.returncode == code, f"{process.returncode}\n{stdout}\n{stderr}"
+        return stdout, stderr
+
+    def json(self, *arguments: object) -> Any:
+        """Run the command line with --json; return what it printed."""
+        return json.loads(self.run(*arguments, "--json")[0])
+
+    @property
+    def tracking_uri(self) -> str:
+        """Where MLflow's own defaults put the runs of this folder."""
+        return f"sqlite:///{self.folder / 'mlflow.db'}"
