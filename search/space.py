@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import itertools
+import warnings
 from typing import cast
 
 import numpy as np
+from optuna.exceptions import ExperimentalWarning
 from optuna.samplers import BaseSampler, PartialFixedSampler, RandomSampler, TPESampler
 from optuna.trial import Trial
 
@@ -20,7 +22,11 @@ def sampler_for(spec: StudySpec, number: int) -> BaseSampler:
     seed = int(np.random.SeedSequence([spec.study.seed, number]).generate_state(1)[0])
     sampler = TPESampler(seed=seed) if spec.study.sampler == "tpe" else RandomSampler(seed=seed)
     fixed = fixed_point(spec, number)
-    return PartialFixedSampler(fixed, sampler) if fixed else sampler
+    if not fixed:
+        return sampler
+    with warnings.catch_warnings():  # Optuna has called it experimental since 2021
+        warnings.simplefilter("ignore", ExperimentalWarning)
+        return PartialFixedSampler(fixed, sampler)
 
 
 def fixed_point(spec: StudySpec, number: int) -> dict[str, Scalar]:

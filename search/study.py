@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import json
-import warnings
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import cast
 
 import optuna
-from optuna.exceptions import ExperimentalWarning
 from optuna.pruners import (
     BasePruner,
     HyperbandPruner,
@@ -28,7 +26,6 @@ from search.study_spec import Scalar, StudySpec, TrialSettings
 from search.window import WindowView
 
 optuna.logging.set_verbosity(optuna.logging.ERROR)
-warnings.filterwarnings("ignore", category=ExperimentalWarning)
 
 _SPEC = "studyhall.spec"
 _FINGERPRINT = "studyhall.data_fingerprint"
