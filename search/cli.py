@@ -50,7 +50,7 @@ JsonOption = Annotated[bool, typer.Option("--json", help="Print one JSON object.
 
 @app.callback()
 def _main(
-    debug: Annotated[bool, typer.Option(help="Show the traceback of an error.")] = False,
+    debug: Annotated[bool, typer.Option("--debug", help="Show the traceback of an error.")] = False,
 ) -> None:
     """Take the options that go before a command; `main` acts on --debug."""
 
@@ -65,7 +65,9 @@ def launch(
         list[str] | None, typer.Option("--set", help="table.key=value in place of the file's.")
     ] = None,
     name: Annotated[str | None, typer.Option(help="Run under another name.")] = None,
-    fresh: Annotated[bool, typer.Option(help="Set earlier trials aside, start over.")] = False,
+    fresh: Annotated[
+        bool, typer.Option("--fresh", help="Set earlier trials aside, start over.")
+    ] = False,
     data_dir: DataOption = None,
     tracking_uri: TrackingOption = None,
     storage: StorageOption = None,

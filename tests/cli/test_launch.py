@@ -115,3 +115,10 @@ def test_a_journal_with_a_torn_last_line_is_mended(workspace):
         file.write(b'{"op_code":4,"worker_id":"x","stu')
     workspace.run("launch", "small.toml", "--trials", 3)
     assert workspace.json("status", "small")["finished"] == 3
+
+
+def test_names_of_studies_are_completed(workspace):
+    words = {"COMP_WORDS": "studyhall launch cifar10_g", "COMP_CWORD": "2"}
+    shell = Workspace(workspace.folder, {"_STUDYHALL_COMPLETE": "complete_bash", **words})
+    stdout, _ = shell.run()
+    assert stdout.split() == ["cifar10_grid"]
