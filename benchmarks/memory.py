@@ -1,7 +1,7 @@
 """How much memory does a worker add beyond the shared data?
 
 A real study with two workers trains networks of 100 to 500 hidden units on CIFAR-10 while this
-process asks the system, every few hundredths of a second, how much memory belongs to each worker
+process asks the system, ten times a second, how much memory belongs to each worker
 alone (USS: what would be free again if it ended). This process holds the mapped training images
 too, so that no worker is charged with them for being the first to read them.
 
@@ -14,12 +14,16 @@ import subprocess
 import sys
 from time import sleep
 
-import psutil
 from study_folder import StudyFolder, study_folder
 
 from search.datasets import fetch, open_dataset
 
-STUDY, JOBS, TRIALS, PAUSE = "cifar10_grid", 2, 8, 0.03
+try:
+    import psutil
+except ImportError:
+    sys.exit("benchmarks/memory.py: needs psutil; pip install 'studyhall[test]'")
+
+STUDY, JOBS, TRIALS, PAUSE = "cifar10_grid", 2, 8, 0.1
 OVERRIDES = (
     "study.name=memory",
     "search_space.hidden_size.choices=[500, 400, 200, 100]",  # the grid's slowest: two of each
@@ -27,7 +31,7 @@ OVERRIDES = (
     "search_space.l2.choices=[0.5, 1.0]",
     "data.preprocessing=standardize",
     "training.optimizer=momentum",
-    "training.iterations=750",
+    "training.iterations=300",
 )
 LIBRARIES = (
     "import numpy, optuna, mlflow.pyfunc, psutil; print(psutil.Process().memory_full_info().uss)"

@@ -8,8 +8,9 @@ In one process, with one BLAS thread, on real CIFAR-10, in turns:
 - alone: `search.trial.run_trial` with the same settings and seed.
 
 The first trial, which loads the libraries, does not count, nor do those that the pruner ends early.
-`added` is the median over the pairs of what the whole trial takes longer; `parts` are medians of
-what was timed inside the whole trials. Takes about a minute and a half. The last line is JSON.
+`added` is the median over the pairs of what the whole trial takes longer. `parts` are medians of
+what was timed inside the whole trials, and `in_parts` of their sum, which a busy machine disturbs
+less than a difference between two trials. Takes about a minute and a half. The last line is JSON.
 """
 
 import json
@@ -114,6 +115,7 @@ def pair(study: Study, job: Job, number: int) -> Times | None:
         lambda: run_trial(settings, data, seed, metric, lambda epoch: None)
     )
     times["added"] = times["whole"] - times["alone"]
+    times["in_parts"] = sum(times[name] for name in PARTS)
     return times
 
 
@@ -128,10 +130,13 @@ def measure(folder: Path) -> dict[str, Any]:
                 break
     counted = pairs[WARM_UP:]
     middle = {name: round(median(times[name] for times in counted), 1) for name in counted[0]}
-    share = median(times["added"] / times["whole"] for times in counted)
-    totals = {f"{name}_ms": middle[name] for name in ("whole", "alone", "added")}
+    shares = {
+        f"{name}_share": round(median(times[name] / times["whole"] for times in counted), 4)
+        for name in ("added", "in_parts")
+    }
+    totals = {f"{name}_ms": middle[name] for name in ("whole", "alone", "added", "in_parts")}
     parts = {f"{name}_ms": middle[name] for name in PARTS}
-    return {"pairs": len(counted), **totals, "added_share": round(share, 4), "parts": parts}
+    return {"pairs": len(counted), **totals, **shares, "parts": parts}
 
 
 def main() -> None:

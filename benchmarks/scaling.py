@@ -21,9 +21,11 @@ from time import perf_counter
 from study_folder import study_folder
 from threadpoolctl import threadpool_limits
 
+from search.cache import cache_folder
 from search.datasets import fetch
 from search.execution import training_data
 from search.study_file import load_study
+from search.study_spec import TrialSettings
 from search.trial import TrialSeed, run_trial
 
 STUDY, TRIALS, ROUNDS, ALONE = "cifar10_grid", 14, 2, 6
@@ -54,21 +56,26 @@ def trials_an_hour(starts: list[float], jobs: int) -> float:
     return 3600 * (len(counted) - jobs) / (mean(counted[-jobs:]) - mean(counted[:jobs]))
 
 
-def train_alone(number: int) -> None:
-    """Train with the same settings, without search or record."""
+def example() -> TrialSettings:
+    """Return one of the equal trials' settings."""
     spec = load_study(STUDY, OVERRIDES)
-    settings = spec.resolve(spec.example())
-    data = training_data(fetch("cifar10"), settings.data)
-    run_trial(settings, data, TrialSeed(0, number), spec.study.metric, lambda epoch: None)
+    return spec.resolve(spec.example())
+
+
+def train_alone(settings: TrialSettings, number: int) -> None:
+    """Train without search or record."""
+    data = training_data(cache_folder() / "cifar10", settings.data)
+    run_trial(settings, data, TrialSeed(0, number), "validation_accuracy", lambda epoch: None)
 
 
 def alone(jobs: int) -> float:
-    """Return the seconds of a few trainings in `jobs` processes, which are warm."""
+    """Return the seconds of a few trainings in `jobs` processes that have the data."""
+    settings = example()
+    training_data(fetch("cifar10"), settings.data)  # kept, and so inherited
     forked = multiprocessing.get_context("fork")
     with ProcessPoolExecutor(jobs, forked, initializer=threadpool_limits, initargs=(1,)) as pool:
-        list(pool.map(train_alone, range(jobs)))
         start = perf_counter()
-        list(pool.map(train_alone, range(ALONE)))
+        list(pool.map(train_alone, [settings] * ALONE, range(ALONE)))
         return perf_counter() - start
 
 

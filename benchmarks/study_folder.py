@@ -1,5 +1,7 @@
 """A temporary folder in which a benchmark runs the real command, and what MLflow recorded there."""
 
+from __future__ import annotations
+
 import json
 import os
 import subprocess
@@ -10,11 +12,12 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from time import perf_counter
-from typing import Any
-
-from mlflow.entities import Run
+from typing import TYPE_CHECKING, Any
 
 from search.tracking import open_client
+
+if TYPE_CHECKING:
+    from mlflow.entities import Run  # takes a second, and must not precede open_client
 
 STUDYHALL = str(Path(sys.executable).with_name("studyhall"))
 # What would take a study's records elsewhere; CIFAR-10 still comes from the ordinary cache.
@@ -33,7 +36,7 @@ class StudyFolder:
 
     folder: Path
 
-    def start(self, *arguments: object) -> "subprocess.Popen[str]":
+    def start(self, *arguments: object) -> subprocess.Popen[str]:
         """Start the command; its progress stays on stderr, its results are captured."""
         return subprocess.Popen(
             [STUDYHALL, *map(str, arguments)],

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from tests.cli.record import answers, runs_by_trial
-from tests.cli.workspace import SMALL
+from tests.cli.workspace import SMALL, Workspace
 
 
 def test_a_study_runs_to_its_end_and_names_its_champion(finished):

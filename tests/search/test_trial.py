@@ -1,4 +1,4 @@
-"""A trial by itself: no storage, server or pool, and no surprise in where its randomness is from."""
+"""A trial by itself: no storage, server or pool, and randomness from its seed alone."""
 
 from __future__ import annotations
 
