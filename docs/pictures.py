@@ -47,7 +47,6 @@ def main(folder: Path) -> None:
         browser = playwright.chromium.launch(executable_path=chromium, args=CHROMIUM_OPTIONS)
         page = browser.new_page(viewport={"width": 1400, "height": 800})
         take_runs(page, IMAGES / "mlflow-runs.png")
-        take_trial(page, IMAGES / "mlflow-trial.png")
         browser.close()
 
 
@@ -73,7 +72,8 @@ def take_terminal(path: Path, seconds: float = 75) -> None:
 def served_ui(folder: Path) -> Iterator[None]:
     """Serve MLflow's UI over the runs of a folder."""
     command = [STUDYHALL, "ui", "--port", str(PORT)]
-    with subprocess.Popen(command, cwd=folder, start_new_session=True) as server:
+    quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
+    with subprocess.Popen(command, cwd=folder, start_new_session=True, **quiet) as server:
         for _ in range(240):
             try:
                 urllib.request.urlopen(f"http://127.0.0.1:{PORT}/health", timeout=5).close()
@@ -92,16 +92,9 @@ def take_runs(page: Page, path: Path) -> None:
         "&searchFilter=tags.%60studyhall.kind%60%20%3D%20%27trial%27&compareRunsMode=CHART"
     )
     page.wait_for_selector(".js-plotly-plot", timeout=60_000)
-    page.wait_for_timeout(5_000)
-    page.screenshot(path=path)
-
-
-def take_trial(page: Page, path: Path) -> None:
-    """Take the pictures of the best trial's page."""
-    page.get_by_role("link", name="trial-").first.click()
     page.wait_for_timeout(3_000)
-    page.get_by_role("tab", name="Artifacts").click()
-    page.get_by_text("first_layer.png").first.click()
+    assistant = page.get_by_text("MLflow Assistant").locator("xpath=../..")
+    assistant.get_by_role("button").last.click()
     page.wait_for_timeout(3_000)
     page.screenshot(path=path)
 

@@ -15,7 +15,8 @@ from search.record import Point, StoredRecord, curve_stride, epoch_points, store
 from search.storage import open_storage
 from search.study import Study
 from search.study_spec import DataSettings, Scalar, StudySpec
-from search.tracking import StudyRun, Tracker
+from search.tracker import Tracker
+from search.tracking import StudyRun
 from search.trial import TrainingData, TrialSeed, TrialState, run_trial
 
 LIVE_SECONDS = 3.0  # how long a trial trains unseen, and between two updates of its run

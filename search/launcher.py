@@ -19,7 +19,8 @@ from search.storage import open_storage
 from search.study import open_study, set_aside
 from search.study_spec import StudySpec
 from search.summary import StudySummary
-from search.tracking import TrackedData, Tracker, open_client, start_study
+from search.tracker import Tracker
+from search.tracking import TrackedData, open_client, start_study
 
 
 def launch(

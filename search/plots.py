@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from model import EpochRecord
 
 DOTS_PER_INCH = 80
+TILES = 256
 
 
 def learning_curve(
@@ -45,7 +46,10 @@ def _label(axes: Axes, title: str, x: str, y: str) -> None:
 def first_layer_tiles(
     path: Path, weight: NDArray[np.floating[Any]], image_shape: tuple[int, ...]
 ) -> None:
-    """Draw what each hidden unit looks for: its weights as an image, all units in a square grid.
+    """Draw what hidden units look for: their weights as images, in a square grid.
+
+    Of a wide layer the first units alone are drawn: noise hardly compresses, and a picture of
+    all would outweigh the weights.
 
     Args:
         path: The PNG file to write.
@@ -55,7 +59,7 @@ def first_layer_tiles(
     from PIL import Image  # a worker draws only when a trial ends
 
     height, width, channels = image_shape
-    units = weight.T.reshape(-1, height, width, channels)
+    units = weight[:, :TILES].T.reshape(-1, height, width, channels)
     low = units.min(axis=(1, 2, 3), keepdims=True)
     span = np.maximum(units.max(axis=(1, 2, 3), keepdims=True) - low, np.finfo(np.float32).tiny)
     tiles = ((units - low) / span * 255).astype(np.uint8)

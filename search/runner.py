@@ -20,7 +20,7 @@ from search.registry import register_champion
 from search.study import Study
 from search.study_figures import write_figures
 from search.summary import StudySummary, summarize
-from search.tracking import Tracker
+from search.tracker import Tracker
 from search.workers import WorkerDiedError, kill_workers, run_tasks
 
 DEATHS_ALLOWED = 3
