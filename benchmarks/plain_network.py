@@ -77,7 +77,8 @@ class TwoLayerNet:
     def predict(self, x: Images) -> Labels:
         """Return the class of each image."""
         h = np.maximum(0, x.dot(self.params["W1"]) + self.params["b1"])
-        return np.argmax(h.dot(self.params["W2"]) + self.params["b2"], axis=1)
+        scores = h.dot(self.params["W2"]) + self.params["b2"]
+        return np.asarray(np.argmax(scores, axis=1), np.int64)
 
     def train(
         self,

@@ -10,7 +10,8 @@ In one process, with one BLAS thread, on real CIFAR-10, in turns:
 The first trial, which loads the libraries, does not count, nor do those that the pruner ends early.
 `added` is the median over the pairs of what the whole trial takes longer. `parts` are medians of
 what was timed inside the whole trials, and `in_parts` of their sum, which a busy machine disturbs
-less than a difference between two trials. Takes about a minute and a half. The last line is JSON.
+less than a difference between two trials; each `share` is of the whole trial. Takes about a minute
+and a half. The last line is JSON.
 """
 
 import json

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import sys
 from pathlib import Path
 from typing import Annotated, Any
@@ -11,6 +12,9 @@ from typer.exceptions import TyperException
 
 from search.errors import StudyhallError, UsageError
 from search.study_file import load_study, recorded_name, shipped_studies
+from search.study_spec import NAME_PATTERN
+
+_DISK_TROUBLES = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS, errno.EACCES, errno.EIO)
 
 app = typer.Typer(
     name="studyhall",
@@ -79,10 +83,11 @@ def launch(
         *_at_least_one("--trials", trials),
         *_at_least_one("--jobs", jobs),
         *_above_zero("--timeout", timeout),
+        *_proper_name("--name", name),
     ]
     overrides = list(set_ or [])
     overrides += [f"study.trials={trials}"] if trials and not problems else []
-    overrides += [f'study.name="{name}"'] if name else []
+    overrides += [f"study.name={name}"] if name and not problems else []
     try:
         spec = load_study(study, overrides)
     except UsageError as error:
@@ -103,7 +108,7 @@ def launch(
     )
     with terminal.observer(quiet=quiet or json) as observer:
         summary = launcher.launch(spec, options, observer)
-    terminal.show_launched(summary, as_json=json)
+    terminal.show_launched(summary, study, as_json=json)
     return 130 if summary.interrupted else 0
 
 
@@ -133,7 +138,7 @@ def best(study: StudyArgument, storage: StorageOption = None, json: JsonOption =
 
     summary = recorded_summary(recorded_name(study), storage)
     if summary.best is None:
-        raise UsageError(f"{summary.name}: no trial has completed yet; `studyhall launch` it on")
+        raise UsageError(f"{summary.name}: no trial has completed yet; launch it on")
     terminal.show_best(summary, as_json=json)
 
 
@@ -172,11 +177,11 @@ def predict(
 def ui(
     port: Annotated[int, typer.Option(help="Port on this machine alone.")] = 5000,
     tracking_uri: TrackingOption = None,
-) -> int:
+) -> None:
     """Serve MLflow's UI of the runs recorded here."""
     from search.mlflow_ui import serve
 
-    return serve(port, tracking_uri)
+    serve(port, tracking_uri)
 
 
 @data.command("fetch")
@@ -210,14 +215,28 @@ def _above_zero(option: str, value: float | None) -> list[str]:
     return [] if value is None or value > 0 else [f"{option}: must be above 0, got {value}"]
 
 
+def _proper_name(option: str, name: str | None) -> list[str]:
+    if name is None or NAME_PATTERN.fullmatch(name):
+        return []
+    rule = "must be letters, digits, '.', '_' and '-', and begin with a letter or digit"
+    return [f"{option}: {rule}, got '{name}'"]
+
+
 def main() -> None:
     """Run the command line; errors are a sentence on stderr, a traceback only with --debug."""
     from search.interrupts import Terminated
 
+    debug = "--debug" in sys.argv
     try:
-        code = app(standalone_mode=False)
+        code = app([word for word in sys.argv[1:] if word != "--debug"], standalone_mode=False)
+    except OSError as error:
+        if debug or error.errno not in _DISK_TROUBLES:
+            raise
+        place = error.filename or "the disk"
+        _complain(f"{place}: {error.strerror}; mend that and launch again: what finished is kept")
+        code = 1
     except (StudyhallError, TyperException) as error:
-        if "--debug" in sys.argv:
+        if debug:
             raise
         _complain(str(error) if isinstance(error, StudyhallError) else error.format_message())
         code = error.exit_code

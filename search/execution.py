@@ -87,8 +87,16 @@ def work(job: Job, number: int, trial_id: int) -> Outcome:
     record = run_trial(proposed.settings, data, seed, job.spec.study.metric, on_epoch)
     folder, example = job.record_folder(number), data.dataset.train_images[data.split.train[:1]]
     tags = {**job.tags, "studyhall.seed": str(job.spec.study.seed)}
-    stored = store(folder, record, proposed.parameters, tuple(live.points), tags, example)
-    proposed.flush()
+    stored = store(
+        folder,
+        record,
+        parameters=proposed.parameters,
+        reports=proposed.reports,
+        notes=proposed.notes,
+        points=tuple(live.points),
+        tags=tags,
+        example=example,
+    )
     place.study.finish(stored, trial_id)
     return outcome_of(stored, live.send(folder))
 
@@ -144,7 +152,10 @@ class LiveTrial:
 
 def _open(job: Job) -> Workplace:
     global _workplace  # one study a process: the next job takes the place of the last
-    if _workplace is None or _workplace.job.study_run != job.study_run:
+    if _workplace is None or (_workplace.job.study_run, _workplace.job.spec) != (
+        job.study_run,
+        job.spec,
+    ):
         _workplace = Workplace(job)
     return _workplace
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from filelock import FileLock, Timeout
 
@@ -14,13 +15,17 @@ from search.errors import UsageError
 from search.execution import Job
 from search.observer import Observer, Quiet
 from search.options import Options
+from search.reconciliation import put_in_order
 from search.runner import Runner
 from search.storage import open_storage
-from search.study import open_study, set_aside
+from search.study import Study, open_study, recorded_study, set_aside
 from search.study_spec import StudySpec
 from search.summary import StudySummary
 from search.tracker import Tracker
 from search.tracking import TrackedData, open_client, start_study
+
+if TYPE_CHECKING:
+    from mlflow.tracking import MlflowClient
 
 
 def launch(
@@ -43,20 +48,29 @@ def launch(
     options, observer = options or Options(), observer or Quiet()
     name = spec.study.name
     require_fitting(spec.data_settings)
+    client = open_client(options.tracking_uri)
     folder = fetch(spec.data_settings.name, data_dir=options.data_dir, progress=observer.fetching)
     data = _tracked_data(spec, folder)
-    client = open_client(options.tracking_uri)
-    with _only_launch(options.home(name), name):
+    with _only_launch(options.home, name):
         storage = open_storage(options.journal)
-        if options.fresh and (aside := set_aside(storage, name)):
-            observer.note(f"the earlier trials are kept as study '{aside}'")
+        if options.fresh and (earlier := recorded_study(storage, name)):
+            _end_earlier(client, earlier, data, options.home)
+            observer.note(f"the earlier trials are kept as study '{set_aside(storage, earlier)}'")
         study = open_study(storage, spec, data.fingerprint)
         tags = _tags(data.fingerprint)
-        study_run = start_study(client, name, data, study.parent_run_id, tags | _note(spec))
-        study.set_parent_run_id(study_run.run_id)
-        unsent = options.home(name) / "unsent"
+        study_run = start_study(client, name, study.study_id, data, tags | _note(spec))
+        unsent = options.home / study.study_id
         job = Job(spec, options.journal, unsent, folder, study_run, tags)
         return Runner(study, job, options, observer, Tracker(study_run, client)).run()
+
+
+def _end_earlier(client: MlflowClient, study: Study, data: TrackedData, home: Path) -> None:
+    """Send what waits of a study that is set aside, and leave none of its runs RUNNING."""
+    study_run = start_study(client, study.spec.study.name, study.study_id, data, {})
+    tracker = Tracker(study_run, client)
+    put_in_order(study, tracker, home / study.study_id)
+    whole = len(study.trials()) >= study.spec.study.trials
+    tracker.end_study("FINISHED" if whole else "KILLED", {})
 
 
 def _tracked_data(spec: StudySpec, folder: Path) -> TrackedData:
@@ -94,11 +108,19 @@ def _only_launch(home: Path, name: str) -> Iterator[None]:
     """Hold the study's lock, which the system frees when this process ends, however it ends."""
     try:
         home.mkdir(parents=True, exist_ok=True)
-        lock = FileLock(home / "launch.lock", timeout=0)
-        with lock:
-            yield
+        lock = FileLock(home / f"{name}.lock", timeout=0)
+        lock.acquire()
     except Timeout:
         raise UsageError(
-            f"{name}: another launch in this folder is running this study; wait for it, or run "
-            "under another name with --name"
+            f"{name}: another launch is running this study; wait for it, or run under another "
+            "name with --name"
         ) from None
+    except OSError as error:
+        raise UsageError(
+            f"{home}: must be a folder that can be written: {error.strerror or error}; launch in "
+            "another folder, or name a journal elsewhere with --storage"
+        ) from None
+    try:
+        yield
+    finally:
+        lock.release()

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import os
 import socket
-import subprocess
 import sys
+from typing import NoReturn
 from urllib.parse import urlsplit
 
 from search.errors import UsageError
@@ -15,8 +15,8 @@ HOST = "127.0.0.1"
 _ENVIRONMENT = {"MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false"}
 
 
-def serve(port: int, tracking_uri: str | None) -> int:
-    """Serve the UI on the loopback address until Ctrl-C; return the server's exit code.
+def serve(port: int, tracking_uri: str | None) -> NoReturn:
+    """Become the server of the UI, on the loopback address alone; Ctrl-C ends it.
 
     Raises:
         UsageError: the port is taken or no port, or a server serves the runs already.
@@ -32,9 +32,8 @@ def serve(port: int, tracking_uri: str | None) -> int:
         except OSError:
             raise UsageError(f"--port: {port} is taken; name another, such as {port + 1}") from None
     store = ["--backend-store-uri", tracking_uri] if tracking_uri else []
-    print(f"MLflow's UI comes up at http://{HOST}:{port} in a few seconds; Ctrl-C ends it")
+    address = f"http://{HOST}:{port}"
+    print(f"MLflow's UI comes up at {address} in a few seconds; Ctrl-C ends it", flush=True)
     command = ["-m", "mlflow", "ui", "--host", HOST, "--port", str(port), "--workers", "1", *store]
-    try:
-        return subprocess.call([sys.executable, *command], env={**os.environ, **_ENVIRONMENT})
-    except KeyboardInterrupt:
-        return 0
+    # In place of this process, so that a signal to it reaches the server.
+    os.execve(sys.executable, [sys.executable, *command], {**os.environ, **_ENVIRONMENT})  # noqa: S606

@@ -9,6 +9,13 @@ from pathlib import Path
 from search.storage import JOURNAL
 
 
+def usable_cores() -> int:
+    """How many cores this process may use, which can be fewer than the machine has."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
 @dataclass(frozen=True)
 class Options:
     """Where a study is kept and how much of the machine it gets.
@@ -24,7 +31,7 @@ class Options:
         blas_threads: threads of the matrix products in each worker.
     """
 
-    jobs: int = field(default_factory=lambda: os.cpu_count() or 1)
+    jobs: int = field(default_factory=usable_cores)
     timeout: float | None = None
     fresh: bool = False
     data_dir: Path | None = None
@@ -38,6 +45,7 @@ class Options:
         """The file that records studies and trials."""
         return (self.storage or self.folder / JOURNAL).resolve()
 
-    def home(self, name: str) -> Path:
-        """Where a study keeps its lock, and the records that MLflow does not have yet."""
-        return (self.folder / ".studyhall" / name).resolve()
+    @property
+    def home(self) -> Path:
+        """Where locks are, and the records that MLflow does not have yet: beside the journal."""
+        return self.journal.parent / ".studyhall"

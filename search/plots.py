@@ -34,6 +34,8 @@ def learning_curve(
     right.plot(steps, [e.validation_accuracy for e in epochs], marker=".", label="validation")
     _label(left, title, "iteration", "loss")
     _label(right, title, "iteration", "accuracy")
+    # Fixed margins: a layout engine would draw everything twice, for each trial.
+    figure.subplots_adjust(left=0.07, right=0.98, bottom=0.16, top=0.9)
     _save(figure, path)
 
 
@@ -83,6 +85,7 @@ def confusion_picture(path: Path, matrix: NDArray[np.int64], classes: Sequence[s
     axes.set_xticks(range(len(classes)), classes, rotation=45, ha="right")
     axes.set_yticks(range(len(classes)), classes)
     axes.set(xlabel="predicted", ylabel="true")
+    figure.subplots_adjust(left=0.16, right=0.98, bottom=0.16, top=0.98)
     _save(figure, path)
 
 
@@ -90,7 +93,7 @@ def _figure(width: float, height: float) -> Figure:
     # Figure without pyplot: no global state, no display, and a second less to import.
     from matplotlib.figure import Figure  # a worker draws only when a trial ends
 
-    return Figure(figsize=(width, height), dpi=DOTS_PER_INCH, layout="constrained")
+    return Figure(figsize=(width, height), dpi=DOTS_PER_INCH)
 
 
 def _save(figure: Figure, path: Path) -> None:

@@ -8,7 +8,7 @@ import shutil
 import uuid
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -39,7 +39,10 @@ class Point(BaseModel):
 
 
 class StoredRecord(BaseModel):
-    """What is sent to the tracker for a trial, beside the files of its `artifacts` folder."""
+    """What the study and MLflow are told of a trial, beside the files of its `artifacts` folder.
+
+    `reports` are the values reported to the pruner by epoch, `notes` what the pruner kept.
+    """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -48,6 +51,8 @@ class StoredRecord(BaseModel):
     reason: str | None
     value: float | None
     parameters: dict[str, Scalar]
+    reports: dict[int, float]
+    notes: dict[str, Any]
     points: tuple[Point, ...]
     tags: dict[str, str]
     started: int
@@ -80,7 +85,10 @@ def curve_stride(iterations: int) -> int:
 def store(
     folder: Path,
     record: TrialRecord,
+    *,
     parameters: Mapping[str, Scalar],
+    reports: Mapping[int, float],
+    notes: Mapping[str, Any],
     points: tuple[Point, ...],
     tags: Mapping[str, str],
     example: NDArray[np.uint8],
@@ -91,6 +99,8 @@ def store(
         folder: Where the record is to be; an older one there is replaced.
         record: What the trial left.
         parameters: What the trial was given of the search space.
+        reports: The values that were reported to the pruner, by epoch.
+        notes: What the pruner kept of the trial.
         points: Its metrics.
         tags: What else is known of it.
         example: Raw images (1, height, width, channels), the input example of the model.
@@ -109,6 +119,8 @@ def store(
             reason=record.reason,
             value=record.value,
             parameters=dict(parameters),
+            reports=dict(reports),
+            notes=dict(notes),
             points=points,
             tags={**tags, "studyhall.weights_sha256": weights} if weights else dict(tags),
             started=int(record.started * 1000),

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from search.errors import UsageError
 from search.options import Options
-from search.storage import open_storage
+from search.storage import read_storage
 from search.study import recorded_study, study_names
 from search.study_file import shipped_studies
 from search.summary import StudySummary, summarize
@@ -18,8 +18,9 @@ def recorded_summaries(storage: Path | None) -> list[StudySummary]:
     journal = Options(storage=storage).journal
     if not journal.exists():
         return []
-    opened = open_storage(journal)
-    return [summarize(recorded_study(opened, name)) for name in sorted(study_names(opened))]
+    opened = read_storage(journal)
+    studies = (recorded_study(opened, name) for name in sorted(study_names(opened)))
+    return [summarize(study) for study in studies if study is not None]
 
 
 def recorded_summary(name: str, storage: Path | None) -> StudySummary:

@@ -13,13 +13,14 @@ from model import Classifier, load_checkpoint
 from search.errors import StudyhallError, UsageError
 from search.mlflow_model import MODEL_FOLDER, WEIGHTS_IN_MODEL
 from search.study_spec import TrialSettings
-from search.tracking import open_client
+from search.tracking import explained, open_client
 
 if TYPE_CHECKING:
     from mlflow.entities import Run
     from mlflow.tracking import MlflowClient
 
 ALIAS = "champion"
+_NONE_THERE = ("RESOURCE_DOES_NOT_EXIST", "INVALID_PARAMETER_VALUE")
 
 
 @dataclass(frozen=True)
@@ -51,16 +52,17 @@ def register_champion(client: MlflowClient, name: str, run_id: str, value: float
     """
     from mlflow.exceptions import MlflowException
 
-    try:
-        client.create_registered_model(name, description=f"The best network of study {name}.")
-    except MlflowException as error:
-        if error.error_code != "RESOURCE_ALREADY_EXISTS":
-            raise
-    known = [v for v in client.search_model_versions(f"name='{name}'") if v.run_id == run_id]
-    source = f"runs:/{run_id}/{MODEL_FOLDER}"
-    version = known[0] if known else client.create_model_version(name, source, run_id)
-    client.set_model_version_tag(name, version.version, "validation_value", f"{value:.6f}")
-    client.set_registered_model_alias(name, ALIAS, version.version)
+    with explained(f"model {name}"):
+        try:
+            client.create_registered_model(name, description=f"The best network of study {name}.")
+        except MlflowException as error:
+            if error.error_code != "RESOURCE_ALREADY_EXISTS":
+                raise
+        known = [v for v in client.search_model_versions(f"name='{name}'") if v.run_id == run_id]
+        source = f"runs:/{run_id}/{MODEL_FOLDER}"
+        version = known[0] if known else client.create_model_version(name, source, run_id)
+        client.set_model_version_tag(name, version.version, "validation_value", f"{value:.6f}")
+        client.set_registered_model_alias(name, ALIAS, version.version)
     return str(version.version)
 
 
@@ -86,10 +88,11 @@ def champion(name: str, tracking_uri: str | None = None) -> Champion:
 
     try:
         version = client.get_model_version_by_alias(name, ALIAS)
-    except MlflowException:
+    except MlflowException as error:
+        if error.error_code not in _NONE_THERE:
+            raise StudyhallError(f"{name}: the registry does not answer: {error}") from error
         raise UsageError(
-            f"{name}: no champion is registered; run `studyhall launch {name}` until a trial "
-            "has finished"
+            f"{name}: no champion is registered here; launch the study until a trial has completed"
         ) from None
     try:
         run = client.get_run(version.run_id or "")

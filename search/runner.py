@@ -15,7 +15,7 @@ from search.execution import Job, Outcome, work
 from search.interrupts import Stop, stop_on_signals
 from search.observer import Observer
 from search.options import Options
-from search.record import read
+from search.reconciliation import put_in_order
 from search.registry import register_champion
 from search.study import Study
 from search.study_figures import write_figures
@@ -38,8 +38,11 @@ class Runner:
 
     def run(self) -> StudySummary:
         """Run the trials that are missing; see `search.launcher.launch`."""
-        self._reconcile()
-        self.observer.begin(self.study.spec, summarize(self.study), self.options.jobs)
+        self._put_in_order()
+        jobs, window = self.options.jobs, self.study.spec.study.window
+        if jobs > window:
+            self.observer.note(f"--jobs {jobs} is more than the window of {window}: some will wait")
+        self.observer.begin(self.study.spec, summarize(self.study), jobs)
         deadline = time.monotonic() + (self.options.timeout or float("inf"))
         try:
             with stop_on_signals(self._say_stopping) as stop:
@@ -55,7 +58,7 @@ class Runner:
         if self.options.jobs > 1:
             kill_workers()
         try:
-            self._reconcile()
+            self._put_in_order()
             self.tracker.end_study("KILLED", {})
         except StudyhallError as error:
             self.observer.note(f"{error}; the next launch puts it right")
@@ -74,7 +77,7 @@ class Runner:
                         "with fewer --jobs: finished trials are kept"
                     ) from error
                 self.observer.note(f"{error}; the trials that it interrupted start again")
-                self._reconcile()
+                self._put_in_order()
 
     def _tasks(self, stop: Stop, deadline: float) -> Iterator[tuple[Job, int, int]]:
         finished = {t.number for t in self.study.trials() if t.state.is_finished()}
@@ -84,17 +87,8 @@ class Runner:
             if number not in finished:
                 yield self.job, number, self.study.claim(number)
 
-    def _reconcile(self) -> None:
-        """Bring the study and MLflow in line with what an interrupted launch left behind."""
-        self.tracker.delete_unfinished()
-        trials = self.study.trials()
-        for folder in self._records():
-            record = read(folder)
-            self.study.finish(record, trials[record.number]._trial_id)
-            self.tracker.send_again(folder)
-
-    def _records(self) -> list[Path]:
-        return sorted(self.job.spool.glob("trial-*"))
+    def _put_in_order(self) -> None:
+        put_in_order(self.study, self.tracker, self.job.spool)
 
     def _say_stopping(self) -> None:
         self.observer.note(
@@ -103,8 +97,7 @@ class Runner:
 
     def _conclude(self, interrupted: bool) -> StudySummary:
         """Send what is still unsent, register the champion, and end the study's run."""
-        for folder in self._records():
-            self.tracker.send_again(folder)
+        self._put_in_order()
         summary = replace(summarize(self.study), interrupted=interrupted)
         if summary.best:
             run_id = self.tracker.run_of(summary.best.number)

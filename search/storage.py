@@ -23,11 +23,21 @@ class _KernelLock(JournalFileOpenLock):
 
     def __init__(self, path: Path) -> None:
         super().__init__(str(path))
+        self._path = path
         self._lock = FileLock(f"{path}.lock")
 
     def acquire(self) -> bool:
-        """Wait for the lock."""
+        """Wait for the lock, and cut off a last line without its end.
+
+        A process that died while writing, or found the disk full, leaves one; whatever is appended
+        behind it would make the file unreadable (optuna issue 5138).
+        """
         self._lock.acquire()
+        try:
+            _cut_torn_line(self._path)
+        except BaseException:
+            self._lock.release()
+            raise
         return True
 
     def release(self) -> None:
@@ -36,23 +46,34 @@ class _KernelLock(JournalFileOpenLock):
 
 
 def open_storage(path: Path) -> JournalStorage:
-    """Open the journal at `path`, and create it if there is none.
-
-    A last line without its end, left by a process that died while writing, is cut off first:
-    whatever is appended behind it would make the file unreadable (optuna issue 5138).
+    """Open the journal at `path` to write to it, and create it if there is none.
 
     Raises:
         UsageError: the file cannot be read or written.
     """
     try:
-        with FileLock(f"{path}.lock"):
-            _cut_torn_line(path)
-        return JournalStorage(JournalFileBackend(str(path), lock_obj=_KernelLock(path)))
+        path.parent.mkdir(parents=True, exist_ok=True)
+        lock = _KernelLock(path)
+        lock.acquire()
+        lock.release()
+        return read_storage(path)
     except OSError as error:
         reason = error.strerror or error
         raise UsageError(
             f"--storage: {path} must be a file that can be written: {reason}"
         ) from None
+
+
+def read_storage(path: Path) -> JournalStorage:
+    """Open an existing journal; nothing is written until something is recorded.
+
+    Raises:
+        UsageError: the file is no journal.
+    """
+    try:
+        return JournalStorage(JournalFileBackend(str(path), lock_obj=_KernelLock(path)))
+    except ValueError as error:
+        raise UsageError(f"--storage: {path} must be a study's journal, got {error}") from None
 
 
 def _cut_torn_line(path: Path) -> None:

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+import uuid
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import cast
+from typing import Any, cast
 
 import optuna
 from optuna.pruners import (
@@ -29,7 +30,7 @@ optuna.logging.set_verbosity(optuna.logging.ERROR)
 
 _SPEC = "studyhall.spec"
 _FINGERPRINT = "studyhall.data_fingerprint"
-_PARENT_RUN = "studyhall.mlflow_run_id"
+_ID = "studyhall.study_id"
 _STATES = {
     "complete": TrialState.COMPLETE,
     "pruned": TrialState.PRUNED,
@@ -55,13 +56,9 @@ class Study:
         self._id = storage.get_study_id_from_name(spec.study.name)
 
     @property
-    def parent_run_id(self) -> str | None:
-        """The MLflow run of the study, if one was opened."""
-        return cast("str | None", self._storage.get_study_user_attrs(self._id).get(_PARENT_RUN))
-
-    def set_parent_run_id(self, run_id: str) -> None:
-        """Remember the MLflow run of the study."""
-        self._storage.set_study_user_attr(self._id, _PARENT_RUN, run_id)
+    def study_id(self) -> str:
+        """What the study's runs in MLflow are found by; a study that starts over has another."""
+        return str(self._storage.get_study_user_attrs(self._id)[_ID])
 
     def trials(self) -> list[FrozenTrial]:
         """Every trial, in the order of their numbers."""
@@ -97,15 +94,23 @@ class Study:
         return ProposedTrial(Trial(study, trial_id), view, self.spec)
 
     def finish(self, record: StoredRecord, trial_id: int) -> None:
-        """Enter a trial's outcome: its weights' hash, the reason and, last, its state and value."""
-        if self._storage.get_trial(trial_id).state.is_finished():
+        """Enter a trial's outcome, its state and value last; nothing if it was entered before."""
+        storage = self._storage
+        if storage.get_trial(trial_id).state.is_finished():
             return
-        notes = {"reason": record.reason, "seconds": (record.ended - record.started) / 1000}
-        notes["weights_sha256"] = record.tags.get("studyhall.weights_sha256")
-        for key, value in notes.items():
-            self._storage.set_trial_user_attr(trial_id, key, value)
+        for epoch, value in record.reports.items():
+            storage.set_trial_intermediate_value(trial_id, epoch, value)
+        for key, note in record.notes.items():
+            storage.set_trial_system_attr(trial_id, key, note)
+        described = {
+            "reason": record.reason,
+            "seconds": (record.ended - record.started) / 1000,
+            "weights_sha256": record.tags.get("studyhall.weights_sha256"),
+        }
+        for key, description in described.items():
+            storage.set_trial_user_attr(trial_id, key, description)
         values = None if record.value is None else [record.value]
-        self._storage.set_trial_state_values(trial_id, _STATES[record.state], values)
+        storage.set_trial_state_values(trial_id, _STATES[record.state], values)
 
 
 class ProposedTrial:
@@ -128,43 +133,53 @@ class ProposedTrial:
         pruner, metric = self._spec.study.pruner, self._spec.study.metric
         return f"{pruner} pruned it after epoch {epoch.epoch} with {metric} {value:.4f}"
 
-    def flush(self) -> None:
-        """Write the reports to the storage, now that the trial has ended."""
-        self._view.flush()
+    @property
+    def reports(self) -> dict[int, float]:
+        """The values reported so far, by epoch."""
+        return self._view.reports
+
+    @property
+    def notes(self) -> dict[str, Any]:
+        """What the pruner kept of the trial."""
+        return self._view.notes
 
 
 def open_study(storage: BaseStorage, spec: StudySpec, fingerprint: str) -> Study:
     """Open a study to run it: the recorded one if it is the same, a new one if there is none.
 
     Raises:
-        UsageError: the study file or the data changed since the study's trials were run.
+        UsageError: the study file or the data changed since the study's trials were run, or the
+            storage holds another program's study of that name.
     """
     name = spec.study.name
     if name not in study_names(storage):
         direction = spec.study.direction
         optuna.create_study(study_name=name, storage=storage, direction=direction)
-        study_id = storage.get_study_id_from_name(name)
+    study_id = storage.get_study_id_from_name(name)
+    attributes = storage.get_study_user_attrs(study_id)
+    if _SPEC not in attributes:
+        if storage.get_all_trials(study_id, deepcopy=False):
+            raise UsageError(f"{name}: another program's study has that name; choose one by --name")
+        storage.set_study_user_attr(study_id, _ID, uuid.uuid4().hex)
         storage.set_study_user_attr(study_id, _FINGERPRINT, fingerprint)
-        storage.set_study_user_attr(study_id, _SPEC, spec.model_dump_json())
-    found = differences(storage, spec, fingerprint)
-    if found:
+    elif found := differences(attributes, spec, fingerprint):
         changes = ", ".join(f"{d.key} was {d.recorded!r} and is {d.given!r}" for d in found)
         raise UsageError(
             f"{name}: the study changed since its trials were run ({changes}); run it under "
             f"another name with --name, or set its trials aside with --fresh"
         )
+    if attributes.get(_SPEC) != spec.model_dump_json():
+        storage.set_study_user_attr(study_id, _SPEC, spec.model_dump_json())
     return Study(storage, spec)
 
 
-def recorded_study(storage: BaseStorage, name: str) -> Study:
-    """Open a study as it was recorded.
-
-    Raises:
-        UsageError: nothing was recorded under that name.
-    """
+def recorded_study(storage: BaseStorage, name: str) -> Study | None:
+    """Open a study as it was recorded; None if there is none of that name, or another program's."""
     if name not in study_names(storage):
-        raise UsageError(f"{name}: no trial was run yet; start with `studyhall launch {name}`")
+        return None
     attributes = storage.get_study_user_attrs(storage.get_study_id_from_name(name))
+    if _SPEC not in attributes:
+        return None
     return Study(storage, StudySpec.model_validate_json(attributes[_SPEC]))
 
 
@@ -173,31 +188,41 @@ def study_names(storage: BaseStorage) -> list[str]:
     return [study.study_name for study in storage.get_all_studies()]
 
 
-def set_aside(storage: BaseStorage, name: str) -> str | None:
-    """Rename a recorded study, so that its name is free; return the new name if there was one."""
-    names = study_names(storage)
-    if name not in names:
-        return None
+def set_aside(storage: BaseStorage, study: Study) -> str:
+    """Rename a recorded study, so that its name is free; return the new name."""
+    name, names = study.spec.study.name, study_names(storage)
     aside = next(f"{name}.{n}" for n in range(1, len(names) + 2) if f"{name}.{n}" not in names)
     optuna.copy_study(
         from_study_name=name, from_storage=storage, to_storage=storage, to_study_name=aside
     )
+    renamed = study.spec.model_copy(
+        update={"study": study.spec.study.model_copy(update={"name": aside})}
+    )
+    aside_id = storage.get_study_id_from_name(aside)
+    storage.set_study_user_attr(aside_id, _SPEC, renamed.model_dump_json())
     optuna.delete_study(study_name=name, storage=storage)
     return aside
 
 
-def differences(storage: BaseStorage, spec: StudySpec, fingerprint: str) -> list[Difference]:
+def differences(
+    attributes: Mapping[str, Any], spec: StudySpec, fingerprint: str
+) -> list[Difference]:
     """What differs between a study and its record, but for the number of trials wanted."""
-    attributes = storage.get_study_user_attrs(storage.get_study_id_from_name(spec.study.name))
-    recorded = _flat(json.loads(attributes.get(_SPEC, "{}")))
-    recorded["data fingerprint"] = attributes.get(_FINGERPRINT)
-    given = {**_flat(json.loads(spec.model_dump_json())), "data fingerprint": fingerprint}
-    keys = [key for key in {**recorded, **given} if key != "study.trials"]
+    recorded = _comparable(attributes[_SPEC], attributes.get(_FINGERPRINT))
+    given = _comparable(spec.model_dump_json(), fingerprint)
     return [
         Difference(key, recorded.get(key), given.get(key))
-        for key in keys
+        for key in {**recorded, **given}
         if recorded.get(key) != given.get(key)
     ]
+
+
+def _comparable(spec: str, fingerprint: object) -> dict[str, object]:
+    """A study by key; the order of its parameters counts, since proposals are drawn in it."""
+    parsed = json.loads(spec)
+    del parsed["study"]["trials"]
+    order = ", ".join(parsed["search_space"])
+    return {**_flat(parsed), "order of parameters": order, "data fingerprint": fingerprint}
 
 
 def _flat(value: object, prefix: str = "") -> dict[str, object]:
@@ -211,8 +236,10 @@ def _flat(value: object, prefix: str = "") -> dict[str, object]:
 
 def pruner_for(spec: StudySpec) -> BasePruner:
     """The pruner that a study names, over its epochs."""
-    settings = spec.resolve(spec.example())
-    epochs = settings.training.total_epochs(settings.data.train)
+    epochs = max(
+        settings.training.total_epochs(settings.data.train)
+        for settings in map(spec.resolve, spec.examples())
+    )
     pruners: dict[str, Callable[[], BasePruner]] = {
         "none": NopPruner,
         "median": MedianPruner,

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from search.errors import UsageError
-from search.study_problems import find_problems, line_of
+from search.study_problems import Problem, find_problems, line_of
 from search.study_spec import StudySpec
 
 SHIPPED = Path(__file__).resolve().parent.parent / "studies"
@@ -60,10 +60,19 @@ def load_study(study: str | Path, overrides: Sequence[str] = ()) -> StudySpec:
         _override(raw, override)
     problems = find_problems(raw)
     if problems:
-        raise UsageError(
-            "\n".join(f"{path.name}:{line_of(text, p.path)}: {p.sentence}" for p in problems)
-        )
+        overridden = {
+            tuple(override.partition("=")[0].strip().split(".")) for override in overrides
+        }
+        lines = (f"{_place(p, path.name, text, overridden)}: {p.sentence}" for p in problems)
+        raise UsageError("\n".join(lines))
     return StudySpec.model_validate(raw)
+
+
+def _place(problem: Problem, name: str, text: str, overridden: set[tuple[str, ...]]) -> str:
+    """Where the user wrote what is wrong: a line of the file, or an override."""
+    if any(problem.path[: len(key)] == key for key in overridden):
+        return "--set"
+    return f"{name}:{line_of(text, problem.path)}"
 
 
 def _read(path: Path) -> str:

@@ -101,7 +101,7 @@ def _settings(raw: Mapping[str, Any]) -> Iterator[Problem]:
 def _settings_at(
     raw: Mapping[str, Any], point: Mapping[str, Scalar], varied: str | None
 ) -> Iterator[Problem]:
-    named = raw.get("search_space", {})
+    named = _table(raw, "search_space")
     try:
         TrialSettings.model_validate(overlay(raw, point))
     except ValidationError as error:
@@ -158,7 +158,8 @@ def _grid(raw: Mapping[str, Any]) -> Iterator[Problem]:
         if not isinstance(parameter, CategoricalParameter):
             rule = f"must be of type 'categorical' for sampler = 'grid', got '{parameter.type}'"
             yield Problem(("search_space", name), rule)
-    points = prod(len(p.examples) for p in parameters.values()) + len(raw.get("enqueue", ()))
+    points = prod(len(p.examples) for p in parameters.values())
+    points += len(raw["enqueue"]) if isinstance(raw.get("enqueue"), list) else 0
     trials = _table(raw, "study").get("trials", StudySection.model_fields["trials"].default)
     listed = all(isinstance(p, CategoricalParameter) for p in parameters.values())
     if listed and isinstance(trials, int) and trials > points:

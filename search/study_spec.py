@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from typing import Annotated, Any, Literal, Self
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 from pydantic_core import PydanticCustomError
+
+NAME_PATTERN = re.compile(r"^[A-Za-z0-9][A-Za-z0-9._-]*$")
 
 Scalar = bool | int | float | str
 Metric = Literal["validation_accuracy", "validation_loss"]
@@ -33,7 +36,7 @@ class StudySection(_Section):
     pruned from the trials up to *k - window* alone, so that its result does not depend on timing.
     """
 
-    name: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$", max_length=100)]
+    name: Annotated[str, Field(pattern=NAME_PATTERN.pattern, max_length=100)]
     metric: Metric = "validation_accuracy"
     direction: Literal["maximize", "minimize"] = "maximize"
     seed: Annotated[int, Field(ge=0, lt=2**32)] = 0
@@ -129,6 +132,8 @@ class _Range(_Section):
     def _check(self, low: float, high: float, step: float | None) -> None:
         if low >= high:
             raise _rule(f"low must be below high, got {low} and {high}")
+        if step is not None and not _on_step(high - low, step):
+            raise _rule(f"high must be low and a number of steps, got {low}, {high} and {step}")
         if self.log and low <= 0:
             raise _rule(f"low must be above zero on a log scale, got {low}")
         if self.log and step not in (None, 1):
@@ -150,7 +155,8 @@ class FloatParameter(_Range):
 
     def contains(self, value: Scalar) -> bool:
         """Whether `value` can be proposed, bounds included."""
-        return _is_number(value) and self.low <= float(value) <= self.high
+        inside = _is_number(value) and self.low <= float(value) <= self.high
+        return inside and (self.step is None or _on_step(float(value) - self.low, self.step))
 
     @property
     def examples(self) -> tuple[Scalar, ...]:
@@ -215,6 +221,10 @@ Parameter = Annotated[
 ]
 
 
+def _on_step(distance: float, step: float) -> bool:
+    return abs(distance / step - round(distance / step)) < 1e-9 * max(1.0, distance / step)
+
+
 def _is_number(value: object) -> bool:
     return isinstance(value, int | float) and not isinstance(value, bool)
 
@@ -238,9 +248,14 @@ class StudySpec(_Section):
         """`[data]` as far as all trials share it: all but a searched preprocessing."""
         return DataSettings(**{"preprocessing": "none", **self.data})
 
-    def example(self) -> dict[str, Scalar]:
-        """One point of the search space, to check the fixed settings with."""
-        return {name: parameter.examples[0] for name, parameter in self.search_space.items()}
+    def examples(self) -> list[dict[str, Scalar]]:
+        """Points of the search space at whose corners one parameter after the other stands."""
+        base = {name: parameter.examples[0] for name, parameter in self.search_space.items()}
+        return [
+            {**base, name: value}
+            for name, parameter in self.search_space.items()
+            for value in parameter.examples
+        ]
 
     def resolve(self, parameters: Mapping[str, Scalar]) -> TrialSettings:
         """The settings of the trial that was given `parameters`.

@@ -32,8 +32,8 @@ def observer(quiet: bool = False) -> AbstractContextManager[Observer]:
     return PlainView(console, quiet)
 
 
-def show_launched(summary: StudySummary, as_json: bool) -> None:
-    """Print how a launch ended and what to do next."""
+def show_launched(summary: StudySummary, study: str, as_json: bool) -> None:
+    """Print how a launch of `study`, as the user typed it, ended and what to do next."""
     if as_json:
         _print_json(summary.to_dict())
         return
@@ -41,7 +41,7 @@ def show_launched(summary: StudySummary, as_json: bool) -> None:
     if summary.champion_version:
         print(f"champion: version {summary.champion_version} of model {summary.name}")
     if summary.finished < summary.wanted:
-        print(f"to go on: studyhall launch {summary.name}")
+        print(f"to go on: studyhall launch {study}")
     elif summary.champion_version:
         print(f"next: studyhall evaluate {summary.name}; studyhall ui")
 

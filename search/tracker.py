@@ -11,7 +11,14 @@ from typing import TYPE_CHECKING, Literal
 from search.errors import StudyhallError
 from search.mlflow_model import write_model
 from search.record import ARTIFACTS, Point, StoredRecord, read
-from search.tracking import StudyRun, dataset_input, explained, metrics_of, open_client
+from search.tracking import (
+    StudyRun,
+    dataset_input,
+    explained,
+    metrics_of,
+    open_client,
+    search_runs,
+)
 
 if TYPE_CHECKING:
     from mlflow.entities import Run
@@ -40,6 +47,7 @@ class Tracker:
         """
         tags = {
             "mlflow.parentRunId": self.study_run.run_id,
+            "studyhall.study_id": self.study_run.study_id,
             "studyhall.kind": "trial",
             "studyhall.trial": str(number),
         }
@@ -83,36 +91,45 @@ class Tracker:
             )
             self.client.log_artifacts(run_id, str(folder / ARTIFACTS))
             self.client.set_terminated(run_id, RUN_STATUS[record.state], record.ended)
-        shutil.rmtree(folder)
+        _discard(folder)
         return run_id
 
     def send_again(self, folder: Path) -> None:
         """Send a record that an earlier launch left behind, unless its run is whole already."""
         record = read(folder)
-        wanted = f"tags.`studyhall.trial` = '{record.number}'"
-        if any(run.info.status != "RUNNING" for run in self._children(wanted)):
-            shutil.rmtree(folder)
+        if any(run.info.status != "RUNNING" for run in self._runs_of(record.number)):
+            _discard(folder)
         else:
             self.send(folder)
 
     def delete_unfinished(self) -> int:
         """Delete the runs of trials that were interrupted; they are done again from the start."""
-        runs = self._children("attributes.status = 'RUNNING' and tags.`studyhall.kind` = 'trial'")
+        runs = self._trials("attributes.status = 'RUNNING'")
         with explained("interrupted trials"):
             for run in runs:
                 self.client.delete_run(run.info.run_id)
         return len(runs)
 
     def run_of(self, number: int) -> str:
-        """The id of a finished trial's run.
+        """The id of a finished trial's run, which is restored if it was deleted in MLflow.
 
         Raises:
             StudyhallError: MLflow has no run of that trial.
         """
-        runs = self._children(f"tags.`studyhall.trial` = '{number}'")
-        if not runs:
-            raise StudyhallError(f"MLflow has no run of trial {number}; was it deleted there?")
-        return str(runs[0].info.run_id)
+        ended = [run for run in self._runs_of(number) if run.info.status != "RUNNING"]
+        if not ended:
+            raise StudyhallError(
+                f"MLflow has no run of trial {number}, the best: it was recorded elsewhere or "
+                "deleted for good; name the earlier --tracking-uri, or start over with --fresh"
+            )
+        run = min(ended, key=lambda run: str(run.info.lifecycle_stage))  # active before deleted
+        if run.info.lifecycle_stage == "deleted":
+            with explained(f"trial {number}"):
+                self.client.restore_run(run.info.run_id)
+        return str(run.info.run_id)
+
+    def _runs_of(self, number: int) -> list[Run]:
+        return self._trials(f"tags.`studyhall.trial` = '{number}'", deleted=True)
 
     def log_study_artifacts(self, folder: Path) -> None:
         """Add the files of a folder to the study's run."""
@@ -129,18 +146,16 @@ class Tracker:
         with explained("the study's run"):
             self.client.set_terminated(self.study_run.run_id, status)
 
-    def _children(self, wanted: str) -> list[Run]:
-        parent = f"tags.mlflow.parentRunId = '{self.study_run.run_id}'"
-        experiments, token = [self.study_run.experiment_id], None
-        found: list[Run] = []
-        with explained("the study's runs"):
-            while True:
-                page = self.client.search_runs(
-                    experiments, f"{parent} and {wanted}", page_token=token
-                )
-                found += page
-                if not (token := page.token):
-                    return found
+    def _trials(self, wanted: str, deleted: bool = False) -> list[Run]:
+        study = f"tags.`studyhall.study_id` = '{self.study_run.study_id}'"
+        kind = "tags.`studyhall.kind` = 'trial'"
+        wanted = f"{study} and {kind} and {wanted}"
+        return search_runs(self.client, self.study_run.experiment_id, wanted, deleted)
+
+
+def _discard(folder: Path) -> None:
+    """Delete a record that was sent; one that is half deleted no longer looks like a record."""
+    shutil.rmtree(folder.rename(folder.with_name(f".{folder.name}-sent")))
 
 
 def record_tags(record: StoredRecord) -> dict[str, str]:

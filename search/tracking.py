@@ -28,9 +28,10 @@ if TYPE_CHECKING:
 _SETTINGS = {
     "MLFLOW_LOGGING_LEVEL": "WARNING",
     "MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR": "false",
+    "MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT": "true",
     "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "1",
     "MLFLOW_HTTP_REQUEST_BACKOFF_FACTOR": "1",
-    "MLFLOW_HTTP_REQUEST_TIMEOUT": "6",
+    "MLFLOW_HTTP_REQUEST_TIMEOUT": "5",
 }
 
 
@@ -50,6 +51,7 @@ class StudyRun:
     """Where a study is tracked: all that a worker needs to record its trials."""
 
     uri: str
+    study_id: str
     experiment_id: str
     run_id: str
     data: TrackedData
@@ -80,39 +82,68 @@ def open_client(uri: str | None = None) -> MlflowClient:
 
 
 def start_study(
-    client: MlflowClient, name: str, data: TrackedData, run_id: str | None, tags: Mapping[str, str]
+    client: MlflowClient, name: str, study_id: str, data: TrackedData, tags: Mapping[str, str]
 ) -> StudyRun:
     """Open the experiment and the parent run of a study, those of an earlier launch if they exist.
 
     Args:
         client: An open client.
         name: The study's name: that of the experiment too.
+        study_id: What the study's runs are found by; a study that starts over has another.
         data: The dataset input.
-        run_id: The parent run of an earlier launch.
         tags: What the parent run is to say of itself.
     """
-    from mlflow.exceptions import MlflowException
+    from mlflow.entities import RunTag
 
     with explained(f"experiment {name}"):
-        experiment = client.get_experiment_by_name(name)
-        experiment_id = str(
-            experiment.experiment_id if experiment else client.create_experiment(name)
-        )
-        if experiment and experiment.lifecycle_stage == "deleted":
-            client.restore_experiment(experiment_id)
-        try:
-            known = client.get_run(run_id) if run_id else None
-        except MlflowException:
-            known = None  # another store than last time, or deleted there
-        if known and known.info.lifecycle_stage == "active":
-            client.update_run(known.info.run_id, status="RUNNING")
-            run = known
-        else:
-            run = client.create_run(experiment_id, run_name=name, tags={"studyhall.kind": "study"})
-            client.log_inputs(run.info.run_id, datasets=[dataset_input(data)])
-        for key, value in tags.items():
-            client.set_tag(run.info.run_id, key, value)
-    return StudyRun(client.tracking_uri, experiment_id, str(run.info.run_id), data)
+        experiment_id = _open_experiment(client, name)
+        run_id = find_study_run(client, experiment_id, study_id)
+        if run_id is None:
+            identity = {"studyhall.kind": "study", "studyhall.study_id": study_id}
+            run = client.create_run(experiment_id, run_name=name, tags=identity)
+            run_id = str(run.info.run_id)
+            client.log_inputs(run_id, datasets=[dataset_input(data)])
+        client.update_run(run_id, status="RUNNING")
+        client.log_batch(run_id, tags=[RunTag(key, value) for key, value in tags.items()])
+    return StudyRun(client.tracking_uri, study_id, experiment_id, run_id, data)
+
+
+def _open_experiment(client: MlflowClient, name: str) -> str:
+    experiment = client.get_experiment_by_name(name)
+    if experiment is None:
+        return str(client.create_experiment(name))
+    if experiment.lifecycle_stage == "deleted":
+        client.restore_experiment(experiment.experiment_id)
+    return str(experiment.experiment_id)
+
+
+def find_study_run(client: MlflowClient, experiment_id: str, study_id: str) -> str | None:
+    """The parent run of a study, restored if it was deleted in MLflow; None if there is none."""
+    wanted = f"tags.`studyhall.kind` = 'study' and tags.`studyhall.study_id` = '{study_id}'"
+    found = search_runs(client, experiment_id, wanted, deleted=True)
+    if not found:
+        return None
+    run_id = str(found[0].info.run_id)
+    if found[0].info.lifecycle_stage == "deleted":
+        client.restore_run(run_id)
+    return run_id
+
+
+def search_runs(
+    client: MlflowClient, experiment_id: str, wanted: str, deleted: bool = False
+) -> list[Run]:
+    """Every run of an experiment that fits a filter, page by page; deleted ones too if asked."""
+    from mlflow.entities import ViewType
+
+    view = ViewType.ALL if deleted else ViewType.ACTIVE_ONLY
+    found: list[Run] = []
+    token: str | None = None
+    with explained("the study's runs"):
+        while True:
+            page = client.search_runs([experiment_id], wanted, view, page_token=token)
+            found += page
+            if not (token := page.token):
+                return found
 
 
 def log_evaluation(
@@ -169,7 +200,7 @@ def explained(what: str) -> Iterator[None]:
 
     try:
         yield
-    except MlflowException as error:
+    except (MlflowException, OSError) as error:
         raise StudyhallError(
             f"MLflow did not take the record of {what}: {_short(error)}"
         ) from error

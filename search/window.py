@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Container
+from collections.abc import Container
+from copy import copy
 from typing import Any
 
 from optuna.storages import BaseStorage
@@ -16,7 +17,7 @@ class WindowView:
     Other trials are visible up to `number - window` alone, and all of those have finished, so that
     what is proposed and pruned does not depend on which worker was faster. The trial's own reports
     are kept here until it ends: an interrupted trial leaves none behind that its second run, which
-    repeats them, could mistake for its own.
+    repeats them, could mistake for its own. `reports` and `notes` go into the trial's record.
 
     Anything else goes to the storage as it is. Optuna asks for no more than this class offers of
     `optuna.storages.BaseStorage`.
@@ -26,8 +27,8 @@ class WindowView:
         self._storage = storage
         self._trial_id = trial_id
         self._last_visible = number - window
-        self._values: dict[int, float] = {}
-        self._system_attributes: dict[str, Any] = {}
+        self.reports: dict[int, float] = {}
+        self.notes: dict[str, Any] = {}
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._storage, name)
@@ -56,29 +57,19 @@ class WindowView:
 
     def get_trial(self, trial_id: int) -> FrozenTrial:
         """One trial; the viewer itself with the reports made here in place of the stored ones."""
-        trial: FrozenTrial = self._storage.get_trial(trial_id)
+        trial = copy(self._storage.get_trial(trial_id))  # the storage hands out its own
         if trial_id == self._trial_id:
-            trial.intermediate_values = dict(self._values)
-            trial.system_attrs = dict(self._system_attributes)
+            trial.intermediate_values = dict(self.reports)
+            trial.system_attrs = dict(self.notes)
         return trial
 
     def set_trial_intermediate_value(self, trial_id: int, step: int, value: float) -> None:
-        """Keep a report of the viewer until `flush`."""
-        self._values[step] = value
+        """Keep a report of the viewer, for its record."""
+        self.reports[step] = value
 
     def set_trial_system_attr(self, trial_id: int, key: str, value: Any) -> None:
-        """Keep a pruner's note on the viewer until `flush`."""
-        self._system_attributes[key] = value
-
-    def flush(self) -> None:
-        """Write the viewer's reports and notes to the storage; called once, as the trial ends."""
-        write: tuple[tuple[Callable[..., None], dict[Any, Any]], ...] = (
-            (self._storage.set_trial_intermediate_value, self._values),
-            (self._storage.set_trial_system_attr, self._system_attributes),
-        )
-        for set_one, entries in write:
-            for key, value in entries.items():
-                set_one(self._trial_id, key, value)
+        """Keep a pruner's note on the viewer, for its record."""
+        self.notes[key] = value
 
     def _visible(self, study_id: int, deepcopy: bool = False) -> list[FrozenTrial]:
         trials = self._storage.get_all_trials(study_id, deepcopy=deepcopy)

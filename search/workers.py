@@ -69,7 +69,8 @@ def kill_workers() -> None:
     """End all worker processes at once; what they were doing is done again by the next launch."""
     from joblib.externals.loky import get_reusable_executor
 
-    get_reusable_executor().shutdown(wait=False, kill_workers=True)
+    executor = get_reusable_executor(reuse=True, kill_workers=True)
+    executor.shutdown(wait=False, kill_workers=True)
 
 
 @contextmanager

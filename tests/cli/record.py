@@ -26,31 +26,34 @@ def client_of(workspace: Workspace) -> MlflowClient:
     return MlflowClient(workspace.tracking_uri)
 
 
-def child_runs(workspace: Workspace, name: str, kind: str = "trial") -> list[Run]:
-    client = client_of(workspace)
+def child_runs(
+    workspace: Workspace, name: str, kind: str = "trial", client: MlflowClient | None = None
+) -> list[Run]:
+    client = client or client_of(workspace)
     experiment = client.get_experiment_by_name(name)
     assert experiment is not None
     wanted = f"tags.`studyhall.kind` = '{kind}'"
     return list(client.search_runs([experiment.experiment_id], wanted, max_results=1000))
 
 
-def runs_by_trial(workspace: Workspace, name: str) -> dict[int, str]:
+def runs_by_trial(
+    workspace: Workspace, name: str, client: MlflowClient | None = None
+) -> dict[int, str]:
     """The run of each trial; fails if a trial has two."""
-    runs = child_runs(workspace, name)
+    runs = child_runs(workspace, name, client=client)
     found = {int(run.data.tags["studyhall.trial"]): run.info.run_id for run in runs}
     assert len(found) == len(runs)
     return found
 
 
-def answers(workspace: Workspace, name: str) -> list[Answer]:
+def answers(workspace: Workspace, name: str, client: MlflowClient | None = None) -> list[Answer]:
     """Every trial's parameters, curves, state and weights, in the order of the numbers."""
-    return [
-        _answer(workspace, run_id) for _, run_id in sorted(runs_by_trial(workspace, name).items())
-    ]
+    client = client or client_of(workspace)
+    runs = runs_by_trial(workspace, name, client)
+    return [_answer(client, run_id) for _, run_id in sorted(runs.items())]
 
 
-def _answer(workspace: Workspace, run_id: str) -> Answer:
-    client = client_of(workspace)
+def _answer(client: MlflowClient, run_id: str) -> Answer:
     run = client.get_run(run_id)
     keys = [key for key in run.data.metrics if key != "seconds"]
     return Answer(

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import socket
 import subprocess
 import sys
 import sysconfig
@@ -23,6 +22,7 @@ from PIL import Image
 from model import wilson_interval
 from search import champion
 from tests.cli.record import child_runs, client_of, runs_by_trial
+from tests.cli.workspace import free_port
 
 
 @pytest.fixture(scope="module")
@@ -34,12 +34,6 @@ def verdict(finished):
 def images(cifar10_cache) -> np.ndarray:
     """The first training images: a test has no business with the test split."""
     return np.load(cifar10_cache / "train_images.npy", mmap_mode="r")[:3].copy()
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 def post(address: str, body: object) -> object:

@@ -44,6 +44,7 @@ def test_launching_again_repeats_nothing_and_a_larger_total_goes_on(finished, wo
     workspace.run("launch", "small.toml")
     after = runs_by_trial(workspace, "small")
     assert {number: after[number] for number in before} == before
+    assert workspace.json("status", "small")["wanted"] == 8
     assert answers(workspace, "small") == answers(finished, "small")
 
 
@@ -51,7 +52,7 @@ def test_no_trial_starts_after_the_timeout(workspace):
     workspace.write()
     stdout, _ = workspace.run("launch", "small.toml", "--jobs", 1, "--timeout", 0.001)
     assert "0 of 8 trials finished" in stdout
-    assert "to go on: studyhall launch small" in stdout
+    assert "to go on: studyhall launch small.toml" in stdout
 
 
 def test_fresh_starts_over_and_keeps_what_was(workspace):

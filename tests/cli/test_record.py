@@ -135,4 +135,4 @@ def test_the_dataset_input_bears_our_fingerprint(complete_run):
 
 
 def test_nothing_waits_to_be_sent(finished):
-    assert not list((finished.folder / ".studyhall" / "small" / "unsent").glob("*"))
+    assert not list((finished.folder / ".studyhall").glob("*/*"))

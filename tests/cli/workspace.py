@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import socket
 import subprocess
 import sys
 from dataclasses import dataclass, field
@@ -58,13 +59,18 @@ class Workspace:
         path.write_text(text, encoding="utf-8")
         return path
 
+    @property
+    def settings(self) -> dict[str, str]:
+        """The environment of a command: the tests' own, less where they would be tracked."""
+        own = {k: v for k, v in os.environ.items() if k != "MLFLOW_TRACKING_URI"}
+        return {**own, "COLUMNS": "200", **self.environment}
+
     def start(self, *arguments: object, **options: Any) -> subprocess.Popen[str]:
         """Start the command line."""
-        settled = {k: v for k, v in os.environ.items() if k not in ("MLFLOW_TRACKING_URI",)}
         return subprocess.Popen(
             [STUDYHALL, *map(str, arguments)],
             cwd=self.folder,
-            env={**settled, "COLUMNS": "200", **self.environment},
+            env=self.settings,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,
@@ -86,3 +92,10 @@ class Workspace:
     def tracking_uri(self) -> str:
         """Where MLflow's own defaults put the runs of this folder."""
         return f"sqlite:///{self.folder / 'mlflow.db'}"
+
+
+def free_port() -> int:
+    """A port of this machine that no one listens on."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])

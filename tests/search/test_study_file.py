@@ -184,6 +184,15 @@ def test_one_mistake_is_reported_once(tmp_path):
     assert len(mistakes(write(tmp_path, VALID, ("low = 5, high = 50", "low = 50, high = 5")))) == 1
 
 
+@pytest.mark.parametrize("table", ["study", "data", "search_space", "enqueue", "training"])
+@pytest.mark.parametrize("value", ["5", "'x'", "[1]"])
+@pytest.mark.parametrize("sampler", ["tpe", "grid"])
+def test_a_table_of_another_type_is_a_mistake_like_others(tmp_path, table, value, sampler):
+    text = VALID.replace("trials = 5", f'sampler = "{sampler}"').replace(f"[{table}]", "[other]")
+    path = write(tmp_path, f"{table} = {value}\n{text}")
+    assert any(f":1: {table}" in line for line in mistakes(path))
+
+
 def test_a_syntax_error_names_its_line(tmp_path):
     path = write(tmp_path, VALID, ("train = 1000", "train = "))
     assert mistakes(path)[0].startswith("my.toml:7: not valid TOML: ")
@@ -227,4 +236,4 @@ def test_an_override_that_names_no_key_is_refused(tmp_path, override):
 
 def test_an_overridden_value_is_checked_like_the_files_own(tmp_path):
     found = mistakes(write(tmp_path), "training.batch_size=0")
-    assert found == ["my.toml:13: training.batch_size: must be at least 1, got 0"]
+    assert found == ["--set: training.batch_size: must be at least 1, got 0"]

@@ -94,8 +94,7 @@ def test_an_interrupted_trial_leaves_no_report_to_its_second_run(study):
     again = study.propose(0, trial_id)
     assert again._trial.study._storage.get_trial(trial_id).intermediate_values == {}
     again._trial.report(0.7, 1)
-    again.flush()
-    assert study.trials()[0].intermediate_values == {1: 0.7}
+    assert again.reports == {1: 0.7}
 
 
 def test_an_interrupted_trial_gets_the_same_parameters_again(study):
@@ -119,7 +118,10 @@ def test_pruning_compares_with_what_may_be_seen_alone(tmp_path):
             proposed = study.propose(number, study.claim(number))
             proposed._trial.report(value, 1)
             proposed._trial.should_prune()
-            proposed.flush()
+            storage, trial_id = study.optuna_study()._storage, study.claim(number)
+            storage.set_trial_intermediate_value(trial_id, 1, value)
+            for key, note in proposed.notes.items():
+                storage.set_trial_system_attr(trial_id, key, note)
             finish(study, number, value)
         last = study.propose(5, study.claim(5))
         last._trial.report(0.1, 1)

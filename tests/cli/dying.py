@@ -1,0 +1,61 @@
+"""The command line, killed as by `kill -9` at a chosen point: python dying.py POINT ARGUMENTS."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+import sys
+from collections.abc import Callable
+from typing import Any
+
+import mlflow.tracking
+import optuna
+
+import search.execution
+import search.launcher
+import search.study
+import search.tracker
+
+
+def die() -> None:
+    os.kill(os.getpid(), signal.SIGKILL)
+
+
+def then_die(function: Callable[..., Any], calls: int) -> Callable[..., Any]:
+    """The function, after whose call number `calls` the process dies."""
+    left = iter(range(calls - 1, -1, -1))
+
+    def dying(*arguments: Any, **options: Any) -> Any:
+        result = function(*arguments, **options)
+        if next(left) == 0:
+            die()
+        return result
+
+    return dying
+
+
+def half_delete(folder: Any, *_: Any, **__: Any) -> None:
+    os.unlink(os.path.join(folder, "record.json"))
+    die()
+
+
+POINTS: dict[str, tuple[Any, str, Callable[..., Any]]] = {
+    "study created": (optuna, "create_study", then_die(optuna.create_study, 1)),
+    "study run opened": (search.launcher, "start_study", then_die(search.launcher.start_study, 1)),
+    "record stored": (search.execution, "store", then_die(search.execution.store, 4)),
+    "study told": (search.study.Study, "finish", then_die(search.study.Study.finish, 4)),
+    "half sent": (
+        mlflow.tracking.MlflowClient,
+        "log_artifacts",
+        then_die(mlflow.tracking.MlflowClient.log_artifacts, 4),
+    ),
+    "record half deleted": (shutil, "rmtree", half_delete),
+}
+
+if __name__ == "__main__":
+    owner, name, dying = POINTS[sys.argv.pop(1)]
+    setattr(owner, name, dying)
+    from search.cli import main
+
+    main()
