@@ -23,9 +23,9 @@ from study_folder import study_folder
 from threadpoolctl import threadpool_limits
 
 from search.datasets import fetch, open_dataset
+from search.settings import TrialSettings
 from search.space import fixed_point
 from search.study_file import load_study
-from search.study_spec import TrialSettings
 
 STUDY, JOBS = "cifar10_grid", 2
 OVERRIDES: tuple[str, ...] = ()  # `table.key=value`, in place of the study file's

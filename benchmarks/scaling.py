@@ -24,8 +24,8 @@ from threadpoolctl import threadpool_limits
 from search.cache import cache_folder
 from search.datasets import fetch
 from search.execution import training_data
+from search.settings import TrialSettings
 from search.study_file import load_study
-from search.study_spec import TrialSettings
 from search.trial import TrialSeed, run_trial
 
 STUDY, TRIALS, ROUNDS, ALONE = "cifar10_grid", 14, 2, 6

@@ -27,7 +27,7 @@ from search.sources import Source, named_source, obtain
 from search.splits import Split, SplitSettings, split_indices
 
 if TYPE_CHECKING:
-    from search.study_spec import DataSettings
+    from search.settings import DataSettings
 
 __all__ = [
     "COLLECTIONS",

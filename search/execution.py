@@ -12,9 +12,11 @@ from model import EpochRecord, Preprocessing
 from search.datasets import open_dataset, split_dataset
 from search.errors import StudyhallError
 from search.record import Point, StoredRecord, curve_stride, epoch_points, store
+from search.section import Scalar
+from search.settings import DataSettings
 from search.storage import open_storage
 from search.study import Study
-from search.study_spec import DataSettings, Scalar, StudySpec
+from search.study_spec import StudySpec
 from search.tracker import Tracker
 from search.tracking import StudyRun
 from search.trial import TrainingData, TrialSeed, TrialState, run_trial

@@ -20,7 +20,8 @@ from rich.progress import (
 from rich.text import Text
 
 from search.execution import Outcome
-from search.study_spec import Scalar, StudySpec
+from search.section import Scalar
+from search.study_spec import StudySpec
 from search.summary import Best, StudySummary
 
 

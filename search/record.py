@@ -17,7 +17,7 @@ from pydantic import BaseModel, ConfigDict
 from model import EpochRecord, save_checkpoint, weights_sha256
 from search.errors import StudyhallError
 from search.plots import first_layer_tiles, learning_curve
-from search.study_spec import Scalar
+from search.section import Scalar
 from search.trial import TrialRecord
 
 CURVE_POINTS = 200

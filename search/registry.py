@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from model import Classifier, load_checkpoint
 from search.errors import StudyhallError, UsageError
 from search.mlflow_model import MODEL_FOLDER, WEIGHTS_IN_MODEL
-from search.study_spec import TrialSettings
+from search.settings import TrialSettings
 from search.tracking import explained, open_client
 
 if TYPE_CHECKING:

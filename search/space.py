@@ -11,7 +11,9 @@ from optuna.exceptions import ExperimentalWarning
 from optuna.samplers import BaseSampler, PartialFixedSampler, RandomSampler, TPESampler
 from optuna.trial import Trial
 
-from search.study_spec import FloatParameter, IntParameter, Parameter, Scalar, StudySpec
+from search.parameters import FloatParameter, IntParameter, Parameter
+from search.section import Scalar
+from search.study_spec import StudySpec
 
 
 def sampler_for(spec: StudySpec, number: int) -> BaseSampler:

@@ -22,8 +22,10 @@ from optuna.trial import FrozenTrial, Trial, TrialState
 from model import EpochRecord
 from search.errors import UsageError
 from search.record import StoredRecord
+from search.section import Scalar
+from search.settings import TrialSettings
 from search.space import sampler_for, suggest
-from search.study_spec import Scalar, StudySpec, TrialSettings
+from search.study_spec import StudySpec
 from search.window import WindowView
 
 optuna.logging.set_verbosity(optuna.logging.ERROR)

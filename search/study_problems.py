@@ -12,16 +12,10 @@ from typing import Any
 from pydantic import TypeAdapter, ValidationError
 from pydantic_core import ErrorDetails
 
-from search.study_spec import (
-    SETTING_KEYS,
-    CategoricalParameter,
-    Parameter,
-    Scalar,
-    StudySection,
-    StudySpec,
-    TrialSettings,
-    overlay,
-)
+from search.parameters import CategoricalParameter, Parameter
+from search.section import Scalar
+from search.settings import SETTING_KEYS, TrialSettings
+from search.study_spec import StudySection, StudySpec, overlay
 
 Path = tuple[int | str, ...]
 

@@ -6,8 +6,8 @@ from dataclasses import asdict, dataclass
 
 from optuna.trial import TrialState
 
+from search.section import Scalar
 from search.study import Study
-from search.study_spec import Scalar
 
 
 @dataclass(frozen=True)

@@ -24,7 +24,8 @@ from model import (
     train,
 )
 from search.datasets import Dataset, Split
-from search.study_spec import Metric, TrialSettings
+from search.settings import TrialSettings
+from search.study_spec import Metric
 
 TrialState = Literal["complete", "pruned", "failed"]
 OnEpoch = Callable[[EpochRecord], str | None]

@@ -13,7 +13,7 @@ import pytest
 
 from search.datasets import Split, fetch, fingerprint, open_dataset, split_dataset, verify
 from search.errors import UsageError
-from search.study_spec import DataSettings
+from search.settings import DataSettings
 
 SETTINGS = DataSettings(name="cifar10", train=45_000, validation=5_000)
 REAL = "4d04c1ef8e9ffdd650417a2d953f037aedf80cf2d71e7ee4bdb6fb36d41657b2"

@@ -10,8 +10,8 @@ import pytest
 
 from search.datasets import require_fitting
 from search.errors import UsageError
+from search.settings import DataSettings
 from search.splits import split_indices
-from search.study_spec import DataSettings
 
 PINNED = [3, 11, 13, 20, 92]
 

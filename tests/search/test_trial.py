@@ -7,7 +7,7 @@ import pytest
 
 from model import Preprocessing
 from search.datasets import Dataset, Split
-from search.study_spec import TrialSettings
+from search.settings import TrialSettings
 from search.trial import TrainingData, TrialRecord, TrialSeed, run_trial
 
 

@@ -1,0 +1,112 @@
+"""The parameters of a search space: what each may be given."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal, Self
+
+from pydantic import BeforeValidator, Field, model_validator
+
+from search.section import Scalar, Section, as_tuple, rule
+
+
+class _Range(Section):
+    log: bool = False
+
+    def _check(self, low: float, high: float, step: float | None) -> None:
+        if low >= high:
+            raise rule(f"low must be below high, got {low} and {high}")
+        if step is not None and not _on_step(high - low, step):
+            raise rule(f"high must be low and a number of steps, got {low}, {high} and {step}")
+        if self.log and low <= 0:
+            raise rule(f"low must be above zero on a log scale, got {low}")
+        if self.log and step not in (None, 1):
+            raise rule(f"step cannot be given with log = true, got {step}")
+
+
+class FloatParameter(_Range):
+    """A real number between `low` and `high`, both included."""
+
+    type: Literal["float"]
+    low: Annotated[float, Field(allow_inf_nan=False)]
+    high: Annotated[float, Field(allow_inf_nan=False)]
+    step: Annotated[float, Field(gt=0)] | None = None
+
+    @model_validator(mode="after")
+    def _bounds(self) -> Self:
+        self._check(self.low, self.high, self.step)
+        return self
+
+    def contains(self, value: Scalar) -> bool:
+        """Whether `value` can be proposed, bounds included."""
+        inside = _is_number(value) and self.low <= float(value) <= self.high
+        return inside and (self.step is None or _on_step(float(value) - self.low, self.step))
+
+    @property
+    def examples(self) -> tuple[Scalar, ...]:
+        """Values at the ends of the range: if both are valid settings, all between them are."""
+        return self.low, self.high
+
+
+class IntParameter(_Range):
+    """A whole number between `low` and `high`, both included."""
+
+    type: Literal["int"]
+    low: int
+    high: int
+    step: Annotated[int, Field(ge=1)] = 1
+
+    @model_validator(mode="after")
+    def _bounds(self) -> Self:
+        self._check(self.low, self.high, self.step)
+        return self
+
+    def contains(self, value: Scalar) -> bool:
+        """Whether `value` can be proposed, bounds and step included."""
+        whole = isinstance(value, int) and not isinstance(value, bool)
+        return (
+            whole
+            and self.low <= int(value) <= self.high
+            and not (int(value) - self.low) % self.step
+        )
+
+    @property
+    def examples(self) -> tuple[Scalar, ...]:
+        """Values at the ends of the range: if both are valid settings, all between them are."""
+        return self.low, self.high
+
+
+class CategoricalParameter(Section):
+    """One of a list of values; the only kind that a grid is made of."""
+
+    type: Literal["categorical"]
+    choices: Annotated[tuple[Scalar, ...], BeforeValidator(as_tuple)]
+
+    @model_validator(mode="after")
+    def _choices(self) -> Self:
+        if not self.choices:
+            raise rule("choices must hold one value at least, got []")
+        if len(set(self.choices)) < len(self.choices):
+            raise rule(f"choices must differ from one another, got {list(self.choices)}")
+        return self
+
+    def contains(self, value: Scalar) -> bool:
+        """Whether `value` is one of the choices."""
+        return value in self.choices
+
+    @property
+    def examples(self) -> tuple[Scalar, ...]:
+        """Every choice."""
+        return self.choices
+
+
+Parameter = Annotated[
+    FloatParameter | IntParameter | CategoricalParameter, Field(discriminator="type")
+]
+
+
+def _on_step(distance: float, step: float) -> bool:
+    return abs(distance / step - round(distance / step)) < 1e-9 * max(1.0, distance / step)
+
+
+def _is_number(value: object) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool)

@@ -1,0 +1,89 @@
+"""What one training needs to know: data, network and training, every value in its place."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal, Self
+
+from pydantic import BeforeValidator, Field, model_validator
+
+from search.section import Section, as_tuple, rule
+
+
+class DataSettings(Section):
+    """`[data]`: the data set, its split by index, and how pixels become numbers."""
+
+    name: str
+    train: Annotated[int, Field(ge=1)]
+    validation: Annotated[int, Field(ge=1)]
+    test: Annotated[int, Field(ge=1)] | None = None
+    shuffle: bool = True
+    seed: Annotated[int, Field(ge=0)] = 0
+    preprocessing: Literal["standardize", "mean_image", "none"] = "standardize"
+
+
+class NetworkSettings(Section):
+    """`[network]`: the widths of the hidden layers and how the weights begin."""
+
+    hidden: Annotated[
+        tuple[Annotated[int, Field(ge=1)], ...], Field(min_length=1), BeforeValidator(as_tuple)
+    ]
+    activation: Literal["relu"] = "relu"
+    initializer: Literal["he", "normal"] = "he"
+    initial_deviation: Annotated[float, Field(gt=0)] | None = None
+
+    @model_validator(mode="after")
+    def _deviation_belongs_to_normal(self) -> Self:
+        if self.initializer == "normal" and self.initial_deviation is None:
+            raise rule("initial_deviation must be given with initializer = 'normal'")
+        if self.initializer == "he" and self.initial_deviation is not None:
+            raise rule("initial_deviation goes with initializer = 'normal' alone")
+        return self
+
+
+class TrainingSettings(Section):
+    """`[training]`: the optimizer and its rates; exactly one of `epochs` and `iterations`."""
+
+    optimizer: Literal["sgd", "momentum", "nesterov"] = "sgd"
+    momentum: Annotated[float, Field(ge=0, lt=1)] = 0.9
+    learning_rate: Annotated[float, Field(gt=0, allow_inf_nan=False)]
+    learning_rate_decay: Annotated[float, Field(gt=0, le=1)] = 1.0
+    l2: Annotated[float, Field(ge=0, allow_inf_nan=False)] = 0.0
+    batch_size: Annotated[int, Field(ge=1)] = 200
+    sampling: Literal["shuffle", "with_replacement"] = "shuffle"
+    epochs: Annotated[int, Field(ge=1)] | None = None
+    iterations: Annotated[int, Field(ge=1)] | None = None
+
+    @model_validator(mode="after")
+    def _one_length(self) -> Self:
+        if (self.epochs is None) == (self.iterations is None):
+            raise rule("exactly one of epochs and iterations must be given")
+        return self
+
+    def iterations_per_epoch(self, train: int) -> int:
+        """How many minibatches make an epoch over `train` images."""
+        if self.sampling == "with_replacement":
+            return max(train // self.batch_size, 1)
+        return -(-train // self.batch_size)
+
+    def total_iterations(self, train: int) -> int:
+        """How many minibatches a whole training over `train` images takes."""
+        return self.iterations or (self.epochs or 0) * self.iterations_per_epoch(train)
+
+    def total_epochs(self, train: int) -> int:
+        """How many epoch records a whole training yields, a last partial epoch included."""
+        return -(-self.total_iterations(train) // self.iterations_per_epoch(train))
+
+
+class TrialSettings(Section):
+    """All that one training needs to know, with every sampled value in its place."""
+
+    data: DataSettings
+    network: NetworkSettings
+    training: TrainingSettings
+
+
+SETTING_KEYS: dict[str, frozenset[str]] = {
+    "data": frozenset(DataSettings.model_fields),
+    "network": frozenset(NetworkSettings.model_fields),
+    "training": frozenset(TrainingSettings.model_fields),
+}
