@@ -67,7 +67,7 @@ def prepared(spec: StudySpec, folder: Path) -> tuple[Study, Job]:
     sizes = (len(split.train), len(split.validation))
     tracked = TrackedData("cifar10", fingerprint(data, split), dataset.source_url, *sizes)
     study = open_study(open_storage(options.journal), spec, tracked.fingerprint)
-    study_run = start_study(open_client(), spec.study.name, tracked, None, {})
+    study_run = start_study(open_client(), spec.study.name, study.study_id, tracked, {})
     tags = {"studyhall.data_fingerprint": tracked.fingerprint}
     return study, Job(spec, options.journal, folder / "unsent", data, study_run, tags)
 
@@ -85,10 +85,10 @@ def parts_timed() -> Iterator[Times]:
     times = dict.fromkeys(PARTS, 0.0)
 
     def timed(name: str, original: Callable[..., Any]) -> Callable[..., Any]:
-        def call(*arguments: Any) -> Any:
+        def call(*arguments: Any, **options: Any) -> Any:
             start = perf_counter()
             try:
-                return original(*arguments)
+                return original(*arguments, **options)
             finally:
                 times[name] += (perf_counter() - start) * 1e3
 

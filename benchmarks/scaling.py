@@ -59,7 +59,7 @@ def trials_an_hour(starts: list[float], jobs: int) -> float:
 def example() -> TrialSettings:
     """Return one of the equal trials' settings."""
     spec = load_study(STUDY, OVERRIDES)
-    return spec.resolve(spec.example())
+    return spec.resolve(spec.examples()[0])
 
 
 def train_alone(settings: TrialSettings, number: int) -> None:
