@@ -75,7 +75,7 @@ def test_every_mistake_of_a_study_file_is_reported_at_once(workspace):
     assert complaints(workspace, "launch", "small.toml") == [
         "small.toml:3: study.trials: must be at least 1, got 0",
         "small.toml:23: search_space.hidden_size: low must be below high, got 40 and 8",
-        "small.toml:20: training.epoks: unknown key; did you mean 'epochs'?",
+        "small.toml:19: training.epoks: unknown key; did you mean 'epochs'?",
     ]
 
 

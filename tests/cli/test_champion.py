@@ -167,7 +167,9 @@ def test_mlflow_serves_the_champion_over_http(finished, images):
     port = free_port()
     command = ["-m", "mlflow", "models", "serve", "-m", "models:/small@champion"]
     where = ["--host", "127.0.0.1", "--port", str(port), "--env-manager", "local"]
-    environment = {**os.environ, "MLFLOW_TRACKING_URI": finished.tracking_uri}
+    # MLflow looks its own helpers up on the PATH, as in an activated environment.
+    path = os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])
+    environment = {**os.environ, "PATH": path, "MLFLOW_TRACKING_URI": finished.tracking_uri}
     with serving(
         [sys.executable, *command, *where], f"http://127.0.0.1:{port}/ping", env=environment
     ):
@@ -177,6 +179,7 @@ def test_mlflow_serves_the_champion_over_http(finished, images):
         assert answer["predictions"]["label"] == winner.predict(images).tolist()
         with pytest.raises(urllib.error.HTTPError) as refused:
             post(f"http://127.0.0.1:{port}/invocations", {"inputs": [[1, 2, 3]]})
+        refused.value.close()
         assert refused.value.code == 400
 
 
