@@ -93,9 +93,6 @@ def take_runs(page: Page, path: Path) -> None:
     )
     page.wait_for_selector(".js-plotly-plot", timeout=60_000)
     page.wait_for_timeout(3_000)
-    assistant = page.get_by_text("MLflow Assistant").locator("xpath=../..")
-    assistant.get_by_role("button").last.click()
-    page.wait_for_timeout(3_000)
     page.screenshot(path=path)
 
 
