@@ -76,7 +76,7 @@ def plain_float64() -> dict[str, float]:
     settings = grid()
     dataset, sizes = open_dataset("cifar10", fetch("cifar10")), settings[0].data
     _data = PlainData.centred(
-        dataset.train_images, dataset.train_labels, sizes.train, sizes.validation
+        dataset.train_examples, dataset.train_labels, sizes.train, sizes.validation
     )
     forked = multiprocessing.get_context("fork")
     with ProcessPoolExecutor(JOBS, forked, initializer=threadpool_limits, initargs=(1,)) as pool:

@@ -80,7 +80,7 @@ def libraries_mb() -> float:
 
 def main() -> None:
     """Print the peaks as one JSON line."""
-    images = open_dataset("cifar10", fetch("cifar10")).train_images
+    images = open_dataset("cifar10", fetch("cifar10")).train_examples
     images.max()  # reads, and so maps, every page
     with study_folder() as folder:
         launch, found = watch(folder)

@@ -2,8 +2,8 @@
 
 Layout: a tensor for each parameter under its name ("affine1.weight" (inputs, outputs) and so on),
 "preprocessing.mean" and "preprocessing.scale" (inputs,), float32, and one metadata entry,
-"studyhall", that holds sorted JSON: format, architecture, dtype, classes and image_shape. There is
-one entry because safetensors writes several in an order that changes from process to process.
+"studyhall", that holds sorted JSON: format, architecture, dtype, classes and example_shape. There
+is one entry because safetensors writes several in an order that changes from process to process.
 """
 
 import hashlib
@@ -22,7 +22,7 @@ from .classifier import Classifier
 from .network import Network
 from .preprocessing import Preprocessing
 
-FORMAT = 1
+FORMAT = 2
 METADATA_KEY = "studyhall"
 STATISTICS = ("mean", "scale")
 
@@ -59,10 +59,12 @@ def load_checkpoint(path: str | Path) -> Classifier:
     try:
         metadata, tensors = _read(path)
         header = json.loads(metadata[METADATA_KEY])
+        if header["format"] == 1:  # before examples could be anything but images
+            header |= {"format": FORMAT, "example_shape": header["image_shape"]}
         if header["format"] != FORMAT:
             raise CheckpointError(f"{path}: format must be {FORMAT}, got {header['format']}")
         network = Network(Architecture.from_dict(header["architecture"]), header["dtype"])
-        classes, image_shape = tuple(header["classes"]), tuple(header["image_shape"])
+        classes, example_shape = tuple(header["classes"]), tuple(header["example_shape"])
     except CheckpointError:
         raise
     except (SafetensorError, KeyError, TypeError, ValueError) as error:
@@ -71,7 +73,7 @@ def load_checkpoint(path: str | Path) -> Classifier:
     for name, value in network.parameters.items():
         value[...] = tensors[name]
     statistics = (tensors[f"preprocessing.{name}"] for name in STATISTICS)
-    return Classifier(network, Preprocessing(*statistics), classes, image_shape)
+    return Classifier(network, Preprocessing(*statistics), classes, example_shape)
 
 
 def weights_sha256(source: str | Path | Classifier) -> str:
@@ -87,7 +89,7 @@ def _to_bytes(classifier: Classifier) -> bytes:
         "architecture": network.architecture.to_dict(),
         "dtype": network.dtype.name,
         "classes": classifier.classes,
-        "image_shape": classifier.image_shape,
+        "example_shape": classifier.example_shape,
     }
     statistics = {
         f"preprocessing.{name}": getattr(classifier.preprocessing, name) for name in STATISTICS

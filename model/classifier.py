@@ -19,7 +19,7 @@ class Classifier:
         network: the trained network.
         preprocessing: what it was trained with.
         classes: a name for each output of the network, in order.
-        image_shape: shape of one image, such as (32, 32, 3).
+        example_shape: shape of one image, such as (32, 32, 3).
 
     Raises:
         ValueError: the parts do not fit together.
@@ -30,10 +30,10 @@ class Classifier:
         network: Network,
         preprocessing: Preprocessing,
         classes: tuple[str, ...],
-        image_shape: tuple[int, ...],
+        example_shape: tuple[int, ...],
     ) -> None:
         self.network, self.preprocessing = network, preprocessing
-        self.classes, self.image_shape = tuple(classes), tuple(image_shape)
+        self.classes, self.example_shape = tuple(classes), tuple(example_shape)
         self._check()
 
     def _check(self) -> None:
@@ -43,20 +43,20 @@ class Classifier:
                 f"classes: must be {architecture.outputs} names, got {len(self.classes)}"
             )
         for name, size in (
-            ("image_shape", prod(self.image_shape)),
+            ("example_shape", prod(self.example_shape)),
             ("preprocessing", len(self.preprocessing.mean)),
         ):
             if size != architecture.inputs:
                 raise ValueError(f"{name}: must make {architecture.inputs} inputs, got {size}")
 
     def logits(self, images: ByteArray) -> FloatArray:
-        """Return the scores (N, classes) of uint8 images (N, *image_shape), in chunks.
+        """Return the scores (N, classes) of uint8 images (N, *example_shape), in chunks.
 
         Raises:
             ValueError: the images have another type or shape.
         """
-        if images.dtype != np.uint8 or images.shape[1:] != self.image_shape:
-            expected = ", ".join(("N", *map(str, self.image_shape)))
+        if images.dtype != np.uint8 or images.shape[1:] != self.example_shape:
+            expected = ", ".join(("N", *map(str, self.example_shape)))
             raise ValueError(
                 f"images: must be uint8 of shape ({expected}), got {images.dtype} {images.shape}"
             )

@@ -26,7 +26,7 @@ class ServedClassifier:
         """Classify raw images.
 
         Args:
-            model_input: whole numbers from 0 to 255 of shape (N, *image_shape), of any type that
+            model_input: whole numbers from 0 to 255 of shape (N, *example_shape), of any type that
                 `numpy.asarray` understands.
             params: accepted because MLflow passes it; there are none.
 

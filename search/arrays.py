@@ -146,7 +146,7 @@ def open_array(
         kind: "images" or "labels".
 
     Returns:
-        uint8 (count, *image_shape) or (count,), read-only.
+        uint8 (count, *example_shape) or (count,), read-only.
 
     Raises:
         UsageError: the file is missing, cut short, or holds something else.
@@ -162,7 +162,7 @@ def checks(images: npt.NDArray[np.uint8], labels: npt.NDArray[np.uint8]) -> npt.
     """Return a CRC-32 for each image together with its label, which tells which one was changed.
 
     Args:
-        images: uint8 (N, *image_shape).
+        images: uint8 (N, *example_shape).
         labels: uint8 (N,).
 
     Returns:

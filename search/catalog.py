@@ -24,7 +24,7 @@ class Piece:
         split: "train" or "test".
         kind: "images" or "labels".
         start: the index within the split of the first row.
-        values: uint8, (rows, *image_shape) for images and (rows,) for labels.
+        values: uint8, (rows, *example_shape) for images and (rows,) for labels.
     """
 
     split: str
@@ -42,7 +42,7 @@ class Batch:
         split: "train" or "test".
         start: the index within the split of its first row.
         stop: the index after its last row.
-        images: hex SHA-256 of its images, row-major uint8 (rows, *image_shape).
+        images: hex SHA-256 of its images, row-major uint8 (rows, *example_shape).
         labels: hex SHA-256 of its labels, uint8 (rows,).
     """
 
@@ -95,7 +95,7 @@ class Collection:
     Attributes:
         name: the name that study files and commands use, also the cache folder's.
         classes: the names of the classes, by label.
-        image_shape: the shape of an image, (height, width, channels).
+        example_shape: the shape of an image, (height, width, channels).
         batches: the stretches that together cover each split.
         archive: the authors' archive.
         package: the npm package that stands in for it.
@@ -106,7 +106,7 @@ class Collection:
 
     name: str
     classes: tuple[str, ...]
-    image_shape: tuple[int, ...]
+    example_shape: tuple[int, ...]
     batches: tuple[Batch, ...]
     archive: Archive
     package: Package
@@ -123,8 +123,8 @@ class Collection:
         return max(batch.stop for batch in self.batches if batch.split == split)
 
     def shape(self, split: str, kind: str) -> tuple[int, ...]:
-        """Return the shape of a whole array: (count, *image_shape) or (count,)."""
-        return (self.count(split), *(self.image_shape if kind == "images" else ()))
+        """Return the shape of a whole array: (count, *example_shape) or (count,)."""
+        return (self.count(split), *(self.example_shape if kind == "images" else ()))
 
     def batch(self, name: str) -> Batch:
         """Return the batch called `name`."""

@@ -105,7 +105,7 @@ def _png(content: bytes, batch: Batch, collection: Collection) -> npt.NDArray[np
     """Read a PNG whose rows are images, each of which is its pixels in row-major order."""
     from PIL import Image, UnidentifiedImageError
 
-    height, width, _ = collection.image_shape
+    height, width, _ = collection.example_shape
     rows = batch.stop - batch.start
     try:
         with Image.open(io.BytesIO(content), formats=["PNG"]) as image:
@@ -114,7 +114,7 @@ def _png(content: bytes, batch: Batch, collection: Collection) -> npt.NDArray[np
                 raise UndecodableError(
                     f"must be an RGB PNG of {rows} x {height * width}, got {got}"
                 )
-            return np.asarray(image).reshape(rows, *collection.image_shape)
+            return np.asarray(image).reshape(rows, *collection.example_shape)
     except UndecodableError:
         raise
     except UnidentifiedImageError as error:
@@ -128,7 +128,7 @@ def _pickled(content: bytes, batch: Batch, collection: Collection) -> Iterator[P
     """Read the authors' form: a dictionary of labels and of images as planes R, G, B."""
     contents = _unpickle(content)
     data = contents.get(b"data")
-    height, width, channels = collection.image_shape
+    height, width, channels = collection.example_shape
     shape = (batch.stop - batch.start, height * width * channels)
     if not isinstance(data, _Array) or data.values.shape != shape:
         got = data.values.shape if isinstance(data, _Array) else type(data).__name__
@@ -201,7 +201,7 @@ CIFAR10 = Collection(
         "airplane", "automobile", "bird", "cat", "deer",
         "dog", "frog", "horse", "ship", "truck",
     ),
-    image_shape=(32, 32, 3),
+    example_shape=(32, 32, 3),
     batches=BATCHES,
     archive=Archive(
         "cifar-10-python.tar.gz",

@@ -53,16 +53,16 @@ class Dataset:
     Attributes:
         name: the data set's.
         classes: the names of the classes, by label.
-        image_shape: (height, width, channels).
-        train_images: uint8 (N, *image_shape), memory-mapped, read-only.
+        example_shape: (height, width, channels).
+        train_examples: uint8 (N, *example_shape), memory-mapped, read-only.
         train_labels: int64 (N,), read-only.
         source_url: where its authors serve it.
     """
 
     name: str
     classes: tuple[str, ...]
-    image_shape: tuple[int, ...]
-    train_images: npt.NDArray[np.uint8]
+    example_shape: tuple[int, ...]
+    train_examples: npt.NDArray[np.uint8]
     train_labels: npt.NDArray[np.int64]
     source_url: str
 
@@ -144,8 +144,8 @@ def open_dataset(name: str | Collection, folder: Path) -> Dataset:
     return Dataset(
         name=collection.name,
         classes=collection.classes,
-        image_shape=collection.image_shape,
-        train_images=open_array(folder, collection, "train", "images"),
+        example_shape=collection.example_shape,
+        train_examples=open_array(folder, collection, "train", "images"),
         train_labels=_labels(folder, collection, "train"),
         source_url=collection.archive.address,
     )
@@ -162,7 +162,7 @@ def open_test(
         count: how many images from the first on; None for all.
 
     Returns:
-        Images uint8 (count, *image_shape) and labels int64 (count,), read-only.
+        Images uint8 (count, *example_shape) and labels int64 (count,), read-only.
 
     Raises:
         UsageError: unknown name, an array is missing or cut short, or `count` is out of range.

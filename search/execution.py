@@ -87,7 +87,7 @@ def work(job: Job, number: int, trial_id: int) -> Outcome:
 
     seed = TrialSeed(job.spec.study.seed, number)
     record = run_trial(proposed.settings, data, seed, job.spec.study.metric, on_epoch)
-    folder, example = job.record_folder(number), data.dataset.train_images[data.split.train[:1]]
+    folder, example = job.record_folder(number), data.dataset.train_examples[data.split.train[:1]]
     tags = {**job.tags, "studyhall.seed": str(job.spec.study.seed)}
     stored = store(
         folder,
@@ -168,4 +168,6 @@ def training_data(folder: Path, settings: DataSettings) -> TrainingData:
     dataset = open_dataset(settings.name, folder)
     split = split_dataset(dataset, settings)
     kind = settings.preprocessing
-    return TrainingData(dataset, split, Preprocessing.fit(dataset.train_images, split.train, kind))
+    return TrainingData(
+        dataset, split, Preprocessing.fit(dataset.train_examples, split.train, kind)
+    )

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from search.errors import UsageError
 
 
-def read_picture(path: Path, image_shape: tuple[int, ...]) -> NDArray[np.uint8]:
+def read_picture(path: Path, example_shape: tuple[int, ...]) -> NDArray[np.uint8]:
     """Read a picture of any size and format that Pillow knows.
 
     It is turned upright as its camera noted, cropped to a centred square, scaled to the shape of
@@ -18,7 +18,7 @@ def read_picture(path: Path, image_shape: tuple[int, ...]) -> NDArray[np.uint8]:
 
     Args:
         path: The picture.
-        image_shape: (height, width, 3).
+        example_shape: (height, width, 3).
 
     Returns:
         uint8 of that shape.
@@ -28,7 +28,7 @@ def read_picture(path: Path, image_shape: tuple[int, ...]) -> NDArray[np.uint8]:
     """
     from PIL import Image, ImageOps, UnidentifiedImageError
 
-    height, width, _ = image_shape
+    height, width, _ = example_shape
     try:
         with Image.open(path) as picture:
             upright = ImageOps.exif_transpose(picture).convert("RGB")

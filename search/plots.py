@@ -46,7 +46,7 @@ def _label(axes: Axes, title: str, x: str, y: str) -> None:
 
 
 def first_layer_tiles(
-    path: Path, weight: NDArray[np.floating[Any]], image_shape: tuple[int, ...]
+    path: Path, weight: NDArray[np.floating[Any]], example_shape: tuple[int, ...]
 ) -> None:
     """Draw what hidden units look for: their weights as images, in a square grid.
 
@@ -56,11 +56,11 @@ def first_layer_tiles(
     Args:
         path: The PNG file to write.
         weight: First-layer weights (height * width * channels, units).
-        image_shape: (height, width, channels) with three channels.
+        example_shape: (height, width, channels) with three channels.
     """
     from PIL import Image  # a worker draws only when a trial ends
 
-    height, width, channels = image_shape
+    height, width, channels = example_shape
     units = weight[:, :TILES].T.reshape(-1, height, width, channels)
     low = units.min(axis=(1, 2, 3), keepdims=True)
     span = np.maximum(units.max(axis=(1, 2, 3), keepdims=True) - low, np.finfo(np.float32).tiny)

@@ -38,7 +38,7 @@ def classify(
     images, problems = [], []
     for picture in pictures:
         try:
-            images.append(read_picture(picture, classifier.image_shape))
+            images.append(read_picture(picture, classifier.example_shape))
         except UsageError as error:
             problems.append(str(error))
     if problems:

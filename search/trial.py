@@ -140,7 +140,7 @@ def _follow(
 
 def _build_network(settings: TrialSettings, data: TrainingData, seed: TrialSeed) -> Network:
     dataset, wanted = data.dataset, settings.network
-    inputs, outputs = prod(dataset.image_shape), len(dataset.classes)
+    inputs, outputs = prod(dataset.example_shape), len(dataset.classes)
     network = Network(Architecture(inputs, wanted.hidden, outputs, wanted.activation))
     network.initialize(wanted.initializer, seed.weights(), scale=wanted.initial_deviation)
     return network
@@ -150,7 +150,7 @@ def _training(
     network: Network, settings: TrialSettings, data: TrainingData, seed: TrialSeed
 ) -> Iterator[EpochRecord]:
     wanted, dataset, split = settings.training, data.dataset, data.split
-    images, labels = dataset.train_images, dataset.train_labels
+    images, labels = dataset.train_examples, dataset.train_labels
     batches = Batches(
         images,
         labels,
@@ -174,4 +174,4 @@ def _training(
 
 def _classifier(network: Network, data: TrainingData) -> Classifier:
     dataset = data.dataset
-    return Classifier(network, data.preprocessing, dataset.classes, dataset.image_shape)
+    return Classifier(network, data.preprocessing, dataset.classes, dataset.example_shape)

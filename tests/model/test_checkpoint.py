@@ -1,4 +1,5 @@
 import hashlib
+import json
 import subprocess
 import sys
 from pathlib import Path
@@ -28,7 +29,7 @@ def test_a_classifier_comes_back_bit_for_bit(
     loaded = load_checkpoint(str(tmp_path / "model"))
     assert loaded.network.architecture == saved.network.architecture
     assert loaded.network.dtype == dtype
-    assert (loaded.classes, loaded.image_shape) == (saved.classes, saved.image_shape)
+    assert (loaded.classes, loaded.example_shape) == (saved.classes, saved.example_shape)
     assert loaded.network.vector.values.tobytes() == saved.network.vector.values.tobytes()
     np.testing.assert_array_equal(loaded.logits(images), saved.logits(images))
 
@@ -128,14 +129,22 @@ def test_a_truncated_file_is_named(path, length):
         (None, "not a readable checkpoint .*studyhall"),
         ({METADATA_KEY: "{"}, "not a readable checkpoint"),
         ({METADATA_KEY: "[]"}, "not a readable checkpoint"),
-        ({METADATA_KEY: '{"format": 2}'}, "format must be 1, got 2"),
-        ({METADATA_KEY: '{"format": 1}'}, "not a readable checkpoint .*architecture"),
+        ({METADATA_KEY: '{"format": 3}'}, "format must be 2, got 3"),
+        ({METADATA_KEY: '{"format": 2}'}, "not a readable checkpoint .*architecture"),
     ],
 )
 def test_other_metadata_is_refused(path, metadata, message):
     save_file(load_file(path), path, metadata)
     with pytest.raises(CheckpointError, match=message):
         load_checkpoint(path)
+
+
+def test_a_file_of_the_first_format_is_read(path, classifier):
+    metadata, tensors = _read(path)
+    header = json.loads(metadata[METADATA_KEY])
+    header |= {"format": 1, "image_shape": header.pop("example_shape")}
+    save_file(tensors, path, {METADATA_KEY: json.dumps(header)})
+    assert weights_sha256(load_checkpoint(path)) == weights_sha256(classifier)
 
 
 def test_a_missing_file_is_a_missing_file(tmp_path):

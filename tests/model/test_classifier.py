@@ -52,12 +52,12 @@ def test_other_images_are_refused(classifier, wrong):
 
 
 @pytest.mark.parametrize(
-    ("classes", "image_shape", "message"),
+    ("classes", "example_shape", "message"),
     [
         (("a", "b"), (4, 4, 3), "classes: must be 3 names, got 2"),
-        (("a", "b", "c"), (4, 4), "image_shape: must make 48 inputs, got 16"),
+        (("a", "b", "c"), (4, 4), "example_shape: must make 48 inputs, got 16"),
     ],
 )
-def test_parts_must_fit(classifier, classes, image_shape, message):
+def test_parts_must_fit(classifier, classes, example_shape, message):
     with pytest.raises(ValueError, match=message):
-        Classifier(classifier.network, classifier.preprocessing, classes, image_shape)
+        Classifier(classifier.network, classifier.preprocessing, classes, example_shape)

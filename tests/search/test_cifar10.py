@@ -20,7 +20,7 @@ from search.datasets import fetch, open_dataset, open_test, verify
 
 
 def test_pixels_have_the_published_means_and_deviations(cifar10_cache: Path) -> None:
-    images = open_dataset("cifar10", cifar10_cache).train_images
+    images = open_dataset("cifar10", cifar10_cache).train_examples
     values = np.arange(256)
     for channel, (mean, deviation) in enumerate(
         [(125.307, 62.993), (122.950, 62.089), (113.865, 66.705)]
@@ -45,9 +45,9 @@ def test_first_labels_and_class_counts_are_the_published_ones(cifar10_cache: Pat
 def test_first_image_is_a_frog_in_colour_the_right_way_up(cifar10_cache: Path) -> None:
     dataset = open_dataset("cifar10", cifar10_cache)
     assert dataset.classes[dataset.train_labels[0]] == "frog"
-    assert dataset.train_images[0, 0, 0].tolist() == [59, 62, 63]
-    assert dataset.train_images[0, 0, 1].tolist() == [43, 46, 45]
-    assert dataset.train_images[0, 31, 31].tolist() == [123, 92, 72]
+    assert dataset.train_examples[0, 0, 0].tolist() == [59, 62, 63]
+    assert dataset.train_examples[0, 0, 1].tolist() == [43, 46, 45]
+    assert dataset.train_examples[0, 31, 31].tolist() == [123, 92, 72]
 
 
 def test_real_data_in_the_authors_form_decode_to_the_same_bytes(
@@ -58,7 +58,7 @@ def test_real_data_in_the_authors_form_decode_to_the_same_bytes(
     files = {}
     for batch in CIFAR10.batches:
         images, labels = (
-            (train.train_images, train.train_labels)
+            (train.train_examples, train.train_labels)
             if batch.split == "train"
             else (test_images, test_labels)
         )
@@ -236,6 +236,6 @@ def test_a_png_that_claims_to_be_gigantic_is_refused(tiny: Any) -> None:
 
 
 def test_images_may_have_another_shape(tiny: Any) -> None:
-    collection = replace(tiny.collection, image_shape=(16, 64, 3))
+    collection = replace(tiny.collection, example_shape=(16, 64, 3))
     pieces = decode(collection, "data_batch_1", tiny.authors_files["data_batch_1"])
     assert next(pieces).values.shape == (20, 16, 64, 3)

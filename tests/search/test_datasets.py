@@ -29,20 +29,20 @@ def test_unknown_names_are_refused_with_the_nearest_known() -> None:
 
 def test_the_training_part_is_mapped_and_cannot_be_written(tiny: Any, folder: Path) -> None:
     dataset = open_dataset(tiny.collection, folder)
-    assert isinstance(dataset.train_images, np.memmap)
-    np.testing.assert_array_equal(dataset.train_images, tiny.images[:5].reshape(100, 32, 32, 3))
+    assert isinstance(dataset.train_examples, np.memmap)
+    np.testing.assert_array_equal(dataset.train_examples, tiny.images[:5].reshape(100, 32, 32, 3))
     np.testing.assert_array_equal(dataset.train_labels, tiny.labels[:5].ravel())
     assert dataset.train_labels.dtype == np.int64
-    assert dataset.image_shape == (32, 32, 3)
+    assert dataset.example_shape == (32, 32, 3)
     assert len(dataset.classes) == 10
-    assert not dataset.train_images.flags.writeable
+    assert not dataset.train_examples.flags.writeable
     assert not dataset.train_labels.flags.writeable
 
 
 def test_opening_the_training_part_needs_nothing_of_the_test_part(tiny: Any, folder: Path) -> None:
     for path in folder.glob("test_*"):
         path.unlink()
-    assert len(open_dataset(tiny.collection, folder).train_images) == 100
+    assert len(open_dataset(tiny.collection, folder).train_examples) == 100
 
 
 @pytest.mark.parametrize(("count", "expected"), [(None, 20), (20, 20), (3, 3)])

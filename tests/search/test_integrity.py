@@ -105,7 +105,7 @@ def test_verify_of_what_was_never_fetched_says_how_to_fetch_it(tiny: Any, cache:
 def test_a_damaged_cache_is_named_and_fetched_again(
     tiny: Any, folder: Path, tmp_path: Path, steps: Any
 ) -> None:
-    mapped = open_dataset(tiny.collection, folder).train_images
+    mapped = open_dataset(tiny.collection, folder).train_examples
     _flip(folder / "train_images.npy", 37 * 3072)
     damaged = np.array(mapped)
     fetch(tiny.collection, data_dir=tmp_path / "archive.tar.gz", progress=steps)

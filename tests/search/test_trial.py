@@ -20,13 +20,13 @@ def data() -> TrainingData:
     dataset = Dataset(
         name="shades",
         classes=("dark", "light"),
-        image_shape=(4, 4, 3),
-        train_images=images.astype(np.uint8),
+        example_shape=(4, 4, 3),
+        train_examples=images.astype(np.uint8),
         train_labels=labels,
         source_url="https://example.org",
     )
     split = Split(train=np.arange(40), validation=np.arange(40, 60))
-    preprocessing = Preprocessing.fit(dataset.train_images, split.train, "standardize")
+    preprocessing = Preprocessing.fit(dataset.train_examples, split.train, "standardize")
     return TrainingData(dataset, split, preprocessing)
 
 
