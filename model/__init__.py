@@ -1,33 +1,56 @@
-"""A small NumPy library for training fully connected classifiers."""
+"""A small NumPy library for training fully connected networks."""
 
+from .activations import ACTIVATIONS, Activation, ReLU, Sigmoid, Tanh
+from .adaptive import AdaGrad, Adam, RMSprop
 from .architecture import Architecture
 from .batches import Batches
-from .checkpoint import CheckpointError, load_checkpoint, save_checkpoint, weights_sha256
-from .classifier import Classifier
-from .examples import Examples
-from .gradient_check import (
-    Comparison,
-    check_layer,
-    check_loss,
-    check_network,
-    numeric_gradient,
+from .checkpoint import (
+    CheckpointError,
+    load_checkpoint,
+    load_training_state,
+    save_checkpoint,
+    weights_sha256,
 )
+from .classifier import Classifier
+from .comparison import Comparison, joined
+from .descent import SGD, Momentum, Nesterov
+from .dropout import Dropout
+from .examples import Examples
+from .gradient_check import check_layer, check_loss, check_network, numeric_gradient
 from .initializers import INITIALIZERS
-from .layers import ACTIVATIONS, Affine, Layer, ReLU
-from .losses import SoftmaxCrossEntropy, softmax
+from .layers import Affine, Layer
+from .losses import (
+    LOSSES,
+    Loss,
+    MeanSquaredError,
+    SigmoidCrossEntropy,
+    SoftmaxCrossEntropy,
+    sigmoid,
+    softmax,
+)
 from .metrics import Score, accuracy, confusion_matrix, score, wilson_interval
 from .network import Network
-from .optimizers import OPTIMIZERS, SGD, Momentum, Nesterov, Optimizer, make_optimizer
+from .optimizer import Optimizer
+from .optimizers import OPTIMIZER_SETTINGS, OPTIMIZERS, make_optimizer
 from .parameters import Parameter, ParameterVector
+from .penalties import l2_from_lambda
 from .preprocessing import Preprocessing
-from .schedules import exponential_decay
+from .sanity import Finding, check_sanity
+from .schedules import SCHEDULES, Schedule
 from .training import DivergenceError, EpochRecord, train
+from .training_state import TrainingState
 
 __all__ = [
     "ACTIVATIONS",
     "INITIALIZERS",
+    "LOSSES",
     "OPTIMIZERS",
+    "OPTIMIZER_SETTINGS",
+    "SCHEDULES",
     "SGD",
+    "Activation",
+    "AdaGrad",
+    "Adam",
     "Affine",
     "Architecture",
     "Batches",
@@ -35,9 +58,13 @@ __all__ = [
     "Classifier",
     "Comparison",
     "DivergenceError",
+    "Dropout",
     "EpochRecord",
     "Examples",
+    "Finding",
     "Layer",
+    "Loss",
+    "MeanSquaredError",
     "Momentum",
     "Nesterov",
     "Network",
@@ -45,20 +72,30 @@ __all__ = [
     "Parameter",
     "ParameterVector",
     "Preprocessing",
+    "RMSprop",
     "ReLU",
+    "Schedule",
     "Score",
+    "Sigmoid",
+    "SigmoidCrossEntropy",
     "SoftmaxCrossEntropy",
+    "Tanh",
+    "TrainingState",
     "accuracy",
     "check_layer",
     "check_loss",
     "check_network",
+    "check_sanity",
     "confusion_matrix",
-    "exponential_decay",
+    "joined",
+    "l2_from_lambda",
     "load_checkpoint",
+    "load_training_state",
     "make_optimizer",
     "numeric_gradient",
     "save_checkpoint",
     "score",
+    "sigmoid",
     "softmax",
     "train",
     "weights_sha256",

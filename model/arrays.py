@@ -8,7 +8,7 @@ from numpy.typing import DTypeLike, NDArray
 
 FloatArray: TypeAlias = NDArray[np.floating[Any]]
 IntArray: TypeAlias = NDArray[np.integer[Any]]
-ByteArray: TypeAlias = NDArray[np.uint8]
+RawArray: TypeAlias = NDArray[np.uint8] | NDArray[np.floating[Any]]
 
 CACHE_LINE = 64  # bytes
 

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 import numpy as np
 from numpy.typing import DTypeLike
 
-from .arrays import ByteArray, FloatArray, IntArray
+from .arrays import FloatArray, IntArray, RawArray
 from .examples import Examples
 from .preprocessing import Preprocessing
 
@@ -13,10 +13,10 @@ SAMPLINGS = ("shuffle", "with_replacement")
 
 
 class Batches:
-    """Endless epochs of minibatches from a set of images, in reused buffers.
+    """Endless epochs of minibatches from a set of examples, in reused buffers.
 
     Args:
-        images: raw uint8 (N, ...), possibly memory-mapped.
+        raw: uint8 or floating (N, ...), possibly memory-mapped.
         labels: whole numbers (N,), 0 or more.
         indices: which of the N to train on, whole numbers (n,).
         preprocessing: from raw values to inputs.
@@ -26,31 +26,39 @@ class Batches:
             left, perhaps fewer examples. "with_replacement": every batch is drawn from all
             examples anew, each as likely as any other, and an epoch is n // batch_size batches
             (at least one), as in S1.
+        mirror: flip each image left to right with probability ½, anew in every batch; drawn from
+            the same generator. Needs images (N, height, width, channels).
         dtype: floating type of the inputs.
 
     Raises:
-        ValueError: an unknown sampling, a batch size below 1, or arrays that do not fit together.
+        ValueError: an unknown sampling, a batch size below 1, arrays that do not fit together, or
+            something else than images to mirror.
     """
 
     def __init__(
         self,
-        images: ByteArray,
+        raw: RawArray,
         labels: IntArray,
         indices: IntArray,
         preprocessing: Preprocessing,
         batch_size: int,
         generator: np.random.Generator,
         sampling: str = "shuffle",
+        mirror: bool = False,
         dtype: DTypeLike = np.float32,
     ) -> None:
         if sampling not in SAMPLINGS:
             raise ValueError(f"sampling: must be one of {list(SAMPLINGS)}, got {sampling!r}")
         if batch_size < 1:
             raise ValueError(f"batch_size: must be at least 1, got {batch_size}")
-        self.examples = Examples(images, labels, indices, preprocessing, dtype)
+        if mirror and raw.ndim != 4:
+            raise ValueError(
+                f"mirror: needs images (N, height, width, channels), got shape {raw.shape}"
+            )
+        self.examples = Examples(raw, labels, indices, preprocessing, dtype)
         self.batch_size = batch_size
-        self.sampling = sampling
-        self._generator = generator
+        self.sampling, self.mirror = sampling, mirror
+        self.generator = generator
 
     @property
     def iterations_per_epoch(self) -> int:
@@ -66,14 +74,16 @@ class Batches:
         The inputs are overwritten by the next batch.
         """
         orders = self._shuffled() if self.sampling == "shuffle" else self._drawn()
-        return map(self.examples.gather, orders)
+        for order in orders:
+            mirrored = self.generator.random(len(order)) < 0.5 if self.mirror else None
+            yield self.examples.gather(order, mirrored)
 
     def _shuffled(self) -> Iterator[IntArray]:
-        order = self._generator.permutation(self.examples.indices)
+        order = self.generator.permutation(self.examples.indices)
         for start in range(0, len(order), self.batch_size):
             yield order[start : start + self.batch_size]
 
     def _drawn(self) -> Iterator[IntArray]:
         indices = self.examples.indices
         for _ in range(self.iterations_per_epoch):
-            yield indices[self._generator.integers(len(indices), size=self.batch_size)]
+            yield indices[self.generator.integers(len(indices), size=self.batch_size)]

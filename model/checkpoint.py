@@ -2,15 +2,20 @@
 
 Layout: a tensor for each parameter under its name ("affine1.weight" (inputs, outputs) and so on),
 "preprocessing.mean" and "preprocessing.scale" (inputs,), float32, and one metadata entry,
-"studyhall", that holds sorted JSON: format, architecture, dtype, classes and example_shape. There
-is one entry because safetensors writes several in an order that changes from process to process.
+"studyhall", that holds sorted JSON: format, architecture, dtype, classes, example_shape and
+example_dtype. There is one entry because safetensors writes several in an order that changes from
+process to process.
+
+A training that is to be resumed adds its optimizer's vectors ("optimizer.velocity" and so on) and,
+in the JSON, "training": iteration, steps and the state of each generator.
 """
 
 import hashlib
 import json
 import os
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,10 +26,12 @@ from .architecture import Architecture
 from .classifier import Classifier
 from .network import Network
 from .preprocessing import Preprocessing
+from .training_state import TrainingState
 
 FORMAT = 2
 METADATA_KEY = "studyhall"
 STATISTICS = ("mean", "scale")
+OPTIMIZER = "optimizer."
 
 Tensors = dict[str, NDArray[Any]]
 
@@ -33,8 +40,15 @@ class CheckpointError(ValueError):
     """A file is not a checkpoint, or its tensors are not those that its architecture needs."""
 
 
-def save_checkpoint(path: str | Path, classifier: Classifier) -> None:
+def save_checkpoint(
+    path: str | Path, classifier: Classifier, state: TrainingState | None = None
+) -> None:
     """Write the classifier to a file; a reader sees the whole of it or nothing.
+
+    Args:
+        path: the file.
+        classifier: what to keep.
+        state: where its training stands, if that is to be resumed.
 
     Raises:
         OSError: the file cannot be written; nothing is left behind.
@@ -42,7 +56,7 @@ def save_checkpoint(path: str | Path, classifier: Classifier) -> None:
     path = Path(path)
     temporary = path.with_name(f".{path.name}.{os.getpid()}.partial")
     try:
-        temporary.write_bytes(_to_bytes(classifier))
+        temporary.write_bytes(_to_bytes(classifier, state))
         os.replace(temporary, path)
     finally:
         temporary.unlink(missing_ok=True)
@@ -56,24 +70,20 @@ def load_checkpoint(path: str | Path) -> Classifier:
         CheckpointError: the file is damaged or not a checkpoint, or a tensor is missing, unknown,
             or of another shape or type than the architecture expects.
     """
-    try:
-        metadata, tensors = _read(path)
-        header = json.loads(metadata[METADATA_KEY])
-        if header["format"] == 1:  # before examples could be anything but images
-            header |= {"format": FORMAT, "example_shape": header["image_shape"]}
-        if header["format"] != FORMAT:
-            raise CheckpointError(f"{path}: format must be {FORMAT}, got {header['format']}")
-        network = Network(Architecture.from_dict(header["architecture"]), header["dtype"])
-        classes, example_shape = tuple(header["classes"]), tuple(header["example_shape"])
-    except CheckpointError:
-        raise
-    except (SafetensorError, KeyError, TypeError, ValueError) as error:
-        raise CheckpointError(f"{path}: not a readable checkpoint ({error})") from error
-    _compare(path, _expected(network), tensors)
-    for name, value in network.parameters.items():
-        value[...] = tensors[name]
-    statistics = (tensors[f"preprocessing.{name}"] for name in STATISTICS)
-    return Classifier(network, Preprocessing(*statistics), classes, example_shape)
+    return _load(path).classifier
+
+
+def load_training_state(path: str | Path) -> tuple[Classifier, TrainingState]:
+    """Read a classifier back with where its training stood.
+
+    Raises:
+        FileNotFoundError: there is no such file.
+        CheckpointError: as `load_checkpoint`, or the file holds no training state.
+    """
+    loaded = _load(path)
+    if loaded.state is None:
+        raise CheckpointError(f"{path}: must hold the state of a training, got weights alone")
+    return loaded.classifier, loaded.state
 
 
 def weights_sha256(source: str | Path | Classifier) -> str:
@@ -82,20 +92,78 @@ def weights_sha256(source: str | Path | Classifier) -> str:
     return hashlib.sha256(content).hexdigest()
 
 
-def _to_bytes(classifier: Classifier) -> bytes:
+class _Loaded(NamedTuple):
+    classifier: Classifier
+    state: TrainingState | None
+
+
+def _load(path: str | Path) -> _Loaded:
+    try:
+        metadata, tensors = _read(path)
+        header = _header(path, metadata)
+        # Compared before the network takes memory: a forged header may promise any width.
+        _compare(path, _expected(header), tensors)
+        return _rebuild(header, tensors)
+    except CheckpointError:
+        raise
+    except (SafetensorError, KeyError, TypeError, ValueError, RecursionError) as error:
+        raise CheckpointError(f"{path}: not a readable checkpoint ({error})") from error
+
+
+def _header(path: str | Path, metadata: Mapping[str, str]) -> dict[str, Any]:
+    header: dict[str, Any] = dict(json.loads(metadata[METADATA_KEY]))
+    if header["format"] == 1:  # before examples could be anything but images
+        header |= {
+            "format": FORMAT,
+            "example_shape": header["image_shape"],
+            "example_dtype": "uint8",
+        }
+    if header["format"] != FORMAT:
+        raise CheckpointError(f"{path}: format must be {FORMAT}, got {header['format']}")
+    return header
+
+
+def _rebuild(header: Mapping[str, Any], tensors: Tensors) -> _Loaded:
+    network = Network(Architecture.from_dict(header["architecture"]), header["dtype"])
+    for name, value in network.parameters.items():
+        value[...] = tensors[name]
+    preprocessing = Preprocessing(*(tensors[f"preprocessing.{name}"] for name in STATISTICS))
+    classifier = Classifier(
+        network,
+        preprocessing,
+        tuple(header["classes"]),
+        tuple(header["example_shape"]),
+        header["example_dtype"],
+    )
+    if "training" not in header:
+        return _Loaded(classifier, None)
+    vectors = {
+        name.removeprefix(OPTIMIZER): tensor
+        for name, tensor in tensors.items()
+        if name.startswith(OPTIMIZER)
+    }
+    return _Loaded(classifier, TrainingState(optimizer=vectors, **header["training"]))
+
+
+def _to_bytes(classifier: Classifier, state: TrainingState | None = None) -> bytes:
     network = classifier.network
-    header = {
+    header: dict[str, Any] = {
         "format": FORMAT,
         "architecture": network.architecture.to_dict(),
         "dtype": network.dtype.name,
         "classes": classifier.classes,
         "example_shape": classifier.example_shape,
+        "example_dtype": classifier.example_dtype.name,
     }
-    statistics = {
+    tensors = {
         f"preprocessing.{name}": getattr(classifier.preprocessing, name) for name in STATISTICS
     }
+    if state is not None:
+        header["training"] = state.to_dict()
+        header["optimizer"] = sorted(state.optimizer)
+        tensors |= {f"{OPTIMIZER}{name}": vector for name, vector in state.optimizer.items()}
     return save(
-        {**network.parameters, **statistics}, {METADATA_KEY: json.dumps(header, sort_keys=True)}
+        {**network.parameters, **tensors}, {METADATA_KEY: json.dumps(header, sort_keys=True)}
     )
 
 
@@ -104,17 +172,24 @@ def _read(path: str | Path) -> tuple[dict[str, str], Tensors]:
         return file.metadata() or {}, {name: file.get_tensor(name) for name in file.offset_keys()}
 
 
-def _expected(network: Network) -> Tensors:
-    statistics = np.empty(network.architecture.inputs, np.float32)
-    return network.parameters | {f"preprocessing.{name}": statistics for name in STATISTICS}
+def _expected(header: Mapping[str, Any]) -> dict[str, str]:
+    """Return the type and shape of each tensor that the header promises."""
+    architecture, dtype = Architecture.from_dict(header["architecture"]), header["dtype"]
+    shapes = architecture.parameter_shapes()
+    size = sum(int(np.prod(shape, dtype=object)) for shape in shapes.values())
+    return (
+        {name: f"{dtype} {shape}" for name, shape in shapes.items()}
+        | {f"preprocessing.{name}": f"float32 {(architecture.inputs,)}" for name in STATISTICS}
+        | {f"{OPTIMIZER}{name}": f"{dtype} {(size,)}" for name in header.get("optimizer", ())}
+    )
 
 
-def _compare(path: str | Path, expected: Tensors, found: Tensors) -> None:
+def _compare(path: str | Path, expected: Mapping[str, str], found: Tensors) -> None:
     if unknown := sorted(found.keys() - expected.keys()):
         raise CheckpointError(f"{path}: tensors must be {sorted(expected)}, got also {unknown}")
-    for name, pattern in expected.items():
+    for name, wanted in expected.items():
         if name not in found:
             raise CheckpointError(f"{path}: tensor {name} must be there, got {sorted(found)}")
-        wanted, got = (f"{array.dtype} {array.shape}" for array in (pattern, found[name]))
+        got = f"{found[name].dtype} {found[name].shape}"
         if wanted != got:
             raise CheckpointError(f"{path}: tensor {name} must be {wanted}, got {got}")

@@ -31,9 +31,30 @@ def he(shape: tuple[int, ...], generator: np.random.Generator, scale: float | No
     Raises:
         ValueError: a scale, which the shape alone decides.
     """
-    if scale is not None:
-        raise ValueError(f"scale: must be left out for the initializer 'he', got {scale}")
+    _refuse_scale("he", scale)
     return float(np.sqrt(2 / shape[0])) * generator.standard_normal(shape)
 
 
-INITIALIZERS: dict[str, Initializer] = {"normal": normal, "he": he}
+def glorot(
+    shape: tuple[int, ...], generator: np.random.Generator, scale: float | None
+) -> FloatArray:
+    """Return U(-a, a) of the shape (inputs, outputs), a = sqrt(6 / (inputs + outputs)), in float64.
+
+    Keeps the variance of activations and of gradients about the same from layer to layer behind
+    tanh and, less well, sigmoid: Glorot and Bengio, "Understanding the difficulty of training deep
+    feedforward neural networks" (2010), section 4.2.1, equation 16.
+
+    Raises:
+        ValueError: a scale, which the shape alone decides.
+    """
+    _refuse_scale("glorot", scale)
+    limit = float(np.sqrt(6 / (shape[0] + shape[1])))
+    return generator.uniform(-limit, limit, shape)
+
+
+def _refuse_scale(name: str, scale: float | None) -> None:
+    if scale is not None:
+        raise ValueError(f"scale: must be left out for the initializer '{name}', got {scale}")
+
+
+INITIALIZERS: dict[str, Initializer] = {"normal": normal, "he": he, "glorot": glorot}

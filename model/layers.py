@@ -24,8 +24,13 @@ class Layer(ABC):
     parameters: Mapping[str, Parameter] = MappingProxyType({})
 
     @abstractmethod
-    def forward(self, inputs: FloatArray) -> FloatArray:
-        """Return the outputs (batch, outputs) for inputs (batch, inputs)."""
+    def forward(self, inputs: FloatArray, *, training: bool = False) -> FloatArray:
+        """Return the outputs (batch, outputs) for inputs (batch, inputs).
+
+        Args:
+            inputs: what the layer before returned.
+            training: whether a step of training follows; dropout alone tells the difference.
+        """
 
     def parameter_gradients(self, output_gradient: FloatArray) -> None:
         """Write the gradients of the layer's own parameters, if it has any."""
@@ -52,16 +57,17 @@ class Affine(Layer):
         self._outputs = RowBuffer()
         self._input_gradient = RowBuffer()
 
-    def forward(self, inputs: FloatArray) -> FloatArray:
+    def forward(self, inputs: FloatArray, *, training: bool = False) -> FloatArray:
         """Return x W + b; keeps a reference to x.
 
         Raises:
-            ValueError: the inputs are not (batch, inputs) of this layer.
+            ValueError: the inputs are not (batch, inputs) of this layer, or there are none.
         """
         width, units = self.weight.value.shape
-        if inputs.ndim != 2 or inputs.shape[1] != width:
+        if inputs.ndim != 2 or inputs.shape[1] != width or len(inputs) == 0:
             raise ValueError(
-                f"{self.name}: inputs must have shape (batch, {width}), got {inputs.shape}"
+                f"{self.name}: inputs must have shape (batch, {width}) and at least one row, "
+                f"got {inputs.shape}"
             )
         self._inputs = inputs
         outputs = self._outputs.rows(len(inputs), units, self.weight.value.dtype)
@@ -79,26 +85,3 @@ class Affine(Layer):
         width = len(self.weight.value)
         gradient = self._input_gradient.rows(len(output_gradient), width, output_gradient.dtype)
         return np.matmul(output_gradient, self.weight.value.T, out=gradient)
-
-
-class ReLU(Layer):
-    """y = max(x, 0); dx = dy where y > 0, and 0 elsewhere (at 0 as well)."""
-
-    def __init__(self) -> None:
-        self._outputs = RowBuffer()
-        self._input_gradient = RowBuffer()
-
-    def forward(self, inputs: FloatArray) -> FloatArray:
-        """Return max(x, 0); keeps y, which says as well as x where x was positive."""
-        self._kept = self._outputs.like(inputs)
-        np.maximum(inputs, 0, out=self._kept)
-        return self._kept
-
-    def input_gradient(self, output_gradient: FloatArray) -> FloatArray:
-        """Return dx."""
-        gradient = self._input_gradient.like(output_gradient)
-        np.multiply(output_gradient, self._kept > 0, out=gradient)
-        return gradient
-
-
-ACTIVATIONS: dict[str, type[Layer]] = {"relu": ReLU}

@@ -9,17 +9,18 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .arrays import FloatArray, IntArray
+from .labels import Labels
 from .network import Network
 
 
 class Score(NamedTuple):
-    """Mean cross-entropy (without any penalty) and the share of correct answers."""
+    """Mean loss (without any penalty) and the share of correct answers."""
 
     loss: float
     accuracy: float
 
 
-def score(network: Network, batches: Iterable[tuple[FloatArray, IntArray]]) -> Score:
+def score(network: Network, batches: Iterable[tuple[FloatArray, Labels]]) -> Score:
     """Return loss and accuracy over batches of inputs and labels, each example counting once.
 
     `Examples.chunks()` gives such batches.

@@ -6,10 +6,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from .arrays import ByteArray
+from .arrays import RawArray
 from .checkpoint import load_checkpoint
 from .classifier import Classifier
-from .losses import softmax
 
 MODEL_FILE = "model.safetensors"
 
@@ -23,11 +22,11 @@ class ServedClassifier:
     def predict(
         self, model_input: Any, params: dict[str, Any] | None = None
     ) -> dict[str, NDArray[Any]]:
-        """Classify raw images.
+        """Classify raw examples.
 
         Args:
-            model_input: whole numbers from 0 to 255 of shape (N, *example_shape), of any type that
-                `numpy.asarray` understands.
+            model_input: (N, *example_shape) of any type that `numpy.asarray` understands: whole
+                numbers from 0 to 255 for images, finite numbers otherwise.
             params: accepted because MLflow passes it; there are none.
 
         Returns:
@@ -36,11 +35,9 @@ class ServedClassifier:
         Raises:
             ValueError: the input is anything else.
         """
-        logits = self.classifier.logits(_as_bytes(model_input))
-        return {
-            "label": logits.argmax(axis=1).astype(np.int64),
-            "probability": softmax(logits).astype(np.float32),
-        }
+        as_raw = _as_bytes if self.classifier.example_dtype == np.uint8 else _as_numbers
+        probability = self.classifier.probabilities(as_raw(model_input))
+        return {"label": probability.argmax(axis=1).astype(np.int64), "probability": probability}
 
 
 def _load_pyfunc(path: str) -> ServedClassifier:
@@ -48,7 +45,7 @@ def _load_pyfunc(path: str) -> ServedClassifier:
     return ServedClassifier(load_checkpoint(Path(path) / MODEL_FILE))
 
 
-def _as_bytes(values: Any) -> ByteArray:
+def _as_bytes(values: Any) -> RawArray:
     """Return the values as uint8, refusing all that a plain cast would change silently."""
     array = np.asarray(values)
     if array.dtype == np.uint8:
@@ -60,3 +57,10 @@ def _as_bytes(values: Any) -> ByteArray:
     if wrong.size:
         raise ValueError(f"{rule}, got {wrong.flat[0]}")
     return array.astype(np.uint8)
+
+
+def _as_numbers(values: Any) -> RawArray:
+    array = np.asarray(values)
+    if array.dtype.kind not in "iuf":
+        raise ValueError(f"examples: must be numbers, got type {array.dtype}")
+    return array.astype(np.float32)

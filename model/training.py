@@ -8,12 +8,16 @@ from time import perf_counter
 import numpy as np
 from numpy.typing import NDArray
 
+from .arrays import FloatArray
 from .batches import Batches
+from .diagnostics import DeadUnits, gradient_norm, update_ratio
 from .examples import Examples
+from .labels import Labels
 from .metrics import score
 from .network import Network
-from .optimizers import Optimizer
-from .schedules import exponential_decay
+from .optimizer import Optimizer
+from .schedules import Schedule
+from .training_state import TrainingState
 
 
 @dataclass(frozen=True, eq=False)
@@ -23,13 +27,17 @@ class EpochRecord:
     Attributes:
         epoch: 1 for the first.
         iteration: iterations done when the epoch ended, over all epochs.
-        losses: float32, one an iteration of this epoch: cross-entropy plus L2 term of each batch.
-        learning_rate: the rate used in this epoch.
-        training_loss: mean cross-entropy of this epoch's examples, each as it was trained on;
-            like `validation_loss` without the L2 term, so that the two compare.
+        losses: float32, one an iteration of this epoch: loss plus L2 term of each batch.
+        learning_rate: the rate of the epoch's last iteration.
+        training_loss: mean loss of this epoch's examples, each as it was trained on (with
+            dropout); like `validation_loss` without the L2 term.
         training_accuracy: share of them, 0 to 1, that was classified correctly before its update.
-        validation_loss: mean cross-entropy over the validation examples after the epoch.
+        validation_loss: mean loss over the validation examples after the epoch.
         validation_accuracy: share of them, 0 to 1, that is classified correctly.
+        gradient_norm: Euclidean norm of the last iteration's gradient, the L2 term included.
+        update_ratio: norm of the last iteration's change of the weights over that of the weights.
+        dead_relu_share: share of ReLU units that fired for no validation example; None if the
+            network has none.
         seconds: what the epoch took, validation included.
     """
 
@@ -41,6 +49,9 @@ class EpochRecord:
     training_accuracy: float
     validation_loss: float
     validation_accuracy: float
+    gradient_norm: float
+    update_ratio: float
+    dead_relu_share: float | None
     seconds: float
 
 
@@ -50,7 +61,8 @@ class DivergenceError(ArithmeticError):
     Attributes:
         iteration: the iteration, 1 for the first, whose loss it was.
         loss: that loss, infinite or not a number; the validation loss if it is the first such.
-        losses: float32, every loss of the training so far, up to that iteration.
+        losses: float32, every loss of the training since it was started or resumed, up to that
+            iteration.
     """
 
     def __init__(self, iteration: int, loss: float, losses: NDArray[np.float32]) -> None:
@@ -66,11 +78,12 @@ def train(
     optimizer: Optimizer,
     batches: Batches,
     validation: Examples,
+    schedule: Schedule,
     *,
-    learning_rate: float,
-    learning_rate_decay: float = 1.0,
     l2: float = 0.0,
     iterations: int,
+    evaluate_every: int = 1,
+    start: TrainingState | None = None,
 ) -> Iterator[EpochRecord]:
     """Train the network in place, and yield a record after every epoch.
 
@@ -81,76 +94,126 @@ def train(
         network: initialized; changed in place.
         optimizer: attached to the network here, with a fresh state.
         batches: the training examples.
-        validation: the examples that each epoch is judged by; read in chunks.
-        learning_rate: of the first epoch, above 0.
-        learning_rate_decay: factor from each epoch to the next, above 0 and at most 1.
+        validation: the examples that each record is judged by; read in chunks.
+        schedule: the learning rate of every iteration.
         l2: strength of the penalty ½ · l2 · ‖weights‖², 0 or more.
         iterations: minibatches in all; the last epoch may stop short, and yields its record too.
+        evaluate_every: how many epochs make a record, at least 1: where an epoch is a single
+            iteration, judging each would take longer than training it.
+        start: the state that an earlier training of the same settings ended a record with; the
+            network holds the parameters of that moment, and the records go on from there.
 
     Raises:
         ValueError: a setting out of its range (at once, before the first epoch).
         DivergenceError: a loss is not finite.
     """
-    exponential_decay(learning_rate, learning_rate_decay, epoch=1)
     if not 0 <= l2 < float("inf"):
         raise ValueError(f"l2: must be a finite number of at least 0, got {l2}")
-    if iterations < 1:
-        raise ValueError(f"iterations: must be at least 1, got {iterations}")
+    if iterations < 1 or evaluate_every < 1:
+        raise ValueError(
+            f"iterations and evaluate_every: must be at least 1, got {iterations} and "
+            f"{evaluate_every}"
+        )
     optimizer.bind(network.vector)
-    run = _Run(network, optimizer, batches, validation, l2, np.empty(iterations, np.float32))
-    rates = (learning_rate, learning_rate_decay)
-    return (run.epoch(number, exponential_decay(*rates, number)) for number in run.epochs())
+    done = 0
+    if start is not None:
+        done = start.iteration
+        if done % batches.iterations_per_epoch or done > iterations:
+            raise ValueError(
+                f"start: must stand at the end of an epoch of {batches.iterations_per_epoch} "
+                f"iterations, of {iterations} at most, got iteration {done}"
+            )
+        start.restore(network, optimizer, batches)
+    losses = np.empty(iterations, np.float32)
+    run = _Run(network, optimizer, batches, validation, schedule, l2, losses, done, done)
+    stretch = evaluate_every * batches.iterations_per_epoch
+    return (run.record(stop) for stop in _stops(done, stretch, iterations))
+
+
+def _stops(done: int, stretch: int, iterations: int) -> list[int]:
+    """Return the iterations that records end with."""
+    return [*range((done // stretch + 1) * stretch, iterations, stretch)] + (
+        [iterations] if done < iterations else []
+    )
 
 
 @dataclass(eq=False)
 class _Run:
-    """A training under way: `done` of the `losses` are known."""
+    """A training under way: `done` iterations, whose losses are known from `first` on."""
 
     network: Network
     optimizer: Optimizer
     batches: Batches
     validation: Examples
+    schedule: Schedule
     l2: float
     losses: NDArray[np.float32]
-    done: int = 0
+    first: int
+    done: int
 
-    def epochs(self) -> range:
-        return range(1, 1 - (-len(self.losses) // self.batches.iterations_per_epoch))
-
-    def epoch(self, number: int, learning_rate: float) -> EpochRecord:
+    def record(self, stop: int) -> EpochRecord:
+        """Train up to an iteration, and judge the network there."""
         started, first = perf_counter(), self.done
+        dead, ratio = DeadUnits(self.network), 0.0
         # An overflow is reported once, as a DivergenceError, not as warnings on the way there.
         with np.errstate(all="ignore"):
-            training_loss, training_accuracy = self._pass(learning_rate)
-            validation = score(self.network, self.validation.chunks())
+            totals, ratio = self._train(stop)
+            norm = gradient_norm(self.network)
+            validation = score(self.network, dead.watch(self.validation.chunks()))
         self._require_finite(validation.loss)
+        length = self.batches.iterations_per_epoch
         return EpochRecord(
-            epoch=number,
+            epoch=-(-self.done // length),
             iteration=self.done,
             losses=self.losses[first : self.done].copy(),
-            learning_rate=learning_rate,
-            training_loss=training_loss,
-            training_accuracy=training_accuracy,
+            learning_rate=self._rate(self.done - 1),
+            training_loss=totals.loss / totals.count,
+            training_accuracy=totals.correct / totals.count,
             validation_loss=validation.loss,
             validation_accuracy=validation.accuracy,
+            gradient_norm=norm,
+            update_ratio=ratio,
+            dead_relu_share=dead.share,
             seconds=perf_counter() - started,
         )
 
-    def _pass(self, learning_rate: float) -> tuple[float, float]:
-        loss, correct, count = 0.0, 0, 0
-        for inputs, labels in islice(self.batches.epoch(), len(self.losses) - self.done):
-            self._record(self.network.loss_and_gradients(inputs, labels, self.l2))
-            self.optimizer.step(learning_rate)
-            loss += self.network.cross_entropy * len(labels)
-            correct += self.network.correct
-            count += len(labels)
-        return loss / count, correct / count
+    def _train(self, stop: int) -> "tuple[_Totals, float]":
+        """Train up to an iteration; return the sums over the examples and the update ratio."""
+        totals, ratio = _Totals(), 0.0
+        weights = self.network.vector.values[: self.network.vector.weight_count]
+        while self.done < stop:
+            for inputs, labels in islice(self.batches.epoch(), stop - self.done):
+                before = weights.copy() if self.done == stop - 1 else None
+                self._step(inputs, labels)
+                totals.add(self.network, len(labels))
+                if before is not None:
+                    ratio = update_ratio(self.network, before)
+        return totals, ratio
 
-    def _record(self, loss: float) -> None:
+    def _step(self, inputs: FloatArray, labels: Labels) -> None:
+        loss = self.network.loss_and_gradients(inputs, labels, self.l2)
         self.losses[self.done] = loss
         self.done += 1
         self._require_finite(loss)
+        self.optimizer.step(self._rate(self.done - 1))
+
+    def _rate(self, iteration: int) -> float:
+        return self.schedule.rate(iteration, self.batches.iterations_per_epoch, len(self.losses))
 
     def _require_finite(self, loss: float) -> None:
         if not np.isfinite(loss):
-            raise DivergenceError(self.done, loss, self.losses[: self.done].copy())
+            raise DivergenceError(self.done, loss, self.losses[self.first : self.done].copy())
+
+
+@dataclass
+class _Totals:
+    """Sums over the examples of an epoch, each as it was trained on."""
+
+    loss: float = 0.0
+    correct: int = 0
+    count: int = 0
+
+    def add(self, network: Network, examples: int) -> None:
+        self.loss += network.data_loss * examples
+        self.correct += network.correct
+        self.count += examples

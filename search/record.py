@@ -7,6 +7,7 @@ import os
 import shutil
 import uuid
 from collections.abc import Iterator, Mapping
+from math import isfinite
 from pathlib import Path
 from typing import Any, Literal
 
@@ -71,10 +72,14 @@ def epoch_points(epoch: EpochRecord, stride: int, timestamp: int) -> Iterator[Po
         "validation_loss": epoch.validation_loss,
         "validation_accuracy": epoch.validation_accuracy,
         "learning_rate": epoch.learning_rate,
+        "gradient_norm": epoch.gradient_norm,
+        "update_ratio": epoch.update_ratio,
+        "dead_relu_share": epoch.dead_relu_share,
         "seconds": epoch.seconds,
     }
     for key, value in values.items():
-        yield Point(key=key, value=float(value), step=epoch.iteration, timestamp=timestamp)
+        if value is not None and isfinite(value):
+            yield Point(key=key, value=float(value), step=epoch.iteration, timestamp=timestamp)
 
 
 def curve_stride(iterations: int) -> int:

@@ -18,38 +18,76 @@ class DataSettings(Section):
     test: Annotated[int, Field(ge=1)] | None = None
     shuffle: bool = True
     seed: Annotated[int, Field(ge=0)] = 0
-    preprocessing: Literal["standardize", "mean_image", "none"] = "standardize"
+    preprocessing: Literal["standardize", "mean_image", "unit", "none"] = "standardize"
+
+
+Rate = Annotated[float, Field(ge=0, lt=1)]
+Activation = Literal["relu", "sigmoid", "tanh"]
 
 
 class NetworkSettings(Section):
-    """`[network]`: the widths of the hidden layers and how the weights begin."""
+    """`[network]`: the hidden layers, the loss, and how the weights begin.
+
+    `activation` and `dropout` are one for all hidden layers, or a list with one for each.
+    """
 
     hidden: Annotated[
         tuple[Annotated[int, Field(ge=1)], ...], Field(min_length=1), BeforeValidator(as_tuple)
     ]
-    activation: Literal["relu"] = "relu"
-    initializer: Literal["he", "normal"] = "he"
+    activation: Activation | Annotated[tuple[Activation, ...], BeforeValidator(as_tuple)] = "relu"
+    dropout: Rate | Annotated[tuple[Rate, ...], BeforeValidator(as_tuple)] = 0.0
+    loss: Literal["softmax_cross_entropy", "sigmoid_cross_entropy", "mean_squared_error"] = (
+        "softmax_cross_entropy"
+    )
+    initializer: Literal["he", "glorot", "normal"] = "he"
     initial_deviation: Annotated[float, Field(gt=0)] | None = None
 
     @model_validator(mode="after")
     def _deviation_belongs_to_normal(self) -> Self:
         if self.initializer == "normal" and self.initial_deviation is None:
             raise rule("initial_deviation must be given with initializer = 'normal'")
-        if self.initializer == "he" and self.initial_deviation is not None:
+        if self.initializer != "normal" and self.initial_deviation is not None:
             raise rule("initial_deviation goes with initializer = 'normal' alone")
+        return self
+
+    @model_validator(mode="after")
+    def _one_for_each_layer(self) -> Self:
+        for name, value in (("activation", self.activation), ("dropout", self.dropout)):
+            if isinstance(value, tuple) and len(value) != len(self.hidden):
+                raise rule(
+                    f"{name} must be one for all hidden layers or a list of {len(self.hidden)}, "
+                    f"got {list(value)}"
+                )
         return self
 
 
 class TrainingSettings(Section):
-    """`[training]`: the optimizer and its rates; exactly one of `epochs` and `iterations`."""
+    """`[training]`: the optimizer and its rates; exactly one of `epochs` and `iterations`.
 
-    optimizer: Literal["sgd", "momentum", "nesterov"] = "sgd"
-    momentum: Annotated[float, Field(ge=0, lt=1)] = 0.9
+    An optimizer takes of `momentum` to `weight_decay` what it has, and leaves the rest. `repeat`
+    numbers trainings of the same settings: each draws weights and an order of batches of its own.
+    `evaluate_every` is how many epochs go by between two looks at the validation examples.
+    """
+
+    optimizer: Literal["sgd", "momentum", "nesterov", "adagrad", "rmsprop", "adam", "adamw"] = "sgd"
+    momentum: Rate = 0.9
+    averaged: bool = False
+    beta1: Rate = 0.9
+    beta2: Rate = 0.999
+    epsilon: Annotated[float, Field(ge=0, allow_inf_nan=False)] = 1e-7
+    epsilon_inside: bool = False
+    weight_decay: Annotated[float, Field(ge=0, allow_inf_nan=False)] = 0.0
     learning_rate: Annotated[float, Field(gt=0, allow_inf_nan=False)]
     learning_rate_decay: Annotated[float, Field(gt=0, le=1)] = 1.0
+    schedule: Literal["exponential", "step", "cosine"] = "exponential"
+    step_epochs: Annotated[int, Field(ge=1)] = 1
+    warmup_iterations: Annotated[int, Field(ge=0)] = 0
     l2: Annotated[float, Field(ge=0, allow_inf_nan=False)] = 0.0
     batch_size: Annotated[int, Field(ge=1)] = 200
     sampling: Literal["shuffle", "with_replacement"] = "shuffle"
+    mirror: bool = False
+    repeat: Annotated[int, Field(ge=0)] = 0
+    evaluate_every: Annotated[int, Field(ge=1)] = 1
     epochs: Annotated[int, Field(ge=1)] | None = None
     iterations: Annotated[int, Field(ge=1)] | None = None
 

@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from model import (
+    OPTIMIZER_SETTINGS,
     Architecture,
     Batches,
     Classifier,
@@ -19,12 +20,14 @@ from model import (
     EpochRecord,
     Examples,
     Network,
+    Optimizer,
     Preprocessing,
+    Schedule,
     make_optimizer,
     train,
 )
 from search.datasets import Dataset, Split
-from search.settings import TrialSettings
+from search.settings import NetworkSettings, TrainingSettings, TrialSettings
 from search.study_spec import Metric
 
 TrialState = Literal["complete", "pruned", "failed"]
@@ -35,8 +38,9 @@ OnEpoch = Callable[[EpochRecord], str | None]
 class TrialSeed:
     """Where a trial's randomness comes from.
 
-    The order of the minibatches is drawn from the study's seed alone: all trials train on the same
-    batches, so that their difference is their settings'. Weights are drawn for each trial anew.
+    The order of the minibatches is drawn from the study's seed and the repetition: all trials train
+    on the same batches, so that their difference is their settings'. Weights and the masks of
+    dropout are drawn for each trial anew.
     """
 
     study: int
@@ -46,17 +50,19 @@ class TrialSeed:
         """The generator of the initial weights."""
         return np.random.default_rng(np.random.SeedSequence([self.study, 1, self.number]))
 
-    def batches(self) -> np.random.Generator:
-        """The generator of the order of the minibatches."""
-        return np.random.default_rng(np.random.SeedSequence([self.study, 2]))
+    def batches(self, repeat: int = 0) -> np.random.Generator:
+        """The generator of the order of the minibatches of a repetition."""
+        entropy = [self.study, 2, repeat] if repeat else [self.study, 2]
+        return np.random.default_rng(np.random.SeedSequence(entropy))
+
+    def dropout(self) -> np.random.Generator:
+        """The generator of the masks of dropout."""
+        return np.random.default_rng(np.random.SeedSequence([self.study, 3, self.number]))
 
 
 @dataclass(frozen=True)
 class TrainingData:
-    """What trials may read: the training images of a data set, split by index.
-
-    `images` is uint8 (N, height, width, channels), memory-mapped; `labels` is (N,).
-    """
+    """What trials may read: the training examples of a data set, split by index."""
 
     dataset: Dataset
     split: Split
@@ -91,7 +97,7 @@ def run_trial(
 
     Args:
         settings: Network and training, every value in its place.
-        data: The images that may be read, with their split and preprocessing.
+        data: The examples that may be read, with their split and preprocessing.
         seed: The trial's source of randomness.
         metric: The field of an epoch's record that is the trial's value.
         on_epoch: Called with each epoch's record; the reason to prune the trial, or None.
@@ -100,7 +106,7 @@ def run_trial(
         The record; a loss that is not finite fails the trial, any other error propagates.
     """
     started, clock = time.time(), time.perf_counter()
-    network = _build_network(settings, data, seed)
+    network = build_network(settings.network, data.dataset, seed)
     epochs, state, reason, losses = _follow(_training(network, settings, data, seed), on_epoch)
     value = float(getattr(epochs[-1], metric)) if epochs else None
     return TrialRecord(
@@ -138,40 +144,75 @@ def _follow(
     return epochs, state, reason, np.concatenate([epoch.losses for epoch in epochs])
 
 
-def _build_network(settings: TrialSettings, data: TrainingData, seed: TrialSeed) -> Network:
-    dataset, wanted = data.dataset, settings.network
-    inputs, outputs = prod(dataset.example_shape), len(dataset.classes)
-    network = Network(Architecture(inputs, wanted.hidden, outputs, wanted.activation))
+def build_network(wanted: NetworkSettings, dataset: Dataset, seed: TrialSeed) -> Network:
+    """The network of a trial, initialized."""
+    network = Network(architecture_of(wanted, dataset), generator=seed.dropout())
     network.initialize(wanted.initializer, seed.weights(), scale=wanted.initial_deviation)
     return network
+
+
+def architecture_of(wanted: NetworkSettings, dataset: Dataset) -> Architecture:
+    """The architecture that settings mean for a data set; two classes share one sigmoid."""
+    classes = len(dataset.classes)
+    one = wanted.loss == "sigmoid_cross_entropy" and classes == 2
+    return Architecture(
+        prod(dataset.example_shape),
+        wanted.hidden,
+        1 if one else classes,
+        wanted.activation,
+        wanted.dropout,
+        wanted.loss,
+    )
 
 
 def _training(
     network: Network, settings: TrialSettings, data: TrainingData, seed: TrialSeed
 ) -> Iterator[EpochRecord]:
-    wanted, dataset, split = settings.training, data.dataset, data.split
-    images, labels = dataset.train_examples, dataset.train_labels
+    wanted, split = settings.training, data.split
+    examples, labels = data.dataset.train_examples, data.dataset.train_labels
     batches = Batches(
-        images,
+        examples,
         labels,
         split.train,
         data.preprocessing,
         wanted.batch_size,
-        seed.batches(),
+        seed.batches(wanted.repeat),
         wanted.sampling,
+        wanted.mirror,
     )
     return train(
         network,
-        make_optimizer(wanted.optimizer, momentum=wanted.momentum),
+        _optimizer(wanted),
         batches,
-        Examples(images, labels, split.validation, data.preprocessing),
-        learning_rate=wanted.learning_rate,
-        learning_rate_decay=wanted.learning_rate_decay,
+        Examples(examples, labels, split.validation, data.preprocessing),
+        _schedule(wanted),
         l2=wanted.l2,
         iterations=wanted.total_iterations(len(split.train)),
+        evaluate_every=wanted.evaluate_every,
+    )
+
+
+def _optimizer(wanted: TrainingSettings) -> Optimizer:
+    names = OPTIMIZER_SETTINGS[wanted.optimizer]
+    return make_optimizer(wanted.optimizer, {name: getattr(wanted, name) for name in names})
+
+
+def _schedule(wanted: TrainingSettings) -> Schedule:
+    return Schedule(
+        wanted.learning_rate,
+        wanted.learning_rate_decay,
+        wanted.schedule,
+        wanted.step_epochs,
+        wanted.warmup_iterations,
     )
 
 
 def _classifier(network: Network, data: TrainingData) -> Classifier:
     dataset = data.dataset
-    return Classifier(network, data.preprocessing, dataset.classes, dataset.example_shape)
+    return Classifier(
+        network,
+        data.preprocessing,
+        dataset.classes,
+        dataset.example_shape,
+        dataset.train_examples.dtype,
+    )

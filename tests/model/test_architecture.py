@@ -18,9 +18,21 @@ def test_parameters_are_weights_first_then_biases():
 
 
 @pytest.mark.parametrize("hidden", [(), (7,), (7, 8, 9)])
-def test_survives_json(hidden):
-    architecture = Architecture(5, hidden, 2)
+@pytest.mark.parametrize(("activation", "dropout"), [("relu", 0.0), ("tanh", 0.3)])
+def test_survives_json(hidden, activation, dropout):
+    architecture = Architecture(5, hidden, 2, activation, dropout)
     assert Architecture.from_dict(json.loads(json.dumps(architecture.to_dict()))) == architecture
+
+
+def test_one_name_stands_for_all_hidden_layers():
+    one = Architecture(5, (4, 3), 2, "tanh", 0.5)
+    assert one == Architecture(5, (4, 3), 2, ["tanh", "tanh"], [0.5, 0.5])
+    assert hash(one) == hash(Architecture(5, (4, 3), 2, ("tanh", "tanh"), (0.5, 0.5)))
+
+
+@pytest.mark.parametrize(("outputs", "classes"), [(1, 2), (2, 2), (3, 3)])
+def test_one_output_tells_two_classes_apart(outputs, classes):
+    assert Architecture(5, (), outputs, loss="sigmoid_cross_entropy").classes == classes
 
 
 @pytest.mark.parametrize(
@@ -30,7 +42,13 @@ def test_survives_json(hidden):
         ((4, (5, -1), 2), r"got \(4, 5, -1, 2\)"),
         ((4, (5.0,), 2), r"got \(4, 5\.0, 2\)"),
         ((4, (True,), 2), r"got \(4, True, 2\)"),
-        ((4, (5,), 2, "rely"), r"activation: must be one of \['relu'\], got 'rely'"),
+        ((4, (0,), 2), r"architecture: widths .* at least 1, got \(4, 0, 2\)"),
+        ((4, (5,), 2, "rely"), r"activation: must be one of \['relu', .*\], got 'rely'"),
+        ((4, (5, 6), 2, ["relu"]), r"one for each of the 2 hidden layers, got \('relu',\) and"),
+        ((4, (5, 6), 2, "relu", [0.1]), r"one for each of the 2 hidden layers, .* and \(0\.1,\)"),
+        ((4, (5,), 2, "relu", 1.0), r"dropout: must be at least 0 and below 1, got 1\.0"),
+        ((4, (5,), 2, "relu", 0.0, "hinge"), r"loss: must be one of \[.*\], got 'hinge'"),
+        ((4, (5,), 1), "outputs: must be at least 2 for a softmax, got 1"),
     ],
 )
 def test_refuses_what_cannot_be_built(arguments, message):

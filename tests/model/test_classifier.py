@@ -46,7 +46,7 @@ def test_chunks_do_not_change_the_answers(classifier, images, monkeypatch):
     ids=lambda wrong: f"{wrong.dtype}{wrong.shape}",
 )
 def test_other_images_are_refused(classifier, wrong):
-    message = f"images: must be uint8 of shape (N, 4, 4, 3), got {wrong.dtype} {wrong.shape}"
+    message = f"examples: must be uint8 of shape (N, 4, 4, 3), got {wrong.dtype} {wrong.shape}"
     with pytest.raises(ValueError, match=f"^{re.escape(message)}$"):
         classifier.predict(wrong)
 

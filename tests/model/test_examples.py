@@ -1,9 +1,11 @@
 import numpy as np
 import pytest
 
-from model import Examples
+from model import Examples, Preprocessing
 
 INDICES = np.array([5, 2, 129, 5])
+POISONED = np.zeros((130, 4, 4, 3), np.float32)
+POISONED[3, 1, 0, 2] = np.nan
 
 
 def test_gather_returns_preprocessed_images_with_their_labels(images, labels, preprocessing):
@@ -29,9 +31,26 @@ def test_memory_mapped_images_are_read_in_place(images, labels, preprocessing, t
     np.save(tmp_path / "images.npy", images)
     mapped = np.load(tmp_path / "images.npy", mmap_mode="r")
     examples = Examples(mapped, labels, INDICES, preprocessing)
-    assert np.shares_memory(examples._images, mapped)
+    assert np.shares_memory(examples._all, mapped)
     expected, _ = Examples(images, labels, INDICES, preprocessing).gather(INDICES)
     np.testing.assert_array_equal(examples.gather(INDICES)[0], expected)
+
+
+def test_measurements_that_are_no_bytes_are_taken_as_they_are():
+    points = np.array([[0.5, -1.5], [2.0, 3.0]], np.float32)
+    preprocessing = Preprocessing.fit(points, np.arange(2), "none")
+    examples = Examples(points, np.array([0, 1]), np.arange(2), preprocessing)
+    np.testing.assert_array_equal(examples.gather(np.arange(2))[0], points)
+
+
+def test_mirrored_images_are_flipped_left_to_right_and_the_others_not(images, labels):
+    preprocessing = Preprocessing.fit(images, np.arange(100), "none")
+    examples = Examples(images, labels, INDICES, preprocessing)
+    mirrored = np.array([True, False, False, True])
+    inputs, _ = examples.gather(INDICES, mirrored)
+    expected = images[INDICES].astype(np.float32)
+    expected[mirrored] = expected[mirrored][:, :, ::-1]
+    np.testing.assert_array_equal(inputs.reshape(4, 4, 4, 3), expected)
 
 
 def test_batches_reuse_one_buffer(images, labels, preprocessing):
@@ -42,8 +61,12 @@ def test_batches_reuse_one_buffer(images, labels, preprocessing):
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"images": np.zeros((130, 4))}, "images: must be uint8"),
-        ({"images": np.zeros(130, np.uint8)}, "images: must be uint8"),
+        (
+            {"raw": np.zeros((130, 4), int)},
+            r"examples: must be uint8 or floating .* got int64",
+        ),
+        ({"raw": np.zeros(130, np.uint8)}, r"got uint8 \(130,\)"),
+        ({"raw": POISONED}, r"^examples: must be finite, got nan in example 3 at \(1, 0, 2\)$"),
         ({"labels": np.zeros(129, int)}, r"labels: must be 130 whole numbers, got int64 \(129,\)"),
         ({"labels": np.zeros(130)}, "labels: must be 130 whole numbers, got float64"),
         ({"indices": np.array([0, 130])}, "indices: must be from 0 to 129, got 0 to 130"),
@@ -53,6 +76,6 @@ def test_batches_reuse_one_buffer(images, labels, preprocessing):
     ],
 )
 def test_arrays_that_do_not_fit_are_refused(images, labels, preprocessing, changes, message):
-    arguments = {"images": images, "labels": labels, "indices": INDICES, **changes}
+    arguments = {"raw": images, "labels": labels, "indices": INDICES, **changes}
     with pytest.raises(ValueError, match=message):
         Examples(**arguments, preprocessing=preprocessing)

@@ -4,13 +4,14 @@ import numpy as np
 import pytest
 
 from model import (
+    ACTIVATIONS,
+    LOSSES,
     Affine,
     Architecture,
     Comparison,
     Network,
     Parameter,
     ReLU,
-    SoftmaxCrossEntropy,
     check_layer,
     check_loss,
     check_network,
@@ -24,7 +25,9 @@ def affine():
     return Affine("affine1", Parameter(weight, np.zeros((4, 5))), Parameter(bias, np.zeros(5)))
 
 
-LAYERS = {"affine": (affine, {"inputs", "weight", "bias"}), "relu": (ReLU, {"inputs"})}
+LAYERS = {"affine": (affine, {"inputs", "weight", "bias"})} | {
+    name: (activation, {"inputs"}) for name, activation in ACTIVATIONS.items()
+}
 
 
 @pytest.mark.parametrize("name", LAYERS)
@@ -39,11 +42,12 @@ def test_layer(name, batch):
         assert comparison.analytic.any()
 
 
+@pytest.mark.parametrize("name", LOSSES)
 @pytest.mark.parametrize("batch", [1, 7])
-def test_loss(batch):
+def test_loss(name, batch):
     generator = np.random.default_rng(2)
     labels = generator.integers(0, 5, batch)
-    (comparison,) = check_loss(SoftmaxCrossEntropy(), generator.normal(size=(batch, 5)), labels)
+    comparison = check_loss(LOSSES[name](), generator.normal(size=(batch, 5)), labels)
     assert comparison.relative_error < 1e-7, str(comparison)
 
 

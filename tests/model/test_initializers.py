@@ -3,8 +3,12 @@ import pytest
 
 from model import INITIALIZERS, Architecture, Network
 
-SCALES = {"normal": 0.02, "he": None}
-DEVIATIONS = {"normal": (0.02, 0.02), "he": (np.sqrt(2 / 400), np.sqrt(2 / 300))}
+SCALES = {"normal": 0.02, "he": None, "glorot": None}
+DEVIATIONS = {
+    "normal": (0.02, 0.02),
+    "he": (np.sqrt(2 / 400), np.sqrt(2 / 300)),
+    "glorot": (np.sqrt(2 / 700), np.sqrt(2 / 500)),
+}
 
 
 def network(initializer, dtype=np.float64, seed=0):
@@ -16,7 +20,7 @@ def network(initializer, dtype=np.float64, seed=0):
 
 
 @pytest.mark.parametrize("initializer", INITIALIZERS)
-def test_weights_are_normal_and_biases_zero(initializer):
+def test_weights_have_their_deviation_and_biases_are_zero(initializer):
     parameters = network(initializer).parameters
     for name, deviation in zip(
         ("affine1.weight", "affine2.weight"), DEVIATIONS[initializer], strict=True
@@ -25,6 +29,13 @@ def test_weights_are_normal_and_biases_zero(initializer):
         assert abs(parameters[name].mean()) < deviation / 50
     assert not parameters["affine1.bias"].any()
     assert not parameters["affine2.bias"].any()
+
+
+def test_glorot_is_uniform_within_its_limit():
+    weight = network("glorot").parameters["affine1.weight"]
+    limit = np.sqrt(6 / 700)
+    assert 0.999 * limit < np.abs(weight).max() <= limit
+    assert np.abs(weight).mean() == pytest.approx(limit / 2, rel=0.01)
 
 
 @pytest.mark.parametrize("initializer", INITIALIZERS)
@@ -47,7 +58,8 @@ def test_weights_are_drawn_first_layer_first():
         ("normal", 0.0, "got 0.0"),
         ("normal", float("nan"), "got nan"),
         ("he", 0.1, "scale: must be left out for the initializer 'he', got 0.1"),
-        ("xavier", None, r"initializer: must be one of \['he', 'normal'\], got 'xavier'"),
+        ("glorot", 0.1, "scale: must be left out for the initializer 'glorot', got 0.1"),
+        ("xavier", None, r"initializer: must be one of \['glorot', 'he', 'normal'\], got 'xavier'"),
     ],
 )
 def test_settings_that_make_no_sense_are_refused(initializer, scale, message):

@@ -35,6 +35,20 @@ def test_a_position_that_never_varies_becomes_zero():
     np.testing.assert_allclose([applied[:, 1].mean(), applied[:, 1].std()], [0, 1], atol=1e-6)
 
 
+@pytest.mark.parametrize("kind", ["mean_image", "standardize"])
+def test_floating_examples_have_the_statistics_of_the_same_bytes(images, kind):
+    exact = Preprocessing.fit(images, INDICES, kind)
+    floating = Preprocessing.fit(images.astype(np.float64), INDICES, kind)
+    np.testing.assert_allclose(floating.mean, exact.mean, rtol=1e-6)
+    np.testing.assert_allclose(floating.scale, exact.scale, rtol=1e-5)
+
+
+def test_unit_brings_bytes_to_the_unit_interval(images):
+    preprocessing = Preprocessing.fit(images, INDICES, "unit")
+    out = preprocessing.apply(np.array([[0, 255] * 24], np.uint8), np.empty((1, 48)))
+    np.testing.assert_allclose(out, [[0, 1] * 24], rtol=1e-6)
+
+
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
 @pytest.mark.parametrize("mean", [0, 3])
 @pytest.mark.parametrize("scale", [1, 0.5])
@@ -63,12 +77,14 @@ def test_statistics_must_be_finite_vectors_of_one_length(mean, scale, message):
 def test_fit_refuses_what_it_cannot_measure(images):
     with pytest.raises(ValueError, match=r"must be one of \['none', .*\], got 'whiten'"):
         Preprocessing.fit(images, INDICES, "whiten")
-    with pytest.raises(ValueError, match="needs at least one uint8 image, got 0 of uint8"):
+    with pytest.raises(ValueError, match="needs at least one example, got none"):
         Preprocessing.fit(images, INDICES[:0], "none")
-    with pytest.raises(ValueError, match="got 5 of float64"):
-        Preprocessing.fit(images.astype(np.float64), INDICES, "none")
+    with pytest.raises(ValueError, match=r"must be uint8 or floating .*, got int64"):
+        Preprocessing.fit(images.astype(np.int64), INDICES, "none")
+    with pytest.raises(ValueError, match="preprocessing: 'unit' is for bytes, got float32"):
+        Preprocessing.fit(images.astype(np.float32), INDICES, "unit")
 
 
 def test_apply_names_both_sizes(preprocessing):
-    with pytest.raises(ValueError, match=r"images must have 48 numbers, got \(47,\)"):
+    with pytest.raises(ValueError, match=r"examples must have 48 numbers, got \(47,\)"):
         preprocessing.apply(np.zeros((2, 47), np.uint8), np.empty((2, 47)))

@@ -1,22 +1,50 @@
+from math import cos, pi
+
 import pytest
 
-from model import exponential_decay
+from model import Schedule
+
+EPOCH, TOTAL = 4, 20  # iterations
 
 
-@pytest.mark.parametrize(("epoch", "expected"), [(1, 0.2), (2, 0.19), (3, 0.1805)])
-def test_each_epoch_runs_one_decay_lower(epoch, expected):
-    assert exponential_decay(0.2, 0.95, epoch) == pytest.approx(expected, rel=1e-14)
+def rates(schedule):
+    return [schedule.rate(iteration, EPOCH, TOTAL) for iteration in range(TOTAL)]
 
 
 @pytest.mark.parametrize(
-    ("learning_rate", "decay", "message"),
+    ("schedule", "expected"),
     [
-        (0.0, 0.9, "learning_rate: must be above 0, got 0.0"),
-        (float("nan"), 0.9, "learning_rate: must be above 0, got nan"),
-        (0.1, 0.0, "learning_rate_decay: must be above 0 and at most 1, got 0.0"),
-        (0.1, 1.1, "learning_rate_decay: .* got 1.1"),
+        (Schedule(0.2, 0.5), [0.2] * 4 + [0.1] * 4 + [0.05] * 4 + [0.025] * 4 + [0.0125] * 4),
+        (Schedule(0.2), [0.2] * 20),
+        (Schedule(0.2, 0.5, "step", step_epochs=2), [0.2] * 8 + [0.1] * 8 + [0.05] * 4),
+        (Schedule(0.2, 1, "cosine"), [0.1 * (1 + cos(pi * t / 20)) for t in range(20)]),
+        (Schedule(0.2, warmup_iterations=4), [0.05, 0.1, 0.15] + [0.2] * 17),
     ],
 )
-def test_settings_that_make_no_sense_are_refused(learning_rate, decay, message):
-    with pytest.raises(ValueError, match=message):
-        exponential_decay(learning_rate, decay, 1)
+def test_every_iteration_runs_at_the_rate_of_its_formula(schedule, expected):
+    assert rates(schedule) == pytest.approx(expected, rel=1e-14)
+
+
+def test_warm_up_scales_what_the_schedule_says():
+    cold, warm = Schedule(1, 1, "cosine"), Schedule(1, 1, "cosine", warmup_iterations=2)
+    assert rates(warm) == pytest.approx([0.5, *rates(cold)[1:]])
+
+
+@pytest.mark.parametrize(
+    ("values", "message"),
+    [
+        ((0.0, 0.9), "learning_rate: must be above 0, got 0.0"),
+        ((float("nan"), 0.9), "learning_rate: must be above 0, got nan"),
+        ((0.1, 0.0), "learning_rate_decay: must be above 0 and at most 1, got 0.0"),
+        ((0.1, 1.1), "learning_rate_decay: must be above 0 and at most 1, got 1.1"),
+        (
+            (0.1, 1, "linear"),
+            r"schedule: must be one of \['exponential', 'step', 'cosine'\], got 'linear'",
+        ),
+        ((0.1, 1, "step", 0), "step_epochs: must be at least 1, got 0"),
+        ((0.1, 1, "step", 1, -1), "warmup_iterations: must be at least 0, got -1"),
+    ],
+)
+def test_settings_that_make_no_sense_are_refused(values, message):
+    with pytest.raises(ValueError, match=f"^{message}$"):
+        Schedule(*values)

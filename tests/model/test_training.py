@@ -4,9 +4,10 @@ from itertools import islice
 import numpy as np
 import pytest
 
-from model import DivergenceError, make_optimizer, score, train
+from model import DivergenceError, Schedule, make_optimizer, score, train
 
-SETTINGS = {"learning_rate": 0.02, "learning_rate_decay": 0.5, "l2": 1e-2, "iterations": 10}
+SETTINGS = {"l2": 1e-2, "iterations": 10}
+SCHEDULE = {"learning_rate": 0.02, "decay": 0.5}
 
 
 @pytest.fixture
@@ -16,8 +17,14 @@ def start(make_network, make_batches, validation):
     def start(optimizer="nesterov", dtype=np.float32, batches=None, **changes):
         network = make_network(dtype=dtype)
         batches = batches or make_batches(dtype=dtype)
+        rates = {name: changes.pop(name, value) for name, value in SCHEDULE.items()}
         records = train(
-            network, make_optimizer(optimizer), batches, validation, **{**SETTINGS, **changes}
+            network,
+            make_optimizer(optimizer),
+            batches,
+            validation,
+            Schedule(**rates),
+            **{**SETTINGS, **changes},
         )
         return network, records
 
@@ -60,7 +67,7 @@ def test_it_is_the_loop_that_anyone_would_write(make_network, make_batches, vali
     for inputs, labels in batches.epoch():
         losses.append(network.loss_and_gradients(inputs, labels, 0.01))
         correct += network.correct
-        cross_entropies += network.cross_entropy * len(labels)
+        cross_entropies += network.data_loss * len(labels)
         optimizer.step(0.02)
     trained, records = start("sgd", iterations=4)
     (record,) = records
@@ -74,7 +81,7 @@ def test_it_is_the_loop_that_anyone_would_write(make_network, make_batches, vali
 
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
 def test_it_learns(start, dtype):
-    _, records = start(dtype=dtype, learning_rate_decay=1.0, iterations=120)
+    _, records = start(dtype=dtype, decay=1.0, iterations=120)
     *_, last = records
     assert last.training_accuracy > 0.95
     assert last.validation_accuracy > 0.85
@@ -85,7 +92,9 @@ def test_a_used_optimizer_starts_afresh(make_network, make_batches, validation):
     optimizer, weights = make_optimizer("momentum"), []
     for _ in range(2):
         network = make_network()
-        list(train(network, optimizer, make_batches(), validation, **SETTINGS))
+        list(
+            train(network, optimizer, make_batches(), validation, Schedule(**SCHEDULE), **SETTINGS)
+        )
         weights.append(network.vector.values)
     np.testing.assert_array_equal(*weights)
 
@@ -135,11 +144,10 @@ def test_the_callers_floating_point_settings_hold_between_epochs(start):
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"learning_rate": 0.0}, "learning_rate: must be above 0, got 0.0"),
-        ({"learning_rate_decay": 1.5}, "learning_rate_decay: must be above 0 and at most 1"),
         ({"l2": -1.0}, "l2: must be a finite number of at least 0, got -1.0"),
         ({"l2": np.inf}, "l2: must be a finite number of at least 0, got inf"),
-        ({"iterations": 0}, "iterations: must be at least 1, got 0"),
+        ({"iterations": 0}, "iterations and evaluate_every: must be at least 1, got 0 and 1"),
+        ({"evaluate_every": 0}, "iterations and evaluate_every: .*, got 10 and 0"),
     ],
 )
 def test_settings_that_make_no_sense_are_refused_at_once(start, changes, message):
