@@ -27,6 +27,7 @@ from unittest.mock import patch
 from study_folder import environment
 
 from search import execution
+from search.building import TrialSeed
 from search.datasets import fetch, fingerprint, open_dataset, split_dataset
 from search.execution import Job, LiveTrial, training_data, work
 from search.options import Options
@@ -35,7 +36,7 @@ from search.study import ProposedTrial, Study, open_study
 from search.study_file import load_study
 from search.study_spec import StudySpec
 from search.tracking import TrackedData, open_client, start_study
-from search.trial import TrialSeed, run_trial
+from search.trial import run_trial
 from search.workers import fixed_blas_threads
 
 PAIRS, WARM_UP, ATTEMPTS = 8, 1, 40

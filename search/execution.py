@@ -9,6 +9,7 @@ from functools import cache
 from pathlib import Path
 
 from model import EpochRecord, Preprocessing
+from search.building import TrainingData, TrialSeed
 from search.datasets import open_dataset, split_dataset
 from search.errors import StudyhallError
 from search.record import Point, StoredRecord, curve_stride, epoch_points, store
@@ -19,7 +20,7 @@ from search.study import Study
 from search.study_spec import StudySpec
 from search.tracker import Tracker
 from search.tracking import StudyRun
-from search.trial import TrainingData, TrialSeed, TrialState, run_trial
+from search.trial import TrialState, run_trial
 
 LIVE_SECONDS = 3.0  # how long a trial trains unseen, and between two updates of its run
 

@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-import tempfile
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING
 
-from model import Classifier, load_checkpoint
+from model import Classifier
 from search.errors import StudyhallError, UsageError
-from search.mlflow_model import MODEL_FOLDER, WEIGHTS_IN_MODEL
+from search.mlflow_model import MODEL_FOLDER
 from search.settings import TrialSettings
 from search.tracking import explained, open_client
+from search.trained import load_trained
 
 if TYPE_CHECKING:
     from mlflow.entities import Run
@@ -66,12 +63,6 @@ def register_champion(client: MlflowClient, name: str, run_id: str, value: float
     return str(version.version)
 
 
-@contextmanager
-def _downloaded(client: MlflowClient, run: Run, path: str) -> Iterator[Path]:
-    with tempfile.TemporaryDirectory() as folder:
-        yield Path(client.download_artifacts(run.info.run_id, path, folder))
-
-
 def champion(name: str, tracking_uri: str | None = None) -> Champion:
     """Load the champion of a study from the registry.
 
@@ -96,12 +87,7 @@ def champion(name: str, tracking_uri: str | None = None) -> Champion:
         ) from None
     try:
         run = client.get_run(version.run_id or "")
-        with _downloaded(client, run, "settings.json") as path:
-            settings = TrialSettings.model_validate_json(path.read_bytes())
-        with _downloaded(client, run, f"{MODEL_FOLDER}/{WEIGHTS_IN_MODEL}") as path:
-            classifier = load_checkpoint(path)
-    except (MlflowException, OSError, ValueError) as error:
-        raise StudyhallError(
-            f"{name}: version {version.version} cannot be loaded from run {version.run_id}: {error}"
-        ) from error
-    return Champion(name, str(version.version), run, settings, classifier)
+        trained = load_trained(client, run)
+    except (MlflowException, StudyhallError) as error:
+        raise StudyhallError(f"{name}: version {version.version}: {error}") from error
+    return Champion(name, str(version.version), run, trained.settings, trained.classifier)

@@ -146,6 +146,22 @@ def search_runs(
                 return found
 
 
+def complete_trials(client: MlflowClient, experiment: str, study_id: str) -> list[Run]:
+    """The runs of a study's trials that trained to their end, in the order of their numbers.
+
+    Args:
+        client: An open client.
+        experiment: The name of the study's experiment.
+        study_id: What the study's runs are found by.
+    """
+    with explained(f"experiment {experiment}"):
+        found = client.get_experiment_by_name(experiment)
+    kind = "tags.`studyhall.kind` = 'trial' and tags.`studyhall.state` = 'complete'"
+    wanted = f"tags.`studyhall.study_id` = '{study_id}' and {kind}"
+    runs = search_runs(client, found.experiment_id, wanted) if found else []
+    return sorted(runs, key=lambda run: int(run.data.tags["studyhall.trial"]))
+
+
 def log_evaluation(
     client: MlflowClient, judged: Run, version: str, metrics: Mapping[str, float], folder: Path
 ) -> str:
@@ -164,11 +180,34 @@ def log_evaluation(
         "studyhall.judged_run": judged.info.run_id,
         "studyhall.judged_version": version,
     }
+    name = f"evaluation-v{version}"
+    return _log_run(client, judged.info.experiment_id, name, tags, metrics, folder)
+
+
+def log_reproduction(
+    client: MlflowClient,
+    experiment_id: str,
+    study_run_id: str,
+    metrics: Mapping[str, float],
+    folder: Path,
+) -> str:
+    """Record what was measured of a study's trials as a run beside them; return the run's id."""
+    tags = {"mlflow.parentRunId": study_run_id, "studyhall.kind": "reproduction"}
+    return _log_run(client, experiment_id, "reproduction", tags, metrics, folder)
+
+
+def _log_run(
+    client: MlflowClient,
+    experiment_id: str,
+    name: str,
+    tags: Mapping[str, str],
+    metrics: Mapping[str, float],
+    folder: Path,
+) -> str:
     now = int(time.time() * 1000)
     points = [Point(key=k, value=v, step=0, timestamp=now) for k, v in metrics.items()]
-    with explained("the evaluation"):
-        name = f"evaluation-v{version}"
-        run = client.create_run(judged.info.experiment_id, now, tags, run_name=name)
+    with explained(f"the {name}"):
+        run = client.create_run(experiment_id, now, dict(tags), run_name=name)
         client.log_batch(run.info.run_id, metrics=metrics_of(points))
         client.log_artifacts(run.info.run_id, str(folder))
         client.set_terminated(run.info.run_id)

@@ -13,7 +13,7 @@ ROOT = Path(__file__).resolve().parent.parent
 ENGINES = {"optuna", "mlflow", "joblib"}
 HOMES = {
     "optuna": {"space", "storage", "study", "study_figures", "summary", "window"},
-    "mlflow": {"mlflow_model", "registry", "tracker", "tracking"},
+    "mlflow": {"mlflow_model", "registry", "tracker", "tracking", "trained"},
     "joblib": {"workers"},
     "typer": {"cli"},
     "rich": {"live_view", "terminal"},

@@ -6,9 +6,10 @@ import numpy as np
 import pytest
 
 from model import Preprocessing
+from search.building import TrainingData, TrialSeed
 from search.datasets import Dataset, Split
 from search.settings import TrialSettings
-from search.trial import TrainingData, TrialRecord, TrialSeed, run_trial
+from search.trial import TrialRecord, run_trial
 
 
 @pytest.fixture(scope="module")
