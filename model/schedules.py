@@ -13,12 +13,12 @@ class Schedule:
     With rate lr, decay d, epoch e from 1, and iteration t from 0 of T in all:
 
     - "exponential": lr · d^(e - 1), the first epoch at the full rate; d = 1 keeps it constant.
-      The code that S1 comes from also decays after the very first minibatch, so that all its other
-      epochs run one decay lower than ours.
+      The code that S1 comes from decays after the first minibatch of every epoch, the first epoch
+      included, so that but for those minibatches it runs one decay lower than ours.
     - "step": lr · d^⌊(e - 1) / step_epochs⌋.
     - "cosine": ½ · lr · (1 + cos(pi · t / T)), to nearly zero at the end: Loshchilov and Hutter,
       "SGDR: Stochastic Gradient Descent with Warm Restarts" (2017), equation 5 with eta_min = 0
-      and no restart, at every iteration rather than every epoch.
+      and no restart; as there, the rate changes at every iteration, not once an epoch.
 
     Warm-up: of the first W iterations, iteration t runs at (t + 1) / W of that rate (Goyal et al.,
     "Accurate, Large Minibatch SGD" (2017), section 2.2, from nearly zero).
