@@ -66,7 +66,7 @@ class Nesterov(Optimizer):
 
     Nesterov's accelerated gradient in the variables of the looked-ahead point, so that the
     gradient is taken where the parameters stand (Bengio et al. 2013, "Advances in Optimizing
-    Recurrent Networks", section 3.5, equation 7).
+    Recurrent Networks", section 3.5).
 
     Raises:
         ValueError: momentum is not at least 0 and below 1, or the weight decay is negative.

@@ -68,7 +68,7 @@ def wilson_interval(correct: int, total: int, confidence: float = 0.95) -> tuple
     """Return the score interval of a share of correct answers, each end from 0 to 1.
 
     Wilson, "Probable Inference, the Law of Succession, and Statistical Inference", Journal of the
-    American Statistical Association 22 (1927), page 209. Unlike share ± z · standard error it
+    American Statistical Association 22 (1927), pages 209-212. Unlike share ± z · standard error it
     keeps its coverage near 0 and 1.
 
     Raises:

@@ -17,8 +17,9 @@ class Optimizer(ABC):
         weight_decay: share, for a learning rate of 1, by which each step shrinks the weights
             before it does anything else: W <- (1 - lr · weight_decay) · W. It does not pass
             through the gradients, so that no rule rescales it (Loshchilov and Hutter, "Decoupled
-            Weight Decay Regularization" (2019), algorithm 2, with their schedule multiplier as our
-            learning rate). Biases are free of it, as they are of the L2 penalty.
+            Weight Decay Regularization" (2019), algorithm 2, whose lambda is our weight_decay
+            times their alpha, and whose alpha times the schedule multiplier is our learning rate).
+            Biases are free of it, as they are of the L2 penalty.
 
     Attributes:
         state: the vectors by name, once bound to a network; what a resumed training needs.
