@@ -41,7 +41,8 @@ class Preprocessing:
         """Learn mean and scale from some of the examples, and from no others.
 
         Args:
-            raw: uint8 or finite floating (N, ...), possibly memory-mapped; read in chunks.
+            raw: uint8 or finite floating (N, ...), possibly memory-mapped; bytes are read in
+                chunks, floating examples at once.
             indices: which examples count, whole numbers (n,), at least one.
             kind: "none" (raw values), "unit" (bytes from 0 to 1, as MNIST is often given),
                 "mean_image" (subtract the mean of each pixel position, as
