@@ -36,8 +36,13 @@ class ServedClassifier:
             ValueError: the input is anything else.
         """
         as_raw = _as_bytes if self.classifier.example_dtype == np.uint8 else _as_numbers
-        probability = self.classifier.probabilities(as_raw(model_input))
-        return {"label": probability.argmax(axis=1).astype(np.int64), "probability": probability}
+        logits = self.classifier.logits(as_raw(model_input))
+        loss = self.classifier.network.loss_function
+        # Not the largest probability: far from 0 two sigmoids round to 1, and the first would win.
+        return {
+            "label": loss.predict(logits).astype(np.int64),
+            "probability": loss.probabilities(logits).astype(np.float32),
+        }
 
 
 def _load_pyfunc(path: str) -> ServedClassifier:

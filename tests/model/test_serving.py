@@ -3,8 +3,8 @@ import re
 import numpy as np
 import pytest
 
-from model import save_checkpoint
-from model.serving import _load_pyfunc
+from model import LOSSES, Architecture, Classifier, Network, Preprocessing, save_checkpoint
+from model.serving import ServedClassifier, _load_pyfunc
 
 
 @pytest.fixture
@@ -25,6 +25,17 @@ def test_whole_numbers_of_any_type_are_images(served, classifier, images, conver
     np.testing.assert_array_equal(answer["probability"], classifier.probabilities(images[:5]))
     assert answer["label"].dtype == np.int64
     assert answer["probability"].dtype == np.float32
+
+
+@pytest.mark.parametrize("loss", LOSSES)
+def test_the_label_is_the_classifiers_where_probabilities_are_equal(loss):
+    network = Network(Architecture(1, (), 2, loss=loss))
+    network.parameters["affine1.weight"][...] = [[20, 30]]  # both sigmoids are 1 in float32
+    preprocessing = Preprocessing(np.zeros(1), np.ones(1))
+    classifier = Classifier(network, preprocessing, ("a", "b"), (1,), np.float32)
+    answer = ServedClassifier(classifier).predict([[1.0]])
+    assert answer["label"].tolist() == classifier.predict(np.ones((1, 1), np.float32)).tolist()
+    assert answer["label"].tolist() == [1]
 
 
 @pytest.mark.parametrize("value", [-1, 256, 0.5, float("nan"), float("inf")])
