@@ -1,7 +1,7 @@
 """Decoded data sets on disk: one .npy file an array, and a page about where they came from.
 
 cifar10/
-  train_images.npy    uint8 (50000, 32, 32, 3)
+  train_images.npy    uint8 (50000, 32, 32, 3), or float32 (10000, 2) where they are points
   train_labels.npy    uint8 (50000,)
   train_checks.npy    uint32 (50000,), CRC-32 of each image and its label
   test_images.npy     and so on
@@ -17,7 +17,7 @@ from collections.abc import Iterable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import BinaryIO
+from typing import Any, BinaryIO
 
 import numpy as np
 import numpy.typing as npt
@@ -49,11 +49,6 @@ class About:
 def array_path(folder: Path, split: str, kind: str) -> Path:
     """Return the file of an array: split "train" or "test", kind "images", "labels" or "checks"."""
     return folder / f"{split}_{kind}.npy"
-
-
-def decoded_bytes(collection: Collection) -> int:
-    """Return how many bytes the decoded images of a data set take."""
-    return sum(math.prod(collection.shape(split, "images")) for split in SPLITS)
 
 
 def write_arrays(folder: Path, collection: Collection, pieces: Iterable[Piece]) -> list[str]:
@@ -91,52 +86,49 @@ def write_arrays(folder: Path, collection: Collection, pieces: Iterable[Piece]) 
 @contextmanager
 def _writing(folder: Path, collection: Collection, split: str, kind: str) -> Iterator[_ArrayWriter]:
     with array_path(folder, split, kind).open("wb") as file:
-        yield _ArrayWriter(file, collection.shape(split, kind))
+        yield _ArrayWriter(file, collection.shape(split, kind), collection.file_type(kind))
 
 
 class _ArrayWriter:
-    """Fills a .npy file of uint8 with rows in any order."""
+    """Fills a .npy file with rows in any order."""
 
-    def __init__(self, file: BinaryIO, shape: tuple[int, ...]) -> None:
+    def __init__(self, file: BinaryIO, shape: tuple[int, ...], file_type: np.dtype[Any]) -> None:
         self.written = np.zeros(shape[0], np.bool_)
-        self._row_bytes = math.prod(shape[1:])
+        self._type = file_type
+        self._row_bytes = math.prod(shape[1:]) * file_type.itemsize
         self._file = file
-        header = {"descr": "|u1", "fortran_order": False, "shape": shape}
+        header = {"descr": file_type.str, "fortran_order": False, "shape": shape}
         np.lib.format.write_array_header_1_0(file, header)
         self._first = file.tell()
 
-    def write(self, start: int, values: npt.NDArray[np.uint8]) -> None:
+    def write(self, start: int, values: npt.NDArray[Any]) -> None:
         self._file.seek(self._first + start * self._row_bytes)
-        self._file.write(np.ascontiguousarray(values).data)
+        self._file.write(np.ascontiguousarray(values, self._type).data)
         self.written[start : start + len(values)] = True
 
 
-def map_array(path: Path) -> npt.NDArray[np.uint8]:
+def map_array(path: Path) -> npt.NDArray[Any]:
     """Map an array of the cache for reading.
 
     Args:
         path: the array's file.
 
     Returns:
-        uint8, in the shape that the file says, read-only.
+        The array in the type and shape that the file says, read-only.
 
     Raises:
-        UsageError: the file is missing, cut short, or not an array of uint8.
+        UsageError: the file is missing, cut short, or not an array.
     """
     try:
-        array: npt.NDArray[np.uint8] = np.load(path, mmap_mode="r", allow_pickle=False)
+        array: npt.NDArray[Any] = np.load(path, mmap_mode="r", allow_pickle=False)
     except (OSError, ValueError, EOFError) as error:
         raise UsageError(
             f"{path}: must be a whole .npy file, got '{error}'; {_NEXT_STEP}"
         ) from error
-    if array.dtype != np.uint8:
-        raise UsageError(f"{path}: must hold uint8, got {array.dtype}; {_NEXT_STEP}")
     return array
 
 
-def open_array(
-    folder: Path, collection: Collection, split: str, kind: str
-) -> npt.NDArray[np.uint8]:
+def open_array(folder: Path, collection: Collection, split: str, kind: str) -> npt.NDArray[Any]:
     """Map an array of a known data set for reading.
 
     Args:
@@ -146,23 +138,25 @@ def open_array(
         kind: "images" or "labels".
 
     Returns:
-        uint8 (count, *example_shape) or (count,), read-only.
+        The collection's type (count, *example_shape), or uint8 (count,) for labels; read-only.
 
     Raises:
         UsageError: the file is missing, cut short, or holds something else.
     """
     path, shape = array_path(folder, split, kind), collection.shape(split, kind)
-    array = map_array(path)
+    array, wanted = map_array(path), collection.file_type(kind)
+    if array.dtype != wanted:
+        raise UsageError(f"{path}: must hold {wanted}, got {array.dtype}; {_NEXT_STEP}")
     if array.shape != shape:
         raise UsageError(f"{path}: must have the shape {shape}, got {array.shape}; {_NEXT_STEP}")
     return array
 
 
-def checks(images: npt.NDArray[np.uint8], labels: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint32]:
+def checks(images: npt.NDArray[Any], labels: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint32]:
     """Return a CRC-32 for each image together with its label, which tells which one was changed.
 
     Args:
-        images: uint8 (N, *example_shape).
+        images: of any type, (N, *example_shape).
         labels: uint8 (N,).
 
     Returns:

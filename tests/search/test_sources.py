@@ -166,7 +166,7 @@ def test_spoilt_data_are_refused_by_file_and_rule_and_leave_nothing(
     place, note = tmp_path / "cifar-10-batches-py", ""
     if archived:
         tiny.tar(place, files)
-        found = tiny.served_from("", place).archive.md5
+        found = tiny.served_from("", place).origin.archive.md5
         note = f" (its MD5 is {found}, the authors' archive has {'0' * 32})"
     else:
         tiny.folder(place, files)
@@ -186,7 +186,9 @@ def test_an_archive_cut_short_is_refused_with_its_md5(
         fetch(tiny.collection, data_dir=archive)
     message = str(caught.value)
     assert message.startswith(f"{archive}: must be whole and readable, got '")
-    assert f"(its MD5 is {tiny.served_from('', archive).archive.md5}, the authors'" in message
+    assert (
+        f"(its MD5 is {tiny.served_from('', archive).origin.archive.md5}, the authors'" in message
+    )
     assert "\n" not in message
     assert [path.name for path in cache.iterdir()] == ["tiny.lock"]
 

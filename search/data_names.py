@@ -1,0 +1,42 @@
+"""The data sets that there are, by the name that a study file gives."""
+
+from __future__ import annotations
+
+from difflib import get_close_matches
+from typing import Protocol
+
+from search.catalog import Collection
+from search.cifar10 import CIFAR10
+from search.errors import UsageError
+
+_PUBLISHED = {collection.name: collection for collection in (CIFAR10,)}
+DATA_NAMES = tuple(sorted(_PUBLISHED))
+
+
+class DataChoice(Protocol):
+    """The part of a study file's `[data]` that decides which data set is meant."""
+
+    @property
+    def name(self) -> str:
+        """The data set's name."""
+
+
+def described(wanted: str | DataChoice | Collection) -> Collection:
+    """Return the description of a data set.
+
+    Args:
+        wanted: a study file's `[data]`, a name alone, or a description, which may be of a data set without a name here.
+
+    Raises:
+        UsageError: unknown name.
+    """
+    if isinstance(wanted, Collection):
+        return wanted
+    name = wanted if isinstance(wanted, str) else wanted.name
+    if name in _PUBLISHED:
+        return _PUBLISHED[name]
+    nearest = get_close_matches(name, DATA_NAMES, n=1, cutoff=0) or DATA_NAMES
+    raise UsageError(
+        f"data.name: must be one of {', '.join(DATA_NAMES)}, got '{name}'; "
+        f"the nearest is '{nearest[0]}'"
+    )
