@@ -8,8 +8,9 @@ from typing import Protocol
 from search.catalog import Collection
 from search.cifar10 import CIFAR10
 from search.errors import UsageError
+from search.mnist import MNIST
 
-_PUBLISHED = {collection.name: collection for collection in (CIFAR10,)}
+_PUBLISHED = {collection.name: collection for collection in (CIFAR10, MNIST)}
 DATA_NAMES = tuple(sorted(_PUBLISHED))
 
 
@@ -25,7 +26,8 @@ def described(wanted: str | DataChoice | Collection) -> Collection:
     """Return the description of a data set.
 
     Args:
-        wanted: a study file's `[data]`, a name alone, or a description, which may be of a data set without a name here.
+        wanted: a study file's `[data]`, a name alone, or a description, which may be of a data set
+            without a name here.
 
     Raises:
         UsageError: unknown name.

@@ -17,6 +17,12 @@ def cifar10_cache() -> Path:
     return fetch("cifar10")
 
 
+@pytest.fixture(scope="session")
+def mnist_cache() -> Path:
+    """The real MNIST, decoded into the ordinary cache."""
+    return fetch("mnist")
+
+
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_makereport(
     item: pytest.Item, call: pytest.CallInfo[None]

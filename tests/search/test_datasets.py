@@ -23,7 +23,7 @@ from search.errors import UsageError
 def test_unknown_names_are_refused_with_the_nearest_known() -> None:
     with pytest.raises(UsageError) as caught:
         fetch("cifar-10")
-    told = "data.name: must be one of cifar10, got 'cifar-10'; the nearest is 'cifar10'"
+    told = "data.name: must be one of cifar10, mnist, got 'cifar-10'; the nearest is 'cifar10'"
     assert str(caught.value) == told
 
 
