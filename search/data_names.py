@@ -9,9 +9,10 @@ from search.catalog import Collection
 from search.cifar10 import CIFAR10
 from search.errors import UsageError
 from search.mnist import MNIST
+from search.point_sets import FORMULAS, point_set
 
 _PUBLISHED = {collection.name: collection for collection in (CIFAR10, MNIST)}
-DATA_NAMES = tuple(sorted(_PUBLISHED))
+DATA_NAMES = tuple(sorted([*_PUBLISHED, *FORMULAS]))
 
 
 class DataChoice(Protocol):
@@ -21,20 +22,33 @@ class DataChoice(Protocol):
     def name(self) -> str:
         """The data set's name."""
 
+    @property
+    def seed(self) -> int:
+        """What points are derived from; a published data set does not depend on it."""
+
+    @property
+    def noise(self) -> float | None:
+        """How far points scatter; None for what is usual of the set."""
+
 
 def described(wanted: str | DataChoice | Collection) -> Collection:
     """Return the description of a data set.
 
     Args:
-        wanted: a study file's `[data]`, a name alone, or a description, which may be of a data set
-            without a name here.
+        wanted: a study file's `[data]`, a name alone (of points: those of seed 0 with their usual
+            noise), or a description, which may be of a data set without a name here.
 
     Raises:
         UsageError: unknown name.
     """
     if isinstance(wanted, Collection):
         return wanted
-    name = wanted if isinstance(wanted, str) else wanted.name
+    if isinstance(wanted, str):
+        name, seed, noise = wanted, 0, None
+    else:
+        name, seed, noise = wanted.name, wanted.seed, wanted.noise
+    if name in FORMULAS:
+        return point_set(name, seed, noise)
     if name in _PUBLISHED:
         return _PUBLISHED[name]
     nearest = get_close_matches(name, DATA_NAMES, n=1, cutoff=0) or DATA_NAMES

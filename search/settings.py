@@ -4,21 +4,35 @@ from __future__ import annotations
 
 from typing import Annotated, Literal, Self
 
-from pydantic import BeforeValidator, Field, model_validator
+from pydantic import BeforeValidator, Field, ValidationInfo, field_validator, model_validator
 
 from search.section import Section, as_tuple, rule
 
 
 class DataSettings(Section):
-    """`[data]`: the data set, its split by index, and how pixels become numbers."""
+    """`[data]`: the data set, its split by index, and how raw values become inputs.
+
+    Of points, `seed` decides the points themselves as well as the split.
+    """
 
     name: str
     train: Annotated[int, Field(ge=1)]
     validation: Annotated[int, Field(ge=1)]
     test: Annotated[int, Field(ge=1)] | None = None
     shuffle: bool = True
-    seed: Annotated[int, Field(ge=0)] = 0
+    seed: Annotated[int, Field(ge=0, lt=2**32)] = 0
+    noise: Annotated[float, Field(ge=0, le=100)] | None = None
     preprocessing: Literal["standardize", "mean_image", "unit", "none"] = "standardize"
+
+    @field_validator("noise")
+    @classmethod
+    def _noise_belongs_to_points(cls, noise: float | None, others: ValidationInfo) -> float | None:
+        from search.point_sets import FORMULAS  # NumPy, which `studyhall --help` does without
+
+        name = others.data.get("name")
+        if noise is not None and name is not None and name not in FORMULAS:
+            raise rule(f"goes with {' or '.join(FORMULAS)} alone, got {noise} for {name}")
+        return noise
 
 
 Rate = Annotated[float, Field(ge=0, lt=1)]

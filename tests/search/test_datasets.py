@@ -23,8 +23,10 @@ from search.errors import UsageError
 def test_unknown_names_are_refused_with_the_nearest_known() -> None:
     with pytest.raises(UsageError) as caught:
         fetch("cifar-10")
-    told = "data.name: must be one of cifar10, mnist, got 'cifar-10'; the nearest is 'cifar10'"
-    assert str(caught.value) == told
+    assert str(caught.value) == (
+        "data.name: must be one of cifar10, mnist, two_blobs, two_moons, got 'cifar-10'; "
+        "the nearest is 'cifar10'"
+    )
 
 
 def test_the_training_part_is_mapped_and_cannot_be_written(tiny: Any, folder: Path) -> None:
