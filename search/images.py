@@ -14,27 +14,32 @@ def read_picture(path: Path, example_shape: tuple[int, ...]) -> NDArray[np.uint8
     """Read a picture of any size and format that Pillow knows.
 
     It is turned upright as its camera noted, cropped to a centred square, scaled to the shape of
-    the data set's images and made RGB.
+    the data set's images and made RGB or grey as they are.
 
     Args:
         path: The picture.
-        example_shape: (height, width, 3).
+        example_shape: (height, width, channels) with three channels or one.
 
     Returns:
         uint8 of that shape.
 
     Raises:
-        UsageError: there is no such file, or it is no picture.
+        UsageError: there is no such file, it is no picture, or the data set has no images.
     """
     from PIL import Image, ImageOps, UnidentifiedImageError
 
-    height, width, _ = example_shape
+    if len(example_shape) != 3:
+        raise UsageError(
+            f"{path}: must be classified by a study of images, "
+            f"but this study's data are points, not pictures; name another study"
+        )
+    height, width, channels = example_shape
     try:
         with Image.open(path) as picture:
-            upright = ImageOps.exif_transpose(picture).convert("RGB")
+            upright = ImageOps.exif_transpose(picture).convert("L" if channels == 1 else "RGB")
             fitted = ImageOps.fit(upright, (width, height), Image.Resampling.LANCZOS)
     except FileNotFoundError:
         raise UsageError(f"{path}: no such picture") from None
     except (UnidentifiedImageError, OSError, ValueError, Image.DecompressionBombError) as error:
         raise UsageError(f"{path}: must be a picture that can be read, got {error}") from None
-    return np.asarray(fitted)
+    return np.asarray(fitted).reshape(example_shape)

@@ -1,8 +1,8 @@
-"""Pictures of a trial and of an evaluation, drawn from their records alone."""
+"""Pictures of data, of a trial and of an evaluation, drawn from plain arrays alone."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 
 DOTS_PER_INCH = 80
 TILES = 256
+SAMPLES = 5  # rows and columns of sample images
+GRID = 200  # probabilities along each side of a decision boundary's picture
 
 
 def learning_curve(
@@ -56,7 +58,7 @@ def first_layer_tiles(
     Args:
         path: The PNG file to write.
         weight: First-layer weights (height * width * channels, units).
-        example_shape: (height, width, channels) with three channels.
+        example_shape: (height, width, channels) with three channels or one.
     """
     from PIL import Image  # a worker draws only when a trial ends
 
@@ -71,7 +73,72 @@ def first_layer_tiles(
     for index, tile in enumerate(tiles):
         row, column = divmod(index, columns)
         sheet[row, :height, column, :width] = tile
-    Image.fromarray(sheet.reshape(rows * (height + 1), -1, channels)).save(path)
+    pixels = sheet.reshape(rows * (height + 1), -1, channels)
+    Image.fromarray(pixels[..., 0] if channels == 1 else pixels).save(path)
+
+
+def sample_images(
+    path: Path, images: NDArray[np.uint8], labels: NDArray[np.integer[Any]], classes: Sequence[str]
+) -> None:
+    """Draw the first images of a data set in a square, each under the name of its class.
+
+    Args:
+        path: The PNG file to write.
+        images: uint8 (N, height, width, channels) with three channels or one; 25 are drawn at most.
+        labels: (N,), indices of `classes`.
+        classes: The names of the classes, by label.
+    """
+    figure = _figure(width=1.3 * SAMPLES, height=1.5 * SAMPLES)
+    cells = figure.subplots(SAMPLES, SAMPLES).ravel()
+    for cell in cells:
+        cell.set_axis_off()
+    for cell, image, label in zip(cells, images[: SAMPLES**2], labels, strict=False):
+        # As RGB even if it is grey: a colour map would round the shades.
+        cell.imshow(np.broadcast_to(image, (*image.shape[:2], 3)))
+        cell.set_title(classes[label], fontsize=9)
+    figure.subplots_adjust(left=0.02, right=0.98, bottom=0.02, top=0.95, hspace=0.3)
+    _save(figure, path)
+
+
+def decision_boundary(
+    path: Path,
+    classify: Callable[[NDArray[np.float32]], NDArray[np.floating[Any]]],
+    points: NDArray[np.floating[Any]],
+    labels: NDArray[np.integer[Any]],
+) -> None:
+    """Draw how probable a classifier finds class 1 around points of two classes, and the points.
+
+    Args:
+        path: The PNG file to write.
+        classify: From raw points float32 (N, 2) to the probability of each class (N, classes).
+        points: (N, 2), at least one.
+        labels: (N,), 0 or 1.
+    """
+    plane = _plane_around(points)
+    # Rounding may carry a probability beyond 1, where the picture would have a hole.
+    probability = np.clip(classify(plane.reshape(-1, 2))[:, 1], 0, 1).reshape(GRID, GRID)
+    figure = _figure(width=6, height=5)
+    axes = figure.subplots()
+    filled = axes.contourf(
+        plane[..., 0], plane[..., 1], probability, np.linspace(0, 1, 11), cmap="coolwarm", alpha=0.7
+    )
+    figure.colorbar(filled, label="probability of class 1")
+    for label, color in enumerate(("tab:blue", "tab:red")):
+        x1, x2 = points[labels == label].T
+        axes.scatter(
+            x1, x2, s=24, color=color, edgecolors="white", linewidths=0.6, label=str(label)
+        )
+    _label(axes, "", "x1", "x2")
+    figure.subplots_adjust(left=0.12, right=0.98, bottom=0.11, top=0.97)
+    _save(figure, path)
+
+
+def _plane_around(points: NDArray[np.floating[Any]]) -> NDArray[np.float32]:
+    """Return a grid (GRID, GRID, 2) that reaches a tenth beyond the points on every side."""
+    low, high = points.min(axis=0), points.max(axis=0)
+    margin = 0.1 * np.maximum(high - low, 1e-3)
+    sides = np.linspace(low - margin, high + margin, GRID, dtype=np.float32)
+    return np.stack(np.meshgrid(*sides.T), axis=-1)
 
 
 def confusion_picture(path: Path, matrix: NDArray[np.int64], classes: Sequence[str]) -> None:

@@ -166,7 +166,8 @@ def _write_artifacts(folder: Path, record: TrialRecord) -> str | None:
     (folder / WEIGHTS).parent.mkdir()
     save_checkpoint(folder / WEIGHTS, record.classifier)
     weight = record.classifier.network.parameters["affine1.weight"]
-    first_layer_tiles(artifacts / "first_layer.png", weight, record.classifier.example_shape)
+    if len(record.classifier.example_shape) == 3:  # images, not points
+        first_layer_tiles(artifacts / "first_layer.png", weight, record.classifier.example_shape)
     return weights_sha256(folder / WEIGHTS)
 
 

@@ -1,0 +1,53 @@
+"""What a trial leaves behind for people: pictures where there is something to picture."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from model import Architecture, Classifier, Network, Preprocessing
+from search.record import ARTIFACTS, store
+from search.settings import TrialSettings
+from search.trial import TrialRecord
+
+SETTINGS = TrialSettings.model_validate(
+    {
+        "data": {"name": "any", "train": 1, "validation": 1},
+        "network": {"hidden": [3]},
+        "training": {"learning_rate": 0.1, "epochs": 1},
+    }
+)
+
+
+def record(example_shape: tuple[int, ...]) -> TrialRecord:
+    inputs = int(np.prod(example_shape))
+    network = Network(Architecture(inputs, (3,), 2, "relu"))
+    network.initialize("he", np.random.default_rng(0))
+    preprocessing = Preprocessing(np.zeros(inputs), np.ones(inputs))
+    classifier = Classifier(network, preprocessing, ("0", "1"), example_shape)
+    losses = np.zeros(0, np.float32)
+    return TrialRecord(0, SETTINGS, "complete", None, 0.5, (), losses, classifier, 0.0, 1.0)
+
+
+@pytest.mark.parametrize(
+    ("example_shape", "pictured"), [((4, 4, 3), True), ((4, 4, 1), True), ((2,), False)]
+)
+def test_the_first_layer_is_pictured_where_its_inputs_are_pixels(
+    tmp_path: Path, example_shape: tuple[int, ...], pictured: bool
+) -> None:
+    folder = tmp_path / "trial"
+    example = np.zeros((1, *example_shape))
+    store(
+        folder,
+        record(example_shape),
+        parameters={},
+        reports={},
+        notes={},
+        points=(),
+        tags={},
+        example=example,
+    )
+    assert (folder / ARTIFACTS / "first_layer.png").exists() == pictured
+    assert (folder / ARTIFACTS / "settings.json").exists()
