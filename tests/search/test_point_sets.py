@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 
+from search.arrays import open_array, write_arrays
+from search.catalog import Piece
 from search.datasets import (
     fetch,
     fingerprint,
@@ -18,7 +21,7 @@ from search.datasets import (
     verify,
 )
 from search.errors import UsageError
-from search.point_sets import FORMULAS
+from search.point_sets import FORMULAS, point_set
 from search.settings import DataSettings
 
 NAMES = sorted(FORMULAS)
@@ -125,6 +128,24 @@ def test_points_of_another_type_are_not_opened(cache: Path) -> None:
     assert str(caught.value).startswith(
         f"{folder / 'train_images.npy'}: must hold float32, got float64; "
     )
+
+
+def test_points_may_be_written_in_any_order(tmp_path: Path) -> None:
+    collection = point_set("two_moons")
+    whole = [
+        Piece(split, kind, 0, values)
+        for split in ("train", "test")
+        for kind, values in collection.origin.arrays(split).items()
+    ]
+    parts = [
+        replace(piece, start=start, values=piece.values[start:stop])
+        for piece in whole
+        for start, stop in ((400, 10_000), (0, 400))
+    ]
+    assert write_arrays(tmp_path, collection, parts) == []
+    for piece in whole:
+        found = open_array(tmp_path, collection, piece.split, piece.kind)
+        np.testing.assert_array_equal(found, piece.values)
 
 
 def test_what_was_never_drawn_cannot_be_verified(cache: Path) -> None:
