@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from abc import ABC, abstractmethod
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -67,20 +66,21 @@ class Batch:
         return self.images if kind == "images" else self.labels
 
 
-class Source(ABC):
-    """A place or a rule that a data set's content is taken from.
+class Source(Protocol):
+    """A place or a formula that a data set's content is taken from."""
 
-    Attributes:
-        name: what errors call it.
-        signature: changes when a source that the user named does; empty for others.
-        authentic: whether it is the authors' own archive, by its MD5.
-    """
+    @property
+    def name(self) -> str:
+        """What errors call it."""
 
-    name: str
-    signature: str
-    authentic: bool
+    @property
+    def signature(self) -> str:
+        """What changes when a source that the user named does; empty for others."""
 
-    @abstractmethod
+    @property
+    def authentic(self) -> bool:
+        """Whether it is the authors' own archive, by its MD5."""
+
     def pieces(self, progress: Progress) -> Iterator[Piece]:
         """Yield the content, in any order; `progress` is told of the decoded bytes.
 
@@ -88,7 +88,6 @@ class Source(ABC):
             UsageError: the source cannot be read, is cut short, damaged or breaks a rule.
         """
 
-    @abstractmethod
     def unusable(self, rule: str) -> UsageError:
         """Return the error of a source that breaks a rule, told with the value received."""
 

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from search.catalog import KINDS, SPLITS, Batch, Collection, Piece, Source
+from search.catalog import KINDS, SPLITS, Batch, Collection, Piece
 from search.errors import UsageError
 from search.integrity import digest
 from search.points import Points, two_blobs, two_moons
@@ -29,7 +29,7 @@ DEFAULT_NOISE = {"two_blobs": 0.12, "two_moons": 0.2}
 
 
 @dataclass(frozen=True)
-class Drawn(Source):
+class Drawn:
     """Origin and source in one: a formula; the same seed and noise give the same points.
 
     Attributes:

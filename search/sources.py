@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from search.catalog import Collection, Piece, Source, UndecodableError
+from search.catalog import Collection, Piece, UndecodableError
 from search.errors import UsageError
 from search.progress import Progress
 
@@ -21,7 +21,7 @@ Decode = Callable[[Collection, str, bytes], Iterator[Piece]]
 
 
 @dataclass(frozen=True)
-class FileSource(Source):
+class FileSource:
     """A folder or archive that holds a data set.
 
     Attributes:
@@ -46,7 +46,7 @@ class FileSource(Source):
     authors_md5: str = ""
 
     @property
-    def authentic(self) -> bool:  # type: ignore[override]
+    def authentic(self) -> bool:
         """Whether it is the authors' own archive."""
         return self.md5 == self.authors_md5 != ""
 
