@@ -10,7 +10,9 @@ from pathlib import Path
 from typing import Any
 
 from search.errors import UsageError
-from search.study_problems import Problem, find_problems, line_of
+from search.findings import Problem
+from search.study_lines import line_of
+from search.study_problems import find_problems
 from search.study_spec import StudySpec
 
 SHIPPED = Path(__file__).resolve().parent.parent / "studies"

@@ -2,61 +2,20 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
-from difflib import get_close_matches
 from math import prod
 from typing import Any
 
 from pydantic import TypeAdapter, ValidationError
-from pydantic_core import ErrorDetails
 
+from search.findings import Problem, near, problem_of
 from search.parameters import CategoricalParameter, Parameter
 from search.section import Scalar
 from search.settings import SETTING_KEYS, TrialSettings
 from search.study_spec import StudySection, StudySpec, overlay
 
-Path = tuple[int | str, ...]
-
 _PARAMETER: TypeAdapter[Parameter] = TypeAdapter(Parameter)
 _FIXED_DATA = SETTING_KEYS["data"] - {"preprocessing"}
-_KEYS: dict[Path, frozenset[str]] = {
-    (): frozenset(StudySpec.model_fields),
-    ("study",): frozenset(StudySection.model_fields),
-    **{(section,): keys for section, keys in SETTING_KEYS.items()},
-}
-_TYPES = {
-    "int": "a whole number",
-    "float": "a number",
-    "string": "a string",
-    "bool": "true or false",
-    "tuple": "a list",
-    "dict": "a table",
-    "model": "a table",
-}
-_LIMITS = {
-    "greater_than_equal": ("at least", "ge"),
-    "greater_than": ("above", "gt"),
-    "less_than_equal": ("at most", "le"),
-    "less_than": ("below", "lt"),
-}
-
-
-@dataclass(frozen=True)
-class Problem:
-    """One mistake: the path of the key, and the rule that it breaks with the value received."""
-
-    path: Path
-    rule: str
-
-    @property
-    def sentence(self) -> str:
-        """The key and the rule, as the user reads them."""
-        key = ""
-        for part in self.path:
-            key += f"[{part}]" if isinstance(part, int) else f".{part}" if key else str(part)
-        return f"{key}: {self.rule}" if key else self.rule
 
 
 def find_problems(raw: Mapping[str, Any]) -> list[Problem]:
@@ -76,7 +35,7 @@ def _structural(raw: Mapping[str, Any]) -> list[Problem]:
     try:
         StudySpec.model_validate(raw)
     except ValidationError as error:
-        return [_problem(details) for details in error.errors()]
+        return [problem_of(details) for details in error.errors()]
     return []
 
 
@@ -100,7 +59,7 @@ def _settings_at(
         TrialSettings.model_validate(overlay(raw, point))
     except ValidationError as error:
         for details in error.errors():
-            problem = _problem(details)
+            problem = problem_of(details)
             key, value = str(problem.path[-1]), details["input"]
             if (key in named and key not in point) or (isinstance(value, str) and value in named):
                 continue  # what that parameter itself gets wrong is said under its own name
@@ -126,9 +85,7 @@ def _search_space(raw: Mapping[str, Any]) -> Iterator[Problem]:
             yield Problem(("search_space", name), rule)
         elif not homes and name not in mentioned:
             keys = frozenset().union(*SETTING_KEYS.values()) - _FIXED_DATA
-            yield Problem(
-                ("search_space", name), f"is used nowhere in the study{_near(name, keys)}"
-            )
+            yield Problem(("search_space", name), f"is used nowhere in the study{near(name, keys)}")
 
 
 def _enqueue(raw: Mapping[str, Any]) -> Iterator[Problem]:
@@ -138,7 +95,7 @@ def _enqueue(raw: Mapping[str, Any]) -> Iterator[Problem]:
         for name, value in point.items() if isinstance(point, dict) else ():
             path = ("enqueue", index, name)
             if name not in _table(raw, "search_space"):
-                yield Problem(path, f"is not in [search_space]{_near(name, frozenset(valid))}")
+                yield Problem(path, f"is not in [search_space]{near(name, frozenset(valid))}")
             elif name in valid and not valid[name].contains(value):
                 yield Problem(path, f"must lie in search_space.{name}, got {value!r}")
 
@@ -183,68 +140,3 @@ def _strings(value: Any) -> Iterator[str]:
     elif isinstance(value, list | dict):
         for item in value.values() if isinstance(value, dict) else value:
             yield from _strings(item)
-
-
-def _problem(details: ErrorDetails) -> Problem:
-    """Say one of pydantic's findings in the words of a study file."""
-    path = tuple(details["loc"])
-    if path[:1] == ("search_space",) and len(path) > 2:
-        path = (*path[:2], *path[3:])  # without the tag of the union
-    return Problem(path, _rule(details, path))
-
-
-def _rule(details: ErrorDetails, path: Path) -> str:
-    kind, value, context = details["type"], details["input"], details.get("ctx", {})
-    got = f"got {value!r}"
-    if kind == "rule":
-        return str(context["message"])
-    if kind == "missing":
-        return "is required"
-    if kind == "extra_forbidden":
-        return f"unknown key{_near(str(path[-1]), _known_keys(path))}"
-    if kind.startswith("union_tag"):
-        tag = value.get("type") if isinstance(value, dict) else value
-        return f"type must be 'int', 'float' or 'categorical', got {tag!r}"
-    if kind == "literal_error":
-        return f"must be {context['expected']}, {got}"
-    if kind in _LIMITS:
-        words, key = _LIMITS[kind]
-        return f"must be {words} {context[key]}, {got}"
-    base = kind.removesuffix("_type").removesuffix("_from_attributes")
-    if base in _TYPES:
-        return f"must be {_TYPES[base]}, {got}"
-    return f"{details['msg'][0].lower()}{details['msg'][1:]}, {got}"
-
-
-def _known_keys(path: Path) -> frozenset[str]:
-    if path[0] == "search_space":
-        return frozenset({"type", "low", "high", "log", "step", "choices"})
-    return _KEYS.get(path[:-1], frozenset())
-
-
-def _near(name: str, names: frozenset[str]) -> str:
-    near = get_close_matches(name, sorted(names), n=1, cutoff=0.5)
-    return f"; did you mean '{near[0]}'?" if near else f"; known: {', '.join(sorted(names))}"
-
-
-def line_of(text: str, path: Path) -> int:
-    """The line of a study file on which the key at `path`, or the nearest table above it, stands.
-
-    The TOML reader of the standard library keeps no positions, so the text is searched for the
-    headers and keys that study files are written with; a stranger layout yields the table's line.
-    """
-    best, best_line, table = 0, 1, ()
-    counts: dict[str, int] = {}
-    for number, line in enumerate(text.splitlines(), start=1):
-        if header := re.match(r"\s*(\[\[?)\s*([\w.\-]+)\s*\]", line):
-            name = header[2]
-            counts[name] = counts.get(name, -1) + 1
-            table = (*name.split("."), *((counts[name],) if header[1] == "[[" else ()))
-            here: Path = table
-        elif key := re.match(r"\s*([\w\-]+)\s*=", line):
-            here = (*table, key[1])
-        else:
-            continue
-        if len(here) > best and path[: len(here)] == here:
-            best, best_line = len(here), number
-    return best_line
