@@ -83,11 +83,13 @@ def _rule(details: ErrorDetails, path: Path) -> str:
 
 def _known_keys(path: Path) -> frozenset[str]:
     if path[0] == "search_space":
-        return frozenset({"type", "low", "high", "log", "step", "choices"})
+        return frozenset({"type", "low", "high", "log", "step", "choices", "when"})
     return _KEYS.get(path[:-1], frozenset())
 
 
 def near(name: str, names: frozenset[str]) -> str:
     """The end of a sentence about an unknown name: the nearest of `names`, or all of them."""
+    if not names:
+        return ""
     nearest = get_close_matches(name, sorted(names), n=1, cutoff=0.5)
     return f"; did you mean '{nearest[0]}'?" if nearest else f"; known: {', '.join(sorted(names))}"

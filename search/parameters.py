@@ -1,7 +1,8 @@
-"""The parameters of a search space: what each may be given."""
+"""The parameters of a search space: what each may be given, and when."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Annotated, Literal, Self
 
 from pydantic import BeforeValidator, Field, model_validator
@@ -9,7 +10,33 @@ from pydantic import BeforeValidator, Field, model_validator
 from search.section import Scalar, Section, as_tuple, rule
 
 
-class _Range(Section):
+def _as_condition(value: object) -> object:
+    """A `when` with a tuple of values for each name; a value alone is short for a list of one."""
+    if not isinstance(value, dict):
+        return value
+    if not value:
+        raise rule("when must name one parameter at least and its value, got {}")
+    condition = {name: _listed(values) for name, values in value.items()}
+    for name, values in condition.items():
+        if not values or not all(isinstance(item, Scalar) for item in values):
+            raise rule(f"when must give {name} a value or a list of values, got {value[name]!r}")
+    return condition
+
+
+def _listed(values: object) -> tuple[object, ...]:
+    return tuple(values) if isinstance(values, list | tuple) else (values,)
+
+
+class _Conditional(Section):
+    when: Annotated[dict[str, tuple[Scalar, ...]], BeforeValidator(_as_condition)] | None = None
+
+    @property
+    def conditions(self) -> Mapping[str, tuple[Scalar, ...]]:
+        """The values that earlier parameters must have; none for a parameter of every trial."""
+        return self.when or {}
+
+
+class _Range(_Conditional):
     log: bool = False
 
     def _check(self, low: float, high: float, step: float | None) -> None:
@@ -75,7 +102,7 @@ class IntParameter(_Range):
         return self.low, self.high
 
 
-class CategoricalParameter(Section):
+class CategoricalParameter(_Conditional):
     """One of a list of values; the only kind that a grid is made of."""
 
     type: Literal["categorical"]

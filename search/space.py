@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 import warnings
 from typing import cast
 
@@ -11,6 +10,8 @@ from optuna.exceptions import ExperimentalWarning
 from optuna.samplers import BaseSampler, PartialFixedSampler, RandomSampler, TPESampler
 from optuna.trial import Trial
 
+from search.conditions import Point, holds
+from search.grid import Grid
 from search.parameters import FloatParameter, IntParameter, Parameter
 from search.section import Scalar
 from search.study_spec import StudySpec
@@ -37,14 +38,16 @@ def fixed_point(spec: StudySpec, number: int) -> dict[str, Scalar]:
         return dict(spec.enqueue[number])
     if spec.study.sampler != "grid":
         return {}
-    grid = itertools.product(*(parameter.examples for parameter in spec.search_space.values()))
-    point = next(itertools.islice(grid, number - len(spec.enqueue), None))
-    return dict(zip(spec.search_space, point, strict=True))
+    return Grid(spec.search_space).point(number - len(spec.enqueue))
 
 
 def suggest(trial: Trial, spec: StudySpec) -> dict[str, Scalar]:
-    """Every parameter of the search space, as Optuna proposes it for `trial`."""
-    return {name: _suggest(trial, name, p) for name, p in spec.search_space.items()}
+    """Every active parameter of the search space, as Optuna proposes it for `trial`."""
+    point: Point = {}
+    for name, parameter in spec.search_space.items():
+        if holds(parameter, point):
+            point[name] = _suggest(trial, name, parameter)
+    return point
 
 
 def _suggest(trial: Trial, name: str, parameter: Parameter) -> Scalar:

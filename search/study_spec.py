@@ -8,6 +8,7 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import BeforeValidator, Field, model_validator
 
+from search.conditions import Point, corners
 from search.parameters import Parameter
 from search.section import Scalar, Section, as_tuple, rule
 from search.settings import SETTING_KEYS, DataSettings, TrialSettings
@@ -45,7 +46,8 @@ class StudySpec(Section):
     """A whole study file. `network` and `training` may name parameters of `search_space`.
 
     A parameter takes effect in one of two ways: it has the name of a key of `[data]`, `[network]`
-    or `[training]`, or a value there is its name (`hidden = ["hidden_size"]`).
+    or `[training]`, or a value there is its name (`hidden = ["hidden_size"]`). A trial
+    for which its `when` does not hold goes without it; the key has its section's value or default.
     """
 
     study: StudySection
@@ -60,17 +62,12 @@ class StudySpec(Section):
         """`[data]` as far as all trials share it: all but a searched preprocessing."""
         return DataSettings(**{"preprocessing": "none", **self.data})
 
-    def examples(self) -> list[dict[str, Scalar]]:
-        """Points of the search space at whose corners one parameter after the other stands."""
-        base = {name: parameter.examples[0] for name, parameter in self.search_space.items()}
-        return [
-            {**base, name: value}
-            for name, parameter in self.search_space.items()
-            for value in parameter.examples
-        ]
+    def examples(self) -> list[Point]:
+        """Points at whose corners one parameter after the other stands, each while it is active."""
+        return corners(self.search_space)
 
     def resolve(self, parameters: Mapping[str, Scalar]) -> TrialSettings:
-        """The settings of the trial that was given `parameters`.
+        """The settings of the trial that was given `parameters`, the active ones.
 
         Raises:
             pydantic.ValidationError: a value is not valid where it is used.
