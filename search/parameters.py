@@ -15,11 +15,11 @@ def _as_condition(value: object) -> object:
     if not isinstance(value, dict):
         return value
     if not value:
-        raise rule("when must name one parameter at least and its value, got {}")
+        raise rule("must name one parameter at least and its value, got {}")
     condition = {name: _listed(values) for name, values in value.items()}
     for name, values in condition.items():
         if not values or not all(isinstance(item, Scalar) for item in values):
-            raise rule(f"when must give {name} a value or a list of values, got {value[name]!r}")
+            raise rule(f"must give {name} a value or a list of values, got {value[name]!r}")
     return condition
 
 

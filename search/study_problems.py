@@ -46,15 +46,16 @@ def _search_space(raw: Mapping[str, Any], space: ReadSpace) -> Iterator[Problem]
     """A parameter must be used, in one place, and must not move the split of the data."""
     asked = {name for parameter in space.valid.values() for name in parameter.conditions}
     mentioned = asked.union(_strings([raw.get(section) for section in SETTING_KEYS]))
-    for name, written in space.table.items():
+    conditional = {name for name in space.table if "when" in _table(space.table, name)}
+    unread = conditional - space.sound.keys()  # their conditions may mean any parameter
+    for name in space.table:
         homes = [section for section, keys in SETTING_KEYS.items() if name in keys]
-        conditional = isinstance(written, dict) and "when" in written
         if name in _FIXED_DATA:
             yield Problem(("search_space", name), "cannot be searched: all trials share one split")
-        elif homes and name in _table(raw, homes[0]) and not conditional:
+        elif homes and name in _table(raw, homes[0]) and name not in conditional:
             rule = f"is both searched and set in [{homes[0]}]; delete one of the two"
             yield Problem(("search_space", name), rule)
-        elif not homes and name not in mentioned:
+        elif not homes and name not in mentioned and not unread:
             keys = frozenset().union(*SETTING_KEYS.values()) - _FIXED_DATA
             yield Problem(("search_space", name), f"is used nowhere in the study{near(name, keys)}")
 
