@@ -19,7 +19,8 @@ def write_figures(study: Study, folder: Path) -> list[Path]:
     """Draw history, parameter importances, parallel coordinates, contour and slice of a study.
 
     Only what the completed trials allow is drawn: two trials at least, and parameters that took
-    two values at least; a contour needs two such parameters.
+    two values at least. Where trials are compared in several parameters at once, only parameters
+    that all of them have can be; a contour needs two such parameters.
 
     Args:
         study: The study.
@@ -37,20 +38,23 @@ def write_figures(study: Study, folder: Path) -> list[Path]:
     spread = len({t.value for t in complete}) > 1
     if len(complete) < 2 or not varied or not spread:
         return []
-    return [_draw(folder / f"{name}.png", plot, study) for name, plot in _plots(varied).items()]
+    # Never empty: of parameters that some trials lack, the first one's condition asks for another.
+    shared = [name for name in varied if all(name in t.params for t in complete)]
+    plots = _plots(varied, shared)
+    return [_draw(folder / f"{name}.png", plot, study) for name, plot in plots.items()]
 
 
-def _plots(varied: list[str]) -> dict[str, Callable[[Any], Any]]:
+def _plots(varied: list[str], shared: list[str]) -> dict[str, Callable[[Any], Any]]:
     import matplotlib as mpl
 
     mpl.use("agg")  # a display may be missing, and pyplot would ask for one
     from optuna.visualization import matplotlib as figures
 
-    some = varied[:4]  # a contour matrix of more cannot be read
+    some = shared[:4]  # a contour matrix of more cannot be read
     plots: dict[str, Callable[[Any], Any]] = {
         "history": figures.plot_optimization_history,
-        "importances": lambda s: figures.plot_param_importances(s, params=varied),
-        "parallel_coordinates": lambda s: figures.plot_parallel_coordinate(s, params=varied),
+        "importances": lambda s: figures.plot_param_importances(s, params=shared),
+        "parallel_coordinates": lambda s: figures.plot_parallel_coordinate(s, params=shared),
         "slice": lambda s: figures.plot_slice(s, params=varied),
     }
     if len(some) > 1:
