@@ -107,6 +107,14 @@ def l2_when(condition: str) -> tuple[str, str]:
              "all conditions"],
         ),
         (
+            [(RATE, ""), (METHOD, METHOD.replace(" }", ', when = { optimiser = "sgd" } }')),
+             (L2, L2.replace("l2 =", "learning_rate_decay =")),
+             (f"{OPTIMIZER_LINE}\nlearning_rate", f"{OPTIMIZER_LINE}\nmomentum"),
+             ("learning_rate_decay", "learning_rate"), (ENQUEUED, "")],
+            ["19: search_space.method.when.optimiser: is not in [search_space]; did you mean "
+             "'optimizer'?"],
+        ),
+        (
             [(METHOD, METHOD.replace('["none", "l2", "both"]', "[]"))],
             ["20: search_space.method: choices must hold one value at least, got []"],
         ),

@@ -18,10 +18,14 @@ SPACE = {
     "method": {"type": "categorical", "choices": ["none", "l2", "both"]},
     "l2": {"type": "float", "low": 0.1, "high": 0.2, "when": {"method": ["l2", "both"]}},
     "batch_size": {
-        "type": "int",
-        "low": 10,
-        "high": 20,
-        "when": {"momentum": 0.9, "optimizer": "nesterov", "method": "both"},
+        "type": "categorical",
+        "choices": [10, 20],
+        "when": {"momentum": 0.9, "method": "both"},
+    },
+    "sampling": {
+        "type": "categorical",
+        "choices": ["shuffle", "with_replacement"],
+        "when": {"batch_size": 20},
     },
 }
 
@@ -46,7 +50,7 @@ def spec_of(space: dict[str, object] = SPACE, **training: object) -> StudySpec:
         ("momentum", {"optimizer": "nesterov"}, True),
         ("batch_size", {"optimizer": "nesterov", "momentum": 0.9, "method": "both"}, True),
         ("batch_size", {"optimizer": "nesterov", "momentum": 0.5, "method": "both"}, False),
-        ("batch_size", {"optimizer": "nesterov", "method": "both"}, False),  # momentum is inactive
+        ("batch_size", {"optimizer": "sgd", "method": "both"}, False),  # momentum is inactive
     ],
 )
 def test_a_parameter_is_active_if_all_its_conditions_hold(name, point, expected):
@@ -57,10 +61,12 @@ def test_a_parameter_is_active_if_all_its_conditions_hold(name, point, expected)
     ("given", "expected"),
     [
         ({}, set()),
-        ({"optimizer": "sgd"}, {"momentum", "batch_size"}),
-        ({"optimizer": "sgd", "momentum": 0.9}, {"momentum", "batch_size"}),
-        ({"method": "l2"}, {"batch_size"}),
-        ({"method": "none", "momentum": 0.9}, {"l2", "batch_size"}),
+        ({"momentum": 0.9}, set()),
+        ({"optimizer": "momentum"}, set()),
+        ({"optimizer": "sgd"}, {"momentum", "batch_size", "sampling"}),
+        ({"optimizer": "sgd", "momentum": 0.9}, {"momentum", "batch_size", "sampling"}),
+        ({"method": "l2", "batch_size": 20}, {"batch_size", "sampling"}),
+        ({"method": "none", "momentum": 0.9}, {"l2", "batch_size", "sampling"}),
     ],
 )
 def test_a_value_excludes_what_depends_on_another(given, expected):
@@ -70,10 +76,11 @@ def test_a_value_excludes_what_depends_on_another(given, expected):
 def test_what_a_parameter_needs_includes_what_its_conditions_need():
     space = spec_of().search_space
     assert needed(space, "momentum") == {"optimizer": ("momentum", "nesterov")}
-    assert needed(space, "batch_size") == {
+    assert needed(space, "sampling") == {
+        "batch_size": (20,),
         "momentum": (0.9,),
-        "optimizer": ("nesterov",),
         "method": ("both",),
+        "optimizer": ("momentum", "nesterov"),
     }
 
 
@@ -99,7 +106,7 @@ def test_without_conditions_the_first_corner_has_every_first_value():
 
 def test_conditions_read_as_a_sentence():
     conditions = spec_of().search_space["batch_size"].conditions
-    assert described(conditions) == "momentum = 0.9 and optimizer = 'nesterov' and method = 'both'"
+    assert described(conditions) == "momentum = 0.9 and method = 'both'"
     assert described({"method": ("l2", 1)}) == "method = 'l2' or 1"
 
 
