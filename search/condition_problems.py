@@ -39,7 +39,9 @@ class ReadSpace:
 
     def _add(self, name: str, parameter: Parameter) -> None:
         space = {**self.sound, name: parameter}
-        unmet = [other for other, values in needed(space, name).items() if not values]
+        unmet = [
+            other for other, values in needed(space, parameter.conditions).items() if not values
+        ]
         if unmet:
             rule = f"is never active: no choice of search_space.{unmet[0]} meets all conditions"
             self.problems.append(Problem(("search_space", name), rule))

@@ -32,34 +32,36 @@ def excluded(space: Space, given: Mapping[str, Scalar]) -> set[str]:
     return found
 
 
-def needed(space: Space, name: str) -> dict[str, tuple[Scalar, ...]]:
-    """What others must be for `name` to be active: all that its conditions and theirs ask for.
+def needed(space: Space, wanted: Mapping[str, tuple[Scalar, ...]]) -> dict[str, tuple[Scalar, ...]]:
+    """What parameters must be for those of `wanted` to be active with one of the values given.
 
-    A parameter that none of its choices would do is given an empty tuple.
+    That is all that their conditions ask for, and the conditions of the parameters asked about. A
+    parameter that none of its values would do is given an empty tuple.
     """
-    needs = dict(space[name].conditions)
-    for other in reversed(list(space)):  # so that all who ask for a parameter come before it
-        if other in needs:
-            for asked, values in space[other].conditions.items():
+    needs = dict(wanted)
+    for name in reversed(list(space)):  # so that all who ask about a parameter come before it
+        if name in needs:
+            for asked, values in space[name].conditions.items():
                 needs[asked] = tuple(v for v in needs.get(asked, values) if v in values)
     return needs
 
 
-def corners(space: Space) -> list[Point]:
-    """Points at whose corners one parameter after the other stands, each while it is active."""
-    points = []
-    for name, parameter in space.items():
-        enabling = {other: values[0] for other, values in needed(space, name).items()}
-        points += [_point(space, {**enabling, name: value}) for value in parameter.examples]
-    return points
-
-
-def _point(space: Space, given: Mapping[str, Scalar]) -> Point:
+def point_with(space: Space, given: Mapping[str, Scalar]) -> Point | None:
+    """A point where the given values are active, the others as early as may be; None without."""
+    needs = needed(space, {name: (value,) for name, value in given.items()})
+    if not all(needs.values()):
+        return None
     point: Point = {}
     for name, parameter in space.items():
         if holds(parameter, point):
-            point[name] = given.get(name, parameter.examples[0])
+            point[name] = needs.get(name, parameter.examples)[0]
     return point
+
+
+def corners(space: Space) -> list[Point]:
+    """Points at whose corners one parameter after the other stands, each while it is active."""
+    points = [point_with(space, {n: value}) for n, p in space.items() for value in p.examples]
+    return [point for point in points if point is not None]
 
 
 def described(conditions: Mapping[str, tuple[Scalar, ...]]) -> str:

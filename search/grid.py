@@ -6,30 +6,23 @@ from collections import Counter
 from collections.abc import Mapping
 
 from search.conditions import Point, Space, holds
-from search.parameters import CategoricalParameter
 from search.section import Scalar
-
-_State = tuple[tuple[str, Scalar], ...]
 
 
 class Grid:
     """All points over a space's choices, with the active parameters of each alone.
 
-    They are in the order of the table, the last parameter changing fastest. A parameter that is a
-    range stands at its low end.
+    They are in the order of the table, the last parameter changing fastest.
     """
 
     def __init__(self, space: Space) -> None:
         self._space = space
-        self._values = {
-            name: p.examples if isinstance(p, CategoricalParameter) else p.examples[:1]
-            for name, p in space.items()
-        }
+        self._values = {name: parameter.examples for name, parameter in space.items()}
         self._order = _counting_order(space)
-        asked = [frozenset(space[name].conditions) for name in self._order]
-        self._asked_after = [
-            frozenset[str]().union(*asked[index + 1 :]) for index in range(len(asked))
-        ]
+        self._conditions_on = {
+            asked: {n: p.conditions[asked] for n, p in space.items() if asked in p.conditions}
+            for asked in space
+        }
 
     @property
     def size(self) -> int:
@@ -57,27 +50,29 @@ class Grid:
     def _count(self, fixed: Mapping[str, Scalar]) -> int:
         """How many points have the values of `fixed`.
 
-        Points are told apart only by what later conditions ask about, so that a product of a
-        thousand million points is counted in as many steps as it has factors.
+        What has been chosen matters only for the parameters that it rules out: counting by those
+        takes few steps for a product of a thousand million points.
         """
-        ways: Counter[_State] = Counter({(): 1})
-        for name, asked in zip(self._order, self._asked_after, strict=True):
+        ways = Counter({frozenset[str](): 1})
+        for name in self._order:
             values = (fixed[name],) if name in fixed else self._values[name]
-            ways = self._extended(ways, name, values, asked)
+            ways = self._extended(ways, name, values)
         return ways.total()
 
     def _extended(
-        self, ways: Counter[_State], name: str, values: tuple[Scalar, ...], asked: frozenset[str]
-    ) -> Counter[_State]:
-        after: Counter[_State] = Counter()
-        for state, count in ways.items():
-            kept = tuple(item for item in state if item[0] in asked)
-            if not holds(self._space[name], dict(state)):
-                after[kept] += count
-            elif name not in asked:
-                after[kept] += count * len(values)
-            else:
-                after.update({(*kept, (name, value)): count for value in values})
+        self, ways: Counter[frozenset[str]], name: str, values: tuple[Scalar, ...]
+    ) -> Counter[frozenset[str]]:
+        """The ways to choose, by the later parameters they rule out, with `name` chosen too."""
+        conditions = self._conditions_on[name]
+        choices = Counter(
+            frozenset(n for n, wanted in conditions.items() if value not in wanted)
+            for value in values
+        )
+        inactive = Counter({frozenset(conditions): 1})
+        after: Counter[frozenset[str]] = Counter()
+        for ruled_out, count in ways.items():
+            for more, times in (inactive if name in ruled_out else choices).items():
+                after[(ruled_out - {name}) | more] += count * times
         return after
 
 

@@ -3,19 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from itertools import combinations
 from typing import Any
 
 from pydantic import ValidationError
 
 from search.condition_problems import ReadSpace
-from search.conditions import Point, Space, corners, described
+from search.conditions import Point, Space, corners, described, point_with
 from search.findings import Path, Problem, problem_of
-from search.grid import Grid
 from search.section import Scalar
 from search.settings import SETTING_KEYS, TrialSettings
 from search.study_spec import overlay
-
-POINTS = 200  # combinations of choices that are tried, spread over all there are
 
 
 def setting_problems(raw: Mapping[str, Any], space: ReadSpace) -> Iterator[Problem]:
@@ -33,14 +31,22 @@ def setting_problems(raw: Mapping[str, Any], space: ReadSpace) -> Iterator[Probl
 def _points(space: Space) -> list[Point]:
     """Corners, the first of which has every parameter's first value.
 
-    With conditions a key may be missing, or two keys may stand together that should not, only
-    where several of them meet: then combinations of choices are tried as well.
+    With conditions, whether a key is set at all depends on others, and two keys may be wrong
+    together only (epochs and iterations): then every two values are tried together as well.
     """
     points = corners(space) or [{}]
     if any(parameter.when for parameter in space.values()):
-        grid = Grid(space)
-        points += [grid.point(n) for n in range(0, grid.size, max(1, grid.size // POINTS))]
+        points += _meetings(space)
     return points
+
+
+def _meetings(space: Space) -> Iterator[Point]:
+    asked = frozenset[str]().union(*(parameter.conditions for parameter in space.values()))
+    keys = asked.union(*SETTING_KEYS.values())
+    values = [(n, v) for n, p in space.items() if n in keys for v in p.examples]
+    for one, other in combinations(values, 2):
+        if one[0] != other[0] and (point := point_with(space, dict((one, other)))):
+            yield point
 
 
 def _problems_at(raw: Mapping[str, Any], space: ReadSpace, point: Point) -> Iterator[Problem]:

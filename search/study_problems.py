@@ -92,14 +92,14 @@ def _grid(raw: Mapping[str, Any], space: ReadSpace) -> Iterator[Problem]:
     for name, parameter in ranges.items():
         rule = f"must be of type 'categorical' for sampler = 'grid', got '{parameter.type}'"
         yield Problem(("search_space", name), rule)
+    if ranges or len(space.sound) < len(space.table):
+        return
     points = Grid(space.sound).size
     points += len(raw["enqueue"]) if isinstance(raw.get("enqueue"), list) else 0
     trials = _table(raw, "study").get("trials", StudySection.model_fields["trials"].default)
-    whole = not ranges and len(space.sound) == len(space.table)
-    if whole and isinstance(trials, int) and trials > points:
-        yield Problem(
-            ("study", "trials"), f"must be at most {points}, the grid's size, got {trials}"
-        )
+    if isinstance(trials, int) and trials > points:
+        rule = f"must be at most {points}, the grid's size, got {trials}"
+        yield Problem(("study", "trials"), rule)
 
 
 def _table(raw: Mapping[str, Any], name: str) -> dict[str, Any]:

@@ -210,3 +210,22 @@ def test_a_condition_is_overridden_like_any_value(tmp_path):
         "--set: search_space.l2.when.method: must be one of its choices ['none', 'l2', 'both'], "
         "got 'l1'"
     ]
+
+
+def test_keys_that_must_not_meet_are_found_among_many_combinations(tmp_path):
+    switches = "".join(
+        f'use_{n} = {{ type = "categorical", choices = [false, true] }}\n'
+        f'decay_{n} = {{ type = "categorical", choices = [1, 2], when = {{ use_{n} = true }} }}\n'
+        for n in range(20)
+    )
+    meeting = (
+        'initializer = { type = "categorical", choices = ["he", "normal"] }\n'
+        'initial_deviation = { type = "float", low = 0.1, high = 0.2, when = '
+        '{ initializer = "normal", use_19 = false } }'
+    )
+    path = write(tmp_path, VALID, (L2, f"{L2}\n{switches}{meeting}"))
+    found = [line for line in mistakes(path) if "search_space.decay_" not in line]
+    assert found == [
+        "my.toml:10: network: initial_deviation must be given with initializer = 'normal'; trials "
+        "with use_19 = True and initializer = 'normal' break this"
+    ]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from search.conditions import corners, described, excluded, holds, needed
+from search.conditions import corners, described, excluded, holds, needed, point_with
 from search.study import differences
 from search.study_spec import StudySpec
 
@@ -75,13 +75,36 @@ def test_a_value_excludes_what_depends_on_another(given, expected):
 
 def test_what_a_parameter_needs_includes_what_its_conditions_need():
     space = spec_of().search_space
-    assert needed(space, "momentum") == {"optimizer": ("momentum", "nesterov")}
-    assert needed(space, "sampling") == {
+    assert needed(space, {"sampling": ("shuffle",)}) == {
+        "sampling": ("shuffle",),
         "batch_size": (20,),
         "momentum": (0.9,),
         "method": ("both",),
         "optimizer": ("momentum", "nesterov"),
     }
+
+
+@pytest.mark.parametrize(
+    ("given", "expected"),
+    [
+        ({}, {"optimizer": "sgd", "method": "none"}),
+        ({"l2": 0.15}, {"optimizer": "sgd", "method": "l2", "l2": 0.15}),
+        (
+            {"batch_size": 10, "optimizer": "nesterov"},
+            {
+                "optimizer": "nesterov",
+                "momentum": 0.9,
+                "method": "both",
+                "l2": 0.1,
+                "batch_size": 10,
+            },
+        ),
+        ({"batch_size": 10, "optimizer": "sgd"}, None),
+        ({"batch_size": 10, "momentum": 0.5}, None),
+    ],
+)
+def test_a_point_is_found_where_given_values_are_active(given, expected):
+    assert point_with(spec_of().search_space, given) == expected
 
 
 def test_every_example_stands_in_a_point_of_active_parameters():

@@ -67,7 +67,3 @@ def test_a_grid_too_large_to_list_is_counted_and_numbered():
     assert grid.size == 4**40
     assert grid.point(0) == dict.fromkeys(switches, False)
     assert grid.point(grid.size - 1) == dict.fromkeys(switches, True) | dict.fromkeys(values, 3)
-
-
-def test_a_range_stands_at_its_low_end():
-    assert grid_of({"l2": {"type": "float", "low": 0.1, "high": 0.2}}).point(0) == {"l2": 0.1}
