@@ -17,7 +17,9 @@ class WindowView:
     Other trials are visible up to `number - window` alone, and all of those have finished, so that
     what is proposed and pruned does not depend on which worker was faster. The trial's own reports
     are kept here until it ends: an interrupted trial leaves none behind that its second run, which
-    repeats them, could mistake for its own. `reports` and `notes` go into the trial's record.
+    repeats them, could mistake for its own. Nor does it see parameters that it was given before: a
+    sampler that skips some of them draws others for the rest. `reports` and `notes` go into the
+    trial's record.
 
     Anything else goes to the storage as it is. Optuna asks for no more than this class offers of
     `optuna.storages.BaseStorage`.
@@ -56,9 +58,10 @@ class WindowView:
         return len(self.get_all_trials(study_id, deepcopy=False, states=states))
 
     def get_trial(self, trial_id: int) -> FrozenTrial:
-        """One trial; the viewer itself with the reports made here in place of the stored ones."""
+        """One trial; the viewer itself as new, but for the reports made here."""
         trial = copy(self._storage.get_trial(trial_id))  # the storage hands out its own
         if trial_id == self._trial_id:
+            trial.params, trial.distributions = {}, {}
             trial.intermediate_values = dict(self.reports)
             trial.system_attrs = dict(self.notes)
         return trial

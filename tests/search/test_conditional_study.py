@@ -70,6 +70,15 @@ def ran(folder: Path, spec: StudySpec, jobs: int = 1) -> Study:
     return study
 
 
+def claimed(folder: Path, spec: StudySpec, number: int) -> Study:
+    """A study whose trials up to `number` have been created."""
+    folder.mkdir()
+    study = study_in(folder, spec)
+    for earlier in range(number + 1):
+        study.claim(earlier)
+    return study
+
+
 def proposals(study: Study) -> list[dict[str, Scalar]]:
     return [trial.params for trial in study.trials()]
 
@@ -92,12 +101,26 @@ def test_two_workers_propose_what_one_does_and_active_parameters_alone(tmp_path,
 @pytest.mark.parametrize("number", range(3))
 def test_an_enqueued_point_gives_what_is_active_and_the_rest_is_proposed(tmp_path, number):
     spec = spec_of()
-    study = study_in(tmp_path, spec)
-    trial_id = [study.claim(earlier) for earlier in range(number + 1)][-1]
-    point = study.propose(number, trial_id).parameters
+    study = claimed(tmp_path / "study", spec, number)
+    point = study.propose(number, study.claim(number)).parameters
     assert point.keys() == {n for n, p in spec.search_space.items() if holds(p, point)}
     assert {n: v for n, v in ENQUEUED[number].items() if n in point}.items() <= point.items()
-    assert point == study.propose(number, trial_id).parameters
+    assert point == study.propose(number, study.claim(number)).parameters
+
+
+@pytest.mark.parametrize("number", [3, 4])
+@pytest.mark.parametrize("given", [1, 2, 3])
+def test_a_trial_killed_between_two_proposals_gets_what_it_would_have(tmp_path, number, given):
+    spec = spec_of(window=number + 1)
+    whole, killed = (claimed(tmp_path / name, spec, number) for name in ("whole", "killed"))
+    expected = whole.propose(number, whole.claim(number)).parameters
+    trial = whole.trials()[number]
+    for name in list(expected)[:given]:
+        value = trial.distributions[name].to_internal_repr(expected[name])
+        distribution = trial.distributions[name]
+        killed._storage.set_trial_param(killed.claim(number), name, value, distribution)
+    assert killed.propose(number, killed.claim(number)).parameters == expected
+    assert killed.trials()[number].params == expected
 
 
 def test_a_grid_takes_the_active_points_in_order(tmp_path):
