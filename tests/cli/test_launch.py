@@ -98,6 +98,24 @@ def test_a_grid_covers_every_point_once(workspace):
     assert points == [(8, 1e-3), (8, 1e-2), (12, 1e-3), (12, 1e-2)]
 
 
+def test_a_parameter_is_recorded_only_where_its_condition_holds(workspace):
+    decayed = (
+        'decay = { type = "categorical", choices = [0, 1] }\n'
+        'l2 = { type = "float", low = 1e-5, high = 1e-1, when = { decay = 1 } }\n'
+    )
+    head, _ = SMALL.split("l2 = {")
+    enqueued = "[[enqueue]]\ndecay = 0\n[[enqueue]]\ndecay = 1\nl2 = 1e-2\n"
+    workspace.write(head + decayed + enqueued)
+    workspace.run("launch", "small.toml", "--jobs", 2, "--set", 'study.pruner="none"')
+    found = [answer.parameters for answer in answers(workspace, "small")]
+    assert [("l2" in point) for point in found] == [bool(point["decay"]) for point in found]
+    assert [point["decay"] for point in found[:2]] == [0, 1]
+    workspace.run(
+        "launch", "small.toml", "--jobs", 1, "--set", 'study.pruner="none"', "--name", "alone"
+    )
+    assert [answer.parameters for answer in answers(workspace, "alone")] == found
+
+
 def test_progress_is_plain_lines_without_a_terminal_and_silent_if_asked(workspace):
     workspace.write()
     _, stderr = workspace.run("launch", "small.toml", "--trials", 1)
