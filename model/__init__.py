@@ -3,6 +3,7 @@
 from .activations import ACTIVATIONS, Activation, ReLU, Sigmoid, Tanh
 from .adaptive import AdaGrad, Adam, RMSprop
 from .architecture import Architecture
+from .arrays import RawArray
 from .batches import Batches
 from .checkpoint import (
     CheckpointError,
@@ -73,6 +74,7 @@ __all__ = [
     "ParameterVector",
     "Preprocessing",
     "RMSprop",
+    "RawArray",
     "ReLU",
     "Schedule",
     "Score",

@@ -22,6 +22,7 @@ from search.tracker import Tracker
 from search.tracking import StudyRun
 from search.trial import TrialState, run_trial
 
+SHOWN = 500  # training examples that a picture of a trial may show
 LIVE_SECONDS = 3.0  # how long a trial trains unseen, and between two updates of its run
 
 
@@ -88,7 +89,7 @@ def work(job: Job, number: int, trial_id: int) -> Outcome:
 
     seed = TrialSeed(job.spec.study.seed, number)
     record = run_trial(proposed.settings, data, seed, job.spec.study.metric, on_epoch)
-    folder, example = job.record_folder(number), data.dataset.train_examples[data.split.train[:1]]
+    folder, shown = job.record_folder(number), data.split.train[:SHOWN]
     tags = {**job.tags, "studyhall.seed": str(job.spec.study.seed)}
     stored = store(
         folder,
@@ -98,7 +99,8 @@ def work(job: Job, number: int, trial_id: int) -> Outcome:
         notes=proposed.notes,
         points=tuple(live.points),
         tags=tags,
-        example=example,
+        examples=data.dataset.train_examples[shown],
+        labels=data.dataset.train_labels[shown],
     )
     place.study.finish(stored, trial_id)
     return outcome_of(stored, live.send(folder))

@@ -23,8 +23,9 @@ _PACKAGES = ("mlflow", "numpy", "safetensors")
 def write_model(folder: Path) -> None:
     """Lay the MLflow model of a trial's record among its artifacts, if it has weights.
 
-    The model takes raw uint8 images (N, height, width, channels), so that preprocessing cannot be
-    forgotten, and answers {"label": int64 (N,), "probability": float32 (N, classes)}.
+    The model takes raw examples, uint8 images (N, height, width, channels) or float32 points
+    (N, 2), so that preprocessing cannot be forgotten, and answers {"label": int64 (N,),
+    "probability": float32 (N, classes)}.
     """
     weights = folder / WEIGHTS
     if not weights.exists():
@@ -43,7 +44,7 @@ def write_model(folder: Path) -> None:
         data_path=str(weights.parent),
         code_paths=[str(Path(model.__file__).parent)],
         signature=ModelSignature(
-            inputs=Schema([TensorSpec(np.dtype(np.uint8), (-1, *example.shape[1:]))]),
+            inputs=Schema([TensorSpec(example.dtype, (-1, *example.shape[1:]))]),
             outputs=Schema(
                 [
                     TensorSpec(np.dtype(np.int64), (-1,), name="label"),

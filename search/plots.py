@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-    from model import EpochRecord
+    from model import EpochRecord, RawArray
 
 DOTS_PER_INCH = 80
 TILES = 256
@@ -103,7 +103,7 @@ def sample_images(
 def decision_boundary(
     path: Path,
     classify: Callable[[NDArray[np.float32]], NDArray[np.floating[Any]]],
-    points: NDArray[np.floating[Any]],
+    points: RawArray,
     labels: NDArray[np.integer[Any]],
 ) -> None:
     """Draw how probable a classifier finds class 1 around points of two classes, and the points.
@@ -133,7 +133,7 @@ def decision_boundary(
     _save(figure, path)
 
 
-def _plane_around(points: NDArray[np.floating[Any]]) -> NDArray[np.float32]:
+def _plane_around(points: RawArray) -> NDArray[np.float32]:
     """Return a grid (GRID, GRID, 2) that reaches a tenth beyond the points on every side."""
     low, high = points.min(axis=0), points.max(axis=0)
     margin = 0.1 * np.maximum(high - low, 1e-3)

@@ -15,9 +15,9 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict
 
-from model import EpochRecord, save_checkpoint, weights_sha256
+from model import EpochRecord, RawArray, save_checkpoint, weights_sha256
 from search.errors import StudyhallError
-from search.plots import first_layer_tiles, learning_curve
+from search.plots import decision_boundary, first_layer_tiles, learning_curve
 from search.section import Scalar
 from search.trial import TrialRecord
 
@@ -96,7 +96,8 @@ def store(
     notes: Mapping[str, Any],
     points: tuple[Point, ...],
     tags: Mapping[str, str],
-    example: NDArray[np.uint8],
+    examples: RawArray,
+    labels: NDArray[np.int64],
 ) -> StoredRecord:
     """Write a trial's record, weights, curves and pictures to `folder`, all of it or nothing.
 
@@ -108,7 +109,8 @@ def store(
         notes: What the pruner kept of the trial.
         points: Its metrics.
         tags: What else is known of it.
-        example: Raw images (1, height, width, channels), the input example of the model.
+        examples: Some raw training examples (N, ...); the first is the input example of the model.
+        labels: Their labels (N,).
 
     Raises:
         StudyhallError: the disk is full or the folder cannot be written.
@@ -116,8 +118,8 @@ def store(
     temporary = folder.with_name(f".{folder.name}-{uuid.uuid4().hex[:8]}")
     try:
         (temporary / ARTIFACTS).mkdir(parents=True)
-        weights = _write_artifacts(temporary, record)
-        np.save(temporary / INPUT_EXAMPLE, example)
+        weights = _write_artifacts(temporary, record, examples, labels)
+        np.save(temporary / INPUT_EXAMPLE, examples[:1])
         stored = StoredRecord(
             number=record.number,
             state=record.state,
@@ -152,7 +154,9 @@ def read(folder: Path) -> StoredRecord:
     return StoredRecord.model_validate_json((folder / RECORD).read_bytes())
 
 
-def _write_artifacts(folder: Path, record: TrialRecord) -> str | None:
+def _write_artifacts(
+    folder: Path, record: TrialRecord, examples: RawArray, labels: NDArray[np.int64]
+) -> str | None:
     """Write the files that a user browses; return the weights' SHA-256 if there are weights."""
     artifacts = folder / ARTIFACTS
     settings = record.settings.model_dump_json(indent=2)
@@ -165,9 +169,12 @@ def _write_artifacts(folder: Path, record: TrialRecord) -> str | None:
         return None
     (folder / WEIGHTS).parent.mkdir()
     save_checkpoint(folder / WEIGHTS, record.classifier)
-    weight = record.classifier.network.parameters["affine1.weight"]
-    if len(record.classifier.example_shape) == 3:  # images, not points
+    if len(record.classifier.example_shape) == 3:
+        weight = record.classifier.network.parameters["affine1.weight"]
         first_layer_tiles(artifacts / "first_layer.png", weight, record.classifier.example_shape)
+    elif record.classifier.example_shape == (2,) and len(record.classifier.classes) == 2:
+        boundary = artifacts / "decision_boundary.png"
+        decision_boundary(boundary, record.classifier.probabilities, examples, labels)
     return weights_sha256(folder / WEIGHTS)
 
 

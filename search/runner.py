@@ -8,13 +8,16 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+import numpy as np
 import tomli_w
 
+from search.datasets import open_dataset
 from search.errors import StudyhallError
 from search.execution import Job, Outcome, work
 from search.interrupts import Stop, stop_on_signals
 from search.observer import Observer
 from search.options import Options
+from search.plots import sample_images
 from search.reconciliation import put_in_order
 from search.registry import register_champion
 from search.study import Study
@@ -24,6 +27,7 @@ from search.tracker import Tracker
 from search.workers import WorkerDiedError, kill_workers, run_tasks
 
 DEATHS_ALLOWED = 3
+SAMPLES = 25
 
 
 @dataclass(eq=False)
@@ -115,10 +119,18 @@ class Runner:
             folder = Path(temporary)
             spec = self.study.spec.model_dump(mode="json", exclude_none=True)
             (folder / "study.toml").write_text(tomli_w.dumps(spec), encoding="utf-8")
+            self._draw_samples(folder / "samples.png")
             if summary.finished >= summary.wanted:
                 (folder / "figures").mkdir()
                 write_figures(self.study, folder / "figures")
             self.tracker.log_study_artifacts(folder)
+
+    def _draw_samples(self, path: Path) -> None:
+        """Show what the networks are to tell apart, if it can be seen."""
+        dataset = open_dataset(self.study.spec.data_settings, self.job.data_folder)
+        if len(dataset.example_shape) == 3:
+            examples, labels = dataset.train_examples[:SAMPLES], dataset.train_labels[:SAMPLES]
+            sample_images(path, np.asarray(examples, np.uint8), labels, dataset.classes)
 
 
 def _metrics(summary: StudySummary) -> dict[str, float]:

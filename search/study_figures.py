@@ -7,20 +7,25 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from optuna.exceptions import ExperimentalWarning
-from optuna.trial import TrialState
+from optuna.trial import FrozenTrial, TrialState
 
+from search.learning_curves import learning_curves
 from search.study import Study
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
 
-def write_figures(study: Study, folder: Path) -> list[Path]:
-    """Draw history, parameter importances, parallel coordinates, contour and slice of a study.
+MOST_CURVES = 10
 
-    Only what the completed trials allow is drawn: two trials at least, and parameters that took
-    two values at least. Where trials are compared in several parameters at once, only parameters
-    that all of them have can be; a contour needs two such parameters.
+
+def write_figures(study: Study, folder: Path) -> list[Path]:
+    """Draw a study's learning curves, and Optuna's figures of its parameters.
+
+    These are history, importances, parallel coordinates, contour and slice, as far as the completed
+    trials allow: two trials at least, and parameters that took two values at least. Where trials
+    are compared in several parameters at once, only parameters that all of them have can be; a
+    contour needs two such parameters.
 
     Args:
         study: The study.
@@ -30,6 +35,7 @@ def write_figures(study: Study, folder: Path) -> list[Path]:
         The files written.
     """
     complete = [t for t in study.trials() if t.state is TrialState.COMPLETE]
+    written = _draw_curves(folder / "learning_curves.png", study, complete)
     varied = [
         name
         for name in study.spec.search_space
@@ -37,11 +43,36 @@ def write_figures(study: Study, folder: Path) -> list[Path]:
     ]
     spread = len({t.value for t in complete}) > 1
     if len(complete) < 2 or not varied or not spread:
-        return []
+        return written
     # Never empty: of parameters that some trials lack, the first one's condition asks for another.
     shared = [name for name in varied if all(name in t.params for t in complete)]
     plots = _plots(varied, shared)
-    return [_draw(folder / f"{name}.png", plot, study) for name, plot in plots.items()]
+    return written + [_draw(folder / f"{name}.png", plot, study) for name, plot in plots.items()]
+
+
+def _draw_curves(path: Path, study: Study, complete: list[FrozenTrial]) -> list[Path]:
+    """Draw the learning curves of each combination of choices, or else of the ten best trials."""
+    if not complete:
+        return []
+    chosen = _by_choices(study, complete)
+    if not 1 < len(chosen) <= MOST_CURVES:
+        sign = -1 if study.spec.study.direction == "maximize" else 1
+        best = sorted(complete, key=lambda t: sign * (t.value or 0.0))[:MOST_CURVES]
+        chosen = {f"trial {trial.number}": [trial] for trial in best}
+    curves = {name: [t.intermediate_values for t in trials] for name, trials in chosen.items()}
+    learning_curves(path, curves, study.spec.study.metric)
+    return [path]
+
+
+def _by_choices(study: Study, complete: list[FrozenTrial]) -> dict[str, list[FrozenTrial]]:
+    """Group trials that differ in their repetition, or in numbers, alone."""
+    groups: dict[str, list[FrozenTrial]] = {}
+    space = study.spec.search_space
+    categorical = [n for n, p in space.items() if p.type == "categorical" and n != "repeat"]
+    for trial in complete:
+        values = [f"{n} {trial.params[n]}" for n in categorical if n in trial.params]
+        groups.setdefault(", ".join(values), []).append(trial)
+    return groups
 
 
 def _plots(varied: list[str], shared: list[str]) -> dict[str, Callable[[Any], Any]]:

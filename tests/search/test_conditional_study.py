@@ -157,5 +157,5 @@ def test_figures_compare_what_all_trials_have(tmp_path, names, absent, trials):
         warnings.simplefilter("error")
         written = {path.stem for path in write_figures(study, tmp_path)}
     assert written == {
-        "history", "slice", "importances", "parallel_coordinates", "contour"
+        "learning_curves", "history", "slice", "importances", "parallel_coordinates", "contour"
     } - absent  # fmt: skip

@@ -26,19 +26,26 @@ def record(example_shape: tuple[int, ...]) -> TrialRecord:
     network = Network(Architecture(inputs, (3,), 2, "relu"))
     network.initialize("he", np.random.default_rng(0))
     preprocessing = Preprocessing(np.zeros(inputs), np.ones(inputs))
-    classifier = Classifier(network, preprocessing, ("0", "1"), example_shape)
+    dtype = np.uint8 if len(example_shape) == 3 else np.float32
+    classifier = Classifier(network, preprocessing, ("0", "1"), example_shape, dtype)
     losses = np.zeros(0, np.float32)
     return TrialRecord(0, SETTINGS, "complete", None, 0.5, (), losses, classifier, 0.0, 1.0)
 
 
 @pytest.mark.parametrize(
-    ("example_shape", "pictured"), [((4, 4, 3), True), ((4, 4, 1), True), ((2,), False)]
+    ("example_shape", "pictures"),
+    [
+        ((4, 4, 3), {"first_layer.png"}),
+        ((4, 4, 1), {"first_layer.png"}),
+        ((2,), {"decision_boundary.png"}),
+        ((3,), set()),
+    ],
 )
-def test_the_first_layer_is_pictured_where_its_inputs_are_pixels(
-    tmp_path: Path, example_shape: tuple[int, ...], pictured: bool
+def test_images_show_the_first_layer_and_points_the_boundary(
+    tmp_path: Path, example_shape: tuple[int, ...], pictures: set[str]
 ) -> None:
     folder = tmp_path / "trial"
-    example = np.zeros((1, *example_shape))
+    example = np.zeros((1, *example_shape), np.float32)
     store(
         folder,
         record(example_shape),
@@ -47,7 +54,8 @@ def test_the_first_layer_is_pictured_where_its_inputs_are_pixels(
         notes={},
         points=(),
         tags={},
-        example=example,
+        examples=example,
+        labels=np.zeros(1, np.int64),
     )
-    assert (folder / ARTIFACTS / "first_layer.png").exists() == pictured
-    assert (folder / ARTIFACTS / "settings.json").exists()
+    written = {path.name for path in (folder / ARTIFACTS).glob("*")}
+    assert written == {"settings.json", "training_loss.csv", *pictures}
