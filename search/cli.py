@@ -10,9 +10,22 @@ from typing import Annotated, Any
 import typer
 from typer.exceptions import TyperException
 
+from search.arguments import (
+    DataOption,
+    JobsOption,
+    JsonOption,
+    QuietOption,
+    SetOption,
+    StorageOption,
+    StudyArgument,
+    TrackingOption,
+    above_zero,
+    at_least_one,
+    proper_name,
+)
+from search.data_commands import data
 from search.errors import StudyhallError, UsageError
 from search.study_file import load_study, recorded_name, shipped_studies
-from search.study_spec import NAME_PATTERN
 
 _DISK_TROUBLES = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS, errno.EACCES, errno.EIO)
 
@@ -23,33 +36,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-data = typer.Typer(help="Fetch and check data sets.", no_args_is_help=True)
 app.add_typer(data, name="data")
-
-
-def _complete_study(incomplete: str) -> list[str]:
-    return [name for name in shipped_studies() if name.startswith(incomplete)]
-
-
-StudyArgument = Annotated[
-    str,
-    typer.Argument(
-        help="A study that ships, or the path of a study file.", autocompletion=_complete_study
-    ),
-]
-TrackingOption = Annotated[
-    str | None,
-    typer.Option(envvar="MLFLOW_TRACKING_URI", help="MLflow's address; here by default."),
-]
-StorageOption = Annotated[
-    Path | None,
-    typer.Option(envvar="STUDYHALL_STORAGE", help="The journal file of studies and trials."),
-]
-DataOption = Annotated[
-    Path | None,
-    typer.Option(envvar="STUDYHALL_DATA", help="Folder or archive to take the data from."),
-]
-JsonOption = Annotated[bool, typer.Option("--json", help="Print one JSON object.")]
 
 
 @app.callback()
@@ -64,10 +51,8 @@ def launch(
     study: StudyArgument,
     trials: Annotated[int | None, typer.Option(help="Trials wanted in total.")] = None,
     timeout: Annotated[float | None, typer.Option(help="Seconds; no trial starts later.")] = None,
-    jobs: Annotated[int | None, typer.Option("--jobs", "-j", help="Worker processes.")] = None,
-    set_: Annotated[
-        list[str] | None, typer.Option("--set", help="table.key=value in place of the file's.")
-    ] = None,
+    jobs: JobsOption = None,
+    set_: SetOption = None,
     name: Annotated[str | None, typer.Option(help="Run under another name.")] = None,
     fresh: Annotated[
         bool, typer.Option("--fresh", help="Set earlier trials aside, start over.")
@@ -75,15 +60,18 @@ def launch(
     data_dir: DataOption = None,
     tracking_uri: TrackingOption = None,
     storage: StorageOption = None,
-    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No progress.")] = False,
+    no_gate: Annotated[
+        bool, typer.Option("--no-gate", help="Train networks that fail the sanity checks, too.")
+    ] = False,
+    quiet: QuietOption = False,
     json: JsonOption = False,
 ) -> int:
     """Run a study until it has its trials; run again to resume or, with --trials, to extend."""
     problems = [
-        *_at_least_one("--trials", trials),
-        *_at_least_one("--jobs", jobs),
-        *_above_zero("--timeout", timeout),
-        *_proper_name("--name", name),
+        *at_least_one("--trials", trials),
+        *at_least_one("--jobs", jobs),
+        *above_zero("--timeout", timeout),
+        *proper_name("--name", name),
     ]
     overrides = list(set_ or [])
     overrides += [f"study.trials={trials}"] if trials and not problems else []
@@ -104,6 +92,7 @@ def launch(
         data_dir=data_dir,
         tracking_uri=tracking_uri,
         storage=storage,
+        gate=not no_gate,
         **chosen,
     )
     with terminal.observer(quiet=quiet or json) as observer:
@@ -174,6 +163,63 @@ def predict(
 
 
 @app.command()
+def check(
+    study: StudyArgument,
+    set_: SetOption = None,
+    data_dir: DataOption = None,
+    json: JsonOption = False,
+) -> None:
+    """Compare analytic with numeric gradients of all that a study's networks are made of."""
+    from search import terminal
+    from search.checking import check_gradients
+    from search.datasets import fetch
+
+    spec = load_study(study, set_ or [])
+    with terminal.observer(quiet=json) as observer:
+        folder = fetch(spec.data_settings, data_dir=data_dir, progress=observer.fetching)
+    found = check_gradients(spec, folder)
+    terminal.show_check(found, as_json=json)
+    if not found.passed:
+        raise StudyhallError(f"{spec.study.name}: gradients differ; see the table")
+
+
+@app.command()
+def reproduce(
+    system: Annotated[str, typer.Argument(help="A reference system, S1 to S5, or all.")],
+    jobs: JobsOption = None,
+    update: Annotated[
+        Path | None, typer.Option(help="Markdown file to put the table into, between its marks.")
+    ] = None,
+    data_dir: DataOption = None,
+    tracking_uri: TrackingOption = None,
+    storage: StorageOption = None,
+    quiet: QuietOption = False,
+    json: JsonOption = False,
+) -> None:
+    """Run the studies of a published system and print its figures beside ours."""
+    from search import reproduction_table, terminal
+    from search.options import Options
+    from search.reference import find_systems
+    from search.reproduction import reproduce
+
+    problems = at_least_one("--jobs", jobs)
+    systems = find_systems(system)
+    if problems:
+        raise UsageError("\n".join(problems))
+    if update:
+        reproduction_table.require_marks(update)
+    chosen: dict[str, Any] = {} if jobs is None else {"jobs": jobs}
+    options = Options(data_dir=data_dir, tracking_uri=tracking_uri, storage=storage, **chosen)
+    found = []
+    for one in systems:
+        with terminal.observer(quiet=quiet or json) as observer:
+            found += reproduce(one, options, observer)
+    terminal.show_reproduced(found, as_json=json)
+    if update:
+        reproduction_table.update(update, found)
+
+
+@app.command()
 def ui(
     port: Annotated[int, typer.Option(help="Port on this machine alone.")] = 5000,
     tracking_uri: TrackingOption = None,
@@ -182,44 +228,6 @@ def ui(
     from search.mlflow_ui import serve
 
     serve(port, tracking_uri)
-
-
-@data.command("fetch")
-def data_fetch(name: str, data_dir: DataOption = None) -> None:
-    """Fetch, verify and decode a data set into the cache."""
-    from search import terminal
-    from search.datasets import fetch
-
-    with terminal.observer() as observer:
-        folder = fetch(name, data_dir=data_dir, progress=observer.fetching)
-    typer.echo(f"{name}: verified and ready in {folder}")
-
-
-@data.command("verify")
-def data_verify(name: str, json: JsonOption = False) -> None:
-    """Read every byte of a cached data set again and name what is wrong."""
-    from search import terminal
-    from search.datasets import verify
-
-    found = verify(name)
-    terminal.show_verification(found, as_json=json)
-    if not found.intact:
-        raise StudyhallError("\n".join(found.problems))
-
-
-def _at_least_one(option: str, value: int | None) -> list[str]:
-    return [] if value is None or value >= 1 else [f"{option}: must be at least 1, got {value}"]
-
-
-def _above_zero(option: str, value: float | None) -> list[str]:
-    return [] if value is None or value > 0 else [f"{option}: must be above 0, got {value}"]
-
-
-def _proper_name(option: str, name: str | None) -> list[str]:
-    if name is None or NAME_PATTERN.fullmatch(name):
-        return []
-    rule = "must be letters, digits, '.', '_' and '-', and begin with a letter or digit"
-    return [f"{option}: {rule}, got '{name}'"]
 
 
 def main() -> None:

@@ -13,6 +13,7 @@ from search.datasets import fetch, fingerprint, open_dataset, require_fitting, s
 from search.environment import environment
 from search.errors import UsageError
 from search.execution import Job
+from search.gate import require_sane
 from search.observer import Observer, Quiet
 from search.options import Options
 from search.reconciliation import put_in_order
@@ -50,6 +51,8 @@ def launch(
     require_fitting(spec.data_settings)
     client = open_client(options.tracking_uri)
     folder = fetch(spec.data_settings, data_dir=options.data_dir, progress=observer.fetching)
+    if options.gate:
+        require_sane(spec, folder)
     data = _tracked_data(spec, folder)
     with _only_launch(options.home, name):
         storage = open_storage(options.journal)

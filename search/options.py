@@ -24,6 +24,7 @@ class Options:
         jobs: worker processes; 1 trains in the calling process.
         timeout: seconds after which no further trial starts; None for no limit.
         fresh: set earlier trials of the same name aside and start over.
+        gate: refuse networks that fail the sanity checks.
         data_dir: folder or archive to take the data set from.
         tracking_uri: MLflow's address; by default where plain `mlflow ui` looks.
         storage: the journal file of studies and trials; by default in `folder`.
@@ -34,6 +35,7 @@ class Options:
     jobs: int = field(default_factory=usable_cores)
     timeout: float | None = None
     fresh: bool = False
+    gate: bool = True
     data_dir: Path | None = None
     tracking_uri: str | None = None
     storage: Path | None = None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager
 from pathlib import Path
@@ -13,11 +14,14 @@ from rich.table import Table
 
 from search.live_view import LiveView, PlainView, shown
 from search.observer import Observer
+from search.reproduction_table import HEADER, rows
 from search.summary import StudySummary
 
 if TYPE_CHECKING:
+    from search.checking import Check
     from search.integrity import Verification
     from search.predictions import Prediction
+    from search.reproduction import Reproduced
     from search.verdict import Verdict
 
 
@@ -128,6 +132,42 @@ def show_predictions(predictions: Sequence[Prediction], as_json: bool) -> None:
         likeliest = list(prediction.probabilities.items())[:3]
         shares = ", ".join(f"{name} {share:.1%}" for name, share in likeliest)
         print(f"{prediction.picture}: {prediction.label} ({shares})")
+
+
+def show_check(check: Check, as_json: bool) -> None:
+    """Print every comparison of gradients, and what could not be compared."""
+    if as_json:
+        compared = [checked.to_dict() for checked in check.compared]
+        _print_json({"passed": check.passed, "compared": compared, "dropout": check.dropouts})
+        return
+    table = Table(box=None, pad_edge=False)
+    for column in ("part", "when", "array", "ratio", "mean difference", "verdict"):
+        table.add_column(column)
+    for checked in check.compared:
+        found = checked.comparison
+        numbers = f"{found.norm_ratio:.1e}", f"{found.mean_difference:.1e}"
+        table.add_row(checked.part, checked.when, found.name, *numbers, found.verdict)
+    _print_wide(table)
+    for rate in check.dropouts:
+        print(f"not checked: networks with dropout {rate}, whose loss is another at every pass")
+
+
+def show_reproduced(found: Sequence[Reproduced], as_json: bool) -> None:
+    """Print published figures beside ours."""
+    if as_json:
+        _print_json({"figures": [one.to_dict() for one in found]})
+        return
+    table = Table(box=None, pad_edge=False)
+    for column in HEADER:
+        table.add_column(column)
+    for row in rows(found):
+        table.add_row(*row)
+    _print_wide(table)
+
+
+def _print_wide(table: Table) -> None:
+    """Print a table that is wider than the 80 columns that Rich takes for a pipe."""
+    Console(width=None if sys.stdout.isatty() else 140).print(table)
 
 
 def _print_status(summary: StudySummary) -> None:

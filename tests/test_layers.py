@@ -15,7 +15,7 @@ HOMES = {
     "optuna": {"space", "storage", "study", "study_figures", "summary", "window"},
     "mlflow": {"mlflow_model", "registry", "tracker", "tracking", "trained"},
     "joblib": {"workers"},
-    "typer": {"cli"},
+    "typer": {"arguments", "cli", "data_commands"},
     "rich": {"live_view", "terminal"},
 }
 

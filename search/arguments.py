@@ -1,0 +1,59 @@
+"""The arguments and options that several commands take, and the rules of their values."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from search.study_file import shipped_studies
+from search.study_spec import NAME_PATTERN
+
+
+def _complete_study(incomplete: str) -> list[str]:
+    return [name for name in shipped_studies() if name.startswith(incomplete)]
+
+
+StudyArgument = Annotated[
+    str,
+    typer.Argument(
+        help="A study that ships, or the path of a study file.", autocompletion=_complete_study
+    ),
+]
+TrackingOption = Annotated[
+    str | None,
+    typer.Option(envvar="MLFLOW_TRACKING_URI", help="MLflow's address; here by default."),
+]
+StorageOption = Annotated[
+    Path | None,
+    typer.Option(envvar="STUDYHALL_STORAGE", help="The journal file of studies and trials."),
+]
+DataOption = Annotated[
+    Path | None,
+    typer.Option(envvar="STUDYHALL_DATA", help="Folder or archive to take the data from."),
+]
+JobsOption = Annotated[int | None, typer.Option("--jobs", "-j", help="Worker processes.")]
+SetOption = Annotated[
+    list[str] | None, typer.Option("--set", help="table.key=value in place of the file's.")
+]
+QuietOption = Annotated[bool, typer.Option("--quiet", "-q", help="No progress.")]
+JsonOption = Annotated[bool, typer.Option("--json", help="Print one JSON object.")]
+
+
+def at_least_one(option: str, value: int | None) -> list[str]:
+    """The problem with a number that must be at least 1, if there is one."""
+    return [] if value is None or value >= 1 else [f"{option}: must be at least 1, got {value}"]
+
+
+def above_zero(option: str, value: float | None) -> list[str]:
+    """The problem with a number that must be above 0, if there is one."""
+    return [] if value is None or value > 0 else [f"{option}: must be above 0, got {value}"]
+
+
+def proper_name(option: str, name: str | None) -> list[str]:
+    """The problem with the name of a study, if there is one."""
+    if name is None or NAME_PATTERN.fullmatch(name):
+        return []
+    rule = "must be letters, digits, '.', '_' and '-', and begin with a letter or digit"
+    return [f"{option}: {rule}, got '{name}'"]

@@ -1,0 +1,48 @@
+"""What a launch finds out about its networks before it spends any time on them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from model import Examples, Preprocessing, check_sanity
+from search.building import TrialSeed, build_network
+from search.datasets import open_dataset, split_dataset
+from search.errors import UsageError
+from search.representatives import corners, described, one_of_each_kind, without_dropout
+from search.settings import TrialSettings
+from search.study_spec import StudySpec
+
+EXAMPLES, FITTED = 10, 1000
+
+
+def require_sane(spec: StudySpec, data_folder: Path) -> None:
+    """Refuse a study with a kind of network that cannot learn.
+
+    Args:
+        spec: The study.
+        data_folder: Where its data set's arrays lie.
+
+    Raises:
+        UsageError: the loss of an untrained network is far from that of a guess, it cannot learn
+            ten examples by heart, or its gradients are wrong; every such finding, a line each.
+    """
+    problems = [
+        f"{spec.study.name}: the network with {described(settings)}: {problem}; mend it, or launch "
+        "with --no-gate"
+        for settings in one_of_each_kind(map(without_dropout, corners(spec)))
+        for problem in _problems(spec, settings, data_folder)
+    ]
+    if problems:
+        raise UsageError("\n".join(problems))
+
+
+def _problems(spec: StudySpec, settings: TrialSettings, data_folder: Path) -> list[str]:
+    dataset = open_dataset(settings.data, data_folder)
+    indices = split_dataset(dataset, settings.data).train
+    raw, labels = dataset.train_examples, dataset.train_labels
+    # Statistics of a thousand are near enough, and of all would take most of a second.
+    fitted = Preprocessing.fit(raw, indices[:FITTED], settings.data.preprocessing)
+    inputs, few = Examples(raw, labels, indices, fitted).gather(indices[:EXAMPLES])
+    network = build_network(settings.network, dataset, TrialSeed(spec.study.seed, 0))
+    findings = check_sanity(network, inputs, few)
+    return [f"{f.name} {f.detail}" for f in findings if not f.passed]

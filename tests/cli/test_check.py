@@ -1,0 +1,81 @@
+"""`studyhall check`, and the gate that every launch goes through."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.cli.workspace import SMALL, Workspace
+
+BROAD = SMALL.replace(
+    'hidden = ["hidden_size"]',
+    'hidden = ["hidden_size"]\ninitializer = "normal"\ninitial_deviation = 10.0',
+)
+
+
+def test_gradients_of_all_parts_are_compared_before_and_after_training(workspace):
+    workspace.write()
+    check = workspace.json("check", "small.toml")
+    assert check["passed"]
+    found = {(c["part"], c["when"], c["array"]) for c in check["compared"]}
+    network = "8 hidden units (relu, he)"
+    for when in ("before training", "after 50 iterations"):
+        for array in ("affine1.weight", "affine2.bias", "all parameters"):
+            assert (network, when, array) in found
+    assert ("affine layer", "", "weight") in found
+    assert ("relu layer", "", "inputs") in found
+    assert ("softmax cross entropy", "", "logits") in found
+    assert all(c["ratio"] <= 1e-5 for c in check["compared"])
+    assert {c["verdict"] for c in check["compared"]} <= {"correct", "close"}
+
+
+def test_a_table_is_printed_for_people(workspace):
+    workspace.write()
+    stdout, _ = workspace.run("check", "small.toml")
+    row = next(line for line in stdout.splitlines() if "relu layer" in line)
+    assert row.split()[-1] == "correct"
+
+
+def test_a_network_with_dropout_is_refused(workspace):
+    workspace.write()
+    stdout, stderr = workspace.run("check", "small.toml", "--set", "network.dropout=0.3", code=2)
+    assert stdout == ""
+    assert stderr == (
+        "studyhall: small: network.dropout: must be 0 for a gradient check, whose loss has to be "
+        "the same at every pass, got 0.3; check with --set network.dropout=0.0\n"
+    )
+
+
+def test_where_some_networks_have_dropout_the_others_are_checked(workspace):
+    dropout = 'dropout = { type = "categorical", choices = [0.0, 0.5] }\n\n[[enqueue]]'
+    workspace.write(SMALL.replace("[[enqueue]]", dropout))
+    stdout, _ = workspace.run("check", "small.toml")
+    assert "not checked: networks with dropout 0.5, whose loss is another at every pass" in stdout
+
+
+def test_a_network_that_cannot_learn_spends_no_budget(workspace):
+    workspace.write(BROAD)
+    _, stderr = workspace.run("launch", "small.toml", code=2)
+    assert stderr.startswith(
+        "studyhall: small: the network with 8 hidden units (relu, normal): initial loss must be "
+        "from 1.15 to 6.91, a guess costing 2.3, got "
+    )
+    assert "; mend it, or launch with --no-gate" in stderr
+    assert not (workspace.folder / "studyhall.journal").exists()
+    assert workspace.json("list")["recorded"] == {}
+
+
+def test_the_gate_can_be_passed_by_on_purpose(workspace):
+    workspace.write(BROAD)
+    workspace.run("launch", "small.toml", "--no-gate", "--trials", 1, "--jobs", 1)
+    assert workspace.json("status", "small")["unfinished"] == 0
+
+
+@pytest.mark.parametrize(
+    ("key", "value"), [("network.activation", "tanh"), ("network.loss", "sigmoid_cross_entropy")]
+)
+def test_other_parts_are_checked_where_the_study_has_them(workspace: Workspace, key, value):
+    workspace.write()
+    check = workspace.json("check", "small.toml", "--set", f"{key}={value}")
+    parts = {c["part"] for c in check["compared"]}
+    assert check["passed"]
+    assert {"tanh layer", "sigmoid cross entropy"} & parts
