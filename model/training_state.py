@@ -21,12 +21,20 @@ class TrainingState:
         optimizer: the optimizer's vectors by name, each as long as the parameter vector.
         generators: the state of the generator of the "batches" and, if there is one, of that of
             the "dropout", as NumPy's bit generators describe it.
+
+    Raises:
+        ValueError: iterations or steps are not whole numbers of at least 0.
     """
 
     iteration: int
     steps: int
     optimizer: dict[str, FloatArray]
     generators: dict[str, dict[str, Any]]
+
+    def __post_init__(self) -> None:
+        for name, count in (("iteration", self.iteration), ("steps", self.steps)):
+            if not isinstance(count, int) or isinstance(count, bool) or count < 0:
+                raise ValueError(f"{name}: must be a whole number of at least 0, got {count!r}")
 
     @classmethod
     def of(
@@ -57,6 +65,12 @@ class TrainingState:
             if found != wanted:
                 raise ValueError(
                     f"{kind}: the state must have {sorted(found)}, got {sorted(wanted)}"
+                )
+        for name, vector in optimizer.state.items():
+            if vector.shape != self.optimizer[name].shape:
+                raise ValueError(
+                    f"optimizer: {name} must have shape {vector.shape}, "
+                    f"got {self.optimizer[name].shape}"
                 )
         for name, vector in optimizer.state.items():
             vector[...] = self.optimizer[name]
