@@ -76,6 +76,9 @@ def load_checkpoint(path: str | Path) -> Classifier:
 def load_training_state(path: str | Path) -> tuple[Classifier, TrainingState]:
     """Read a classifier back with where its training stood.
 
+    A network with dropout comes with a generator, so that it can be trained on; the state says
+    where that generator stood, and `train` puts it there.
+
     Raises:
         FileNotFoundError: there is no such file.
         CheckpointError: as `load_checkpoint`, or the file holds no training state.
@@ -124,7 +127,10 @@ def _header(path: str | Path, metadata: Mapping[str, str]) -> dict[str, Any]:
 
 
 def _rebuild(header: Mapping[str, Any], tensors: Tensors) -> _Loaded:
-    network = Network(Architecture.from_dict(header["architecture"]), header["dtype"])
+    architecture = Architecture.from_dict(header["architecture"])
+    # Its seed is of no matter: a training that goes on gives it the state of the file.
+    generator = np.random.default_rng(0) if any(architecture.dropouts) else None
+    network = Network(architecture, header["dtype"], generator)
     for name, value in network.parameters.items():
         value[...] = tensors[name]
     preprocessing = Preprocessing(*(tensors[f"preprocessing.{name}"] for name in STATISTICS))
