@@ -9,7 +9,7 @@ from .arrays import FloatArray
 
 MISTAKE = 1e-5
 
-_VERDICTS = ((1e-7, "correct"), (MISTAKE, "close"), (1e-3, "look again"), (np.inf, "worry"))
+_VERDICTS = ((1e-7, "correct"), (MISTAKE, "close"), (1e-3, "look again"))
 
 
 @dataclass(frozen=True, eq=False)
@@ -53,9 +53,11 @@ class Comparison:
     def verdict(self) -> str:
         """Say what the norm ratio means, with S5's limits.
 
-        "correct" up to 1e-7, "close" up to 1e-5, "look again" up to 1e-3, "worry" above.
+        "correct" up to 1e-7, "close" up to 1e-5, "look again" up to 1e-3, "worry" above, and where
+        a gradient is not a number.
         """
-        return next(words for limit, words in _VERDICTS if self.norm_ratio <= limit)
+        ratio = self.norm_ratio
+        return next((words for limit, words in _VERDICTS if ratio <= limit), "worry")
 
     @property
     def passed(self) -> bool:
@@ -63,6 +65,8 @@ class Comparison:
         return self.norm_ratio <= MISTAKE
 
     def __str__(self) -> str:
+        if not self.analytic.size:
+            return f"{self.name}: nothing to compare, {self.kinks} entries on a kink"
         worst = np.unravel_index(self._errors().argmax(), self.analytic.shape)
         return (
             f"{self.name}: analytic {self.analytic[worst]:.12g}, numeric {self.numeric[worst]:.12g}"

@@ -1,6 +1,6 @@
 """Analytic gradients beside numeric ones, for any layer, loss or network, in float64."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -57,7 +57,10 @@ def check_layer(
     def function() -> float:
         return float((layer.forward(inputs) * output_gradient).sum())
 
-    return [_compare(name, function, arrays[name], analytic[name]) for name in arrays]
+    pattern = _firing([layer])
+    return [
+        _compare(name, function, arrays[name], analytic[name], pattern=pattern) for name in arrays
+    ]
 
 
 def check_loss(loss: Loss, logits: FloatArray, labels: Labels) -> Comparison:
@@ -94,19 +97,22 @@ def check_network(
         _refuse_dropout(max(network.architecture.dropouts))
     network.loss_and_gradients(inputs, labels, l2)
     analytic = {name: gradient.copy() for name, gradient in network.gradients.items()}
-    relus = [layer for layer in network.layers if isinstance(layer, ReLU)]
+    pattern = _firing(network.layers)
 
     def function() -> float:
         return network.loss(inputs, labels, l2)
-
-    def pattern() -> bytes:
-        return b"".join(np.packbits(layer.outputs > 0).tobytes() for layer in relus)
 
     chosen = _choose(network.parameters, entries, generator or np.random.default_rng(0))
     return [
         _compare(name, function, value, analytic[name], chosen[name], pattern)
         for name, value in network.parameters.items()
     ]
+
+
+def _firing(layers: Sequence[Layer]) -> Callable[[], bytes]:
+    """Return a function that tells which ReLU units fired in the last forward pass."""
+    relus = [layer for layer in layers if isinstance(layer, ReLU)]
+    return lambda: b"".join(np.packbits(layer.outputs > 0).tobytes() for layer in relus)
 
 
 def _choose(
@@ -131,12 +137,12 @@ def _compare(
     """Compare all entries, or the chosen ones of the flat array, at which there is a derivative."""
     _require_float64(array)
     places = range(array.size) if chosen is None else chosen
-    slopes = np.array([_smooth_slope(function, array, int(i), pattern) for i in places])
-    found = analytic.ravel()[np.asarray(places)] if len(places) else analytic.ravel()
-    smooth = ~np.isnan(slopes)
-    if chosen is None and smooth.all():
+    found = [(int(i), _smooth_slope(function, array, int(i), pattern)) for i in places]
+    smooth = [place for place, slope in found if slope is not None]
+    slopes = np.array([slope for _, slope in found if slope is not None])
+    if len(smooth) == array.size:
         return Comparison(name, analytic, slopes.reshape(array.shape))
-    return Comparison(name, found[smooth], slopes[smooth], int(np.count_nonzero(~smooth)))
+    return Comparison(name, analytic.ravel()[smooth], slopes, len(found) - len(smooth))
 
 
 def _smooth_slope(
@@ -144,8 +150,11 @@ def _smooth_slope(
     array: FloatArray,
     place: int,
     pattern: Callable[[], bytes] | None,
-) -> float:
-    """Return the slope over the widest step that no ReLU switches within; NaN if all do."""
+) -> float | None:
+    """Return the slope over the widest step that no ReLU switches within; None if one always does.
+
+    A slope that is not a number is no kink, but a mistake to be shown.
+    """
     index = tuple(int(i) for i in np.unravel_index(place, array.shape))
     for step in STEPS:
         seen: list[bytes] = []
@@ -158,7 +167,7 @@ def _smooth_slope(
         slope = _slope(watched, array, index, step)
         if seen[0] == seen[1]:
             return slope
-    return float("nan")
+    return None
 
 
 def _slope(
