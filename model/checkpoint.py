@@ -14,6 +14,7 @@ import hashlib
 import json
 import os
 from collections.abc import Mapping
+from math import prod
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -31,9 +32,14 @@ from .training_state import TrainingState
 FORMAT = 2
 METADATA_KEY = "studyhall"
 STATISTICS = ("mean", "scale")
+DTYPES = ["float32", "float64"]
 OPTIMIZER = "optimizer."
 
 Tensors = dict[str, NDArray[Any]]
+
+# What damage makes of the parts that read; an AttributeError is safetensors' way to say that NumPy
+# has no such type as an 8-bit float.
+_UNREADABLE = (SafetensorError, AttributeError, RecursionError, TypeError, ValueError)
 
 
 class CheckpointError(ValueError):
@@ -109,7 +115,9 @@ def _load(path: str | Path) -> _Loaded:
         return _rebuild(header, tensors)
     except CheckpointError:
         raise
-    except (SafetensorError, KeyError, TypeError, ValueError, RecursionError) as error:
+    except KeyError as error:
+        raise CheckpointError(f"{path}: not a readable checkpoint (it has no {error})") from error
+    except _UNREADABLE as error:
         raise CheckpointError(f"{path}: not a readable checkpoint ({error})") from error
 
 
@@ -122,7 +130,9 @@ def _header(path: str | Path, metadata: Mapping[str, str]) -> dict[str, Any]:
             "example_dtype": "uint8",
         }
     if header["format"] != FORMAT:
-        raise CheckpointError(f"{path}: format must be {FORMAT}, got {header['format']}")
+        raise CheckpointError(f"{path}: format must be {FORMAT}, got {header['format']!r}")
+    if header["dtype"] not in DTYPES:
+        raise CheckpointError(f"{path}: dtype must be one of {DTYPES}, got {header['dtype']!r}")
     return header
 
 
@@ -182,7 +192,7 @@ def _expected(header: Mapping[str, Any]) -> dict[str, str]:
     """Return the type and shape of each tensor that the header promises."""
     architecture, dtype = Architecture.from_dict(header["architecture"]), header["dtype"]
     shapes = architecture.parameter_shapes()
-    size = sum(int(np.prod(shape, dtype=object)) for shape in shapes.values())
+    size = sum(prod(shape) for shape in shapes.values())
     return (
         {name: f"{dtype} {shape}" for name, shape in shapes.items()}
         | {f"preprocessing.{name}": f"float32 {(architecture.inputs,)}" for name in STATISTICS}

@@ -44,6 +44,12 @@ class Classifier:
             raise ValueError(
                 f"classes: must be {architecture.classes} names, got {len(self.classes)}"
             )
+        if not all(isinstance(name, str) for name in self.classes):
+            raise ValueError(f"classes: must be names, got {self.classes}")
+        if not all(type(length) is int and length > 0 for length in self.example_shape):
+            raise ValueError(
+                f"example_shape: must be whole numbers of at least 1, got {self.example_shape}"
+            )
         for name, size in (
             ("example_shape", prod(self.example_shape)),
             ("preprocessing", len(self.preprocessing.mean)),

@@ -23,7 +23,8 @@ class TrainingState:
             the "dropout", as NumPy's bit generators describe it.
 
     Raises:
-        ValueError: iterations or steps are not whole numbers of at least 0.
+        ValueError: iterations or steps are not whole numbers of at least 0, or the generators are
+            not a dict.
     """
 
     iteration: int
@@ -35,6 +36,8 @@ class TrainingState:
         for name, count in (("iteration", self.iteration), ("steps", self.steps)):
             if not isinstance(count, int) or isinstance(count, bool) or count < 0:
                 raise ValueError(f"{name}: must be a whole number of at least 0, got {count!r}")
+        if not isinstance(self.generators, dict):
+            raise ValueError(f"generators: must be states by name, got {self.generators!r}")
 
     @classmethod
     def of(
@@ -76,7 +79,7 @@ class TrainingState:
             vector[...] = self.optimizer[name]
         optimizer.steps = self.steps
         for name, generator in generators.items():
-            generator.bit_generator.state = self.generators[name]
+            _restore_generator(name, generator, self.generators[name])
 
     def to_dict(self) -> dict[str, Any]:
         """Return what is not an array, as JSON holds it."""
@@ -85,6 +88,16 @@ class TrainingState:
             "steps": self.steps,
             "generators": self.generators,
         }
+
+
+def _restore_generator(name: str, generator: np.random.Generator, state: dict[str, Any]) -> None:
+    try:
+        generator.bit_generator.state = state
+    except (KeyError, OverflowError, TypeError, ValueError) as error:
+        kind = type(generator.bit_generator).__name__
+        raise ValueError(
+            f"generators: the state of the {name} must be one of {kind}, got {state!r}"
+        ) from error
 
 
 def _generators(network: Network, batches: Batches) -> dict[str, np.random.Generator]:
