@@ -167,6 +167,19 @@ AT_AN_EPOCH = "start: must stand at the end of an epoch of 4 iterations, of {} a
             {},
             "generators: the state must have ['batches', 'dropout'], got []",
         ),
+        (
+            "momentum",
+            {"generators": {"batches": {"bit_generator": "MT19937"}, "dropout": {}}},
+            {},
+            "generators: the state of the batches must be one of PCG64, "
+            "got {'bit_generator': 'MT19937'}",
+        ),
+        (
+            "momentum",
+            {"generators": {"batches": 3, "dropout": {}}},
+            {},
+            "generators: the state of the batches must be one of PCG64, got 3",
+        ),
     ],
 )
 def test_a_state_of_another_training_is_refused(
