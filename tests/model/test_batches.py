@@ -1,3 +1,4 @@
+import re
 from itertools import chain
 
 import numpy as np
@@ -83,3 +84,63 @@ def test_the_generator_alone_decides_the_order(make, sampling):
 def test_settings_that_make_no_sense_are_refused(make, sampling, batch_size, message):
     with pytest.raises(ValueError, match=message):
         make(sampling, batch_size)
+
+
+def mirrored_of(batches, images, epochs=1):
+    """Whether each image of some epochs came mirrored; each must be one of the two."""
+    found = []
+    for inputs, indices in chain.from_iterable(batches.epoch() for _ in range(epochs)):
+        shape, apply = (len(indices), -1), batches.examples.preprocessing.apply
+        plain = apply(images[indices].reshape(shape), np.empty_like(inputs))
+        flipped = apply(images[indices, :, ::-1].reshape(shape), np.empty_like(inputs))
+        same, turned = ((inputs == other).all(axis=1) for other in (plain, flipped))
+        assert (same ^ turned).all()
+        found += turned.tolist()
+    return found
+
+
+@pytest.fixture
+def make_mirrored(images, preprocessing):
+    """Batches of images that are labelled with their own index."""
+
+    def make(sampling, seed=0, mirror=True):
+        generator = np.random.default_rng(seed)
+        labels, indices = np.arange(len(images)), np.arange(100)
+        parts = (images, labels, indices, preprocessing, 32, generator, sampling)
+        return Batches(*parts, mirror=mirror)
+
+    return make
+
+
+@pytest.mark.parametrize("sampling", ["shuffle", "with_replacement"])
+def test_half_of_the_images_are_mirrored_and_keep_their_labels(make_mirrored, images, sampling):
+    turned = mirrored_of(make_mirrored(sampling), images, epochs=20)
+    assert np.mean(turned) == pytest.approx(0.5, abs=0.05)
+
+
+def test_each_epoch_mirrors_others(make_mirrored, images):
+    batches = make_mirrored("shuffle")
+    first, second = mirrored_of(batches, images), mirrored_of(batches, images)
+    assert len(first) == len(second) == 100
+    assert first != second
+
+
+@pytest.mark.parametrize("sampling", ["shuffle", "with_replacement"])
+def test_the_generator_alone_decides_what_is_mirrored(make_mirrored, images, sampling):
+    first, again, other = (
+        mirrored_of(make_mirrored(sampling, seed), images, 2) for seed in (1, 1, 2)
+    )
+    assert first == again != other
+
+
+def test_nothing_is_mirrored_unless_asked_for(make_mirrored, images):
+    assert not any(mirrored_of(make_mirrored("shuffle", mirror=False), images))
+
+
+@pytest.mark.parametrize("shape", [(50, 12), (50, 2, 6)])
+def test_only_images_can_be_mirrored(shape):
+    raw = np.zeros(shape, np.uint8)
+    parts = (np.zeros(50, int), INDICES, Preprocessing.fit(raw, INDICES, "none"), 3)
+    message = f"mirror: needs images (N, height, width, channels), got shape {shape}"
+    with pytest.raises(ValueError, match=f"^{re.escape(message)}$"):
+        Batches(raw, *parts, np.random.default_rng(0), mirror=True)

@@ -4,7 +4,16 @@ from itertools import islice
 import numpy as np
 import pytest
 
-from model import DivergenceError, Schedule, make_optimizer, score, train
+from model import (
+    OPTIMIZERS,
+    Architecture,
+    DivergenceError,
+    Network,
+    Schedule,
+    make_optimizer,
+    score,
+    train,
+)
 
 SETTINGS = {"l2": 1e-2, "iterations": 10}
 SCHEDULE = {"learning_rate": 0.02, "decay": 0.5}
@@ -48,7 +57,7 @@ def test_iterations_are_counted_exactly(start, iterations, epochs):
     assert (len(records), records[-1].iteration) == (epochs, iterations)
 
 
-@pytest.mark.parametrize("optimizer", ["sgd", "momentum", "nesterov"])
+@pytest.mark.parametrize("optimizer", OPTIMIZERS)
 @pytest.mark.parametrize("sampling", ["shuffle", "with_replacement"])
 def test_the_same_generators_give_the_same_bits(start, make_batches, optimizer, sampling):
     weights, curves = [], []
@@ -77,6 +86,69 @@ def test_it_is_the_loop_that_anyone_would_write(make_network, make_batches, vali
     assert record.training_loss == pytest.approx(cross_entropies / 100)
     validated = score(network, validation.chunks())
     assert (record.validation_loss, record.validation_accuracy) == validated
+
+
+@pytest.mark.parametrize(
+    ("every", "iterations", "stops", "epochs"),
+    [
+        (1, 10, [4, 8, 10], [1, 2, 3]),
+        (2, 10, [8, 10], [2, 3]),
+        (2, 16, [8, 16], [2, 4]),
+        (3, 10, [10], [3]),
+        (3, 13, [12, 13], [3, 4]),
+        (99, 10, [10], [3]),
+    ],
+)
+def test_records_can_be_rarer_than_epochs(start, every, iterations, stops, epochs):
+    network, records = start(evaluate_every=every, iterations=iterations)
+    records = list(records)
+    assert [record.iteration for record in records] == stops
+    assert [record.epoch for record in records] == epochs
+    usual, expected = start(iterations=iterations)
+    expected = list(expected)
+    np.testing.assert_array_equal(network.vector.values, usual.vector.values)
+    losses = np.concatenate([record.losses for record in records])
+    np.testing.assert_array_equal(losses, np.concatenate([record.losses for record in expected]))
+    ends = {record.iteration: record for record in expected}
+    for name in ("learning_rate", "validation_loss", "validation_accuracy", "update_ratio"):
+        for record in records:
+            assert getattr(record, name) == getattr(ends[record.iteration], name)
+
+
+def test_a_rare_record_is_of_all_examples_since_the_last(start):
+    _, records = start(evaluate_every=2, iterations=8)
+    (both,) = records
+    _, records = start(iterations=8)
+    first, second = records
+    for name in ("training_loss", "training_accuracy"):
+        mean = (getattr(first, name) + getattr(second, name)) / 2
+        assert getattr(both, name) == pytest.approx(mean, rel=1e-12)
+
+
+def with_dropout(generator):
+    network = Network(Architecture(48, (20,), 3, dropout=0.5), generator=generator)
+    network.initialize("he", np.random.default_rng(1))
+    return network
+
+
+def test_dropout_is_in_the_training_and_not_in_the_validation(make_batches, validation):
+    network, batches = with_dropout(np.random.default_rng(0)), make_batches()
+    rest = (make_optimizer("sgd"), batches, validation, Schedule(1e-30))
+    (record,) = train(network, *rest, iterations=4)
+    twin = Network(Architecture(48, (20,), 3))
+    twin.vector.values[...] = network.vector.values
+    validated = score(twin, validation.chunks())
+    assert (record.validation_loss, record.validation_accuracy) == validated
+    (without,) = train(twin, make_optimizer("sgd"), make_batches(), *rest[2:], iterations=4)
+    assert record.training_loss > 1.05 * without.training_loss
+
+
+def test_dropout_without_a_generator_cannot_train(make_batches, validation):
+    parts = (make_optimizer("sgd"), make_batches(), validation, Schedule(0.1))
+    records = train(with_dropout(None), *parts, iterations=4)
+    message = "^dropout: training needs a generator to draw masks from, got none$"
+    with pytest.raises(ValueError, match=message):
+        next(records)
 
 
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
