@@ -2,6 +2,8 @@
 PYTHON ?= python3
 VENV ?= .venv
 STUDY ?= cifar10
+# Extras of pyproject.toml that the tests get; `make test EXTRAS=test,torch` compares with PyTorch.
+EXTRAS ?= test
 BIN = $(VENV)/bin
 
 .PHONY: cifar10 test install lint format typecheck lock clean
@@ -23,7 +25,7 @@ $(VENV)/installed: pyproject.toml requirements.lock
 
 $(VENV)/installed-test: pyproject.toml requirements.lock
 	$(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install --quiet --constraint requirements.lock --editable ".[test]"
+	$(BIN)/python -m pip install --quiet --constraint requirements.lock --editable ".[$(EXTRAS)]"
 	touch $(VENV)/installed $@
 
 lint: $(VENV)/installed-test
