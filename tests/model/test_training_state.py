@@ -123,11 +123,14 @@ def test_a_file_holds_the_state_as_it_was(stopped):
     assert read.optimizer["velocity"].tobytes() == state.optimizer["velocity"].tobytes()
 
 
-def test_a_state_is_a_copy(stopped, fresh_network, make_batches, start):
-    _, network, state = stopped
-    before = state.optimizer["velocity"].copy()
-    list(start(network, make_optimizer("momentum"), make_batches(), state))
-    np.testing.assert_array_equal(state.optimizer["velocity"], before)
+def test_a_state_stays_as_the_training_goes_on(fresh_network, make_batches, start):
+    parts = fresh_network(0.5), make_optimizer("momentum"), make_batches()
+    records = start(*parts)
+    state = TrainingState.of(*parts, next(records).iteration)
+    before = state.optimizer["velocity"].copy(), repr(state.generators)
+    next(records)
+    np.testing.assert_array_equal(state.optimizer["velocity"], before[0])
+    assert repr(state.generators) == before[1] != repr(TrainingState.of(*parts, 8).generators)
 
 
 def test_the_classifier_of_such_a_file_is_read_like_any_other(stopped, images):
