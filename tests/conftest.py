@@ -32,3 +32,14 @@ def pytest_runtest_makereport(
     if report.skipped and os.environ.get("STUDYHALL_NO_SKIPS"):
         report.outcome = "failed"
     return report
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_make_collect_report(
+    collector: pytest.Collector,
+) -> Generator[None, pytest.CollectReport, pytest.CollectReport]:
+    """Likewise for whole files, which `importorskip` skips before there is a test."""
+    report = yield
+    if report.skipped and os.environ.get("STUDYHALL_NO_SKIPS"):
+        report.outcome = "failed"
+    return report
