@@ -175,11 +175,12 @@ def open_test(
     return examples[:count], _labels(folder, collection, "test")[:count]
 
 
-def require_fitting(settings: DataSettings) -> None:
-    """Refuse sizes that the data set does not have, before any of it is fetched.
+def require_fitting(settings: DataSettings, *, mirror: bool = False) -> None:
+    """Refuse what the data set does not have, before any of it is fetched.
 
     Args:
         settings: a study file's `[data]`.
+        mirror: whether examples are to be mirrored, which only images can be.
 
     Raises:
         UsageError: unknown name, or a part is larger than the data; every mistake, a line each.
@@ -192,6 +193,10 @@ def require_fitting(settings: DataSettings) -> None:
     most = collection.count("test")
     if settings.test is not None and settings.test > most:
         problems.append(f"data.test: must be at most {most}, got {settings.test}; lower data.test")
+    if mirror and len(collection.example_shape) != 3:
+        problems.append(
+            f"training.mirror: must be false for {collection.name}, which has no images, got true"
+        )
     if problems:
         raise UsageError("\n".join(problems))
 

@@ -7,7 +7,7 @@ from difflib import get_close_matches
 
 from pydantic_core import ErrorDetails
 
-from search.settings import SETTING_KEYS
+from search.settings import EACH, ONE, SETTING_KEYS
 from search.study_spec import StudySection, StudySpec
 
 Path = tuple[int | str, ...]
@@ -55,6 +55,7 @@ def problem_of(details: ErrorDetails) -> Problem:
     path = tuple(details["loc"])
     if path[:1] == ("search_space",) and len(path) > 2:
         path = (*path[:2], *path[3:])  # without the tag of the union
+    path = tuple(part for part in path if part not in (ONE, EACH))  # likewise
     return Problem(path, _rule(details, path))
 
 

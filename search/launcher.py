@@ -17,6 +17,7 @@ from search.gate import require_sane
 from search.observer import Observer, Quiet
 from search.options import Options
 from search.reconciliation import put_in_order
+from search.representatives import corners
 from search.runner import Runner
 from search.storage import open_storage
 from search.study import Study, open_study, recorded_study, set_aside
@@ -48,7 +49,8 @@ def launch(
     """
     options, observer = options or Options(), observer or Quiet()
     name = spec.study.name
-    require_fitting(spec.data_settings)
+    mirror = any(settings.training.mirror for settings in corners(spec))
+    require_fitting(spec.data_settings, mirror=mirror)
     client = open_client(options.tracking_uri)
     folder = fetch(spec.data_settings, data_dir=options.data_dir, progress=observer.fetching)
     if options.gate:

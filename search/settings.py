@@ -4,7 +4,15 @@ from __future__ import annotations
 
 from typing import Annotated, Literal, Self
 
-from pydantic import BeforeValidator, Field, ValidationInfo, field_validator, model_validator
+from pydantic import (
+    BeforeValidator,
+    Discriminator,
+    Field,
+    Tag,
+    ValidationInfo,
+    field_validator,
+    model_validator,
+)
 
 from search.section import Section, as_tuple, rule
 
@@ -34,7 +42,18 @@ class DataSettings(Section):
             raise rule(f"goes with {' or '.join(FORMULAS)} alone, got {noise} for {name}")
         return noise
 
+    @field_validator("preprocessing")
+    @classmethod
+    def _unit_belongs_to_images(cls, preprocessing: str, others: ValidationInfo) -> str:
+        from search.point_sets import FORMULAS  # see above
 
+        if preprocessing == "unit" and (name := others.data.get("name")) in FORMULAS:
+            raise rule(f"must not be 'unit' for {name}, whose values are no bytes")
+        return preprocessing
+
+
+ONE, EACH = "one for all layers", "one for each layer"
+ONE_OR_EACH = Discriminator(lambda value: EACH if isinstance(value, list | tuple) else ONE)
 Rate = Annotated[float, Field(ge=0, lt=1)]
 Activation = Literal["relu", "sigmoid", "tanh"]
 
@@ -48,8 +67,16 @@ class NetworkSettings(Section):
     hidden: Annotated[
         tuple[Annotated[int, Field(ge=1)], ...], Field(min_length=1), BeforeValidator(as_tuple)
     ]
-    activation: Activation | Annotated[tuple[Activation, ...], BeforeValidator(as_tuple)] = "relu"
-    dropout: Rate | Annotated[tuple[Rate, ...], BeforeValidator(as_tuple)] = 0.0
+    activation: Annotated[
+        Annotated[Activation, Tag(ONE)]
+        | Annotated[tuple[Activation, ...], BeforeValidator(as_tuple), Tag(EACH)],
+        ONE_OR_EACH,
+    ] = "relu"
+    dropout: Annotated[
+        Annotated[Rate, Tag(ONE)]
+        | Annotated[tuple[Rate, ...], BeforeValidator(as_tuple), Tag(EACH)],
+        ONE_OR_EACH,
+    ] = 0.0
     loss: Literal["softmax_cross_entropy", "sigmoid_cross_entropy", "mean_squared_error"] = (
         "softmax_cross_entropy"
     )

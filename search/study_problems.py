@@ -13,7 +13,7 @@ from search.findings import Problem, near, problem_of
 from search.grid import Grid
 from search.parameters import CategoricalParameter
 from search.setting_problems import setting_problems
-from search.settings import SETTING_KEYS
+from search.settings import SETTING_KEYS, TrainingSettings
 from search.study_spec import StudySection, StudySpec
 
 _FIXED_DATA = SETTING_KEYS["data"] - {"preprocessing"}
@@ -27,6 +27,7 @@ def find_problems(raw: Mapping[str, Any]) -> list[Problem]:
         *space.problems,
         *setting_problems(raw, space),
         *_search_space(raw, space),
+        *_idle(raw, space),
         *_enqueue(raw, space),
         *_grid(raw, space),
     ]
@@ -58,6 +59,26 @@ def _search_space(raw: Mapping[str, Any], space: ReadSpace) -> Iterator[Problem]
         elif not homes and name not in mentioned and not unread:
             keys = frozenset().union(*SETTING_KEYS.values()) - _FIXED_DATA
             yield Problem(("search_space", name), f"is used nowhere in the study{near(name, keys)}")
+
+
+def _idle(raw: Mapping[str, Any], space: ReadSpace) -> Iterator[Problem]:
+    """A setting of optimizers must be one that some optimizer of the study has."""
+    from model import OPTIMIZER_SETTINGS  # NumPy, which `studyhall --help` does without
+
+    training = _table(raw, "training")
+    chosen = {training.get("optimizer", TrainingSettings.model_fields["optimizer"].default)}
+    if isinstance(searched := space.valid.get("optimizer"), CategoricalParameter):
+        chosen = {*searched.choices, *(chosen if searched.when else ())}
+    if not chosen <= OPTIMIZER_SETTINGS.keys():
+        return  # which optimizer is meant is unknown, and that is said under its own key
+    taken = {setting for name in chosen for setting in OPTIMIZER_SETTINGS[str(name)]}
+    for section, table in (("training", training), ("search_space", space.table)):
+        for key in table:
+            owners = [name for name, settings in OPTIMIZER_SETTINGS.items() if key in settings]
+            if owners and key not in taken:
+                names = " or ".join(sorted(map(str, chosen)))
+                rule = f"goes with {', '.join(owners)} alone, got optimizer {names}; delete it"
+                yield Problem((section, key), rule)
 
 
 def _enqueue(raw: Mapping[str, Any], space: ReadSpace) -> Iterator[Problem]:
