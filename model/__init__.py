@@ -3,7 +3,7 @@
 from .activations import ACTIVATIONS, Activation, ReLU, Sigmoid, Tanh
 from .adaptive import AdaGrad, Adam, RMSprop
 from .architecture import Architecture
-from .arrays import RawArray
+from .arrays import FloatArray, RawArray
 from .batches import Batches
 from .checkpoint import (
     CheckpointError,
@@ -63,6 +63,7 @@ __all__ = [
     "EpochRecord",
     "Examples",
     "Finding",
+    "FloatArray",
     "Layer",
     "Loss",
     "MeanSquaredError",

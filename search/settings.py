@@ -107,7 +107,8 @@ class TrainingSettings(Section):
 
     An optimizer takes of `momentum` to `weight_decay` what it has, and leaves the rest. `repeat`
     numbers trainings of the same settings: each draws weights and an order of batches of its own.
-    `evaluate_every` is how many epochs go by between two looks at the validation examples.
+    `evaluate_every` is how many epochs go by between two looks at the validation examples; `keep`
+    says whether a trial ends with its last weights or with those that did best at such a look.
     """
 
     optimizer: Literal["sgd", "momentum", "nesterov", "adagrad", "rmsprop", "adam", "adamw"] = "sgd"
@@ -129,6 +130,7 @@ class TrainingSettings(Section):
     mirror: bool = False
     repeat: Annotated[int, Field(ge=0)] = 0
     evaluate_every: Annotated[int, Field(ge=1)] = 1
+    keep: Literal["last", "best"] = "last"
     epochs: Annotated[int, Field(ge=1)] | None = None
     iterations: Annotated[int, Field(ge=1)] | None = None
 

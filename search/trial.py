@@ -10,7 +10,7 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from model import Classifier, DivergenceError, EpochRecord, Network
+from model import Classifier, DivergenceError, EpochRecord, FloatArray, Network
 from search.building import TrainingData, TrialSeed, build_network, start_training
 from search.settings import TrialSettings
 from search.study_spec import Metric
@@ -24,8 +24,8 @@ class TrialRecord:
     """What a trial leaves behind.
 
     `losses` holds the training loss of every iteration, float32 (iterations,), those of an epoch
-    that diverged included; `value` is the study's metric after the last whole epoch; `reason` says
-    why a trial was pruned or failed; `classifier` is missing from a failed trial.
+    that diverged included; `value` is the study's metric of the weights that were kept; `reason`
+    says why a trial was pruned or failed; `classifier` is missing from a failed trial.
     """
 
     number: int
@@ -57,10 +57,10 @@ def run_trial(
     """
     started, clock = time.time(), time.perf_counter()
     network = build_network(settings.network, data.dataset, seed)
-    epochs, state, reason, losses = _follow(
-        start_training(network, settings.training, data, seed), on_epoch
-    )
-    value = float(getattr(epochs[-1], metric)) if epochs else None
+    kept = _Kept(network, metric, best=settings.training.keep == "best")
+    training = map(kept.take, start_training(network, settings.training, data, seed))
+    epochs, state, reason, losses = _follow(training, on_epoch)
+    value = kept.restore()
     return TrialRecord(
         number=seed.number,
         settings=settings,
@@ -73,6 +73,31 @@ def run_trial(
         started=started,
         seconds=time.perf_counter() - clock,
     )
+
+
+class _Kept:
+    """The weights that a trial ends with: those of its last epoch, or of its best so far."""
+
+    def __init__(self, network: Network, metric: Metric, *, best: bool) -> None:
+        self._network, self._metric, self._best = network, metric, best
+        self._value: float | None = None
+        self._weights: FloatArray | None = None
+
+    def take(self, epoch: EpochRecord) -> EpochRecord:
+        """Keep the weights of this moment if they are the best; the earliest of equals stay."""
+        value = float(getattr(epoch, self._metric))
+        sign = 1 if self._metric == "validation_accuracy" else -1
+        if not self._best:
+            self._value = value
+        elif self._value is None or sign * value > sign * self._value:
+            self._value, self._weights = value, self._network.vector.values.copy()
+        return epoch
+
+    def restore(self) -> float | None:
+        """Put the kept weights back into the network; return the metric that they have."""
+        if self._weights is not None:
+            self._network.vector.values[...] = self._weights
+        return self._value
 
 
 def _follow(

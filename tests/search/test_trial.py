@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
-from model import Preprocessing
+from model import Examples, Preprocessing, score
 from search.building import TrainingData, TrialSeed
 from search.datasets import Dataset, Split
 from search.settings import TrialSettings
@@ -111,3 +113,30 @@ def test_a_programming_error_is_no_failed_trial(data):
 )
 def test_a_training_takes_as_many_iterations_as_the_study_says(data, training, iterations):
     assert len(run(data, **training).losses) == iterations
+
+
+@pytest.mark.parametrize("metric", ["validation_accuracy", "validation_loss"])
+def test_the_best_weights_are_kept_on_request(data, metric):
+    # With labels that mean nothing, what helps validation at one look harms it at the next.
+    labels = np.random.default_rng(1).permutation(data.dataset.train_labels)
+    data = replace(data, dataset=replace(data.dataset, train_labels=labels))
+    records = [
+        run_trial(settings(epochs=9, keep=keep), data, TrialSeed(0, 0), metric, lambda _: None)
+        for keep in ("last", "best")
+    ]
+    last, best = records
+    values = [getattr(epoch, metric) for epoch in best.epochs]
+    assert last.value == values[-1]
+    assert best.value == (max if metric == "validation_accuracy" else min)(values)
+    assert best.value != last.value
+    network = best.classifier.network
+    examples = Examples(
+        data.dataset.train_examples,
+        data.dataset.train_labels,
+        data.split.validation,
+        data.preprocessing,
+    )
+    judged = score(network, examples.chunks())
+    assert best.value == (
+        judged.accuracy if metric == "validation_accuracy" else pytest.approx(judged.loss)
+    )
