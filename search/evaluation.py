@@ -21,16 +21,16 @@ class Evaluation:
     """How a classifier did on the test split.
 
     Attributes:
-        images: how many test images were judged.
+        examples: how many test examples were judged.
         correct: how many of them were classified correctly.
         accuracy: their share, 0 to 1.
         interval: the Wilson interval of the accuracy at 95 % (Wilson 1927).
-        accuracy_by_class: the share of each class's images classified correctly.
+        accuracy_by_class: the share of each class's examples classified correctly.
         classes: the classes in the order of `confusion`.
         confusion: counts, row = true class, column = predicted.
     """
 
-    images: int
+    examples: int
     correct: int
     accuracy: float
     interval: tuple[float, float]
@@ -63,7 +63,7 @@ def evaluate(classifier: Classifier, data_folder: Path, settings: DataSettings) 
     total, correct = int(matrix.sum()), int(matrix.trace())
     shares = matrix.diagonal() / np.maximum(matrix.sum(axis=1), 1)
     return Evaluation(
-        images=total,
+        examples=total,
         correct=correct,
         accuracy=correct / total,
         interval=wilson_interval(correct, total, CONFIDENCE),

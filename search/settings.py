@@ -141,13 +141,13 @@ class TrainingSettings(Section):
         return self
 
     def iterations_per_epoch(self, train: int) -> int:
-        """How many minibatches make an epoch over `train` images."""
+        """How many minibatches make an epoch over `train` examples."""
         if self.sampling == "with_replacement":
             return max(train // self.batch_size, 1)
         return -(-train // self.batch_size)
 
     def total_iterations(self, train: int) -> int:
-        """How many minibatches a whole training over `train` images takes."""
+        """How many minibatches a whole training over `train` examples takes."""
         return self.iterations or (self.epochs or 0) * self.iterations_per_epoch(train)
 
     def total_epochs(self, train: int) -> int:

@@ -1,4 +1,4 @@
-"""Which training images a study trains on and which it selects by: lists of indices."""
+"""Which training examples a study trains on and which it selects by: lists of indices."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ from search.errors import UsageError
 
 @dataclass(frozen=True)
 class Split:
-    """Disjoint indices into a data set's training images, ascending.
+    """Disjoint indices into a data set's training examples, ascending.
 
     Attributes:
-        train: int64 (images,), those trained on.
-        validation: int64 (images,), those that trials are compared by.
+        train: int64 (examples,), those trained on.
+        validation: int64 (examples,), those that trials are compared by.
     """
 
     train: npt.NDArray[np.int64]
@@ -29,11 +29,11 @@ class SplitSettings(Protocol):
 
     @property
     def train(self) -> int:
-        """How many images to train on."""
+        """How many examples to train on."""
 
     @property
     def validation(self) -> int:
-        """How many images to select by."""
+        """How many examples to select by."""
 
     @property
     def shuffle(self) -> bool:
@@ -45,14 +45,14 @@ class SplitSettings(Protocol):
 
 
 def split_indices(count: int, settings: SplitSettings) -> Split:
-    """Split `count` images by index.
+    """Split `count` examples by index.
 
-    Shuffled, the validation images depend on their number and the seed alone, so that studies with
-    different numbers of training images can be compared. Otherwise the first images are trained on
-    and the next ones validate.
+    Shuffled, the validation examples depend on their number and the seed alone, so that studies
+    with different numbers of training examples can be compared. Otherwise the first examples are
+    trained on and the next ones validate.
 
     Args:
-        count: how many images there are.
+        count: how many examples there are.
         settings: how many to train on and to validate by, and how they are chosen.
 
     Raises:

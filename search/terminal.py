@@ -102,7 +102,7 @@ def show_verdict(verdict: Verdict, as_json: bool) -> None:
     low, high = found.interval
     print(
         f"{champion.name} version {champion.version}: test accuracy {found.accuracy:.4f} "
-        f"on {found.images:,} images (95 % interval {low:.4f} to {high:.4f})"
+        f"on {found.examples:,} examples (95 % interval {low:.4f} to {high:.4f})"
     )
     for name, share in found.accuracy_by_class.items():
         print(f"  {name:<12} {share:.3f}")

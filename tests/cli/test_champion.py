@@ -72,7 +72,7 @@ def test_the_champion_is_the_best_trials_model(finished):
 
 def test_the_verdict_is_consistent(verdict):
     confusion = np.array(verdict["confusion"])
-    assert confusion.sum() == verdict["images"] == 1000
+    assert confusion.sum() == verdict["examples"] == 1000
     assert verdict["accuracy"] == confusion.trace() / 1000
     assert verdict["interval"] == pytest.approx(wilson_interval(verdict["correct"], 1000))
     shares = confusion.diagonal() / confusion.sum(axis=1)

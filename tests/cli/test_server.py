@@ -68,7 +68,7 @@ def tracked(workspace, server) -> Workspace:
 def test_json_is_all_that_stands_on_stdout(tracked):
     summary = tracked.json("launch", "small.toml", "--jobs", 1, "--trials", 1)
     assert summary["champion_version"] == "1"
-    assert tracked.json("evaluate", "small")["images"] == 1000
+    assert tracked.json("evaluate", "small")["examples"] == 1000
 
 
 def test_what_a_lost_server_did_not_take_is_sent_when_it_is_back(tracked, server):
