@@ -94,10 +94,11 @@ def _plots(varied: list[str], shared: list[str]) -> dict[str, Callable[[Any], An
 
 
 def _draw(path: Path, plot: Callable[[Any], Any], study: Study) -> Path:
-    from matplotlib import pyplot
+    from matplotlib import pyplot, rc_context
     from numpy import ravel
 
-    with warnings.catch_warnings():
+    # Optuna chooses a style for the whole process, in which ours would be drawn from then on.
+    with warnings.catch_warnings(), rc_context():
         warnings.simplefilter("ignore", ExperimentalWarning)
         warnings.simplefilter("ignore", UserWarning)  # about layouts and fonts, not about data
         axes = ravel(plot(study.optuna_study()))

@@ -6,6 +6,7 @@ import time
 import warnings
 from pathlib import Path
 
+import matplotlib
 import numpy as np
 import pytest
 from optuna.trial import TrialState
@@ -159,3 +160,10 @@ def test_figures_compare_what_all_trials_have(tmp_path, names, absent, trials):
     assert written == {
         "learning_curves", "history", "slice", "importances", "parallel_coordinates", "contour"
     } - absent  # fmt: skip
+
+
+def test_optunas_style_does_not_reach_later_pictures(tmp_path):
+    before = dict(matplotlib.rcParams)
+    write_figures(ran(tmp_path, spec_of({"l2": SPACE["l2"]}, trials=3)), tmp_path)
+    changed = {key for key, value in matplotlib.rcParams.items() if value != before[key]}
+    assert changed <= {"backend"}
