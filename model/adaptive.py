@@ -10,7 +10,7 @@ chooses.
 import numpy as np
 
 from .arrays import FloatArray
-from .optimizer import Optimizer, check_share
+from .optimizer import Block, Optimizer, check_share
 
 
 class Adaptive(Optimizer):
@@ -53,15 +53,8 @@ class AdaGrad(Adaptive):
 
     state_names = ("squares",)
 
-    def _update(
-        self,
-        learning_rate: float,
-        values: FloatArray,
-        gradients: FloatArray,
-        scratch: FloatArray,
-        *state: FloatArray,
-    ) -> None:
-        (squares,) = state
+    def _update(self, learning_rate: float, block: Block) -> None:
+        values, gradients, scratch, (squares,) = block
         squares += np.square(gradients, out=scratch)
         np.divide(gradients, self._root(squares, 1, scratch), out=scratch)
         scratch *= learning_rate
@@ -93,15 +86,8 @@ class RMSprop(Adaptive):
         check_share("beta2", beta2)
         self.beta2 = beta2
 
-    def _update(
-        self,
-        learning_rate: float,
-        values: FloatArray,
-        gradients: FloatArray,
-        scratch: FloatArray,
-        *state: FloatArray,
-    ) -> None:
-        (squares,) = state
+    def _update(self, learning_rate: float, block: Block) -> None:
+        values, gradients, scratch, (squares,) = block
         average_squares(squares, gradients, self.beta2, scratch)
         np.divide(gradients, self._root(squares, 1, scratch), out=scratch)
         scratch *= learning_rate
@@ -137,15 +123,8 @@ class Adam(Adaptive):
         check_share("beta2", beta2)
         self.beta1, self.beta2 = beta1, beta2
 
-    def _update(
-        self,
-        learning_rate: float,
-        values: FloatArray,
-        gradients: FloatArray,
-        scratch: FloatArray,
-        *state: FloatArray,
-    ) -> None:
-        average, squares = state
+    def _update(self, learning_rate: float, block: Block) -> None:
+        values, gradients, scratch, (average, squares) = block
         average *= self.beta1
         average += np.multiply(gradients, 1 - self.beta1, out=scratch)
         average_squares(squares, gradients, self.beta2, scratch)

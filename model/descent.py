@@ -2,22 +2,15 @@
 
 import numpy as np
 
-from .arrays import FloatArray
-from .optimizer import Optimizer, check_share
+from .optimizer import Block, Optimizer, check_share
 
 
 class SGD(Optimizer):
     """Stochastic gradient descent: W <- W - lr · g."""
 
-    def _update(
-        self,
-        learning_rate: float,
-        values: FloatArray,
-        gradients: FloatArray,
-        scratch: FloatArray,
-        *state: FloatArray,
-    ) -> None:
-        values -= np.multiply(gradients, learning_rate, out=scratch)
+    def _update(self, learning_rate: float, block: Block) -> None:
+        step = np.multiply(block.gradients, learning_rate, out=block.scratch)
+        np.subtract(block.values, step, out=block.values)
 
 
 class Momentum(Optimizer):
@@ -43,15 +36,8 @@ class Momentum(Optimizer):
         check_share("momentum", momentum)
         self.momentum, self.averaged = momentum, averaged
 
-    def _update(
-        self,
-        learning_rate: float,
-        values: FloatArray,
-        gradients: FloatArray,
-        scratch: FloatArray,
-        *state: FloatArray,
-    ) -> None:
-        (velocity,) = state
+    def _update(self, learning_rate: float, block: Block) -> None:
+        values, gradients, scratch, (velocity,) = block
         velocity *= self.momentum
         if self.averaged:
             velocity += np.multiply(gradients, 1 - self.momentum, out=scratch)
@@ -79,15 +65,8 @@ class Nesterov(Optimizer):
         check_share("momentum", momentum)
         self.momentum = momentum
 
-    def _update(
-        self,
-        learning_rate: float,
-        values: FloatArray,
-        gradients: FloatArray,
-        scratch: FloatArray,
-        *state: FloatArray,
-    ) -> None:
-        (velocity,) = state
+    def _update(self, learning_rate: float, block: Block) -> None:
+        values, gradients, scratch, (velocity,) = block
         step = np.multiply(gradients, learning_rate, out=scratch)
         velocity *= self.momentum
         velocity += step

@@ -1,10 +1,27 @@
 """What all optimizers share: a rule for a stretch of the parameters, and the memory it needs."""
 
 from abc import ABC, abstractmethod
-from typing import ClassVar
+from collections.abc import Iterator
+from typing import ClassVar, NamedTuple
 
 from .arrays import FloatArray, aligned_zeros
 from .parameters import ParameterVector, blocks
+
+
+class Block(NamedTuple):
+    """A stretch of a network's parameters that fits the cache, (length,) each.
+
+    Attributes:
+        values: the parameters.
+        gradients: theirs.
+        scratch: as long, may hold anything and be overwritten.
+        state: the optimizer's vectors, in the order of `state_names`.
+    """
+
+    values: FloatArray
+    gradients: FloatArray
+    scratch: FloatArray
+    state: tuple[FloatArray, ...]
 
 
 class Optimizer(ABC):
@@ -43,28 +60,26 @@ class Optimizer(ABC):
         values, gradients = vector.values, vector.gradients
         self.state = {name: aligned_zeros(values.shape, values.dtype) for name in self.state_names}
         self.steps = 0
-        self._blocks = blocks(values, gradients, *self.state.values())
         self._weights = values[: vector.weight_count]
-        self._scratch = aligned_zeros(len(self._blocks[0][0]), values.dtype)
+        self._blocks = list(self._cut(values, gradients))
+
+    def _cut(self, values: FloatArray, gradients: FloatArray) -> Iterator[Block]:
+        stretches = blocks(values, gradients, *self.state.values())
+        scratch = aligned_zeros(len(stretches[0][0]), values.dtype)
+        for value, gradient, *state in stretches:
+            yield Block(value, gradient, scratch[: len(value)], tuple(state))
 
     def step(self, learning_rate: float) -> None:
         """Update every parameter from its gradient."""
         self.steps += 1
         if self.weight_decay:
             self._weights *= 1 - learning_rate * self.weight_decay
-        for values, gradients, *state in self._blocks:
-            self._update(learning_rate, values, gradients, self._scratch[: len(values)], *state)
+        for block in self._blocks:
+            self._update(learning_rate, block)
 
     @abstractmethod
-    def _update(
-        self,
-        learning_rate: float,
-        values: FloatArray,
-        gradients: FloatArray,
-        scratch: FloatArray,
-        *state: FloatArray,
-    ) -> None:
-        """Update the values and the state of a block in place; `scratch` may hold anything."""
+    def _update(self, learning_rate: float, block: Block) -> None:
+        """Update the values and the state of a block in place."""
 
 
 def check_share(name: str, value: float) -> None:

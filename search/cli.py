@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-import errno
-import sys
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
-from typer.exceptions import TyperException
 
 from search.arguments import (
     DataOption,
@@ -27,8 +24,6 @@ from search.data_commands import data
 from search.errors import StudyhallError, UsageError
 from search.study_file import load_study, recorded_name, shipped_studies
 
-_DISK_TROUBLES = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS, errno.EACCES, errno.EIO)
-
 app = typer.Typer(
     name="studyhall",
     help="Search hyperparameters of small NumPy networks; every trial is recorded in MLflow.",
@@ -43,7 +38,7 @@ app.add_typer(data, name="data")
 def _main(
     debug: Annotated[bool, typer.Option("--debug", help="Show the traceback of an error.")] = False,
 ) -> None:
-    """Take the options that go before a command; `main` acts on --debug."""
+    """Take the options that go before a command; `search.entry` acts on --debug."""
 
 
 @app.command()
@@ -228,34 +223,3 @@ def ui(
     from search.mlflow_ui import serve
 
     serve(port, tracking_uri)
-
-
-def main() -> None:
-    """Run the command line; errors are a sentence on stderr, a traceback only with --debug."""
-    from search.interrupts import Terminated
-
-    debug = "--debug" in sys.argv
-    try:
-        code = app([word for word in sys.argv[1:] if word != "--debug"], standalone_mode=False)
-    except OSError as error:
-        if debug or error.errno not in _DISK_TROUBLES:
-            raise
-        place = error.filename or "the disk"
-        _complain(f"{place}: {error.strerror}; mend that and launch again: what finished is kept")
-        code = 1
-    except (StudyhallError, TyperException) as error:
-        if debug:
-            raise
-        _complain(str(error) if isinstance(error, StudyhallError) else error.format_message())
-        code = error.exit_code
-    except (KeyboardInterrupt, typer.Abort):
-        code = 130
-    except Terminated as error:
-        _complain("stopped at once; launch the study again to resume it")
-        code = error.exit_code
-    sys.exit(code or 0)
-
-
-def _complain(message: str) -> None:
-    for line in message.splitlines():
-        print(f"studyhall: {line}", file=sys.stderr)

@@ -56,6 +56,6 @@ POINTS: dict[str, tuple[Any, str, Callable[..., Any]]] = {
 if __name__ == "__main__":
     owner, name, dying = POINTS[sys.argv.pop(1)]
     setattr(owner, name, dying)
-    from search.cli import main
+    from search.entry import main
 
     main()

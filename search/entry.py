@@ -1,0 +1,45 @@
+"""Where the command line begins and how it ends: errors as sentences, and exit codes."""
+
+from __future__ import annotations
+
+import errno
+import sys
+
+import typer
+from typer.exceptions import TyperException
+
+from search.cli import app
+from search.errors import StudyhallError
+
+_DISK_TROUBLES = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS, errno.EACCES, errno.EIO)
+
+
+def main() -> None:
+    """Run the command line; errors are a sentence on stderr, a traceback only with --debug."""
+    from search.interrupts import Terminated
+
+    debug = "--debug" in sys.argv
+    try:
+        code = app([word for word in sys.argv[1:] if word != "--debug"], standalone_mode=False)
+    except OSError as error:
+        if debug or error.errno not in _DISK_TROUBLES:
+            raise
+        place = error.filename or "the disk"
+        _complain(f"{place}: {error.strerror}; mend that and launch again: what finished is kept")
+        code = 1
+    except (StudyhallError, TyperException) as error:
+        if debug:
+            raise
+        _complain(str(error) if isinstance(error, StudyhallError) else error.format_message())
+        code = error.exit_code
+    except (KeyboardInterrupt, typer.Abort):
+        code = 130
+    except Terminated as error:
+        _complain("stopped at once; launch the study again to resume it")
+        code = error.exit_code
+    sys.exit(code or 0)
+
+
+def _complain(message: str) -> None:
+    for line in message.splitlines():
+        print(f"studyhall: {line}", file=sys.stderr)
