@@ -37,7 +37,7 @@ from .parameters import Parameter, ParameterVector
 from .penalties import l2_from_lambda
 from .preprocessing import Preprocessing
 from .sanity import Finding, check_sanity
-from .schedules import SCHEDULES, Schedule
+from .schedules import SCHEDULE_SETTINGS, Schedule
 from .training import DivergenceError, EpochRecord, train
 from .training_state import TrainingState
 
@@ -47,7 +47,7 @@ __all__ = [
     "LOSSES",
     "OPTIMIZERS",
     "OPTIMIZER_SETTINGS",
-    "SCHEDULES",
+    "SCHEDULE_SETTINGS",
     "SGD",
     "Activation",
     "AdaGrad",

@@ -184,6 +184,8 @@ def _to_bytes(classifier: Classifier, state: TrainingState | None = None) -> byt
 
 
 def _read(path: str | Path) -> tuple[dict[str, str], Tensors]:
+    if Path(path).is_dir():
+        raise CheckpointError(f"{path}: must be a file, got a folder")
     with safe_open(path, framework="numpy") as file:
         return file.metadata() or {}, {name: file.get_tensor(name) for name in file.offset_keys()}
 
@@ -209,3 +211,7 @@ def _compare(path: str | Path, expected: Mapping[str, str], found: Tensors) -> N
         got = f"{found[name].dtype} {found[name].shape}"
         if wanted != got:
             raise CheckpointError(f"{path}: tensor {name} must be {wanted}, got {got}")
+        if not np.isfinite(found[name]).all():
+            raise CheckpointError(
+                f"{path}: tensor {name} must be finite, got infinity or no number"
+            )

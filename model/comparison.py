@@ -54,15 +54,20 @@ class Comparison:
         """Say what the norm ratio means, with S5's limits.
 
         "correct" up to 1e-7, "close" up to 1e-5, "look again" up to 1e-3, "worry" above, and where
-        a gradient is not a number.
+        a gradient is not a number; "nothing compared" without entries, "all zero" if both
+        gradients are.
         """
+        if not self.analytic.size:
+            return "nothing compared"
+        if not self.analytic.any() and not self.numeric.any():
+            return "all zero"
         ratio = self.norm_ratio
         return next((words for limit, words in _VERDICTS if ratio <= limit), "worry")
 
     @property
     def passed(self) -> bool:
-        """Return whether the gradients agree: the norm ratio is 1e-5 at most."""
-        return self.norm_ratio <= MISTAKE
+        """Return whether there are gradients, and they agree: the norm ratio is 1e-5 at most."""
+        return bool(self.analytic.size) and self.norm_ratio <= MISTAKE
 
     def __str__(self) -> str:
         if not self.analytic.size:

@@ -17,7 +17,7 @@ def normal(
     Raises:
         ValueError: no scale, or one that is not above 0.
     """
-    if scale is None or not scale > 0:
+    if scale is None or not 0 < scale < float("inf"):
         raise ValueError(f"scale: must be above 0 for the initializer 'normal', got {scale}")
     return scale * generator.standard_normal(shape)
 

@@ -41,8 +41,17 @@ def one_hot(labels: IntArray, classes: int, dtype: DTypeLike) -> FloatArray:
     return rows
 
 
+def is_one_hot(labels: NDArray[Any]) -> bool:
+    """Return whether labels are rows of two classes or more that hold one 1 and otherwise 0."""
+    return labels.ndim == 2 and labels.shape[1] > 1 and not _not_one_hot(labels).any()
+
+
+def _not_one_hot(rows: NDArray[Any]) -> NDArray[np.bool_]:
+    return np.asarray(~(((rows == 0) | (rows == 1)).all(axis=1) & (rows.sum(axis=1) == 1)))
+
+
 def _from_one_hot(rows: NDArray[Any]) -> IntArray:
-    wrong = ~(((rows == 0) | (rows == 1)).all(axis=1) & (rows.sum(axis=1) == 1))
+    wrong = _not_one_hot(rows)
     if wrong.any():
         row = int(wrong.argmax())
         raise ValueError(

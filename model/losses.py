@@ -8,7 +8,7 @@ from abc import ABC, abstractmethod
 import numpy as np
 
 from .arrays import FloatArray, IntArray, RowBuffer
-from .labels import Labels, class_indices, one_hot
+from .labels import Labels, class_indices, is_one_hot, one_hot
 
 
 class Loss(ABC):
@@ -134,7 +134,9 @@ class MeanSquaredError(Loss):
 
     def correct(self, logits: FloatArray, labels: Labels) -> int:
         """Return how many examples are classified correctly; 0 if the targets are no classes."""
-        return 0 if labels.dtype.kind == "f" else super().correct(logits, labels)
+        if labels.dtype.kind == "f" and not is_one_hot(labels):
+            return 0
+        return super().correct(logits, labels)
 
     def _above_half(self, logits: FloatArray) -> IntArray:
         return (logits[:, 0] > 0.5).astype(np.int64)
@@ -142,10 +144,10 @@ class MeanSquaredError(Loss):
     def _wanted(self, logits: FloatArray, labels: Labels) -> FloatArray:
         if labels.dtype.kind != "f":
             return _targets(logits, labels)
-        if labels.shape != logits.shape or not np.isfinite(labels).all():
+        if labels.shape != logits.shape or not labels.size or not np.isfinite(labels).all():
             raise ValueError(
-                f"targets: must be finite numbers of shape {logits.shape}, got {labels.dtype} of "
-                f"shape {labels.shape}"
+                f"targets: must be finite numbers of shape {logits.shape}, at least one row, got "
+                f"{labels.dtype} of shape {labels.shape}"
             )
         return np.asarray(labels, logits.dtype)
 

@@ -17,12 +17,14 @@ from .labels import Labels
 from .network import Network
 
 EXAMPLES = 10
-# Two layers of sigmoids with small weights sit on a plateau for hundreds of steps.
-STEPS = 1000
+# Two layers of sigmoids with small weights sit on a plateau for hundreds of steps. A wide network
+# needs few, and must not take longer: what is bounded is the work, parameters times steps.
+STEPS, FEWEST_STEPS, WORK = 1000, 10, 80_000_000
 # Whatever the scale of the inputs, one of these suits a network that can learn at all; the first
 # suits most.
 LEARNING_RATES = (1e-2, 1e-1, 1e-3, 1e-4)
-CHECKED_EXAMPLES, CHECKED_ENTRIES = 3, 20
+CHECKED_EXAMPLES, CHECKED_ENTRIES, FEWEST_ENTRIES = 3, 20, 3
+CHECKED_WORK = 20_000_000
 # A single output on ten examples may by chance cost a fifth of a guess, or almost five of them.
 GUESSES = 5
 
@@ -45,9 +47,9 @@ def check_sanity(network: Network, inputs: FloatArray, labels: Labels) -> list[F
         labels: their classes (examples,).
 
     Returns:
-        Three findings: the loss before training is near that of a guess (left out for the squared
-        error, which has no such number); the examples can be learned by heart; analytic and numeric
-        gradients agree.
+        Up to three findings: the loss before training is near that of a guess (left out for the
+        squared error, which has no such number); analytic and numeric gradients agree; if these
+        pass, the examples can be learned by heart.
 
     Raises:
         ValueError: the network has dropout, or the examples do not fit it.
@@ -56,8 +58,11 @@ def check_sanity(network: Network, inputs: FloatArray, labels: Labels) -> list[F
         # First, because it refuses dropout, before anything is drawn for its masks.
         few = slice(CHECKED_EXAMPLES)
         gradients = _gradients(network, inputs[few], labels[few])
-        loss = _initial_loss(network, inputs, labels)
-        return [*loss, _overfits(network, inputs, labels), gradients]
+        found = [*_initial_loss(network, inputs, labels), gradients]
+        # A network that fails so far is refused; that it cannot learn either takes longest to see.
+        if all(finding.passed for finding in found):
+            found.append(_overfits(network, inputs, labels))
+        return found
 
 
 def _initial_loss(network: Network, inputs: FloatArray, labels: Labels) -> list[Finding]:
@@ -93,7 +98,8 @@ def _wrong_after(network: Network, inputs: FloatArray, labels: Labels, learning_
     """Return how many examples are still wrong when training stops."""
     optimizer = Adam()
     optimizer.bind(network.vector)
-    for _ in range(STEPS):
+    size = len(network.vector.values)
+    for _ in range(min(STEPS, max(FEWEST_STEPS, WORK // size))):
         loss = network.loss_and_gradients(inputs, labels)
         if network.correct == len(inputs) or not np.isfinite(loss):
             break
@@ -105,6 +111,8 @@ def _gradients(network: Network, inputs: FloatArray, labels: Labels) -> Finding:
     twin = Network(network.architecture, np.float64)
     twin.vector.values[...] = network.vector.values
     inputs = inputs.astype(np.float64)
-    compared = joined("all", check_network(twin, inputs, labels, entries=CHECKED_ENTRIES))
+    size = len(twin.vector.values)
+    entries = min(CHECKED_ENTRIES, max(FEWEST_ENTRIES, CHECKED_WORK // size))
+    compared = joined("all", check_network(twin, inputs, labels, entries=entries))
     detail = f"must agree with numeric ones, got the ratio {compared.norm_ratio:.2g}"
     return Finding("gradients", compared.passed, f"{detail} ({compared.verdict})")

@@ -3,7 +3,12 @@
 from dataclasses import dataclass
 from math import cos, pi
 
-SCHEDULES = ("exponential", "step", "cosine")
+# By name, with the settings that each takes beside the learning rate and the warm-up.
+SCHEDULE_SETTINGS: dict[str, tuple[str, ...]] = {
+    "exponential": ("learning_rate_decay",),
+    "step": ("learning_rate_decay", "step_epochs"),
+    "cosine": (),
+}
 
 
 @dataclass(frozen=True)
@@ -20,13 +25,14 @@ class Schedule:
       "SGDR: Stochastic Gradient Descent with Warm Restarts" (2017), equation 5 with eta_min = 0
       and no restart; as there, the rate changes at every iteration, not once an epoch.
 
-    Warm-up: of the first W iterations, iteration t runs at (t + 1) / W of that rate (Goyal et al.,
-    "Accurate, Large Minibatch SGD" (2017), section 2.2, from nearly zero).
+    Warm-up: of the first W iterations, iteration t runs at (t + 1) / W of that rate. Goyal et al.,
+    "Accurate, Large Minibatch SGD" (2017), section 2.2, ramp up likewise, but from the rate of a
+    single worker.
 
     Attributes:
         learning_rate: lr, above 0.
         decay: d, above 0 and at most 1; of no effect on "cosine".
-        kind: a name in SCHEDULES.
+        kind: a name in `SCHEDULE_SETTINGS`.
         step_epochs: epochs between two drops of "step", at least 1.
         warmup_iterations: W, 0 for none.
 
@@ -47,8 +53,9 @@ class Schedule:
             raise ValueError(
                 f"learning_rate_decay: must be above 0 and at most 1, got {self.decay}"
             )
-        if self.kind not in SCHEDULES:
-            raise ValueError(f"schedule: must be one of {list(SCHEDULES)}, got {self.kind!r}")
+        if self.kind not in SCHEDULE_SETTINGS:
+            names = list(SCHEDULE_SETTINGS)
+            raise ValueError(f"schedule: must be one of {names}, got {self.kind!r}")
         if self.step_epochs < 1:
             raise ValueError(f"step_epochs: must be at least 1, got {self.step_epochs}")
         if self.warmup_iterations < 0:

@@ -27,9 +27,10 @@ class EpochRecord:
     Attributes:
         epoch: 1 for the first.
         iteration: iterations done when the epoch ended, over all epochs.
-        losses: float32, one an iteration of this epoch: loss plus L2 term of each batch.
+        losses: float32, one for each iteration since the record before: loss plus L2 term of its
+            batch.
         learning_rate: the rate of the epoch's last iteration.
-        training_loss: mean loss of this epoch's examples, each as it was trained on (with
+        training_loss: mean loss of the examples since then, each as it was trained on (with
             dropout); like `validation_loss` without the L2 term.
         training_accuracy: share of them, 0 to 1, that was classified correctly before its update.
         validation_loss: mean loss over the validation examples after the epoch.

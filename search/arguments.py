@@ -37,6 +37,7 @@ JobsOption = Annotated[int | None, typer.Option("--jobs", "-j", help="Worker pro
 SetOption = Annotated[
     list[str] | None, typer.Option("--set", help="table.key=value in place of the file's.")
 ]
+FreshOption = Annotated[bool, typer.Option("--fresh", help="Set earlier trials aside, start over.")]
 QuietOption = Annotated[bool, typer.Option("--quiet", "-q", help="No progress.")]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print one JSON object.")]
 

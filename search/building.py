@@ -71,17 +71,20 @@ def build_network(
 
 
 def architecture_of(wanted: NetworkSettings, dataset: Dataset) -> Architecture:
-    """The architecture that settings mean for a data set; two classes share one sigmoid."""
-    classes = len(dataset.classes)
-    one = wanted.loss == "sigmoid_cross_entropy" and classes == 2
+    """The architecture that settings mean for a data set."""
     return Architecture(
         prod(dataset.example_shape),
         wanted.hidden,
-        1 if one else classes,
+        outputs_of(wanted.loss, len(dataset.classes)),
         wanted.activation,
         wanted.dropout,
         wanted.loss,
     )
+
+
+def outputs_of(loss: str, classes: int) -> int:
+    """How many outputs tell the classes apart; two classes share one sigmoid."""
+    return 1 if loss == "sigmoid_cross_entropy" and classes == 2 else classes
 
 
 def start_training(

@@ -9,6 +9,7 @@ import typer
 
 from search.arguments import (
     DataOption,
+    FreshOption,
     JobsOption,
     JsonOption,
     QuietOption,
@@ -49,9 +50,7 @@ def launch(
     jobs: JobsOption = None,
     set_: SetOption = None,
     name: Annotated[str | None, typer.Option(help="Run under another name.")] = None,
-    fresh: Annotated[
-        bool, typer.Option("--fresh", help="Set earlier trials aside, start over.")
-    ] = False,
+    fresh: FreshOption = False,
     data_dir: DataOption = None,
     tracking_uri: TrackingOption = None,
     storage: StorageOption = None,
@@ -93,6 +92,10 @@ def launch(
     with terminal.observer(quiet=quiet or json) as observer:
         summary = launcher.launch(spec, options, observer)
     terminal.show_launched(summary, study, as_json=json)
+    if summary.finished >= summary.wanted and summary.best is None:
+        raise StudyhallError(
+            f"{summary.name}: no trial completed; `studyhall ui` shows the reasons"
+        )
     return 130 if summary.interrupted else 0
 
 
@@ -168,14 +171,18 @@ def check(
     from search import terminal
     from search.checking import check_gradients
     from search.datasets import fetch
+    from search.gate import require_data
 
     spec = load_study(study, set_ or [])
+    require_data(spec)
     with terminal.observer(quiet=json) as observer:
         folder = fetch(spec.data_settings, data_dir=data_dir, progress=observer.fetching)
     found = check_gradients(spec, folder)
     terminal.show_check(found, as_json=json)
     if not found.passed:
-        raise StudyhallError(f"{spec.study.name}: gradients differ; see the table")
+        raise StudyhallError(
+            f"{spec.study.name}: gradients differ, or could not be compared; see the table"
+        )
 
 
 @app.command()
@@ -185,6 +192,7 @@ def reproduce(
     update: Annotated[
         Path | None, typer.Option(help="Markdown file to put the table into, between its marks.")
     ] = None,
+    fresh: FreshOption = False,
     data_dir: DataOption = None,
     tracking_uri: TrackingOption = None,
     storage: StorageOption = None,
@@ -204,7 +212,9 @@ def reproduce(
     if update:
         reproduction_table.require_marks(update)
     chosen: dict[str, Any] = {} if jobs is None else {"jobs": jobs}
-    options = Options(data_dir=data_dir, tracking_uri=tracking_uri, storage=storage, **chosen)
+    options = Options(
+        fresh=fresh, data_dir=data_dir, tracking_uri=tracking_uri, storage=storage, **chosen
+    )
     found = []
     for one in systems:
         with terminal.observer(quiet=quiet or json) as observer:

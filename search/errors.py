@@ -9,6 +9,12 @@ class StudyhallError(Exception):
     exit_code = 1
 
 
+class InterruptedStudyError(StudyhallError):
+    """The user stopped a study that more work was to follow; the command line exits with 130."""
+
+    exit_code = 130
+
+
 class UsageError(StudyhallError):
     """A mistake in what the user gave; the command line exits with 2.
 

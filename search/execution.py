@@ -12,7 +12,7 @@ from model import EpochRecord, Preprocessing
 from search.building import TrainingData, TrialSeed
 from search.datasets import open_dataset, split_dataset
 from search.errors import StudyhallError
-from search.record import Point, StoredRecord, curve_stride, epoch_points, store
+from search.record import Point, StoredRecord, curve_stride, epoch_points, store, value_point
 from search.section import Scalar
 from search.settings import DataSettings
 from search.storage import open_storage
@@ -97,7 +97,7 @@ def work(job: Job, number: int, trial_id: int) -> Outcome:
         parameters=proposed.parameters,
         reports=proposed.reports,
         notes=proposed.notes,
-        points=tuple(live.points),
+        points=(*live.points, *value_point(record)),
         tags=tags,
         examples=data.dataset.train_examples[shown],
         labels=data.dataset.train_labels[shown],

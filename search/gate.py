@@ -6,13 +6,34 @@ from pathlib import Path
 
 from model import Examples, Preprocessing, check_sanity
 from search.building import TrialSeed, build_network
-from search.datasets import open_dataset, split_dataset
+from search.datasets import open_dataset, require_fitting, split_dataset
 from search.errors import UsageError
 from search.representatives import corners, described, one_of_each_kind, without_dropout
 from search.settings import TrialSettings
 from search.study_spec import StudySpec
 
 EXAMPLES, FITTED = 10, 1000
+
+
+def require_data(spec: StudySpec) -> None:
+    """Refuse a study that wants of its data set, or of its trainings, what they do not have.
+
+    Args:
+        spec: The study.
+
+    Raises:
+        UsageError: a part is larger than the data, examples that are no images are to be mirrored,
+            or a training ends before its warm-up does.
+    """
+    trainings = [settings.training for settings in corners(spec)]
+    require_fitting(spec.data_settings, mirror=any(wanted.mirror for wanted in trainings))
+    for wanted in trainings:
+        iterations = wanted.total_iterations(spec.data_settings.train)
+        if wanted.warmup_iterations > iterations:
+            raise UsageError(
+                f"{spec.study.name}: training.warmup_iterations: must be at most {iterations}, the "
+                f"iterations of a whole training, got {wanted.warmup_iterations}; lower it"
+            )
 
 
 def require_sane(spec: StudySpec, data_folder: Path) -> None:
@@ -29,11 +50,16 @@ def require_sane(spec: StudySpec, data_folder: Path) -> None:
     problems = [
         f"{spec.study.name}: the network with {described(settings)}: {problem}; mend it, or launch "
         "with --no-gate"
-        for settings in one_of_each_kind(map(without_dropout, corners(spec)))
+        for settings in _kinds(spec)
         for problem in _problems(spec, settings, data_folder)
     ]
     if problems:
         raise UsageError("\n".join(problems))
+
+
+def _kinds(spec: StudySpec) -> list[TrialSettings]:
+    """One network of each kind, the widest: a narrow one may fail for want of units alone."""
+    return one_of_each_kind(map(without_dropout, corners(spec)), widest=True)
 
 
 def _problems(spec: StudySpec, settings: TrialSettings, data_folder: Path) -> list[str]:

@@ -14,7 +14,8 @@ def read_picture(path: Path, example_shape: tuple[int, ...]) -> NDArray[np.uint8
     """Read a picture of any size and format that Pillow knows.
 
     It is turned upright as its camera noted, cropped to a centred square, scaled to the shape of
-    the data set's images and made RGB or grey as they are.
+    the data set's images and made RGB or grey as they are. A grey picture with a bright border is
+    turned into its negative: digits are written dark on light, and MNIST's are light on dark.
 
     Args:
         path: The picture.
@@ -42,4 +43,8 @@ def read_picture(path: Path, example_shape: tuple[int, ...]) -> NDArray[np.uint8
         raise UsageError(f"{path}: no such picture") from None
     except (UnidentifiedImageError, OSError, ValueError, Image.DecompressionBombError) as error:
         raise UsageError(f"{path}: must be a picture that can be read, got {error}") from None
-    return np.asarray(fitted).reshape(example_shape)
+    pixels = np.asarray(fitted).reshape(example_shape)
+    if channels == 1:
+        border = np.concatenate([pixels[0], pixels[-1], pixels[:, 0], pixels[:, -1]])
+        return 255 - pixels if np.median(border) > 127 else pixels
+    return pixels

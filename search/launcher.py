@@ -9,15 +9,14 @@ from typing import TYPE_CHECKING
 
 from filelock import FileLock, Timeout
 
-from search.datasets import fetch, fingerprint, open_dataset, require_fitting, split_dataset
+from search.datasets import fetch, fingerprint, open_dataset, split_dataset
 from search.environment import environment
 from search.errors import UsageError
 from search.execution import Job
-from search.gate import require_sane
+from search.gate import require_data, require_sane
 from search.observer import Observer, Quiet
 from search.options import Options
 from search.reconciliation import put_in_order
-from search.representatives import corners
 from search.runner import Runner
 from search.storage import open_storage
 from search.study import Study, open_study, recorded_study, set_aside
@@ -49,8 +48,7 @@ def launch(
     """
     options, observer = options or Options(), observer or Quiet()
     name = spec.study.name
-    mirror = any(settings.training.mirror for settings in corners(spec))
-    require_fitting(spec.data_settings, mirror=mirror)
+    require_data(spec)
     client = open_client(options.tracking_uri)
     folder = fetch(spec.data_settings, data_dir=options.data_dir, progress=observer.fetching)
     if options.gate:

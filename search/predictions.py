@@ -43,13 +43,15 @@ def classify(
             problems.append(str(error))
     if problems:
         raise UsageError("\n".join(problems))
-    rows = classifier.probabilities(np.stack(images))
+    raw = np.stack(images)
+    answers = zip(pictures, classifier.predict(raw), classifier.probabilities(raw), strict=True)
     return [
-        _prediction(str(picture), row.tolist(), classifier.classes)
-        for picture, row in zip(pictures, rows, strict=True)
+        _prediction(str(picture), classifier.classes[label], row.tolist(), classifier.classes)
+        for picture, label, row in answers
     ]
 
 
-def _prediction(picture: str, row: list[float], classes: Sequence[str]) -> Prediction:
-    ranked = sorted(zip(classes, row, strict=True), key=lambda item: -item[1])
-    return Prediction(picture, ranked[0][0], dict(ranked))
+def _prediction(picture: str, label: str, row: list[float], classes: Sequence[str]) -> Prediction:
+    # The label first: probabilities may round to equal where the scores still differ.
+    ranked = sorted(zip(classes, row, strict=True), key=lambda item: (-item[1], item[0] != label))
+    return Prediction(picture, label, dict(ranked))

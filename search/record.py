@@ -82,6 +82,15 @@ def epoch_points(epoch: EpochRecord, stride: int, timestamp: int) -> Iterator[Po
             yield Point(key=key, value=float(value), step=epoch.iteration, timestamp=timestamp)
 
 
+def value_point(record: TrialRecord) -> list[Point]:
+    """The trial's value, which after `keep = "best"` is not the last of its curve."""
+    if record.value is None:
+        return []
+    ended = int((record.started + record.seconds) * 1000)
+    step = record.epochs[-1].iteration
+    return [Point(key="value", value=record.value, step=step, timestamp=ended)]
+
+
 def curve_stride(iterations: int) -> int:
     """How many iterations lie between two points of a training curve kept as a metric."""
     return max(1, -(-iterations // CURVE_POINTS))

@@ -13,7 +13,7 @@ from search.section import Scalar, Section, as_tuple
 
 REFERENCE = Path(__file__).resolve().parent.parent / "studies" / "reference"
 
-Quantity = Literal["validation_accuracy", "train_accuracy", "test_accuracy"]
+Quantity = Literal["validation_accuracy", "train_accuracy", "test_accuracy", "accuracy_gap"]
 
 
 class Row(Section):
@@ -28,7 +28,8 @@ class Row(Section):
         best: take the trial that validates best, rather than all.
         low: what the mean must at least be, if the figure is a number.
         high: what it must at most be.
-        above: values of the trials whose mean it must be above.
+        above: values of the trials that it must be above, repetition by repetition.
+        below: values of the trials that it must be below, likewise.
     """
 
     label: str
@@ -39,6 +40,7 @@ class Row(Section):
     low: float | None = None
     high: float | None = None
     above: dict[str, Scalar] | None = None
+    below: dict[str, Scalar] | None = None
 
 
 class ReferenceStudy(Section):

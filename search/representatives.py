@@ -13,16 +13,19 @@ def corners(spec: StudySpec) -> list[TrialSettings]:
     return [spec.resolve(point) for point in spec.examples()]
 
 
-def one_of_each_kind(settings: Iterable[TrialSettings]) -> list[TrialSettings]:
+def one_of_each_kind(
+    settings: Iterable[TrialSettings], *, widest: bool = False
+) -> list[TrialSettings]:
     """Settings of one trial for each kind of network among those given.
 
     A kind is a depth, activations, a loss, an initialization and a preprocessing; of all widths
-    the smallest stands for it.
+    the smallest stands for it, or the largest on request.
     """
+    sign = -1 if widest else 1
     kinds: dict[object, TrialSettings] = {}
     for one in settings:
         known = kinds.setdefault(_kind(one), one)
-        if sum(one.network.hidden) < sum(known.network.hidden):
+        if sign * sum(one.network.hidden) < sign * sum(known.network.hidden):
             kinds[_kind(one)] = one
     return list(kinds.values())
 
@@ -41,7 +44,7 @@ def highest_dropout(network: NetworkSettings) -> float:
 def described(settings: TrialSettings) -> str:
     """A network in a few words."""
     network = settings.network
-    widths = " x ".join(map(str, network.hidden))
+    widths = " x ".join(map(str, network.hidden)) or "no"
     names = dict.fromkeys(activations(network))
     return f"{widths} hidden units ({', '.join(names)}, {network.initializer})"
 

@@ -4,27 +4,27 @@ from __future__ import annotations
 
 import json
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
+from math import comb
 from pathlib import Path
 from statistics import fmean, stdev
 from typing import TYPE_CHECKING
 
-from model import Classifier, accuracy
-from search.datasets import fetch, open_dataset, split_dataset
-from search.errors import StudyhallError
-from search.evaluation import evaluate
+from search.datasets import fetch
+from search.errors import InterruptedStudyError, StudyhallError
+from search.judgements import log_reproduction
 from search.launcher import launch
+from search.measure import Measure
 from search.observer import Observer, Quiet
 from search.options import Options
 from search.reference import Quantity, ReferenceStudy, Row, System
 from search.section import Scalar
-from search.settings import DataSettings
 from search.storage import read_storage
 from search.study import recorded_study
 from search.study_file import load_study
-from search.tracking import complete_trials, log_reproduction, open_client
-from search.trained import load_trained
+from search.tracking import FINGERPRINT, complete_trials, open_client
+from search.verdict import require_same_data
 
 if TYPE_CHECKING:
     from mlflow.entities import Run
@@ -98,76 +98,56 @@ def _reproduce(
 ) -> list[Reproduced]:
     spec = load_study(study.name)
     if launch(spec, options, observer).interrupted:
-        raise StudyhallError(f"{study.name}: interrupted; reproduce {system} again to go on")
+        raise InterruptedStudyError(f"{study.name}: stopped; reproduce {system} again to go on")
     client = open_client(options.tracking_uri)
     recorded = recorded_study(read_storage(options.journal), study.name)
     runs = complete_trials(client, study.name, recorded.study_id) if recorded else []
+    if not runs:
+        raise StudyhallError(f"{study.name}: no trial has completed; `studyhall ui` shows why")
     folder = fetch(spec.data_settings, data_dir=options.data_dir, progress=observer.fetching)
-    measure = _Measure(client, folder)
+    require_same_data(folder, spec.data_settings, runs[0].data.tags[FINGERPRINT])
+    measure = Measure(client, folder)
     found = [_compare(system, study.name, row, runs, measure) for row in study.row]
-    _record(client, runs[0], found, measure)
+    if measure.news:
+        _record(client, runs[0], found, measure)
     return found
 
 
-class _Measure:
-    """Measures trials, each quantity of each once."""
-
-    def __init__(self, client: MlflowClient, data_folder: Path) -> None:
-        self.readings: dict[str, dict[str, float]] = {}
-        self._client, self._folder = client, data_folder
-
-    def __call__(self, run: Run, quantity: Quantity) -> float:
-        known = self.readings.setdefault(f"trial-{int(run.data.tags['studyhall.trial']):04d}", {})
-        if quantity not in known:
-            known[quantity] = self._measured(run, quantity)
-        return known[quantity]
-
-    def _measured(self, run: Run, quantity: Quantity) -> float:
-        if quantity == "validation_accuracy":
-            return float(run.data.metrics[quantity])
-        trained = load_trained(self._client, run)
-        data = trained.settings.data
-        if quantity == "train_accuracy":
-            return _train_accuracy(trained.classifier, self._folder, data)
-        return evaluate(trained.classifier, self._folder, data).accuracy
-
-
-def _train_accuracy(classifier: Classifier, folder: Path, settings: DataSettings) -> float:
-    dataset = open_dataset(settings, folder)
-    indices = split_dataset(dataset, settings).train
-    predictions = classifier.predict(dataset.train_examples[indices])
-    return accuracy(dataset.train_labels[indices], predictions)
-
-
-def _compare(system: str, study: str, row: Row, runs: list[Run], measure: _Measure) -> Reproduced:
-    chosen = _matching(runs, row.where)
+def _compare(system: str, study: str, row: Row, runs: list[Run], measure: Measure) -> Reproduced:
+    chosen = _matching(study, runs, row.where)
     if row.best:
         chosen = [max(chosen, key=lambda run: measure(run, "validation_accuracy"))]
-    if not chosen:
-        raise StudyhallError(f"{study}: no trial has completed of those that {row.label} is about")
     values = tuple(measure(run, row.quantity) for run in chosen)
-    agrees = _agrees(row, fmean(values))
-    if row.above is not None:
-        others = [measure(run, row.quantity) for run in _matching(runs, row.above)]
-        agrees = fmean(values) > fmean(others)
+    agrees = None
+    if row.low is not None or row.high is not None:
+        agrees = (row.low or 0.0) <= fmean(values) <= (1.0 if row.high is None else row.high)
+    elif others := row.above or row.below:
+        compared = [measure(run, row.quantity) for run in _matching(study, runs, others)]
+        agrees = _mostly_above(values, compared) if row.above else _mostly_above(compared, values)
     return Reproduced(system, study, row.label, row.quantity, row.published, values, agrees)
 
 
-def _agrees(row: Row, mean: float) -> bool | None:
-    if row.low is None and row.high is None:
-        return None
-    return (row.low is None or mean >= row.low) and (row.high is None or mean <= row.high)
+def _mostly_above(values: Sequence[float], others: Sequence[float]) -> bool:
+    """Whether values are above others, pair by pair: a one-sided sign test at 5 %."""
+    pairs = [(a, b) for a, b in zip(values, others, strict=False) if a != b]
+    wins = sum(a > b for a, b in pairs)
+    at_least_as_many = sum(comb(len(pairs), k) for k in range(wins, len(pairs) + 1))
+    return bool(pairs) and at_least_as_many / 2 ** len(pairs) <= 0.05
 
 
-def _matching(runs: list[Run], where: Mapping[str, Scalar]) -> list[Run]:
-    return [
+def _matching(study: str, runs: list[Run], where: Mapping[str, Scalar]) -> list[Run]:
+    found = [
         run
         for run in runs
         if all(run.data.params.get(name) == str(value) for name, value in where.items())
     ]
+    if not found:
+        wanted = ", ".join(f"{name} {value}" for name, value in where.items())
+        raise StudyhallError(f"{study}: no trial with {wanted} has completed; see `studyhall ui`")
+    return found
 
 
-def _record(client: MlflowClient, trial: Run, found: list[Reproduced], measure: _Measure) -> None:
+def _record(client: MlflowClient, trial: Run, found: list[Reproduced], measure: Measure) -> None:
     metrics = {f"{f.quantity}_{f.label}".replace(",", ""): f.mean for f in found}
     content = {"figures": [f.to_dict() for f in found], "readings": measure.readings}
     with tempfile.TemporaryDirectory() as temporary:

@@ -64,9 +64,7 @@ class NetworkSettings(Section):
     `activation` and `dropout` are one for all hidden layers, or a list with one for each.
     """
 
-    hidden: Annotated[
-        tuple[Annotated[int, Field(ge=1)], ...], Field(min_length=1), BeforeValidator(as_tuple)
-    ]
+    hidden: Annotated[tuple[Annotated[int, Field(ge=1)], ...], BeforeValidator(as_tuple)]
     activation: Annotated[
         Annotated[Activation, Tag(ONE)]
         | Annotated[tuple[Activation, ...], BeforeValidator(as_tuple), Tag(EACH)],
@@ -81,7 +79,7 @@ class NetworkSettings(Section):
         "softmax_cross_entropy"
     )
     initializer: Literal["he", "glorot", "normal"] = "he"
-    initial_deviation: Annotated[float, Field(gt=0)] | None = None
+    initial_deviation: Annotated[float, Field(gt=0, allow_inf_nan=False)] | None = None
 
     @model_validator(mode="after")
     def _deviation_belongs_to_normal(self) -> Self:
@@ -116,7 +114,7 @@ class TrainingSettings(Section):
     averaged: bool = False
     beta1: Rate = 0.9
     beta2: Rate = 0.999
-    epsilon: Annotated[float, Field(ge=0, allow_inf_nan=False)] = 1e-7
+    epsilon: Annotated[float, Field(gt=0, allow_inf_nan=False)] = 1e-7
     epsilon_inside: bool = False
     weight_decay: Annotated[float, Field(ge=0, allow_inf_nan=False)] = 0.0
     learning_rate: Annotated[float, Field(gt=0, allow_inf_nan=False)]

@@ -62,22 +62,30 @@ def _search_space(raw: Mapping[str, Any], space: ReadSpace) -> Iterator[Problem]
 
 
 def _idle(raw: Mapping[str, Any], space: ReadSpace) -> Iterator[Problem]:
-    """A setting of optimizers must be one that some optimizer of the study has."""
-    from model import OPTIMIZER_SETTINGS  # NumPy, which `studyhall --help` does without
+    """A setting of optimizers or schedules must be one that some of the study's have."""
+    from model import OPTIMIZER_SETTINGS, SCHEDULE_SETTINGS  # NumPy, which --help does without
 
+    yield from _without_owner(raw, space, "optimizer", OPTIMIZER_SETTINGS)
+    yield from _without_owner(raw, space, "schedule", SCHEDULE_SETTINGS)
+
+
+def _without_owner(
+    raw: Mapping[str, Any], space: ReadSpace, kind: str, owned: Mapping[str, tuple[str, ...]]
+) -> Iterator[Problem]:
+    """Settings that no optimizer, or no schedule, of the study takes."""
     training = _table(raw, "training")
-    chosen = {training.get("optimizer", TrainingSettings.model_fields["optimizer"].default)}
-    if isinstance(searched := space.valid.get("optimizer"), CategoricalParameter):
+    chosen = {training.get(kind, TrainingSettings.model_fields[kind].default)}
+    if isinstance(searched := space.valid.get(kind), CategoricalParameter):
         chosen = {*searched.choices, *(chosen if searched.when else ())}
-    if not chosen <= OPTIMIZER_SETTINGS.keys():
-        return  # which optimizer is meant is unknown, and that is said under its own key
-    taken = {setting for name in chosen for setting in OPTIMIZER_SETTINGS[str(name)]}
+    if not chosen <= owned.keys():
+        return  # which is meant is unknown, and that is said under its own key
+    taken = {setting for name in chosen for setting in owned[str(name)]}
     for section, table in (("training", training), ("search_space", space.table)):
         for key in table:
-            owners = [name for name, settings in OPTIMIZER_SETTINGS.items() if key in settings]
+            owners = [name for name, settings in owned.items() if key in settings]
             if owners and key not in taken:
                 names = " or ".join(sorted(map(str, chosen)))
-                rule = f"goes with {', '.join(owners)} alone, got optimizer {names}; delete it"
+                rule = f"goes with {', '.join(owners)} alone, got {kind} {names}; delete it"
                 yield Problem((section, key), rule)
 
 

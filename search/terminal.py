@@ -141,11 +141,12 @@ def show_check(check: Check, as_json: bool) -> None:
         _print_json({"passed": check.passed, "compared": compared, "dropout": check.dropouts})
         return
     table = Table(box=None, pad_edge=False)
-    for column in ("part", "when", "array", "ratio", "mean difference", "verdict"):
+    for column in ("part", "when", "array", "entries", "kinks", "ratio", "mean diff.", "verdict"):
         table.add_column(column)
     for checked in check.compared:
         found = checked.comparison
-        numbers = f"{found.norm_ratio:.1e}", f"{found.mean_difference:.1e}"
+        counts = str(found.analytic.size), str(found.kinks)
+        numbers = *counts, f"{found.norm_ratio:.1e}", f"{found.mean_difference:.1e}"
         table.add_row(checked.part, checked.when, found.name, *numbers, found.verdict)
     _print_wide(table)
     for rate in check.dropouts:

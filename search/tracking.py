@@ -9,11 +9,9 @@ from __future__ import annotations
 import json
 import logging
 import os
-import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from search.errors import StudyhallError, UsageError
@@ -25,6 +23,7 @@ if TYPE_CHECKING:
 
 # MLflow's own defaults block for minutes when a server is away, and write to the terminal that
 # the progress is drawn on; what the user sets is kept.
+FINGERPRINT = "studyhall.data_fingerprint"  # the tag of a run
 _SETTINGS = {
     "MLFLOW_LOGGING_LEVEL": "WARNING",
     "MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR": "false",
@@ -160,58 +159,6 @@ def complete_trials(client: MlflowClient, experiment: str, study_id: str) -> lis
     wanted = f"tags.`studyhall.study_id` = '{study_id}' and {kind}"
     runs = search_runs(client, found.experiment_id, wanted) if found else []
     return sorted(runs, key=lambda run: int(run.data.tags["studyhall.trial"]))
-
-
-def log_evaluation(
-    client: MlflowClient, judged: Run, version: str, metrics: Mapping[str, float], folder: Path
-) -> str:
-    """Record a verdict as a run of its own beside the trial that it judges; return the run's id.
-
-    Args:
-        client: An open client.
-        judged: The run of the trial whose model was judged.
-        version: The registered version that was judged.
-        metrics: The verdict's figures.
-        folder: The verdict's files.
-    """
-    tags = {
-        "mlflow.parentRunId": judged.data.tags["mlflow.parentRunId"],
-        "studyhall.kind": "evaluation",
-        "studyhall.judged_run": judged.info.run_id,
-        "studyhall.judged_version": version,
-    }
-    name = f"evaluation-v{version}"
-    return _log_run(client, judged.info.experiment_id, name, tags, metrics, folder)
-
-
-def log_reproduction(
-    client: MlflowClient,
-    experiment_id: str,
-    study_run_id: str,
-    metrics: Mapping[str, float],
-    folder: Path,
-) -> str:
-    """Record what was measured of a study's trials as a run beside them; return the run's id."""
-    tags = {"mlflow.parentRunId": study_run_id, "studyhall.kind": "reproduction"}
-    return _log_run(client, experiment_id, "reproduction", tags, metrics, folder)
-
-
-def _log_run(
-    client: MlflowClient,
-    experiment_id: str,
-    name: str,
-    tags: Mapping[str, str],
-    metrics: Mapping[str, float],
-    folder: Path,
-) -> str:
-    now = int(time.time() * 1000)
-    points = [Point(key=k, value=v, step=0, timestamp=now) for k, v in metrics.items()]
-    with explained(f"the {name}"):
-        run = client.create_run(experiment_id, now, dict(tags), run_name=name)
-        client.log_batch(run.info.run_id, metrics=metrics_of(points))
-        client.log_artifacts(run.info.run_id, str(folder))
-        client.set_terminated(run.info.run_id)
-    return str(run.info.run_id)
 
 
 def metrics_of(points: Sequence[Point]) -> list[Metric]:

@@ -10,11 +10,13 @@ from pathlib import Path
 from search.datasets import fetch, fingerprint, open_dataset, split_dataset
 from search.errors import UsageError
 from search.evaluation import Evaluation, evaluate
+from search.judgements import log_evaluation
 from search.observer import Quiet
 from search.plots import confusion_picture
 from search.progress import Progress
 from search.registry import Champion, champion
-from search.tracking import log_evaluation, open_client
+from search.settings import DataSettings
+from search.tracking import open_client
 
 
 @dataclass(frozen=True)
@@ -46,13 +48,7 @@ def judge(
     winner = champion(name, tracking_uri)
     settings = winner.settings.data
     folder = fetch(settings, data_dir=data_dir, progress=progress)
-    found = fingerprint(folder, split_dataset(open_dataset(settings, folder), settings))
-    if found != winner.data_fingerprint:
-        raise UsageError(
-            f"{settings.name}: the data differ from those that the champion was selected on "
-            f"(fingerprint {found[:12]}, was {winner.data_fingerprint[:12]}); "
-            f"check them with `studyhall data verify {settings.name}`"
-        )
+    require_same_data(folder, settings, winner.data_fingerprint)
     evaluation = evaluate(winner.classifier, folder, settings)
     with tempfile.TemporaryDirectory() as temporary:
         files = Path(temporary)
@@ -61,6 +57,26 @@ def judge(
             open_client(tracking_uri), winner.run, winner.version, _metrics(evaluation), files
         )
     return Verdict(winner, evaluation, run_id)
+
+
+def require_same_data(folder: Path, settings: DataSettings, recorded: str) -> None:
+    """Refuse to judge on other data than those that a model was selected on.
+
+    Args:
+        folder: Where the data set's arrays lie.
+        settings: The data set and its split.
+        recorded: The fingerprint that the model's run is tagged with.
+
+    Raises:
+        UsageError: the data have another fingerprint.
+    """
+    found = fingerprint(folder, split_dataset(open_dataset(settings, folder), settings))
+    if found != recorded:
+        raise UsageError(
+            f"{settings.name}: the data differ from those that the model was selected on "
+            f"(fingerprint {found[:12]}, was {recorded[:12]}); "
+            f"check them with `studyhall data verify {settings.name}`"
+        )
 
 
 def _write_files(folder: Path, evaluation: Evaluation) -> None:

@@ -40,8 +40,9 @@ def test_a_network_with_dropout_is_refused(workspace):
     stdout, stderr = workspace.run("check", "small.toml", "--set", "network.dropout=0.3", code=2)
     assert stdout == ""
     assert stderr == (
-        "studyhall: small: network.dropout: must be 0 for a gradient check, whose loss has to be "
-        "the same at every pass, got 0.3; check with --set network.dropout=0.0\n"
+        "studyhall: small: dropout: must be 0 for a gradient check, whose loss has to be the same "
+        "at every pass, got 0.3; check a study without it, such as this one with `--set "
+        "network.dropout=0.0` if it is set there\n"
     )
 
 
@@ -56,8 +57,8 @@ def test_a_network_that_cannot_learn_spends_no_budget(workspace):
     workspace.write(BROAD)
     _, stderr = workspace.run("launch", "small.toml", code=2)
     assert stderr.startswith(
-        "studyhall: small: the network with 8 hidden units (relu, normal): initial loss must be "
-        "from 1.15 to 6.91, a guess costing 2.3, got "
+        "studyhall: small: the network with 40 hidden units (relu, normal): initial loss must be "
+        "from 0.461 to 11.5, a guess costing 2.3, got "
     )
     assert "; mend it, or launch with --no-gate" in stderr
     assert not (workspace.folder / "studyhall.journal").exists()
@@ -79,3 +80,34 @@ def test_other_parts_are_checked_where_the_study_has_them(workspace: Workspace, 
     parts = {c["part"] for c in check["compared"]}
     assert check["passed"]
     assert {"tanh layer", "sigmoid cross entropy"} & parts
+
+
+def test_gradients_that_could_not_be_compared_fail_the_check(workspace):
+    workspace.write()
+    stdout, stderr = workspace.run(
+        "check", "small.toml", "--set", "network.initializer=normal",
+        "--set", "network.initial_deviation=1e-12", code=1,
+    )  # fmt: skip
+    assert "nothing compared" in stdout
+    assert stderr == (
+        "studyhall: small: gradients differ, or could not be compared; see the table\n"
+    )
+
+
+@pytest.mark.parametrize(
+    ("override", "message"),
+    [
+        (
+            "training.mirror=true",
+            "training.mirror: must be false for two_blobs, which has no images",
+        ),
+        ("training.warmup_iterations=30001", "training.warmup_iterations: must be at most 30000"),
+    ],
+)
+@pytest.mark.parametrize("command", ["check", "launch"])
+def test_what_the_data_do_not_have_is_found_before_anything_starts(
+    workspace, command, override, message
+):
+    _, stderr = workspace.run(command, "points_regularization", "--set", override, code=2)
+    assert message in stderr
+    assert "Traceback" not in stderr

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import signal
+import time
+
 import pytest
 
 from search.reference import find_systems, system_names
+from search.reproduction import _mostly_above
 from search.study_file import load_study
 from tests.cli.record import child_runs
 from tests.cli.workspace import Workspace
@@ -42,9 +46,36 @@ def test_the_table_goes_between_the_marks_of_a_page(reproduced):
 
 def test_the_readings_of_the_test_split_are_on_record(reproduced):
     workspace, _ = reproduced
-    runs = child_runs(workspace, "mnist_sigmoid", "reproduction")
-    assert runs
-    assert all(0.94 < run.data.metrics["test_accuracy_10000 iterations"] < 0.95 for run in runs)
+    workspace.run("reproduce", "S3")  # reads nothing again, and so adds no run
+    (run,) = child_runs(workspace, "mnist_sigmoid", "reproduction")
+    assert 0.94 < run.data.metrics["test_accuracy_10000 iterations"] < 0.95
+
+
+def test_stopping_it_ends_with_130(workspace):
+    process = workspace.start("reproduce", "S5", "--jobs", 1)
+    journal = workspace.folder / "studyhall.journal"
+    while not (journal.exists() and b"repeat" in journal.read_bytes()):
+        time.sleep(0.05)
+    process.send_signal(signal.SIGINT)
+    _, stderr = process.communicate(timeout=120)
+    assert process.returncode == 130
+    assert stderr.splitlines()[-1] == (
+        "studyhall: mnist_two_layer: stopped; reproduce S5 again to go on"
+    )
+
+
+@pytest.mark.parametrize(
+    ("values", "others", "above"),
+    [
+        ([0.6] * 10, [0.5] * 10, True),
+        ([0.6] * 9 + [0.4], [0.5] * 10, True),
+        ([0.6] * 8 + [0.4] * 2, [0.5] * 10, False),
+        ([0.5] * 10, [0.5] * 10, False),
+        ([0.6] * 4, [0.5] * 4, False),  # four of four happen by chance once in sixteen times
+    ],
+)
+def test_above_means_more_often_than_chance_allows(values, others, above):
+    assert _mostly_above(values, others) is above
 
 
 @pytest.mark.parametrize(
@@ -76,6 +107,6 @@ def test_every_row_is_about_trials_that_its_study_has(name):
     for study in system.study:
         spec = load_study(study.name)
         for row in study.row:
-            for values in (row.where, row.above or {}):
+            for values in (row.where, row.above or {}, row.below or {}):
                 for parameter, value in values.items():
                     assert spec.search_space[parameter].contains(value)

@@ -81,3 +81,13 @@ def test_both_numbers_are_shown():
 def test_equal_zeros_have_no_error():
     comparison = Comparison("bias", np.zeros(3), np.zeros(3))
     assert (comparison.relative_error, comparison.norm_ratio) == (0, 0)
+
+
+def test_nothing_compared_is_no_agreement():
+    comparison = Comparison("weight", np.zeros(0), np.zeros(0), kinks=12)
+    assert (comparison.verdict, comparison.passed) == ("nothing compared", False)
+
+
+def test_zeros_on_both_sides_are_said_to_be_zeros():
+    comparison = Comparison("weight", np.zeros(3), np.zeros(3))
+    assert (comparison.verdict, comparison.passed) == ("all zero", True)

@@ -146,7 +146,10 @@ def test_soft_labels_are_no_classes(labels):
 
 @pytest.mark.parametrize("targets", [[[0.0, 1.0]], [[0.0, np.nan, 1.0], [0.0, 0.0, 1.0]]])
 def test_targets_must_be_finite_and_one_an_output(targets):
-    with pytest.raises(ValueError, match=r"^targets: must be finite numbers of shape \(2, 3\), "):
+    with pytest.raises(
+        ValueError,
+        match=r"^targets: must be finite numbers of shape \(2, 3\), at least one row, got ",
+    ):
         MeanSquaredError().value(np.zeros((2, 3)), np.array(targets))
 
 
@@ -154,3 +157,16 @@ def test_an_empty_batch_is_refused():
     message = "labels: must be whole numbers, one for each of 0 examples and at least one"
     with pytest.raises(ValueError, match=f"^{message}"):
         SoftmaxCrossEntropy().value(np.zeros((0, 3)), np.zeros(0, np.int64))
+
+
+@pytest.mark.parametrize("targets", [np.zeros(0, np.int64), np.zeros((0, 3))])
+def test_an_empty_batch_has_no_squared_error(targets):
+    with pytest.raises(ValueError, match="at least one"):
+        MeanSquaredError().value_and_gradient(np.zeros((0, 3)), targets)
+
+
+def test_one_hot_rows_of_any_type_count_as_classes():
+    logits = np.eye(3)
+    assert MeanSquaredError().correct(logits, np.eye(3)) == 3
+    assert MeanSquaredError().correct(logits, np.eye(3, dtype=int)) == 3
+    assert MeanSquaredError().correct(logits, np.full((3, 3), 0.5)) == 0

@@ -7,7 +7,6 @@ from typing import get_args
 import pytest
 
 import model
-from model.schedules import SCHEDULES
 from search.errors import UsageError
 from search.settings import NetworkSettings, TrainingSettings
 from search.study_file import load_study
@@ -42,6 +41,15 @@ def complaints(study: str, *overrides: str) -> list[str]:
         (
             "training.momentum=0.3",
             "training.momentum: goes with momentum, nesterov alone, got optimizer sgd; delete it",
+        ),
+        ("training.epsilon=0", "training.epsilon: must be above 0.0, got 0"),
+        (
+            "network.initial_deviation=inf",
+            "network.initial_deviation: input should be a finite number, got inf",
+        ),
+        (
+            "training.step_epochs=3",
+            "training.step_epochs: goes with step alone, got schedule exponential; delete it",
         ),
         (
             "training.weight_decay=-1",
@@ -81,10 +89,24 @@ def test_settings_of_any_optimizer_that_is_searched_may_stand():
     ("settings", "key", "known"),
     [
         (TrainingSettings, "optimizer", model.OPTIMIZERS),
-        (TrainingSettings, "schedule", SCHEDULES),
+        (TrainingSettings, "schedule", model.SCHEDULE_SETTINGS),
         (NetworkSettings, "loss", model.LOSSES),
         (NetworkSettings, "initializer", model.INITIALIZERS),
     ],
 )
 def test_a_study_file_may_name_all_that_the_library_has(settings, key, known):
     assert set(get_args(settings.model_fields[key].annotation)) == set(known)
+
+
+def test_a_schedule_without_decay_refuses_one():
+    found = complaints(
+        "mnist_sigmoid", "training.schedule=cosine", "training.learning_rate_decay=0.5"
+    )
+    assert found == [
+        "training.learning_rate_decay: goes with exponential, step alone, got schedule cosine; "
+        "delete it"
+    ]
+
+
+def test_a_network_without_hidden_layers_is_a_network():
+    assert load_study("mnist_sigmoid", ["network.hidden=[]"]).resolve({"repeat": 0})

@@ -44,3 +44,8 @@ def test_without_dropout_all_else_stays():
         plain = without_dropout(settings)
         assert plain.network.dropout == 0
         assert plain.training == settings.training
+
+
+def test_the_widest_on_request():
+    (found,) = one_of_each_kind(corners(spec()), widest=True)
+    assert described(found) == "40 x 9 hidden units (relu, he)"

@@ -1,0 +1,64 @@
+"""Measuring recorded trials: each quantity of each trial once, also over several calls."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from model import Classifier, accuracy
+from search.datasets import open_dataset, split_dataset
+from search.evaluation import evaluate
+from search.judgements import earlier_readings
+from search.reference import Quantity
+from search.settings import DataSettings
+from search.trained import load_trained
+
+if TYPE_CHECKING:
+    from mlflow.entities import Run
+    from mlflow.tracking import MlflowClient
+
+Readings = dict[str, dict[str, float]]
+
+
+class Measure:
+    """Measures trials of one study.
+
+    What an earlier reproduction of the same trials read, the test split above all, is taken from
+    its record and not read again.
+
+    Attributes:
+        readings: values by run and quantity.
+        news: whether any of them was read now.
+    """
+
+    def __init__(self, client: MlflowClient, data_folder: Path) -> None:
+        self.readings: Readings = {}
+        self.news = False
+        self._client, self._folder = client, data_folder
+
+    def __call__(self, run: Run, quantity: Quantity) -> float:
+        """Return a quantity of a trial that completed."""
+        if quantity == "validation_accuracy":
+            return float(run.data.metrics["value"])  # what the shipped studies select by
+        if quantity == "accuracy_gap":
+            return self(run, "train_accuracy") - self(run, "test_accuracy")
+        if not self.readings:
+            self.readings = earlier_readings(self._client, run)
+        known = self.readings.setdefault(str(run.info.run_id), {})
+        if quantity not in known:
+            known[quantity], self.news = self._read(run, quantity), True
+        return known[quantity]
+
+    def _read(self, run: Run, quantity: Quantity) -> float:
+        trained = load_trained(self._client, run)
+        data = trained.settings.data
+        if quantity == "train_accuracy":
+            return _train_accuracy(trained.classifier, self._folder, data)
+        return evaluate(trained.classifier, self._folder, data).accuracy
+
+
+def _train_accuracy(classifier: Classifier, folder: Path, settings: DataSettings) -> float:
+    dataset = open_dataset(settings, folder)
+    indices = split_dataset(dataset, settings).train
+    predictions = classifier.predict(dataset.train_examples[indices])
+    return accuracy(dataset.train_labels[indices], predictions)
