@@ -39,7 +39,8 @@ class Measure:
     def __call__(self, run: Run, quantity: Quantity) -> float:
         """Return a quantity of a trial that completed."""
         if quantity == "validation_accuracy":
-            return float(run.data.metrics["value"])  # what the shipped studies select by
+            # What the shipped studies select by; runs of before there was `keep` lack it.
+            return float(run.data.metrics.get("value", run.data.metrics[quantity]))
         if quantity == "accuracy_gap":
             return self(run, "train_accuracy") - self(run, "test_accuracy")
         if not self.readings:
