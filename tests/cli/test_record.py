@@ -52,12 +52,29 @@ def test_the_study_run_carries_figures_and_a_study_file_that_launches_the_same_s
     assert load_study(path) == load_study(finished.folder / "small.toml")
     figures = client_of(finished).list_artifacts(study_run.info.run_id, "figures")
     assert {Path(file.path).stem for file in figures} == {
+        "learning_curves",
         "history",
         "importances",
         "parallel_coordinates",
         "contour",
         "slice",
     }
+
+
+def test_the_study_run_shows_what_there_is_to_tell_apart(finished, tmp_path):
+    (study_run,) = child_runs(finished, "small", kind="study")
+    with Image.open(downloaded(finished, study_run, "samples.png", tmp_path)) as picture:
+        assert len(np.unique(np.asarray(picture.convert("L")))) > 200  # photographs
+
+
+def test_each_epoch_tells_of_its_gradients_and_its_dead_units(finished, complete_run):
+    client = client_of(finished)
+    accuracies = client.get_metric_history(complete_run.info.run_id, "validation_accuracy")
+    for key in ("gradient_norm", "update_ratio", "dead_relu_share"):
+        history = client.get_metric_history(complete_run.info.run_id, key)
+        assert [m.step for m in history] == [m.step for m in accuracies]
+        assert all(0 <= m.value < 100 for m in history)
+    assert complete_run.data.metrics["value"] == accuracies[-1].value
 
 
 def test_parameters_are_the_sampled_values(complete_run):

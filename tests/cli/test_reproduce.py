@@ -54,7 +54,7 @@ def test_the_readings_of_the_test_split_are_on_record(reproduced):
 def test_stopping_it_ends_with_130(workspace):
     process = workspace.start("reproduce", "S5", "--jobs", 1)
     journal = workspace.folder / "studyhall.journal"
-    while not (journal.exists() and b"repeat" in journal.read_bytes()):
+    while not (journal.exists() and b'"param_name"' in journal.read_bytes()):
         time.sleep(0.05)
     process.send_signal(signal.SIGINT)
     _, stderr = process.communicate(timeout=120)
