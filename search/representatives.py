@@ -9,7 +9,7 @@ from search.study_spec import StudySpec
 
 
 def corners(spec: StudySpec) -> list[TrialSettings]:
-    """Settings at the corners of the search space, and at its enqueued points."""
+    """Settings at the corners of the search space."""
     return [spec.resolve(point) for point in spec.examples()]
 
 
