@@ -5,6 +5,9 @@ STUDY ?= cifar10
 # Extras of pyproject.toml that the tests get; `make test EXTRAS=test,torch` compares with PyTorch.
 EXTRAS ?= test
 BIN = $(VENV)/bin
+comma := ,
+# One mark for each choice of extras, so that another choice is installed when it is asked for.
+TESTED = $(VENV)/installed-$(subst $(comma),-,$(EXTRAS))
 
 .PHONY: cifar10 test install lint format typecheck lock clean
 
@@ -13,7 +16,7 @@ cifar10: $(VENV)/installed  ## install, get CIFAR-10, run the default study, jud
 	$(BIN)/studyhall evaluate $(STUDY)
 	@echo "to browse the runs: $(BIN)/studyhall ui"
 
-test: $(VENV)/installed-test  ## pass the tests, on real CIFAR-10
+test: $(TESTED)  ## pass the tests, on real CIFAR-10 and MNIST
 	$(BIN)/python -m pytest
 
 install: $(VENV)/installed
@@ -23,20 +26,20 @@ $(VENV)/installed: pyproject.toml requirements.lock
 	$(BIN)/python -m pip install --quiet --constraint requirements.lock --editable .
 	touch $@
 
-$(VENV)/installed-test: pyproject.toml requirements.lock
+$(TESTED): pyproject.toml requirements.lock
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --constraint requirements.lock --editable ".[$(EXTRAS)]"
 	touch $(VENV)/installed $@
 
-lint: $(VENV)/installed-test
+lint: $(TESTED)
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 
-format: $(VENV)/installed-test
+format: $(TESTED)
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
-typecheck: $(VENV)/installed-test
+typecheck: $(TESTED)
 	$(BIN)/mypy
 
 lock:  ## write requirements.lock anew: exact versions for every Python that is supported

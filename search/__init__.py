@@ -16,10 +16,13 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from search.checking import check_gradients
     from search.errors import StudyhallError, UsageError
     from search.launcher import launch
     from search.options import Options
+    from search.reference import find_systems
     from search.registry import Champion, champion
+    from search.reproduction import reproduce
     from search.study_file import load_study
     from search.study_spec import StudySpec
     from search.summary import StudySummary
@@ -33,9 +36,12 @@ __all__ = [
     "StudyhallError",
     "UsageError",
     "champion",
+    "check_gradients",
+    "find_systems",
     "judge",
     "launch",
     "load_study",
+    "reproduce",
 ]
 
 _HOMES = {
@@ -46,9 +52,12 @@ _HOMES = {
     "StudyhallError": "errors",
     "UsageError": "errors",
     "champion": "registry",
+    "check_gradients": "checking",
+    "find_systems": "reference",
     "judge": "verdict",
     "launch": "launcher",
     "load_study": "study_file",
+    "reproduce": "reproduction",
 }
 
 
