@@ -77,11 +77,13 @@ def test_another_name_is_another_study(workspace):
 
 def test_a_trial_that_diverges_fails_with_its_reason_and_the_study_goes_on(workspace):
     workspace.write(SMALL.replace("high = 2e-2", "high = 1e6").replace("1e-2\nl2", "1e6\nl2"))
-    workspace.run("launch", "small.toml", "--trials", 2, "--jobs", 1)
-    first, second = answers(workspace, "small")
-    assert first.state == "FAILED"
-    assert first.reason.startswith("the loss must stay finite, got ")
-    assert second.state in ("FINISHED", "FAILED")
+    _, stderr = workspace.run("launch", "small.toml", "--trials", 2, "--jobs", 1, code=1)
+    for answer in answers(workspace, "small"):
+        assert answer.state == "FAILED"
+        assert answer.reason.startswith("the loss must stay finite, got ")
+    assert stderr.endswith(
+        "studyhall: small: no trial completed; `studyhall ui` shows the reasons\n"
+    )
 
 
 def test_a_grid_covers_every_point_once(workspace):
