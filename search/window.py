@@ -66,6 +66,10 @@ class WindowView:
             trial.system_attrs = dict(self.notes)
         return trial
 
+    def get_trial_system_attrs(self, trial_id: int) -> dict[str, Any]:
+        """What pruners noted of a trial; a trial asks for its own by this name, not `get_trial`."""
+        return dict(self.get_trial(trial_id).system_attrs)
+
     def set_trial_intermediate_value(self, trial_id: int, step: int, value: float) -> None:
         """Keep a report of the viewer, for its record."""
         self.reports[step] = value

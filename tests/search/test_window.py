@@ -129,5 +129,21 @@ def test_pruning_compares_with_what_may_be_seen_alone(tmp_path):
     assert outcomes == {1: True, 50: False}
 
 
+def test_a_trial_completes_a_rung_with_what_it_had_there(tmp_path):
+    """Later values do not take the place of those that other trials are compared with."""
+    spec = spec_of(pruner="successive_halving", window=1)
+    study = open_study(open_storage(tmp_path / "journal"), spec, "fingerprint")
+    storage = study.optuna_study()._storage
+    storage.set_trial_intermediate_value(study.claim(0), 20, 0.1)
+    finish(study, 0, 0.1)
+    proposed = study.propose(1, study.claim(1))
+    for epoch in range(1, 21):
+        proposed._trial.report(epoch / 100, epoch)
+        assert not proposed._trial.should_prune()
+    assert proposed.notes == {
+        "completed_rung_0": 0.01, "completed_rung_1": 0.04, "completed_rung_2": 0.16
+    }  # fmt: skip
+
+
 def test_optuna_is_quiet():
     assert optuna.logging.get_verbosity() == optuna.logging.ERROR
