@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import shlex
+import sys
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -91,7 +93,8 @@ def launch(
     )
     with terminal.observer(quiet=quiet or json) as observer:
         summary = launcher.launch(spec, options, observer)
-    terminal.show_launched(summary, study, as_json=json)
+    again = shlex.join(["studyhall", *(word for word in sys.argv[1:] if word != "--fresh")])
+    terminal.show_launched(summary, again, as_json=json)
     if summary.finished >= summary.wanted and summary.best is None:
         raise StudyhallError(
             f"{summary.name}: no trial completed; `studyhall ui` shows the reasons"

@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
+from typing import Annotated
+
 import typer
 
 from search.arguments import DataOption, JsonOption
 from search.errors import StudyhallError
 
+NameArgument = Annotated[
+    str, typer.Argument(help="A data set: cifar10, mnist, two_moons or two_blobs.")
+]
+
 data = typer.Typer(help="Fetch and check data sets.", no_args_is_help=True)
 
 
 @data.command("fetch")
-def data_fetch(name: str, data_dir: DataOption = None) -> None:
+def data_fetch(name: NameArgument, data_dir: DataOption = None) -> None:
     """Fetch, verify and decode a data set into the cache."""
     from search import terminal
     from search.datasets import fetch
@@ -22,7 +28,7 @@ def data_fetch(name: str, data_dir: DataOption = None) -> None:
 
 
 @data.command("verify")
-def data_verify(name: str, json: JsonOption = False) -> None:
+def data_verify(name: NameArgument, json: JsonOption = False) -> None:
     """Read every byte of a cached data set again and name what is wrong."""
     from search import terminal
     from search.datasets import verify

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import sys
+import traceback
 
 import typer
 from typer.exceptions import TyperException
@@ -29,7 +30,7 @@ def main() -> None:
         code = 1
     except (StudyhallError, TyperException) as error:
         if debug:
-            raise
+            traceback.print_exc()
         _complain(str(error) if isinstance(error, StudyhallError) else error.format_message())
         code = error.exit_code
     except (KeyboardInterrupt, typer.Abort):

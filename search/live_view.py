@@ -64,7 +64,8 @@ class PlainView:
         """Say that the study starts."""
         self._tally = Tally(spec, summary)
         done = f", {summary.finished} done before" if summary.finished else ""
-        self._line(f"{spec.study.name}: {spec.study.trials} trials on {jobs} workers{done}")
+        trials, workers = counted(spec.study.trials, "trial"), counted(jobs, "worker")
+        self._line(f"{spec.study.name}: {trials} on {workers}{done}")
 
     def trial(self, outcome: Outcome) -> None:
         """Write a finished trial's line."""
@@ -214,3 +215,8 @@ def trial_line(outcome: Outcome) -> str:
 def shown(value: Scalar) -> str:
     """A parameter's value, in as many digits as people read."""
     return f"{value:.4g}" if isinstance(value, float) else str(value)
+
+
+def counted(number: int, thing: str) -> str:
+    """A number of things, in the plural where there is not one."""
+    return f"{number} {thing}" if number == 1 else f"{number} {thing}s"

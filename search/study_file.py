@@ -36,11 +36,10 @@ def find_study(study: str) -> Path:
         return path
     shipped = shipped_studies()
     if study not in shipped:
-        near = get_close_matches(study, shipped, n=3, cutoff=0.5) or list(shipped)
+        near = get_close_matches(study, shipped, n=3, cutoff=0.5)
         names = " or ".join(f"'{name}'" for name in near)
-        raise UsageError(
-            f"{study}: unknown study; did you mean {names}, or a path to a .toml file?"
-        )
+        hint = f"did you mean {names}, or" if near else "`studyhall list` shows those that ship; or"
+        raise UsageError(f"{study}: unknown study; {hint} a path to a .toml file?")
     return shipped[study]
 
 
@@ -72,7 +71,9 @@ def load_study(study: str | Path, overrides: Sequence[str] = ()) -> StudySpec:
 
 def _place(problem: Problem, name: str, text: str, overridden: set[tuple[str, ...]]) -> str:
     """Where the user wrote what is wrong: a line of the file, or an override."""
-    if any(problem.path[: len(key)] == key for key in overridden):
+    path = problem.path
+    # What an override put in, or what of the table that it changed no longer fits together.
+    if any(path[: len(key)] == key or (path and key[: len(path)] == path) for key in overridden):
         return "--set"
     return f"{name}:{line_of(text, problem.path)}"
 

@@ -46,7 +46,10 @@ class StudySummary:
 
     def to_dict(self) -> dict[str, object]:
         """The summary as JSON holds it."""
-        return {**asdict(self), "finished": self.finished}
+        values = {**asdict(self), "finished": self.finished}
+        if self.champion_version is None:  # not asked for, or none
+            del values["champion_version"]
+        return values
 
 
 def summarize(study: Study) -> StudySummary:

@@ -36,8 +36,8 @@ def observer(quiet: bool = False) -> AbstractContextManager[Observer]:
     return PlainView(console, quiet)
 
 
-def show_launched(summary: StudySummary, study: str, as_json: bool) -> None:
-    """Print how a launch of `study`, as the user typed it, ended and what to do next."""
+def show_launched(summary: StudySummary, command: str, as_json: bool) -> None:
+    """Print how a launch ended and what to do next; `command` goes on with it."""
     if as_json:
         _print_json(summary.to_dict())
         return
@@ -45,7 +45,7 @@ def show_launched(summary: StudySummary, study: str, as_json: bool) -> None:
     if summary.champion_version:
         print(f"champion: version {summary.champion_version} of model {summary.name}")
     if summary.finished < summary.wanted:
-        print(f"to go on: studyhall launch {study}")
+        print(f"to go on: {command}")
     elif summary.champion_version:
         print(f"next: studyhall evaluate {summary.name}; studyhall ui")
 
@@ -106,7 +106,8 @@ def show_verdict(verdict: Verdict, as_json: bool) -> None:
     )
     for name, share in found.accuracy_by_class.items():
         print(f"  {name:<12} {share:.3f}")
-    table = Table(title="true class by row, predicted by column", box=None, pad_edge=False)
+    print("true class by row, predicted by column:")
+    table = Table(box=None, pad_edge=False)
     table.add_column("")
     for name in found.classes:
         table.add_column(name[:5], justify="right")

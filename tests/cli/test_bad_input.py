@@ -143,5 +143,5 @@ def test_evaluating_before_any_trial_finished_says_what_to_do(workspace):
 
 def test_debug_shows_the_traceback(workspace):
     for words in (["--debug", "status", "cifar10"], ["status", "cifar10", "--debug"]):
-        _, stderr = workspace.run(*words, code=1)
+        _, stderr = workspace.run(*words, code=2)
         assert "Traceback" in stderr
