@@ -3,6 +3,8 @@
 All three have a derivative that their output alone gives, so that the output is all they keep.
 """
 
+from abc import abstractmethod
+
 import numpy as np
 
 from .arrays import FloatArray, RowBuffer
@@ -28,8 +30,9 @@ class Activation(Layer):
         self._apply(inputs, self.outputs)
         return self.outputs
 
+    @abstractmethod
     def _apply(self, inputs: FloatArray, outputs: FloatArray) -> None:
-        raise NotImplementedError
+        """Fill the outputs."""
 
 
 class ReLU(Activation):

@@ -133,9 +133,8 @@ def train(
 
 def _stops(done: int, stretch: int, iterations: int) -> list[int]:
     """Return the iterations that records end with."""
-    return [*range((done // stretch + 1) * stretch, iterations, stretch)] + (
-        [iterations] if done < iterations else []
-    )
+    first = (done // stretch + 1) * stretch
+    return [*range(first, iterations, stretch), iterations] if done < iterations else []
 
 
 @dataclass(eq=False)
@@ -155,7 +154,7 @@ class _Run:
     def record(self, stop: int) -> EpochRecord:
         """Train up to an iteration, and judge the network there."""
         started, first = perf_counter(), self.done
-        dead, ratio = DeadUnits(self.network), 0.0
+        dead = DeadUnits(self.network)
         # An overflow is reported once, as a DivergenceError, not as warnings on the way there.
         with np.errstate(all="ignore"):
             totals, ratio = self._train(stop)

@@ -13,6 +13,7 @@ from model import (
     LOSSES,
     Affine,
     Comparison,
+    DivergenceError,
     Examples,
     Network,
     Parameter,
@@ -29,7 +30,7 @@ from search.building import (
     start_training,
 )
 from search.datasets import open_dataset
-from search.errors import UsageError
+from search.errors import StudyhallError, UsageError
 from search.execution import training_data
 from search.representatives import (
     activations,
@@ -151,8 +152,15 @@ def _network(spec: StudySpec, settings: TrialSettings, data_folder: Path) -> Ite
     network = build_network(settings.network, data.dataset, seed, np.float64)
     yield from _compared(settings, network, data, "before training")
     short = settings.training.model_copy(update={"iterations": ITERATIONS, "epochs": None})
-    for _ in start_training(network, short, data, seed):
-        pass
+    try:
+        for _ in start_training(network, short, data, seed):
+            pass
+    except DivergenceError as error:
+        raise StudyhallError(
+            f"{spec.study.name}: training.learning_rate: must let {described(settings)} train for "
+            f"{ITERATIONS} iterations, got {settings.training.learning_rate}, with which {error}; "
+            "lower it"
+        ) from None
     yield from _compared(settings, network, data, f"after {ITERATIONS} iterations")
 
 

@@ -94,6 +94,16 @@ def test_gradients_that_could_not_be_compared_fail_the_check(workspace):
     )
 
 
+def test_a_rate_that_diverges_is_an_error_and_no_traceback(workspace):
+    workspace.write()
+    override = 'search_space.learning_rate={ type = "categorical", choices = [1e6] }'
+    bare = workspace.folder / "small.toml"
+    bare.write_text(bare.read_text().replace("learning_rate = 1e-2", "learning_rate = 1e6"))
+    _, stderr = workspace.run("check", "small.toml", "--set", override, code=1)
+    assert "training.learning_rate: must let 8 hidden units (relu, he) train" in stderr
+    assert "Traceback" not in stderr
+
+
 @pytest.mark.parametrize(
     ("override", "message"),
     [
