@@ -122,14 +122,21 @@ def _compare(system: str, study: str, row: Row, runs: list[Run], measure: Measur
     if row.low is not None or row.high is not None:
         agrees = (row.low or 0.0) <= fmean(values) <= (1.0 if row.high is None else row.high)
     elif others := row.above or row.below:
-        compared = [measure(run, row.quantity) for run in _matching(study, runs, others)]
-        agrees = _mostly_above(values, compared) if row.above else _mostly_above(compared, values)
+        pairs = _by_repetition(chosen, _matching(study, runs, others))
+        ours, theirs = ([measure(pair[i], row.quantity) for pair in pairs] for i in (0, 1))
+        agrees = _mostly_above(ours, theirs) if row.above else _mostly_above(theirs, ours)
     return Reproduced(system, study, row.label, row.quantity, row.published, values, agrees)
+
+
+def _by_repetition(runs: list[Run], others: list[Run]) -> list[tuple[Run, Run]]:
+    """Trials of the same repetition; one whose counterpart failed has none to be compared with."""
+    known = {run.data.params.get("repeat"): run for run in others}
+    return [(r, known[n]) for r in runs if (n := r.data.params.get("repeat")) in known]
 
 
 def _mostly_above(values: Sequence[float], others: Sequence[float]) -> bool:
     """Whether values are above others, pair by pair: a one-sided sign test at 5 %."""
-    pairs = [(a, b) for a, b in zip(values, others, strict=False) if a != b]
+    pairs = [(a, b) for a, b in zip(values, others, strict=True) if a != b]
     wins = sum(a > b for a, b in pairs)
     at_least_as_many = sum(comb(len(pairs), k) for k in range(wins, len(pairs) + 1))
     return bool(pairs) and at_least_as_many / 2 ** len(pairs) <= 0.05
