@@ -32,7 +32,8 @@ from search.datasets import fetch, fingerprint, open_dataset, split_dataset
 from search.execution import Job, LiveTrial, training_data, work
 from search.options import Options
 from search.storage import open_storage
-from search.study import ProposedTrial, Study, open_study
+from search.studies import open_study
+from search.study import ProposedTrial, Study
 from search.study_file import load_study
 from search.study_spec import StudySpec
 from search.tracking import TrackedData, open_client, start_study

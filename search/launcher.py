@@ -19,7 +19,8 @@ from search.options import Options
 from search.reconciliation import put_in_order
 from search.runner import Runner
 from search.storage import open_storage
-from search.study import Study, open_study, recorded_study, set_aside
+from search.studies import open_study, recorded_study, set_aside
+from search.study import Study
 from search.study_spec import StudySpec
 from search.summary import StudySummary
 from search.tracker import Tracker

@@ -8,7 +8,7 @@ from pathlib import Path
 from search.errors import UsageError
 from search.options import Options
 from search.storage import read_storage
-from search.study import recorded_study, study_names
+from search.studies import recorded_study, study_names
 from search.study_file import shipped_studies
 from search.summary import StudySummary, summarize
 

@@ -21,7 +21,7 @@ from search.options import Options
 from search.reference import Quantity, ReferenceStudy, Row, System
 from search.section import Scalar
 from search.storage import read_storage
-from search.study import recorded_study
+from search.studies import recorded_study
 from search.study_file import load_study
 from search.tracking import FINGERPRINT, complete_trials, open_client
 from search.verdict import require_same_data

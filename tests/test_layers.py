@@ -12,7 +12,7 @@ import pytest
 ROOT = Path(__file__).resolve().parent.parent
 ENGINES = {"optuna", "mlflow", "joblib"}
 HOMES = {
-    "optuna": {"space", "storage", "study", "study_figures", "summary", "window"},
+    "optuna": {"space", "storage", "studies", "study", "study_figures", "summary", "window"},
     "mlflow": {"mlflow_model", "registry", "tracker", "tracking", "trained"},
     "joblib": {"workers"},
     "typer": {"arguments", "cli", "data_commands", "entry"},

@@ -15,7 +15,8 @@ from search.conditions import holds
 from search.section import Scalar
 from search.space import fixed_point
 from search.storage import open_storage
-from search.study import Study, open_study
+from search.studies import open_study
+from search.study import Study
 from search.study_figures import write_figures
 from search.study_spec import StudySpec
 from search.workers import run_tasks

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from search.conditions import corners, described, excluded, holds, needed, point_with
-from search.study import differences
+from search.studies import differences
 from search.study_spec import StudySpec
 
 SPACE = {

@@ -9,7 +9,8 @@ from optuna.trial import TrialState
 
 from search.space import fixed_point
 from search.storage import open_storage
-from search.study import Study, open_study
+from search.studies import open_study
+from search.study import Study
 from search.study_spec import StudySpec
 from search.window import WindowView
 

@@ -1,0 +1,118 @@
+"""The studies of a storage: opened, found, compared with a study file, set aside."""
+
+from __future__ import annotations
+
+import json
+import uuid
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import optuna
+from optuna.storages import BaseStorage
+
+from search.errors import UsageError
+from search.study import STUDY_ID, Study
+from search.study_spec import StudySpec
+
+_SPEC = "studyhall.spec"
+_FINGERPRINT = "studyhall.data_fingerprint"
+
+
+@dataclass(frozen=True)
+class Difference:
+    """One key in which a study file and the study's record disagree."""
+
+    key: str
+    recorded: object
+    given: object
+
+
+def open_study(storage: BaseStorage, spec: StudySpec, fingerprint: str) -> Study:
+    """Open a study to run it: the recorded one if it is the same, a new one if there is none.
+
+    Raises:
+        UsageError: the study file or the data changed since the study's trials were run, or the
+            storage holds another program's study of that name.
+    """
+    name = spec.study.name
+    if name not in study_names(storage):
+        direction = spec.study.direction
+        optuna.create_study(study_name=name, storage=storage, direction=direction)
+    study_id = storage.get_study_id_from_name(name)
+    attributes = storage.get_study_user_attrs(study_id)
+    if _SPEC not in attributes:
+        if storage.get_all_trials(study_id, deepcopy=False):
+            raise UsageError(f"{name}: another program's study has that name; choose one by --name")
+        storage.set_study_user_attr(study_id, STUDY_ID, uuid.uuid4().hex)
+        storage.set_study_user_attr(study_id, _FINGERPRINT, fingerprint)
+    elif found := differences(attributes, spec, fingerprint):
+        changes = ", ".join(f"{d.key} was {d.recorded!r} and is {d.given!r}" for d in found)
+        raise UsageError(
+            f"{name}: the study changed since its trials were run ({changes}); run it under "
+            f"another name with --name, or set its trials aside with --fresh"
+        )
+    if attributes.get(_SPEC) != spec.model_dump_json():
+        storage.set_study_user_attr(study_id, _SPEC, spec.model_dump_json())
+    return Study(storage, spec)
+
+
+def recorded_study(storage: BaseStorage, name: str) -> Study | None:
+    """Open a study as it was recorded; None if there is none of that name, or another program's."""
+    if name not in study_names(storage):
+        return None
+    attributes = storage.get_study_user_attrs(storage.get_study_id_from_name(name))
+    if _SPEC not in attributes:
+        return None
+    return Study(storage, StudySpec.model_validate_json(attributes[_SPEC]))
+
+
+def study_names(storage: BaseStorage) -> list[str]:
+    """The studies that the storage holds."""
+    return [study.study_name for study in storage.get_all_studies()]
+
+
+def set_aside(storage: BaseStorage, study: Study) -> str:
+    """Rename a recorded study, so that its name is free; return the new name."""
+    name, names = study.spec.study.name, study_names(storage)
+    aside = next(f"{name}.{n}" for n in range(1, len(names) + 2) if f"{name}.{n}" not in names)
+    optuna.copy_study(
+        from_study_name=name, from_storage=storage, to_storage=storage, to_study_name=aside
+    )
+    renamed = study.spec.model_copy(
+        update={"study": study.spec.study.model_copy(update={"name": aside})}
+    )
+    aside_id = storage.get_study_id_from_name(aside)
+    storage.set_study_user_attr(aside_id, _SPEC, renamed.model_dump_json())
+    optuna.delete_study(study_name=name, storage=storage)
+    return aside
+
+
+def differences(
+    attributes: Mapping[str, Any], spec: StudySpec, fingerprint: str
+) -> list[Difference]:
+    """What differs between a study and its record, but for the number of trials wanted."""
+    recorded = _comparable(attributes[_SPEC], attributes.get(_FINGERPRINT))
+    given = _comparable(spec.model_dump_json(), fingerprint)
+    return [
+        Difference(key, recorded.get(key), given.get(key))
+        for key in {**recorded, **given}
+        if recorded.get(key) != given.get(key)
+    ]
+
+
+def _comparable(spec: str, fingerprint: object) -> dict[str, object]:
+    """A study by key; the order of its parameters counts, since proposals are drawn in it."""
+    parsed = json.loads(spec)
+    del parsed["study"]["trials"]
+    order = ", ".join(parsed["search_space"])
+    return {**_flat(parsed), "order of parameters": order, "data fingerprint": fingerprint}
+
+
+def _flat(value: object, prefix: str = "") -> dict[str, object]:
+    if not isinstance(value, dict):
+        return {prefix: value}
+    flat: dict[str, object] = {}
+    for key, item in value.items():
+        flat |= _flat(item, f"{prefix}.{key}" if prefix else key)
+    return flat
