@@ -26,8 +26,11 @@ TrackingOption = Annotated[
     typer.Option(envvar="MLFLOW_TRACKING_URI", help="MLflow's address; here by default."),
 ]
 StorageOption = Annotated[
-    Path | None,
-    typer.Option(envvar="STUDYHALL_STORAGE", help="The journal file of studies and trials."),
+    str | None,
+    typer.Option(
+        envvar="STUDYHALL_STORAGE",
+        help="The journal file of studies and trials, or a database: postgresql://user@host/name.",
+    ),
 ]
 DataOption = Annotated[
     Path | None,

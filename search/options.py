@@ -6,7 +6,7 @@ import os
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from search.storage import JOURNAL
+from search.addresses import JOURNAL, resolved
 
 
 def usable_cores() -> int:
@@ -24,10 +24,12 @@ class Options:
         jobs: worker processes; 1 trains in the calling process.
         timeout: seconds after which no further trial starts; None for no limit.
         fresh: set earlier trials of the same name aside and start over.
+        attempts: workers in a row that a trial may bring down before it is failed.
         gate: refuse networks that fail the sanity checks.
         data_dir: folder or archive to take the data set from.
         tracking_uri: MLflow's address; by default where plain `mlflow ui` looks.
-        storage: the journal file of studies and trials; by default in `folder`.
+        storage: the journal file of studies and trials, or the address of a PostgreSQL database;
+            by default a journal in `folder`.
         folder: the working folder.
         blas_threads: threads of the matrix products in each worker.
     """
@@ -35,19 +37,25 @@ class Options:
     jobs: int = field(default_factory=usable_cores)
     timeout: float | None = None
     fresh: bool = False
+    attempts: int = 5
     gate: bool = True
     data_dir: Path | None = None
     tracking_uri: str | None = None
-    storage: Path | None = None
+    storage: Path | str | None = None
     folder: Path = field(default_factory=Path.cwd)
     blas_threads: int = 1
 
     @property
-    def journal(self) -> Path:
-        """The file that records studies and trials."""
-        return (self.storage or self.folder / JOURNAL).resolve()
+    def address(self) -> Path | str:
+        """What records studies and trials: a journal's absolute path or a database's address."""
+        return resolved(self.storage or self.folder / JOURNAL)
 
     @property
     def home(self) -> Path:
-        """Where locks are, and the records that MLflow does not have yet: beside the journal."""
-        return self.journal.parent / ".studyhall"
+        """Where locks are, and the records that MLflow does not have yet.
+
+        Beside the journal; in the working folder if a database records the trials.
+        """
+        address = self.address
+        folder = address.parent if isinstance(address, Path) else self.folder.resolve()
+        return folder / ".studyhall"

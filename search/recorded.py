@@ -13,17 +13,14 @@ from search.study_file import shipped_studies
 from search.summary import StudySummary, summarize
 
 
-def recorded_summaries(storage: Path | None) -> list[StudySummary]:
+def recorded_summaries(storage: Path | str | None) -> list[StudySummary]:
     """Where every recorded study stands; none if nothing was run here yet."""
-    journal = Options(storage=storage).journal
-    if not journal.exists():
-        return []
-    opened = read_storage(journal)
+    opened = read_storage(Options(storage=storage).address)
     studies = (recorded_study(opened, name) for name in sorted(study_names(opened)))
     return [summarize(study) for study in studies if study is not None]
 
 
-def recorded_summary(name: str, storage: Path | None) -> StudySummary:
+def recorded_summary(name: str, storage: Path | str | None) -> StudySummary:
     """Where one recorded study stands.
 
     Raises:

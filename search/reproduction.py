@@ -100,7 +100,7 @@ def _reproduce(
     if launch(spec, options, observer).interrupted:
         raise InterruptedStudyError(f"{study.name}: stopped; reproduce {system} again to go on")
     client = open_client(options.tracking_uri)
-    recorded = recorded_study(read_storage(options.journal), study.name)
+    recorded = recorded_study(read_storage(options.address), study.name)
     runs = complete_trials(client, study.name, recorded.study_id) if recorded else []
     if not runs:
         raise StudyhallError(f"{study.name}: no trial has completed; `studyhall ui` shows why")

@@ -1,91 +1,81 @@
-"""The embedded Optuna storage: one journal file in the working folder."""
+"""Where Optuna keeps studies and trials: a journal file, or PostgreSQL, behind one contract.
+
+Both number the trials of a study without gaps or duplicates, whoever creates them, and refuse
+changes of a finished trial. `exclusive` makes several reads and writes one step for everyone.
+"""
 
 from __future__ import annotations
 
-import os
+from contextlib import AbstractContextManager
 from pathlib import Path
 
-from filelock import FileLock
-from optuna.storages import JournalStorage
-from optuna.storages.journal import JournalFileBackend, JournalFileOpenLock
+from optuna.storages import BaseStorage, InMemoryStorage
 
-from search.errors import UsageError
-
-JOURNAL = "studyhall.journal"
+from search.addresses import resolved
+from search.journal import Journal, open_journal, read_journal
+from search.patience import patiently
 
 
-class _KernelLock(JournalFileOpenLock):
-    """A lock that the operating system frees when its holder dies, however it dies.
+def open_storage(address: str | Path) -> BaseStorage:
+    """Open the storage at an address to write to it, and create it if there is none.
 
-    Optuna's own lock files, which this takes the place of, outlive a killed process and block all
-    others for 30 s.
-    """
-
-    def __init__(self, path: Path) -> None:
-        super().__init__(str(path))
-        self._path = path
-        self._lock = FileLock(f"{path}.lock")
-
-    def acquire(self) -> bool:
-        """Wait for the lock, and cut off a last line without its end.
-
-        A process that died while writing, or found the disk full, leaves one; whatever is appended
-        behind it would make the file unreadable (optuna issue 5138).
-        """
-        self._lock.acquire()
-        try:
-            _cut_torn_line(self._path)
-        except BaseException:
-            self._lock.release()
-            raise
-        return True
-
-    def release(self) -> None:
-        """Let others have it."""
-        self._lock.release()
-
-
-def open_storage(path: Path) -> JournalStorage:
-    """Open the journal at `path` to write to it, and create it if there is none.
+    Any number of processes may open a new one at the same moment.
 
     Raises:
-        UsageError: the file cannot be read or written.
+        UsageError: nothing can be written there, or it is not what is offered.
     """
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        lock = _KernelLock(path)
-        lock.acquire()
-        lock.release()
-        return read_storage(path)
-    except OSError as error:
-        reason = error.strerror or error
-        raise UsageError(
-            f"--storage: {path} must be a file that can be written: {reason}"
-        ) from None
+    place = resolved(address)
+    if isinstance(place, Path):
+        return open_journal(place)
+    from search.postgres import open_database
+
+    return open_database(place)
 
 
-def read_storage(path: Path) -> JournalStorage:
-    """Open an existing journal; nothing is written until something is recorded.
+def reopen_storage(address: str | Path) -> BaseStorage:
+    """Open a storage that the launch has opened before: a database that is away is waited for.
 
     Raises:
-        UsageError: the file is no journal.
+        UsageError: nothing can be written there.
+        StudyhallError: the database has been away for minutes.
     """
-    try:
-        return JournalStorage(JournalFileBackend(str(path), lock_obj=_KernelLock(path)))
-    except ValueError as error:
-        raise UsageError(f"--storage: {path} must be a study's journal, got {error}") from None
+    place = resolved(address)
+    if isinstance(place, Path):
+        return open_journal(place)
+    from search.postgres import reopen_database
+
+    return patiently(reopen_database)(place)
 
 
-def _cut_torn_line(path: Path) -> None:
-    with path.open("ab+") as file:
-        end = file.seek(0, os.SEEK_END)
-        keep = end
-        while keep:
-            start = max(0, keep - 4096)
-            file.seek(start)
-            newline = file.read(keep - start).rfind(b"\n")
-            keep = start + newline + 1 if newline >= 0 else start
-            if newline >= 0:
-                break
-        if keep < end:
-            file.truncate(keep)
+def read_storage(address: str | Path) -> BaseStorage:
+    """Open a storage to read; where there is none yet, an empty one that is kept nowhere.
+
+    Raises:
+        UsageError: it is no storage, or it cannot be reached.
+    """
+    place = resolved(address)
+    if isinstance(place, Path):
+        return read_journal(place) if place.exists() else InMemoryStorage()
+    from search.postgres import read_database
+
+    return read_database(place) or InMemoryStorage()
+
+
+def exclusive(storage: BaseStorage, name: str) -> AbstractContextManager[None]:
+    """Keep all others that use the storage out of blocks of the same name.
+
+    The block is freed when its process dies, however it dies. In a database, what is written in
+    the block is one transaction: all of it or nothing, and nothing if the process hung so long
+    that another took its turn. Blocks must not be nested; each thread has its own.
+
+    Args:
+        storage: What `open_storage` returned.
+        name: What is guarded; letters, digits, '.', '_' and '-'.
+    """
+    if isinstance(storage, Journal):
+        return storage.exclusive(name)
+    from search.postgres import Database
+
+    if isinstance(storage, Database):
+        return storage.exclusive(name)
+    raise TypeError(f"exclusive: must be a storage that open_storage opened, got {storage!r}")

@@ -1,0 +1,47 @@
+"""Where studies are kept: the path of a journal, or the address of a PostgreSQL database."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+from search.errors import UsageError
+
+JOURNAL = "studyhall.journal"
+_DRIVER = "postgresql+psycopg"
+_SCHEMES = ("postgresql", "postgres", _DRIVER)
+
+# Greedy up to the last '@': a password in which '@' or '/' was not escaped is hidden whole.
+_PASSWORD = re.compile(r"(://[^:/?#@\[]*):.*@")
+# Without a host, the password stands where a port would.
+_MISPLACED = re.compile(r"(://[^:/?#@\[]+):(?!\d+(?:[/?#]|$))[^/?#@*][^/?#]*")
+_IN_QUERY = re.compile(r"([?&](?:ssl)?password=)[^&]*", re.IGNORECASE)
+
+
+def resolved(address: str | Path) -> str | Path:
+    """The absolute path of a journal, or a database's address as its driver wants it.
+
+    Raises:
+        UsageError: it is the address of something that is not offered.
+    """
+    scheme, separator, rest = str(address).partition("://")
+    if not separator or isinstance(address, Path):
+        return Path(address).resolve()
+    if scheme not in _SCHEMES:
+        raise UsageError(
+            "--storage: must be the path of a journal, or the address of a PostgreSQL database as "
+            f"postgresql://user:password@host/database, got '{shown(address)}'"
+        )
+    return f"{_DRIVER}://{rest}"
+
+
+def password_is_plain(address: str) -> bool:
+    """Whether the password of an address has characters that end it early if not escaped."""
+    found = _PASSWORD.search(address)
+    return found is None or not set("@/?#") & set(found[0].removesuffix("@")[len("://") :])
+
+
+def shown(address: str | Path) -> str:
+    """An address without its password, for messages and records; any other text as it is."""
+    text = _PASSWORD.sub(r"\1:***@", str(address))
+    return _IN_QUERY.sub(r"\1***", _MISPLACED.sub(r"\1:***", text))
