@@ -1,58 +1,50 @@
-"""What a worker does with one trial: propose, train, store, enter in the study, send to MLflow."""
+"""What a worker does with one trial: claim, propose, train, store, enter in the study."""
 
 from __future__ import annotations
 
 import time
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
 
 from model import EpochRecord, Preprocessing
 from search.building import TrainingData, TrialSeed
+from search.claims import Claimed
 from search.datasets import open_dataset, split_dataset
 from search.errors import StudyhallError
-from search.record import Point, StoredRecord, curve_stride, epoch_points, store, value_point
-from search.section import Scalar
-from search.settings import DataSettings
-from search.storage import open_storage
-from search.study import Study
+from search.heartbeat import ClaimLostError, Heartbeat
+from search.live_points import LivePoints
+from search.record import StoredRecord, store, value_point
+from search.settings import DataSettings, TrialSettings
+from search.spool import Spool
+from search.storage import reopen_storage
+from search.study import ProposedTrial, Study
 from search.study_spec import StudySpec
-from search.tracker import Tracker
-from search.tracking import StudyRun
-from search.trial import TrialState, run_trial
+from search.tracking import FINGERPRINT
+from search.training_saver import FileSaver, TrainingSaver
+from search.trial import DEADLY, TrialRecord, give_up, run_trial
+from search.trial_identity import identify
 
 SHOWN = 500  # training examples that a picture of a trial may show
-LIVE_SECONDS = 3.0  # how long a trial trains unseen, and between two updates of its run
-
-
-@dataclass(frozen=True, eq=False)
-class Job:
-    """All that a worker needs for any trial of a study: names and settings, no open engine."""
-
-    spec: StudySpec
-    storage: Path
-    spool: Path
-    data_folder: Path
-    study_run: StudyRun
-    tags: Mapping[str, str]
-
-    def record_folder(self, number: int) -> Path:
-        """Where the record of a trial waits until MLflow has it."""
-        return self.spool / f"trial-{number:04d}"
+_PATIENCE_SECONDS = 1.0  # how long a worker waits for a trial before it asks its launch to go on
+_PAUSES_SECONDS = (0.02, 0.25)  # between two looks, the first and the longest
 
 
 @dataclass(frozen=True)
-class Outcome:
-    """What the parent learns of a finished trial; `unsent` says why MLflow does not have it."""
+class Job:
+    """All that a worker needs for the trials of a study: names and settings, no open engine.
 
-    number: int
-    state: TrialState
-    value: float | None
-    parameters: Mapping[str, Scalar]
-    reason: str | None
-    seconds: float
-    unsent: str | None = None
+    `attempts` is how many workers in a row a trial may bring down before it is failed.
+    """
+
+    spec: StudySpec
+    storage: Path | str
+    spool: Path
+    data_folder: Path
+    tags: Mapping[str, str]
+    attempts: int
 
 
 class Workplace:
@@ -60,107 +52,119 @@ class Workplace:
 
     def __init__(self, job: Job) -> None:
         self.job = job
-        self.study = Study(open_storage(job.storage), job.spec)
-        self._tracker: Tracker | None = None
+        self.spool = Spool(job.spool)
+        self.study = Study(reopen_storage(job.storage), job.spec, partial(_progress, job.spool))
 
-    @property
-    def tracker(self) -> Tracker:
-        """The tracker, opened when something is first sent: MLflow takes seconds to import."""
-        if self._tracker is None:
-            self._tracker = Tracker(self.job.study_run)
-        return self._tracker
+    def claim(self) -> Claimed | None:
+        """Claim a trial, waiting a moment for one if all that may start are under way."""
+        deadline, pause = time.monotonic() + _PATIENCE_SECONDS, _PAUSES_SECONDS[0]
+        while True:
+            claimed = self.study.claims.next(self.job.spec.study.trials)
+            if claimed or time.monotonic() >= deadline:
+                return claimed
+            time.sleep(pause)
+            pause = min(2 * pause, _PAUSES_SECONDS[1])
 
 
 _workplace: Workplace | None = None
 
 
-def work(job: Job, number: int, trial_id: int) -> Outcome:
-    """Run trial `number` of a study from proposal to record."""
+def work(job: Job) -> bool:
+    """Run the next trial of a study, from claim to record; False if there was none to run now."""
     place = _open(job)
-    proposed = place.study.propose(number, trial_id)
+    if (claimed := place.claim()) is None:
+        return False
+    try:
+        with Heartbeat(place.study.claims, claimed) as heartbeat:
+            _run(place, claimed, heartbeat)
+    except ClaimLostError:
+        pass  # the worker that took over enters the same result
+    except MemoryError:
+        place.study.claims.give_back(claimed, died=True)
+    except BaseException:
+        with suppress(StudyhallError, OSError):  # the storage may be what failed
+            place.study.claims.give_back(claimed)
+        raise
+    return True
+
+
+def abandon() -> None:
+    """Let others have the trial that this process has, if any; it is about to end."""
+    if _workplace is not None:
+        _workplace.study.claims.release()
+
+
+def _run(place: Workplace, claimed: Claimed, heartbeat: Heartbeat) -> None:
+    """Propose a trial, train it, store its record, and then tell the study."""
+    job, number, attempt = place.job, claimed.number, claimed.attempt
+    proposed = place.study.propose(number, claimed.trial_id)
     data = training_data(job.data_folder, proposed.settings.data)
-    live = LiveTrial(
-        place, number, proposed.settings.training.total_iterations(len(data.split.train))
-    )
+    iterations = proposed.settings.training.total_iterations(len(data.split.train))
+    live = LivePoints(place.spool.live(number, attempt), iterations)
 
     def on_epoch(epoch: EpochRecord) -> str | None:
+        heartbeat.require()
         live.show(epoch)
         return proposed.report(epoch)
 
-    seed = TrialSeed(job.spec.study.seed, number)
-    record = run_trial(proposed.settings, data, seed, job.spec.study.metric, on_epoch)
-    folder, shown = job.record_folder(number), data.split.train[:SHOWN]
-    tags = {**job.tags, "studyhall.seed": str(job.spec.study.seed)}
-    stored = store(
-        folder,
+    saver = _saver(job, number, proposed.settings)
+    if claimed.deaths < job.attempts:
+        seed, metric = TrialSeed(job.spec.study.seed, number), job.spec.study.metric
+        record = run_trial(proposed.settings, data, seed, metric, on_epoch, saver)
+    else:
+        times = f"{claimed.deaths} times without getting further: was there enough memory?"
+        record = give_up(number, proposed.settings, f"{DEADLY} {times}")
+    stored = _store(place, claimed, proposed, record, live)
+    if place.study.finish(stored):
+        saver.discard()  # else another attempt has the trial, and the sender drops this record
+
+
+def _saver(job: Job, number: int, settings: TrialSettings) -> TrainingSaver:
+    seed, fingerprint = TrialSeed(job.spec.study.seed, number), job.tags[FINGERPRINT]
+    identity = identify(settings, seed, job.spec.study.metric, fingerprint)
+    return FileSaver(_state(job.spool, number), identity)
+
+
+def _state(spool: Path, number: int) -> Path:
+    """Where a trial's training is saved while it is under way."""
+    return spool / f"trial-{number:04d}.state"
+
+
+def _progress(spool: Path, number: int) -> int:
+    """What there is of a trial under way: it grows when its training is saved."""
+    try:
+        return _state(spool, number).stat().st_mtime_ns
+    except OSError:
+        return 0
+
+
+def _store(
+    place: Workplace,
+    claimed: Claimed,
+    proposed: ProposedTrial,
+    record: TrialRecord,
+    live: LivePoints,
+) -> StoredRecord:
+    job = place.job
+    data = training_data(job.data_folder, proposed.settings.data)
+    shown = data.split.train[:SHOWN]
+    return store(
+        place.spool.path(claimed.number, claimed.attempt),
         record,
+        attempt=claimed.attempt,
         parameters=proposed.parameters,
         reports=proposed.reports,
         notes=proposed.notes,
         points=(*live.points, *value_point(record)),
-        tags=tags,
+        tags={**job.tags, "studyhall.seed": str(job.spec.study.seed)},
         examples=data.dataset.train_examples[shown],
         labels=data.dataset.train_labels[shown],
     )
-    place.study.finish(stored, trial_id)
-    return outcome_of(stored, live.send(folder))
-
-
-def outcome_of(record: StoredRecord, unsent: str | None = None) -> Outcome:
-    """What the parent is told of a stored record."""
-    seconds = (record.ended - record.started) / 1000
-    return Outcome(
-        record.number, record.state, record.value, record.parameters, record.reason, seconds, unsent
-    )
-
-
-class LiveTrial:
-    """Shows a trial in MLflow while it trains, if it takes longer than a few seconds."""
-
-    def __init__(self, place: Workplace, number: int, iterations: int) -> None:
-        self.points: list[Point] = []
-        self._place = place
-        self._number = number
-        self._stride = curve_stride(iterations)
-        self._started = self._shown = time.time()
-        self._run_id: str | None = None
-        self._sent = 0
-        self._away = False
-
-    def show(self, epoch: EpochRecord) -> None:
-        """Take in an epoch, and send what is new if it is time to."""
-        now = time.time()
-        self.points += epoch_points(epoch, self._stride, int(now * 1000))
-        if now - self._shown < LIVE_SECONDS or self._away:
-            return
-        try:
-            self._send_points()
-        except StudyhallError:
-            self._away = True  # the record on disk has it all, and is sent when the trial ends
-        self._shown = time.time()
-
-    def _send_points(self) -> None:
-        tracker = self._place.tracker
-        if self._run_id is None:
-            self._run_id = tracker.open_trial(self._number, int(self._started * 1000))
-        tracker.log_points(self._run_id, self.points[self._sent :])
-        self._sent = len(self.points)
-
-    def send(self, folder: Path) -> str | None:
-        """Send the stored record; return why that failed, or None."""
-        try:
-            self._place.tracker.send(folder, self._run_id, self._sent)
-        except StudyhallError as error:
-            return str(error)
-        return None
 
 
 def _open(job: Job) -> Workplace:
     global _workplace  # one study a process: the next job takes the place of the last
-    if _workplace is None or (_workplace.job.study_run, _workplace.job.spec) != (
-        job.study_run,
-        job.spec,
-    ):
+    if _workplace is None or _workplace.job != job:
         _workplace = Workplace(job)
     return _workplace
 

@@ -12,7 +12,7 @@ import optuna
 from optuna.storages import BaseStorage
 
 from search.errors import UsageError
-from search.study import STUDY_ID, Study
+from search.study import EXPERIMENT, STUDY_ID, Study
 from search.study_spec import StudySpec
 
 _SPEC = "studyhall.spec"
@@ -45,6 +45,7 @@ def open_study(storage: BaseStorage, spec: StudySpec, fingerprint: str) -> Study
         if storage.get_all_trials(study_id, deepcopy=False):
             raise UsageError(f"{name}: another program's study has that name; choose one by --name")
         storage.set_study_user_attr(study_id, STUDY_ID, uuid.uuid4().hex)
+        storage.set_study_user_attr(study_id, EXPERIMENT, name)
         storage.set_study_user_attr(study_id, _FINGERPRINT, fingerprint)
     elif found := differences(attributes, spec, fingerprint):
         changes = ", ".join(f"{d.key} was {d.recorded!r} and is {d.given!r}" for d in found)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Container
+from contextlib import AbstractContextManager
+from datetime import datetime, timedelta
 from typing import Any, cast
 
 import optuna
@@ -17,36 +19,54 @@ from optuna.storages import BaseStorage
 from optuna.trial import FrozenTrial, Trial, TrialState
 
 from model import EpochRecord
+from search.claims import CLAIMS_MUTEX, Claims, claim_of
+from search.outcomes import ATTEMPT, STATES, WEIGHTS, Outcome, outcome_of, standing_of
+from search.owner import is_running
+from search.patience import patiently
 from search.record import StoredRecord
 from search.section import Scalar
 from search.settings import TrialSettings
-from search.space import sampler_for, suggest
+from search.space import distribution_of, sampler_for, suggest
+from search.standing import TrialStanding
+from search.storage import exclusive
 from search.study_spec import StudySpec
+from search.trial import pruning_reason
 from search.window import WindowView
 
 optuna.logging.set_verbosity(optuna.logging.ERROR)
 
 STUDY_ID = "studyhall.study_id"
-_STATES = {
-    "complete": TrialState.COMPLETE,
-    "pruned": TrialState.PRUNED,
-    "failed": TrialState.FAIL,
-}
+EXPERIMENT = "studyhall.experiment"
+_SENDING_MINUTES = 10  # until a run that MLflow does not have counts as missing
 
 
 class Study:
     """One study in the storage. A process opens it once and keeps it."""
 
-    def __init__(self, storage: BaseStorage, spec: StudySpec) -> None:
+    def __init__(
+        self, storage: BaseStorage, spec: StudySpec, progress: Callable[[int], int] = lambda _: 0
+    ) -> None:
         self.spec = spec
         self._storage = storage
         self._id = storage.get_study_id_from_name(spec.study.name)
+        self.claims = Claims(storage, self._id, spec.study.window, progress)
 
     @property
     def study_id(self) -> str:
         """What the study's runs in MLflow are found by; a study that starts over has another."""
         return str(self._storage.get_study_user_attrs(self._id)[STUDY_ID])
 
+    @property
+    def experiment(self) -> str:
+        """Where its runs are in MLflow; a study that was set aside leaves them there."""
+        attributes = self._storage.get_study_user_attrs(self._id)
+        return str(attributes.get(EXPERIMENT, self.spec.study.name))
+
+    def exclusive(self, name: str) -> AbstractContextManager[None]:
+        """Keep all others that work on the storage out of blocks of the same name."""
+        return exclusive(self._storage, name)
+
+    @patiently
     def trials(self) -> list[FrozenTrial]:
         """Every trial, in the order of their numbers."""
         return self._storage.get_all_trials(self._id, deepcopy=False)
@@ -57,47 +77,99 @@ class Study:
         sign = -1 if self.spec.study.direction == "maximize" else 1
         return min(complete, key=lambda t: sign * (t.value or 0.0), default=None)
 
-    def claim(self, number: int) -> int:
-        """The storage's id of trial `number`, which is created if it is the next one."""
-        trials = self.trials()
-        if number < len(trials):
-            return trials[number]._trial_id
-        return self._storage.create_new_trial(self._id)
+    def outcomes(self, known: Container[int]) -> list[Outcome]:
+        """How the finished trials ended, but for those that are known."""
+        finished = (t for t in self.trials() if t.state.is_finished())
+        return [outcome_of(trial) for trial in finished if trial.number not in known]
 
     def optuna_study(self) -> optuna.Study:
         """The study as Optuna's own figures take it."""
         return optuna.load_study(study_name=self.spec.study.name, storage=self._storage)
 
+    @patiently
     def propose(self, number: int, trial_id: int) -> ProposedTrial:
-        """Wait until trial `number` may be proposed, and propose it."""
-        view = WindowView(self._storage, trial_id, number, self.spec.study.window)
-        view.wait(self._id)
+        """Propose trial `number`, which was claimed: all that it may look back on has finished."""
+        view = WindowView(self._storage, self._id, trial_id, number, self.spec.study.window)
         study = optuna.Study(
-            self.spec.study.name,
+            "study",  # any: Hyperband draws a trial's bracket from it, so it is that of all studies
             cast("BaseStorage", view),
             sampler=sampler_for(self.spec, number),
             pruner=pruner_for(self.spec),
         )
         return ProposedTrial(Trial(study, trial_id), view, self.spec)
 
-    def finish(self, record: StoredRecord, trial_id: int) -> None:
-        """Enter a trial's outcome, its state and value last; nothing if it was entered before."""
-        storage = self._storage
-        if storage.get_trial(trial_id).state.is_finished():
-            return
+    @patiently
+    def accepted(self, number: int, attempt: int) -> bool | None:
+        """Whether what an attempt left is the trial's result; None while that is open."""
+        return self._accepted(number, attempt)
+
+    def _accepted(self, number: int, attempt: int) -> bool | None:
+        trial = self._trial(number)
+        if trial is None:
+            return False
+        if trial.state.is_finished():
+            return bool(trial.user_attrs.get(ATTEMPT) == attempt)
+        claim = claim_of(trial)
+        return None if claim and claim.attempt == attempt else False
+
+    def standings(self) -> list[TrialStanding]:
+        """Where every trial stands, for a comparison with its runs."""
+        live = self.claims.live()
+        return [standing_of(trial, live.get(trial.number)) for trial in self.trials()]
+
+    def recent_elsewhere(self) -> set[int]:
+        """The trials that another machine finished in the last minutes, and may be sending."""
+        since = datetime.now() - timedelta(minutes=_SENDING_MINUTES)
+        return {
+            trial.number
+            for trial in self.trials()
+            if trial.datetime_complete is not None
+            and trial.datetime_complete > since
+            and (claim := claim_of(trial))
+            and is_running(claim.owner) is None
+        }
+
+    @patiently
+    def finish(self, record: StoredRecord) -> bool:
+        """Enter a trial's outcome, its state last; False if it is another attempt's to enter.
+
+        Entering it again, or what is missing of it after a crash, changes nothing else.
+        """
+        with exclusive(self._storage, CLAIMS_MUTEX):
+            if (accepted := self._accepted(record.number, record.attempt)) is not None:
+                return accepted
+            self._enter(record)
+            return True
+
+    def _enter(self, record: StoredRecord) -> None:
+        storage, space = self._storage, self.spec.search_space
+        trial_id = storage.get_trial_id_from_study_id_trial_number(self._id, record.number)
+        entered = storage.get_trial(trial_id).params
+        for name in (n for n in record.parameters if n not in entered):  # none is taken twice
+            distribution = distribution_of(space[name])
+            value = distribution.to_internal_repr(record.parameters[name])
+            storage.set_trial_param(trial_id, name, value, distribution)
         for epoch, value in record.reports.items():
             storage.set_trial_intermediate_value(trial_id, epoch, value)
         for key, note in record.notes.items():
             storage.set_trial_system_attr(trial_id, key, note)
         described = {
+            ATTEMPT: record.attempt,
             "reason": record.reason,
             "seconds": (record.ended - record.started) / 1000,
-            "weights_sha256": record.tags.get("studyhall.weights_sha256"),
+            WEIGHTS: record.tags.get("studyhall.weights_sha256"),
         }
         for key, description in described.items():
             storage.set_trial_user_attr(trial_id, key, description)
         values = None if record.value is None else [record.value]
-        storage.set_trial_state_values(trial_id, _STATES[record.state], values)
+        storage.set_trial_state_values(trial_id, STATES[record.state], values)
+
+    def _trial(self, number: int) -> FrozenTrial | None:
+        try:
+            trial_id = self._storage.get_trial_id_from_study_id_trial_number(self._id, number)
+        except KeyError:
+            return None
+        return self._storage.get_trial(trial_id)
 
 
 class ProposedTrial:
@@ -115,10 +187,9 @@ class ProposedTrial:
         """Report the metric after an epoch; return why the trial should be pruned, or None."""
         value = float(getattr(epoch, self._spec.study.metric))
         self._trial.report(value, epoch.epoch)
-        if epoch.epoch == self._epochs or not self._trial.should_prune():
+        if epoch.epoch == self._epochs or not patiently(self._trial.should_prune)():
             return None
-        pruner, metric = self._spec.study.pruner, self._spec.study.metric
-        return f"{pruner} pruned it after epoch {epoch.epoch} with {metric} {value:.4f}"
+        return pruning_reason(self._spec.study.pruner, self._spec.study.metric, epoch)
 
     @property
     def reports(self) -> dict[int, float]:

@@ -3,23 +3,19 @@
 from __future__ import annotations
 
 import time
-import warnings
 from pathlib import Path
 
-import matplotlib
 import numpy as np
 import pytest
-from optuna.trial import TrialState
 
 from search.conditions import holds
 from search.section import Scalar
-from search.space import fixed_point
 from search.storage import open_storage
 from search.studies import open_study
 from search.study import Study
-from search.study_figures import write_figures
 from search.study_spec import StudySpec
-from search.workers import run_tasks
+from search.workers import Order, run_workers
+from tests.search.created import created, record_of
 
 SPACE = {
     "optimizer": {"type": "categorical", "choices": ["sgd", "momentum", "nesterov"]},
@@ -56,28 +52,35 @@ def study_in(folder: Path, spec: StudySpec) -> Study:
     return open_study(open_storage(folder / "journal"), spec, "fingerprint")
 
 
-def run(folder: Path, spec: StudySpec, number: int, trial_id: int) -> None:
+def run(folder: Path, spec: StudySpec) -> bool:
     """A trial that trains nothing: it is the better, the nearer its settings to a best setting."""
     study = Study(open_storage(folder / "journal"), spec)
-    training = study.propose(number, trial_id).settings.training
-    time.sleep(0.02 * (number % 3))
+    if (claimed := study.claims.next(spec.study.trials)) is None:
+        return False
+    proposed = study.propose(claimed.number, claimed.trial_id)
+    training = proposed.settings.training
+    time.sleep(0.02 * (claimed.number % 3))
     value = -((np.log10(training.learning_rate) + 2) ** 2) - training.l2 - training.momentum
-    study._storage.set_trial_state_values(trial_id, TrialState.COMPLETE, [float(value)])
+    return study.finish(record_of(claimed, proposed.parameters, float(value)))
 
 
 def ran(folder: Path, spec: StudySpec, jobs: int = 1) -> Study:
     study = study_in(folder, spec)
-    tasks = ((folder, spec, n, study.claim(n)) for n in range(spec.study.trials))
-    assert len(list(run_tasks(run, tasks, jobs, 1))) == spec.study.trials
+
+    def order() -> Order:
+        whole = len(study.outcomes(())) == spec.study.trials
+        return Order.STOP if whole else Order.GO_ON
+
+    list(run_workers(run, (folder, spec), jobs, 1, order))
     return study
 
 
-def claimed(folder: Path, spec: StudySpec, number: int) -> Study:
+def begun(folder: Path, spec: StudySpec, number: int) -> Study:
     """A study whose trials up to `number` have been created."""
     folder.mkdir()
     study = study_in(folder, spec)
     for earlier in range(number + 1):
-        study.claim(earlier)
+        created(study, earlier)
     return study
 
 
@@ -103,68 +106,8 @@ def test_two_workers_propose_what_one_does_and_active_parameters_alone(tmp_path,
 @pytest.mark.parametrize("number", range(3))
 def test_an_enqueued_point_gives_what_is_active_and_the_rest_is_proposed(tmp_path, number):
     spec = spec_of()
-    study = claimed(tmp_path / "study", spec, number)
-    point = study.propose(number, study.claim(number)).parameters
+    study = begun(tmp_path / "study", spec, number)
+    point = study.propose(number, created(study, number)).parameters
     assert point.keys() == {n for n, p in spec.search_space.items() if holds(p, point)}
     assert {n: v for n, v in ENQUEUED[number].items() if n in point}.items() <= point.items()
-    assert point == study.propose(number, study.claim(number)).parameters
-
-
-@pytest.mark.parametrize("number", [3, 4])
-@pytest.mark.parametrize("given", [1, 2, 3])
-def test_a_trial_killed_between_two_proposals_gets_what_it_would_have(tmp_path, number, given):
-    spec = spec_of(window=number + 1)
-    whole, killed = (claimed(tmp_path / name, spec, number) for name in ("whole", "killed"))
-    expected = whole.propose(number, whole.claim(number)).parameters
-    trial = whole.trials()[number]
-    for name in list(expected)[:given]:
-        value = trial.distributions[name].to_internal_repr(expected[name])
-        distribution = trial.distributions[name]
-        killed._storage.set_trial_param(killed.claim(number), name, value, distribution)
-    assert killed.propose(number, killed.claim(number)).parameters == expected
-    assert killed.trials()[number].params == expected
-
-
-def test_a_grid_takes_the_active_points_in_order(tmp_path):
-    space = {
-        "optimizer": SPACE["optimizer"],
-        "momentum": {**SPACE["momentum"], "type": "categorical", "choices": [0.1, 0.2]},
-    }
-    del space["momentum"]["low"], space["momentum"]["high"]
-    spec = spec_of(space, sampler="grid", trials=5)
-    expected = [
-        {"optimizer": "sgd"},
-        {"optimizer": "momentum", "momentum": 0.1},
-        {"optimizer": "momentum", "momentum": 0.2},
-        {"optimizer": "nesterov", "momentum": 0.1},
-        {"optimizer": "nesterov", "momentum": 0.2},
-    ]
-    assert [fixed_point(spec, number) for number in range(5)] == expected
-    assert proposals(ran(tmp_path, spec)) == expected
-
-
-@pytest.mark.parametrize(
-    ("names", "absent"),
-    [
-        (["optimizer", "momentum", "learning_rate", "l2"], set()),
-        (["optimizer", "momentum", "l2"], {"contour"}),
-        (["optimizer", "l2"], {"contour"}),
-    ],
-)
-@pytest.mark.parametrize("trials", [3, 12])
-def test_figures_compare_what_all_trials_have(tmp_path, names, absent, trials):
-    spec = spec_of({name: SPACE[name] for name in names}, trials=trials)
-    study = ran(tmp_path, spec)
-    with warnings.catch_warnings():
-        warnings.simplefilter("error")
-        written = {path.stem for path in write_figures(study, tmp_path)}
-    assert written == {
-        "learning_curves", "history", "slice", "importances", "parallel_coordinates", "contour"
-    } - absent  # fmt: skip
-
-
-def test_optunas_style_does_not_reach_later_pictures(tmp_path):
-    before = dict(matplotlib.rcParams)
-    write_figures(ran(tmp_path, spec_of({"l2": SPACE["l2"]}, trials=3)), tmp_path)
-    changed = {key for key, value in matplotlib.rcParams.items() if value != before[key]}
-    assert changed <= {"backend"}
+    assert point == study.propose(number, created(study, number)).parameters

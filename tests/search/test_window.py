@@ -13,6 +13,7 @@ from search.studies import open_study
 from search.study import Study
 from search.study_spec import StudySpec
 from search.window import WindowView
+from tests.search.created import created, record_of
 
 SPACE = {
     "learning_rate": {"type": "float", "low": 1e-4, "high": 1.0, "log": True},
@@ -40,12 +41,13 @@ def study(tmp_path) -> Study:
 
 def finish(study: Study, number: int, value: float) -> None:
     storage = study.optuna_study()._storage
-    storage.set_trial_state_values(study.claim(number), TrialState.COMPLETE, [value])
+    storage.set_trial_state_values(created(study, number), TrialState.COMPLETE, [value])
 
 
 def view_of(study: Study, number: int, window: int) -> WindowView:
     storage = study.optuna_study()._storage
-    return WindowView(storage, study.claim(number), number, window)
+    study_id = study.optuna_study()._study_id
+    return WindowView(storage, study_id, created(study, number), number, window)
 
 
 def visible(study: Study, view: WindowView) -> list[int]:
@@ -66,7 +68,7 @@ def proposals(tmp_path, order: list[int], sampler: str) -> list[dict[str, float]
     study = open_study(open_storage(tmp_path), spec_of(sampler=sampler), "fingerprint")
     found: list[dict[str, float]] = []
     for start in range(0, 20, 4):
-        ids = {number: study.claim(number) for number in range(start, start + 4)}
+        ids = {number: created(study, number) for number in range(start, start + 4)}
         proposed = {n: study.propose(n, ids[n]).parameters for n in (start + i for i in order)}
         for number in sorted(proposed, key=lambda n: order[n - start]):
             value = -((np.log10(proposed[number]["learning_rate"]) + 2) ** 2)
@@ -90,7 +92,7 @@ def test_the_sampler_learns_from_what_it_may_see(tmp_path):
 
 
 def test_an_interrupted_trial_leaves_no_report_to_its_second_run(study):
-    trial_id = study.claim(0)
+    trial_id = created(study, 0)
     study.propose(0, trial_id)._trial.report(0.1, 1)
     again = study.propose(0, trial_id)
     assert again._trial.study._storage.get_trial(trial_id).intermediate_values == {}
@@ -99,7 +101,7 @@ def test_an_interrupted_trial_leaves_no_report_to_its_second_run(study):
 
 
 def test_an_interrupted_trial_gets_the_same_parameters_again(study):
-    trial_id = study.claim(0)
+    trial_id = created(study, 0)
     assert study.propose(0, trial_id).parameters == study.propose(0, trial_id).parameters
 
 
@@ -116,15 +118,15 @@ def test_pruning_compares_with_what_may_be_seen_alone(tmp_path):
         spec = spec_of(pruner="successive_halving", window=window)
         study = open_study(open_storage(tmp_path / str(window)), spec, "fingerprint")
         for number, value in enumerate([0.9, 0.8, 0.85, 0.95, 0.7]):
-            proposed = study.propose(number, study.claim(number))
+            proposed = study.propose(number, created(study, number))
             proposed._trial.report(value, 1)
             proposed._trial.should_prune()
-            storage, trial_id = study.optuna_study()._storage, study.claim(number)
+            storage, trial_id = study.optuna_study()._storage, created(study, number)
             storage.set_trial_intermediate_value(trial_id, 1, value)
             for key, note in proposed.notes.items():
                 storage.set_trial_system_attr(trial_id, key, note)
             finish(study, number, value)
-        last = study.propose(5, study.claim(5))
+        last = study.propose(5, created(study, 5))
         last._trial.report(0.1, 1)
         outcomes[window] = last._trial.should_prune()
     assert outcomes == {1: True, 50: False}
@@ -135,9 +137,9 @@ def test_a_trial_completes_a_rung_with_what_it_had_there(tmp_path):
     spec = spec_of(pruner="successive_halving", window=1)
     study = open_study(open_storage(tmp_path / "journal"), spec, "fingerprint")
     storage = study.optuna_study()._storage
-    storage.set_trial_intermediate_value(study.claim(0), 20, 0.1)
+    storage.set_trial_intermediate_value(created(study, 0), 20, 0.1)
     finish(study, 0, 0.1)
-    proposed = study.propose(1, study.claim(1))
+    proposed = study.propose(1, created(study, 1))
     for epoch in range(1, 21):
         proposed._trial.report(epoch / 100, epoch)
         assert not proposed._trial.should_prune()
@@ -148,3 +150,15 @@ def test_a_trial_completes_a_rung_with_what_it_had_there(tmp_path):
 
 def test_optuna_is_quiet():
     assert optuna.logging.get_verbosity() == optuna.logging.ERROR
+
+
+def test_a_whole_number_given_for_a_real_parameter_is_what_the_storage_keeps(tmp_path):
+    spec = spec_of()
+    whole = spec.model_copy(update={"enqueue": ({"learning_rate": 1, "momentum": 0},)})
+    study = open_study(open_storage(tmp_path / "journal"), whole, "fingerprint")
+    claimed = study.claims.next(1)
+    assert claimed is not None
+    parameters = study.propose(0, claimed.trial_id).parameters
+    assert study.finish(record_of(claimed, parameters, 0.5))
+    assert repr(parameters) == repr(study.trials()[0].params)
+    assert repr(parameters["learning_rate"]) == "1.0"

@@ -1,0 +1,248 @@
+"""Which worker does which trial: claims that are unique, and taken over from the dead."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from optuna.storages import BaseStorage
+from optuna.trial import FrozenTrial
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from search.owner import is_running, new_owner
+from search.patience import patiently
+from search.storage import exclusive
+
+BEAT_SECONDS = 5.0
+GRACE_SECONDS = 20.0
+LOOK_SECONDS = 10.0
+_CLAIM = "studyhall.claim"
+CLAIMS_MUTEX = "claims"  # held while claims are read and changed, or a result entered
+
+
+class Claim(BaseModel):
+    """What a trial that is not finished says of its worker.
+
+    `attempt` counts from 1; `deaths` are the attempts in a row, up to this one, whose worker died
+    without getting further than the one before; `progress` is what there was of the trial when the
+    attempt began; a live worker raises `beat` every few seconds.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    owner: str
+    attempt: int
+    deaths: int = 0
+    progress: int = 0
+    beat: int = 0
+
+
+@dataclass(frozen=True)
+class Claimed:
+    """A trial that is this worker's to run."""
+
+    number: int
+    trial_id: int
+    attempt: int
+    deaths: int
+
+
+class Claims:
+    """The claims of one study, as one worker makes and sees them.
+
+    An owner is dead once its process is gone, or, wherever it ran, once it has not raised its beat
+    for `GRACE_SECONDS` of this process's own clock, in which it never looked away for more than
+    `LOOK_SECONDS`: clocks of machines need not agree, and who slept, or had no storage to look at,
+    does not take all others for dead.
+
+    Args:
+        storage: The storage; claims are made one at a time.
+        study_id: The storage's id of the study.
+        window: How far back a trial looks; a trial is claimed once all before that have finished.
+        progress: What there is on this machine of an interrupted trial, by its number: it grows
+            when more is there, and is 0 if nothing is.
+        clock: This process's own clock, in seconds.
+    """
+
+    def __init__(
+        self,
+        storage: BaseStorage,
+        study_id: int,
+        window: int,
+        progress: Callable[[int], int] = lambda _: 0,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._storage = storage
+        self._study_id = study_id
+        self._window = window
+        self._progress = progress
+        self._clock = clock
+        self._owner = new_owner()
+        self._seen: dict[int, tuple[tuple[str, int, int], float]] = {}
+        self._looked = clock()
+        self._finished = 0  # so many trials from the first on; none of them opens again
+
+    @patiently
+    def next(self, wanted: int) -> Claimed | None:
+        """Claim the first trial below `wanted` that no live worker has; None if there is none now.
+
+        A trial that may not be proposed yet, since those it looks back on have not all finished,
+        is not claimed.
+        """
+        if self._free(self._trials(), wanted) is None:
+            return None
+        with exclusive(self._storage, CLAIMS_MUTEX):
+            trials = self._trials()
+            number = self._free(trials, wanted)
+            return None if number is None else self._take(trials, number)
+
+    @patiently
+    def beat(self, claimed: Claimed) -> bool:
+        """Say that this worker lives; False if the trial is no longer its own."""
+        with exclusive(self._storage, CLAIMS_MUTEX):
+            trial = self._storage.get_trial(claimed.trial_id)
+            claim = claim_of(trial)
+            if trial.state.is_finished() or claim is None or not self._owns(claim, claimed):
+                return False
+            self._write(claimed.trial_id, claim.model_copy(update={"beat": claim.beat + 1}))
+        return True
+
+    @patiently
+    def give_back(self, claimed: Claimed, *, died: bool = False) -> None:
+        """Let others have the trial at once; `died` says that it counts as a worker's death."""
+        with exclusive(self._storage, CLAIMS_MUTEX):
+            trial = self._storage.get_trial(claimed.trial_id)
+            claim = claim_of(trial)
+            if trial.state.is_finished() or claim is None or not self._owns(claim, claimed):
+                return
+            deaths = claim.deaths if died else claim.deaths - 1  # the next attempt adds one
+            self._write(claimed.trial_id, claim.model_copy(update={"owner": "", "deaths": deaths}))
+
+    @patiently
+    def release(self) -> None:
+        """Let others have, at once and without blame, whatever this worker has."""
+        self._release(lambda owner: owner == self._owner)
+
+    @patiently
+    def release_dead(self) -> None:
+        """Let others have, at once and without blame, what workers of this machine left behind."""
+        self._release(lambda owner: is_running(owner) is False)
+
+    @patiently
+    def live(self) -> dict[int, int]:
+        """The attempts that are under way, by the number of the trial; this worker's own too.
+
+        Who looks every few seconds knows whose beat has stopped.
+        """
+        return {
+            number: claim.attempt
+            for number, claim in self._claims().items()
+            if claim.owner == self._owner or self._lives(number, claim)
+        }
+
+    def live_for_sure(self) -> dict[int, int]:
+        """What `live` says, after listening to owners of other machines for as long as it takes."""
+        deadline = self._clock() + GRACE_SECONDS + 1
+        while (live := self.live()) and self._far() and self._clock() < deadline:
+            time.sleep(1.0)
+        return live
+
+    def _far(self) -> bool:
+        return any(is_running(c.owner) is None for c in self._claims().values() if c.owner)
+
+    @patiently
+    def silent(self, seconds: float) -> set[str]:
+        """The owners of trials that have not raised their beat for so long."""
+        return {
+            claim.owner
+            for number, claim in self._claims().items()
+            if claim.owner not in ("", self._owner) and self._silence(number, claim) >= seconds
+        }
+
+    def _release(self, fitting: Callable[[str], bool]) -> None:
+        with exclusive(self._storage, CLAIMS_MUTEX):
+            for number, claim in self._claims().items():
+                if claim.owner and fitting(claim.owner):
+                    trial_id = self._storage.get_trial_id_from_study_id_trial_number(
+                        self._study_id, number
+                    )
+                    freed = {"owner": "", "deaths": claim.deaths - 1}  # the next attempt adds one
+                    self._write(trial_id, claim.model_copy(update=freed))
+
+    def _claims(self) -> dict[int, Claim]:
+        """The claims on trials that have not finished, by number."""
+        trials = self._trials()
+        unfinished = (t for t in trials[self._first(trials) :] if not t.state.is_finished())
+        claims = {trial.number: claim_of(trial) for trial in unfinished}
+        return {number: claim for number, claim in claims.items() if claim}
+
+    def _trials(self) -> list[FrozenTrial]:
+        trials = self._storage.get_all_trials(self._study_id, deepcopy=False)
+        if self._clock() - self._looked > LOOK_SECONDS:
+            self._seen = {}  # how long a beat has stood still is not known
+        self._looked = self._clock()
+        return trials
+
+    def _free(self, trials: Sequence[FrozenTrial], wanted: int) -> int | None:
+        """The lowest number that can be claimed."""
+        first = self._first(trials)
+        for number in range(first, min(wanted, first + self._window)):
+            if number == len(trials):
+                return number
+            claim = claim_of(trials[number])
+            if trials[number].state.is_finished() or (claim and self._lives(number, claim)):
+                continue
+            return number
+        return None
+
+    def _first(self, trials: Sequence[FrozenTrial]) -> int:
+        """The first number that has not finished; trials seen finished are not looked at again."""
+        first = self._finished  # counted here, since the heartbeat's thread may count as well
+        while first < len(trials) and trials[first].state.is_finished():
+            first += 1
+        self._finished = first
+        return first
+
+    def _take(self, trials: Sequence[FrozenTrial], number: int) -> Claimed:
+        if number == len(trials):
+            trial_id, before = self._storage.create_new_trial(self._study_id), None
+        else:
+            trial_id, before = trials[number]._trial_id, claim_of(trials[number])
+        progress = self._progress(number)
+        stuck = before is not None and progress <= before.progress
+        claim = Claim(
+            owner=self._owner,
+            attempt=before.attempt + 1 if before else 1,
+            deaths=before.deaths + 1 if before and stuck else 0,
+            progress=max(progress, before.progress if before else 0),
+        )
+        self._write(trial_id, claim)
+        return Claimed(number, trial_id, claim.attempt, claim.deaths)
+
+    def _lives(self, number: int, claim: Claim) -> bool:
+        """Whether the owner of a claim is at work; this worker is not, when it asks for more."""
+        if claim.owner in ("", self._owner) or is_running(claim.owner) is False:
+            return False
+        return self._silence(number, claim) < GRACE_SECONDS
+
+    def _silence(self, number: int, claim: Claim) -> float:
+        """For how many seconds this process has seen the beat stand still."""
+        heard, now = (claim.owner, claim.attempt, claim.beat), self._clock()
+        if number not in self._seen or self._seen[number][0] != heard:
+            self._seen[number] = heard, now
+        return now - self._seen[number][1]
+
+    def _owns(self, claim: Claim, claimed: Claimed) -> bool:
+        return (claim.owner, claim.attempt) == (self._owner, claimed.attempt)
+
+    def _write(self, trial_id: int, claim: Claim) -> None:
+        self._storage.set_trial_user_attr(trial_id, _CLAIM, claim.model_dump())
+
+
+def claim_of(trial: FrozenTrial) -> Claim | None:
+    """The claim on a trial; None if there is none, or none that this program made."""
+    try:
+        return Claim.model_validate(trial.user_attrs.get(_CLAIM))
+    except ValidationError:
+        return None

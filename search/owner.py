@@ -1,0 +1,62 @@
+"""Who works on a trial: a process, named so that others can tell whether it still lives."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import platform
+import uuid
+from functools import cache
+from pathlib import Path
+
+import psutil
+
+
+def new_owner() -> str:
+    """A name for this process that no other has had; a second call gives another."""
+    started = int(psutil.Process().create_time() * 1000)
+    return f"{platform.node()}:{_place()}:{os.getpid()}:{started}:{uuid.uuid4().hex[:8]}"
+
+
+def is_running(owner: str) -> bool | None:
+    """Whether the owner's process is there; None if it is one of another machine."""
+    try:
+        _, place, pid, started, _ = owner.rsplit(":", 4)
+        number, milliseconds = int(pid), int(started)
+    except ValueError:
+        return False  # no name that `new_owner` gave
+    if place != _place():
+        return None
+    try:
+        process = psutil.Process(number)
+        same = abs(process.create_time() * 1000 - milliseconds) < 1000
+        return same and process.status() not in (psutil.STATUS_ZOMBIE, psutil.STATUS_DEAD)
+    except psutil.NoSuchProcess:
+        return False
+
+
+def end_child(owner: str) -> bool:
+    """Kill the owner's process if it is a child of this one; return whether it was."""
+    if is_running(owner) is not True:
+        return False
+    try:
+        process = psutil.Process(int(owner.rsplit(":", 3)[1]))
+        if process.ppid() != os.getpid():
+            return False
+        process.kill()
+    except psutil.NoSuchProcess:
+        return False
+    return True
+
+
+@cache
+def _place() -> str:
+    """Where process numbers mean the same: this machine since it started, or this container."""
+    namespace = Path("/proc/self/ns/pid")
+    boot = Path("/proc/sys/kernel/random/boot_id")
+    parts = [
+        platform.node(),
+        boot.read_text() if boot.exists() else str(round(psutil.boot_time(), -2)),
+        str(namespace.readlink()) if namespace.is_symlink() else "",
+    ]
+    return hashlib.sha256("\n".join(parts).encode()).hexdigest()[:12]

@@ -1,0 +1,41 @@
+"""Trials that a test makes one by one, without a worker that trains them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from search.claims import Claimed
+from search.record import StoredRecord
+from search.section import Scalar
+from search.study import Study
+
+
+def created(study: Study, number: int) -> int:
+    """The storage's id of trial `number`, which is created if it is the next one."""
+    trials = study.trials()
+    if number < len(trials):
+        return trials[number]._trial_id
+    return study._storage.create_new_trial(study._id)
+
+
+def record_of(
+    claimed: Claimed,
+    parameters: Mapping[str, Scalar],
+    value: float | None,
+    reports: Mapping[int, float] | None = None,
+) -> StoredRecord:
+    """What a trial that trained nothing leaves; without a value it has failed."""
+    return StoredRecord(
+        number=claimed.number,
+        attempt=claimed.attempt,
+        state="failed" if value is None else "complete",
+        reason=None,
+        value=value,
+        parameters=dict(parameters),
+        reports=dict(reports or {}),
+        notes={},
+        points=(),
+        tags={},
+        started=0,
+        ended=1000,
+    )
