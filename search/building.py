@@ -19,6 +19,7 @@ from model import (
     Optimizer,
     Preprocessing,
     Schedule,
+    TrainingState,
     make_optimizer,
     train,
 )
@@ -87,32 +88,90 @@ def outputs_of(loss: str, classes: int) -> int:
     return 1 if loss == "sigmoid_cross_entropy" and classes == 2 else classes
 
 
+class Training(Iterator[EpochRecord]):
+    """A training under way: an iterator of its records, as `model.train` gives them.
+
+    Args:
+        network: What is trained.
+        optimizer: What moves its parameters.
+        batches: What it is trained on.
+        records: The records to come.
+        iterations: How many minibatches the whole training takes.
+    """
+
+    def __init__(
+        self,
+        network: Network,
+        optimizer: Optimizer,
+        batches: Batches,
+        records: Iterator[EpochRecord],
+        iterations: int,
+    ) -> None:
+        self._parts = network, optimizer, batches
+        self._records = records
+        self._done, self._iterations = 0, iterations
+
+    def __next__(self) -> EpochRecord:
+        record = next(self._records)
+        self._done = record.iteration
+        return record
+
+    @property
+    def ended(self) -> bool:
+        """Whether the last record was given, behind which there may be a part of an epoch."""
+        return self._done >= self._iterations
+
+    def state(self) -> TrainingState:
+        """What resumes the training where its latest record ended, if it has not `ended` there."""
+        return TrainingState.of(*self._parts, self._done)
+
+
 def start_training(
+    network: Network,
+    wanted: TrainingSettings,
+    data: TrainingData,
+    seed: TrialSeed,
+    start: TrainingState | None = None,
+) -> Training:
+    """Train a network as settings say, in its own floating type; see `model.train`.
+
+    Args:
+        network: Initialized, or with the parameters that it had at `start`.
+        wanted: How to train it.
+        data: What to train it on.
+        seed: The source of randomness.
+        start: Where an earlier training of the same settings, data and seed stood.
+    """
+    optimizer, batches = _optimizer(wanted), _batches(network, wanted, data, seed)
+    examples, labels, split = data.dataset.train_examples, data.dataset.train_labels, data.split
+    iterations = wanted.total_iterations(len(split.train))
+    records = train(
+        network,
+        optimizer,
+        batches,
+        Examples(examples, labels, split.validation, data.preprocessing, network.dtype),
+        _schedule(wanted),
+        l2=wanted.l2,
+        iterations=iterations,
+        evaluate_every=wanted.evaluate_every,
+        start=start,
+    )
+    return Training(network, optimizer, batches, records, iterations)
+
+
+def _batches(
     network: Network, wanted: TrainingSettings, data: TrainingData, seed: TrialSeed
-) -> Iterator[EpochRecord]:
-    """Train a network as settings say, in its own floating type; see `model.train`."""
-    split = data.split
-    examples, labels = data.dataset.train_examples, data.dataset.train_labels
-    batches = Batches(
-        examples,
-        labels,
-        split.train,
+) -> Batches:
+    return Batches(
+        data.dataset.train_examples,
+        data.dataset.train_labels,
+        data.split.train,
         data.preprocessing,
         wanted.batch_size,
         seed.batches(wanted.repeat),
         wanted.sampling,
         wanted.mirror,
         network.dtype,
-    )
-    return train(
-        network,
-        _optimizer(wanted),
-        batches,
-        Examples(examples, labels, split.validation, data.preprocessing, network.dtype),
-        _schedule(wanted),
-        l2=wanted.l2,
-        iterations=wanted.total_iterations(len(split.train)),
-        evaluate_every=wanted.evaluate_every,
     )
 
 

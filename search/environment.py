@@ -8,6 +8,7 @@ import subprocess
 from functools import cache
 from importlib.metadata import version
 from pathlib import Path
+from typing import Any
 
 import threadpoolctl
 
@@ -63,11 +64,22 @@ def _cpu_model() -> str:
 
 def _blas() -> str:
     """NumPy's BLAS, with the kernels it chose for this processor: results depend on them."""
-    import numpy  # noqa: F401  threadpoolctl lists the libraries that are loaded
-
     parts = {
         f"{pool['internal_api']} {pool['version']} {pool.get('architecture', '')}".strip()
-        for pool in threadpoolctl.threadpool_info()
-        if pool["user_api"] == "blas"
+        for pool in numpy_blas()
     }
     return ", ".join(sorted(parts)) or "unknown"
+
+
+def numpy_blas() -> list[dict[str, Any]]:
+    """What threadpoolctl knows of NumPy's BLAS.
+
+    SciPy, which some of the engines load at some time, brings a BLAS of its own: it is of no
+    matter to results, and may have come into this process or not.
+    """
+    import numpy
+
+    package = Path(numpy.__file__).resolve().parent
+    homes = {package.with_name("numpy.libs"), package / ".dylibs"}  # where its wheels keep theirs
+    pools = [pool for pool in threadpoolctl.threadpool_info() if pool["user_api"] == "blas"]
+    return [pool for pool in pools if Path(pool["filepath"]).resolve().parent in homes] or pools

@@ -7,40 +7,15 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from model import Examples, Preprocessing, score
+from model import Examples, score
 from search.building import TrainingData, TrialSeed
-from search.datasets import Dataset, Split
-from search.settings import TrialSettings
 from search.trial import TrialRecord, run_trial
+from tests.search.shades import settings, shades
 
 
 @pytest.fixture(scope="module")
 def data() -> TrainingData:
-    """Sixty images of two classes that differ in brightness."""
-    generator = np.random.default_rng(0)
-    labels = np.arange(60) % 2
-    images = generator.integers(0, 128, (60, 4, 4, 3)) + 100 * labels[:, None, None, None]
-    dataset = Dataset(
-        name="shades",
-        classes=("dark", "light"),
-        example_shape=(4, 4, 3),
-        train_examples=images.astype(np.uint8),
-        train_labels=labels,
-        source_url="https://example.org",
-    )
-    split = Split(train=np.arange(40), validation=np.arange(40, 60))
-    preprocessing = Preprocessing.fit(dataset.train_examples, split.train, "standardize")
-    return TrainingData(dataset, split, preprocessing)
-
-
-def settings(**training: object) -> TrialSettings:
-    return TrialSettings.model_validate(
-        {
-            "data": {"name": "shades", "train": 40, "validation": 20},
-            "network": {"hidden": [5]},
-            "training": {"learning_rate": 0.1, "batch_size": 8, "epochs": 6, **training},
-        }
-    )
+    return shades()
 
 
 def run(data: TrainingData, number: int = 0, study: int = 0, **training: object) -> TrialRecord:

@@ -1,0 +1,94 @@
+"""All that every bit of a training depends on: settings, seed, data, code and machine."""
+
+from __future__ import annotations
+
+import hashlib
+from functools import cache
+from pathlib import Path
+
+import numpy as np
+from pydantic import BaseModel, ConfigDict
+
+import model
+from search.building import TrialSeed
+from search.environment import environment, numpy_blas
+from search.settings import TrialSettings
+from search.study_spec import Metric
+
+# The platform names the C library, which computes powers and cosines for the schedules.
+_DESCRIBED = (
+    "code.version",
+    "machine.cpu",
+    "machine.platform",
+    "machine.blas",
+    "python",
+    "library.numpy",
+)
+
+
+class TrialIdentity(BaseModel):
+    """Two trainings of one identity give the same bits.
+
+    Attributes:
+        settings: The SHA-256 of the trial's settings.
+        seed: The study's seed.
+        number: The trial's number.
+        metric: The field of an epoch's record by which the best weights are kept.
+        data: The fingerprint of the data.
+        surroundings: The code, the machine and the libraries, by name.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
+
+    settings: str
+    seed: int
+    number: int
+    metric: str
+    data: str
+    surroundings: dict[str, str]
+
+
+def identify(
+    settings: TrialSettings, seed: TrialSeed, metric: Metric, data_fingerprint: str
+) -> TrialIdentity:
+    """The identity of a training in this process, on the BLAS threads that it has now."""
+    return TrialIdentity(
+        settings=hashlib.sha256(settings.model_dump_json().encode()).hexdigest(),
+        seed=seed.study,
+        number=seed.number,
+        metric=metric,
+        data=data_fingerprint,
+        surroundings=_surroundings(),
+    )
+
+
+def _surroundings() -> dict[str, str]:
+    described = environment()
+    return {
+        **{name: described[name] for name in _DESCRIBED},
+        "code.sources": _sources(),
+        "machine.simd": _simd(),
+        "machine.blas_threads": _blas_threads(),
+    }
+
+
+def _simd() -> str:
+    """The vector instructions that NumPy uses; virtual machines of one processor may differ."""
+    extensions = np.show_config(mode="dicts").get("SIMD Extensions", {})
+    return " ".join(extensions.get("found", ()))  # left out where there are none
+
+
+@cache
+def _sources() -> str:
+    """The SHA-256 of the source files, which tells more than a commit that was changed since."""
+    found = hashlib.sha256()
+    for folder in (Path(model.__file__).parent, Path(__file__).parent):
+        for path in sorted(folder.glob("*.py")):
+            found.update(f"{folder.name}/{path.name}\0".encode())
+            found.update(hashlib.sha256(path.read_bytes()).digest())
+    return found.hexdigest()
+
+
+def _blas_threads() -> str:
+    """How many threads a matrix product has: the order of its sums depends on them."""
+    return ", ".join(sorted({str(pool["num_threads"]) for pool in numpy_blas()}))

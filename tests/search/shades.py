@@ -1,0 +1,38 @@
+"""A data set of two classes that any network tells apart, and trials of it."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from model import Preprocessing
+from search.building import TrainingData
+from search.datasets import Dataset, Split
+from search.settings import TrialSettings
+
+
+def shades() -> TrainingData:
+    """Sixty images of two classes that differ in brightness."""
+    generator = np.random.default_rng(0)
+    labels = np.arange(60) % 2
+    images = generator.integers(0, 128, (60, 4, 4, 3)) + 100 * labels[:, None, None, None]
+    dataset = Dataset(
+        name="shades",
+        classes=("dark", "light"),
+        example_shape=(4, 4, 3),
+        train_examples=images.astype(np.uint8),
+        train_labels=labels,
+        source_url="https://example.org",
+    )
+    split = Split(train=np.arange(40), validation=np.arange(40, 60))
+    preprocessing = Preprocessing.fit(dataset.train_examples, split.train, "standardize")
+    return TrainingData(dataset, split, preprocessing)
+
+
+def settings(network: dict[str, object] | None = None, **training: object) -> TrialSettings:
+    return TrialSettings.model_validate(
+        {
+            "data": {"name": "shades", "train": 40, "validation": 20},
+            "network": {"hidden": [5], **(network or {})},
+            "training": {"learning_rate": 0.1, "batch_size": 8, "epochs": 6, **training},
+        }
+    )
