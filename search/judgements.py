@@ -9,8 +9,9 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from search.mlflow_errors import explained
 from search.record import Point
-from search.tracking import explained, metrics_of, search_runs
+from search.tracking import metrics_of, search_runs
 
 if TYPE_CHECKING:
     from mlflow.entities import Run

@@ -6,18 +6,42 @@ predicts wherever there are MLflow, NumPy and safetensors.
 
 from __future__ import annotations
 
+import hashlib
 import shutil
+import warnings
 from importlib.metadata import version
 from pathlib import Path
 
 import numpy as np
 
 import model
+from search.durable import write_whole
+from search.manifest import MANIFEST, damage, manifest
 from search.record import ARTIFACTS, INPUT_EXAMPLE, WEIGHTS
 
 MODEL_FOLDER = "model"
 WEIGHTS_IN_MODEL = f"data/{WEIGHTS}"
 _PACKAGES = ("mlflow", "numpy", "safetensors")
+
+
+def lay_out(folder: Path) -> str:
+    """Complete a record's artifacts: the MLflow model, and SHA256SUMS of them all.
+
+    What was laid out before is left as it is, so that a record that is sent again is the same: a
+    model that is written anew has another id and another time.
+
+    Returns:
+        The SHA-256 of SHA256SUMS.
+
+    Raises:
+        OSError: the disk does not take it.
+    """
+    artifacts = folder / ARTIFACTS
+    if damage(artifacts):
+        (artifacts / MANIFEST).unlink(missing_ok=True)
+        write_model(folder)
+        write_whole(artifacts / MANIFEST, manifest(artifacts))
+    return hashlib.sha256((artifacts / MANIFEST).read_bytes()).hexdigest()
 
 
 def write_model(folder: Path) -> None:
@@ -31,7 +55,10 @@ def write_model(folder: Path) -> None:
     if not weights.exists():
         return
     from mlflow.models import ModelSignature
-    from mlflow.pyfunc import save_model
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # MLflow warns of type hints of its own
+        from mlflow.pyfunc import save_model
     from mlflow.types import Schema, TensorSpec
 
     example = np.load(folder / INPUT_EXAMPLE, allow_pickle=False)

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import csv
-import os
 import shutil
-import uuid
 from collections.abc import Iterator, Mapping
 from math import isfinite
 from pathlib import Path
@@ -13,10 +11,12 @@ from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, ValidationError
 
 from model import EpochRecord, RawArray, save_checkpoint, weights_sha256
-from search.errors import StudyhallError
+from search.durable import hidden_beside, put_in_place
+from search.errors import StudyhallError, remedy
+from search.manifest import MANIFEST, damage, manifest
 from search.plots import decision_boundary, first_layer_tiles, learning_curve
 from search.section import Scalar
 from search.trial import TrialRecord
@@ -26,12 +26,18 @@ RECORD = "record.json"
 ARTIFACTS = "artifacts"
 WEIGHTS = "weights/model.safetensors"
 INPUT_EXAMPLE = "input_example.npy"
+_MEND = "`studyhall doctor` with --fix has the trial trained again"
+
+
+class DamagedRecordError(StudyhallError):
+    """A record on disk is not as the trial wrote it."""
 
 
 class Point(BaseModel):
     """One value of a metric; `step` counts iterations, `timestamp` milliseconds since 1970."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    # JSON has no word for what is not finite, and pydantic would write null.
+    model_config = ConfigDict(extra="forbid", frozen=True, ser_json_inf_nan="constants")
 
     key: str
     value: float
@@ -42,12 +48,14 @@ class Point(BaseModel):
 class StoredRecord(BaseModel):
     """What the study and MLflow are told of a trial, beside the files of its `artifacts` folder.
 
-    `reports` are the values reported to the pruner by epoch, `notes` what the pruner kept.
+    `attempt` counts from 1 how often the trial was begun. `reports` are the values reported to the
+    pruner by epoch, `notes` what the pruner kept.
     """
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, ser_json_inf_nan="constants")
 
     number: int
+    attempt: int
     state: Literal["complete", "pruned", "failed"]
     reason: str | None
     value: float | None
@@ -100,6 +108,7 @@ def store(
     folder: Path,
     record: TrialRecord,
     *,
+    attempt: int,
     parameters: Mapping[str, Scalar],
     reports: Mapping[int, float],
     notes: Mapping[str, Any],
@@ -110,9 +119,12 @@ def store(
 ) -> StoredRecord:
     """Write a trial's record, weights, curves and pictures to `folder`, all of it or nothing.
 
+    Every file is on the disk itself, and listed in SHA256SUMS, before the folder has its name.
+
     Args:
         folder: Where the record is to be; an older one there is replaced.
         record: What the trial left.
+        attempt: Which attempt at the trial it was, from 1.
         parameters: What the trial was given of the search space.
         reports: The values that were reported to the pruner, by epoch.
         notes: What the pruner kept of the trial.
@@ -124,13 +136,14 @@ def store(
     Raises:
         StudyhallError: the disk is full or the folder cannot be written.
     """
-    temporary = folder.with_name(f".{folder.name}-{uuid.uuid4().hex[:8]}")
+    temporary = hidden_beside(folder)
     try:
         (temporary / ARTIFACTS).mkdir(parents=True)
         weights = _write_artifacts(temporary, record, examples, labels)
         np.save(temporary / INPUT_EXAMPLE, examples[:1])
         stored = StoredRecord(
             number=record.number,
+            attempt=attempt,
             state=record.state,
             reason=record.reason,
             value=record.value,
@@ -143,13 +156,14 @@ def store(
             ended=int((record.started + record.seconds) * 1000),
         )
         (temporary / RECORD).write_text(stored.model_dump_json(), encoding="utf-8")
-        shutil.rmtree(folder, ignore_errors=True)
-        os.replace(temporary, folder)
+        (temporary / MANIFEST).write_bytes(manifest(temporary))
+        put_in_place(temporary, folder)
     except OSError as error:
         shutil.rmtree(temporary, ignore_errors=True)
         raise StudyhallError(
             f"{folder}: the record of trial {record.number} cannot be written: "
-            f"{error.strerror or error}; make room, then launch again: the trial is done again"
+            f"{error.strerror or error}; {remedy(error) or 'make room'}, then launch again: the "
+            "trial is done again"
         ) from error
     return stored
 
@@ -158,9 +172,17 @@ def read(folder: Path) -> StoredRecord:
     """Read back what `store` wrote.
 
     Raises:
-        ValueError: the file does not hold a record.
+        DamagedRecordError: a file is missing, or is not as `store` wrote it.
     """
-    return StoredRecord.model_validate_json((folder / RECORD).read_bytes())
+    if problem := damage(folder):
+        raise DamagedRecordError(f"{problem}; {_MEND}")
+    try:
+        return StoredRecord.model_validate_json((folder / RECORD).read_bytes())
+    except (OSError, ValidationError) as error:
+        reason = "cannot be read" if isinstance(error, OSError) else "has another form"
+        raise DamagedRecordError(
+            f"{folder / RECORD}: must hold a trial's record, but it {reason}; {_MEND}"
+        ) from error
 
 
 def _write_artifacts(

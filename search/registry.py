@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING
 
 from model import Classifier
 from search.errors import StudyhallError, UsageError
+from search.mlflow_errors import explained
 from search.mlflow_model import MODEL_FOLDER
 from search.settings import TrialSettings
-from search.tracking import explained, open_client
+from search.tracking import open_client
 from search.trained import load_trained
 
 if TYPE_CHECKING:

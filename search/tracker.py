@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-import shutil
 import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 from search.errors import StudyhallError
-from search.mlflow_model import write_model
-from search.record import ARTIFACTS, Point, StoredRecord, read
+from search.mlflow_errors import explained
+from search.mlflow_model import lay_out
+from search.record import ARTIFACTS, Point, StoredRecord
+from search.tracked_run import TrackedRun, tracked_run
 from search.tracking import (
     StudyRun,
     dataset_input,
-    explained,
     metrics_of,
     open_client,
     search_runs,
@@ -25,7 +25,9 @@ if TYPE_CHECKING:
     from mlflow.tracking import MlflowClient
 
 RUN_STATUS = {"complete": "FINISHED", "pruned": "KILLED", "failed": "FAILED"}
+ARTIFACTS_TAG = "studyhall.artifacts_sha256"  # of their manifest, which is one of them
 _METRICS_A_REQUEST = 1000  # MLflow refuses more
+_TAG_LENGTH = 5000  # MLflow refuses more than that or 8000, as the database allows
 
 
 class Tracker:
@@ -38,11 +40,12 @@ class Tracker:
         self.study_run = study_run
         self.client = client or open_client(study_run.uri)
 
-    def open_trial(self, number: int, started: int) -> str:
-        """Create the run of a trial, with its dataset input; return the run's id.
+    def create_run(self, number: int, attempt: int, started: int) -> str:
+        """Create the run of an attempt at a trial; return the run's id.
 
         Args:
             number: The trial's number.
+            attempt: Which attempt at it, from 1.
             started: Milliseconds since 1970.
         """
         tags = {
@@ -50,14 +53,24 @@ class Tracker:
             "studyhall.study_id": self.study_run.study_id,
             "studyhall.kind": "trial",
             "studyhall.trial": str(number),
+            "studyhall.attempt": str(attempt),
         }
         name = f"trial-{number:04d}"
         with explained(f"trial {number}"):
-            experiment_id = self.study_run.experiment_id
-            run = self.client.create_run(experiment_id, started, tags, run_name=name)
-            run_id = str(run.info.run_id)
+            run = self.client.create_run(self.study_run.experiment_id, started, tags, run_name=name)
+        return str(run.info.run_id)
+
+    def find_open(self, number: int, attempt: int) -> list[str]:
+        """The runs of an attempt that have not ended, the oldest first."""
+        attempted = f"tags.`studyhall.attempt` = '{attempt}'"
+        trial = f"tags.`studyhall.trial` = '{number}'"
+        found = self._trials(f"attributes.status = 'RUNNING' and {trial} and {attempted}")
+        return [str(run.info.run_id) for run in sorted(found, key=lambda r: r.info.start_time)]
+
+    def log_data(self, run_id: str) -> None:
+        """Say which data a run was trained on."""
+        with explained(f"run {run_id}"):
             self.client.log_inputs(run_id, datasets=[dataset_input(self.study_run.data)])
-        return run_id
 
     def log_points(self, run_id: str, points: Sequence[Point]) -> None:
         """Add points to a run's metrics."""
@@ -66,49 +79,114 @@ class Tracker:
                 metrics = metrics_of(points[start : start + _METRICS_A_REQUEST])
                 self.client.log_batch(run_id, metrics=metrics)
 
-    def send(self, folder: Path, run_id: str | None = None, points_sent: int = 0) -> str:
-        """Send a trial's record, end its run in the matching state, and delete the record.
+    def log_record(
+        self, run_id: str, folder: Path, record: StoredRecord, points_sent: int = 0
+    ) -> None:
+        """Send a trial's record to its run, and end the run in the matching state.
+
+        A record may be sent again, as a whole or from where it was broken off: MLflow keeps equal
+        points, parameters and tags once, and a file takes the place of one of its name.
 
         Args:
+            run_id: The trial's run.
             folder: What `search.record.store` wrote.
-            run_id: The trial's open run, if it was opened while the trial trained.
-            points_sent: How many of the record's points that run already has.
+            record: What `search.record.read` read there.
+            points_sent: How many of the record's points the run already has.
 
-        Returns:
-            The id of the trial's run.
+        Raises:
+            OSError: the model cannot be laid among the artifacts.
+            MlflowError: MLflow does not take the record, or not now.
         """
         from mlflow.entities import Param, RunTag
 
-        record = read(folder)
-        run_id = run_id or self.open_trial(record.number, record.started)
+        sum_of_sums = lay_out(folder)
         self.log_points(run_id, record.points[points_sent:])
+        tags = record_tags(record) | {ARTIFACTS_TAG: sum_of_sums}
         with explained(f"trial {record.number}"):
-            write_model(folder)
             self.client.log_batch(
                 run_id,
                 params=[Param(name, str(value)) for name, value in record.parameters.items()],
-                tags=[RunTag(name, value) for name, value in record_tags(record).items()],
+                tags=[RunTag(name, value) for name, value in tags.items()],
             )
             self.client.log_artifacts(run_id, str(folder / ARTIFACTS))
             self.client.set_terminated(run_id, RUN_STATUS[record.state], record.ended)
-        _discard(folder)
-        return run_id
 
-    def send_again(self, folder: Path) -> None:
-        """Send a record that an earlier launch left behind, unless its run is whole already."""
-        record = read(folder)
-        if any(run.info.status != "RUNNING" for run in self._runs_of(record.number)):
-            _discard(folder)
-        else:
-            self.send(folder)
+    def log_files(self, run_id: str, folder: Path) -> None:
+        """Send the files of a record alone, for a run that has the rest."""
+        sum_of_sums = lay_out(folder)
+        with explained(f"run {run_id}"):
+            self.client.set_tag(run_id, ARTIFACTS_TAG, sum_of_sums)
+            self.client.log_artifacts(run_id, str(folder / ARTIFACTS))
 
-    def delete_unfinished(self) -> int:
-        """Delete the runs of trials that were interrupted; they are done again from the start."""
-        runs = self._trials("attributes.status = 'RUNNING'")
-        with explained("interrupted trials"):
-            for run in runs:
-                self.client.delete_run(run.info.run_id)
-        return len(runs)
+    def download(self, run_id: str, folder: Path) -> Path:
+        """Fetch the files of a run into a folder; return the folder that they are in."""
+        with explained(f"run {run_id}"):
+            return Path(self.client.download_artifacts(run_id, "", str(folder)))
+
+    def correct(self, run_id: str, status: str, tags: Mapping[str, str | None]) -> None:
+        """Give an ended run its status and tags; a tag that is None is taken away."""
+        from mlflow.entities import RunTag
+
+        present = [RunTag(name, value) for name, value in tags.items() if value is not None]
+        with explained(f"run {run_id}"):
+            actual = self.client.get_run(run_id)
+            self.client.log_batch(run_id, tags=present)
+            for name, value in tags.items():
+                if value is None and name in actual.data.tags:
+                    self.client.delete_tag(run_id, name)
+            if actual.info.status == "RUNNING":
+                self.client.set_terminated(run_id, status)
+            else:
+                self.client.update_run(run_id, status)
+
+    def append_tag(self, name: str, lines: Sequence[str]) -> None:
+        """Add lines to a tag of the study's run; what is too long is cut at its start."""
+        with explained("the study's run"):
+            before = self.client.get_run(self.study_run.run_id).data.tags.get(name)
+            text = "\n".join([*([before] if before else []), *lines])
+            self.client.set_tag(self.study_run.run_id, name, text[-_TAG_LENGTH:])
+
+    def trial_runs(self) -> list[TrackedRun]:
+        """Every run of the study's trials, the deleted ones too, the oldest first."""
+        found = self._trials("attributes.status != ''", deleted=True)
+        return sorted((tracked_run(run) for run in found), key=lambda run: run.started)
+
+    def find(self, run_id: str) -> TrackedRun | None:
+        """A run as it is now, deleted or not; None if MLflow no longer has it."""
+        from mlflow.exceptions import MlflowException
+
+        with explained(f"run {run_id}"):
+            try:
+                return tracked_run(self.client.get_run(run_id))
+            except MlflowException as error:
+                if error.error_code == "RESOURCE_DOES_NOT_EXIST":
+                    return None
+                raise
+
+    def restore_run(self, run_id: str) -> None:
+        """Take a run back that was deleted in MLflow."""
+        with explained(f"run {run_id}"):
+            self.client.restore_run(run_id)
+
+    def delete_run(self, run_id: str) -> None:
+        """Delete a run; nothing if MLflow has none of that id."""
+        from mlflow.exceptions import MlflowException
+
+        with explained(f"run {run_id}"):
+            try:
+                self.client.delete_run(run_id)
+            except MlflowException as error:
+                if error.error_code != "RESOURCE_DOES_NOT_EXIST":
+                    raise
+
+    def answers(self) -> bool:
+        """Whether MLflow finds the study's experiment: it and its database are at work."""
+        try:
+            with explained("the study"):
+                self.client.get_experiment(self.study_run.experiment_id)
+        except StudyhallError:
+            return False
+        return True
 
     def run_of(self, number: int) -> str:
         """The id of a finished trial's run, which is restored if it was deleted in MLflow.
@@ -120,7 +198,8 @@ class Tracker:
         if not ended:
             raise StudyhallError(
                 f"MLflow has no run of trial {number}, the best: it was recorded elsewhere or "
-                "deleted for good; name the earlier --tracking-uri, or start over with --fresh"
+                "deleted for good; name the earlier --tracking-uri, or have it trained again by "
+                "`studyhall doctor` with --fix"
             )
         run = min(ended, key=lambda run: str(run.info.lifecycle_stage))  # active before deleted
         if run.info.lifecycle_stage == "deleted":
@@ -135,6 +214,11 @@ class Tracker:
         """Add the files of a folder to the study's run."""
         with explained("the study's files"):
             self.client.log_artifacts(self.study_run.run_id, str(folder))
+
+    def study_is_running(self) -> bool:
+        """Whether the study's own run has not ended."""
+        with explained("the study's run"):
+            return bool(self.client.get_run(self.study_run.run_id).info.status == "RUNNING")
 
     def end_study(
         self, status: Literal["FINISHED", "KILLED", "FAILED"], metrics: Mapping[str, float]
@@ -151,11 +235,6 @@ class Tracker:
         kind = "tags.`studyhall.kind` = 'trial'"
         wanted = f"{study} and {kind} and {wanted}"
         return search_runs(self.client, self.study_run.experiment_id, wanted, deleted)
-
-
-def _discard(folder: Path) -> None:
-    """Delete a record that was sent; one that is half deleted no longer looks like a record."""
-    shutil.rmtree(folder.rename(folder.with_name(f".{folder.name}-sent")))
 
 
 def record_tags(record: StoredRecord) -> dict[str, str]:

@@ -9,12 +9,14 @@ from __future__ import annotations
 import json
 import logging
 import os
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from search.errors import StudyhallError, UsageError
+from search.addresses import shown
+from search.errors import UsageError
+from search.mlflow_database import create_whole
+from search.mlflow_errors import explained, innermost
 from search.record import Point
 
 if TYPE_CHECKING:
@@ -28,10 +30,12 @@ _SETTINGS = {
     "MLFLOW_LOGGING_LEVEL": "WARNING",
     "MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR": "false",
     "MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT": "true",
-    "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "1",
     "MLFLOW_HTTP_REQUEST_BACKOFF_FACTOR": "1",
     "MLFLOW_HTTP_REQUEST_TIMEOUT": "5",
 }
+# MLflow's client repeats whatever got no answer, the creation of a run too: two runs would stand
+# where there is to be one. The sender repeats with care, so nothing else may.
+_RETRIES = {"MLFLOW_HTTP_REQUEST_MAX_RETRIES": "0"}
 
 
 @dataclass(frozen=True)
@@ -64,18 +68,23 @@ def open_client(uri: str | None = None) -> MlflowClient:
     """
     for name, value in _SETTINGS.items():
         os.environ.setdefault(name, value)
+    os.environ.update(_RETRIES)
     logging.getLogger("alembic").setLevel(logging.WARNING)
+    # It prints the traceback of a database that is locked or away, which is told in a sentence.
+    logging.getLogger("mlflow.store.db.utils").setLevel(logging.CRITICAL)
     from mlflow.exceptions import MlflowException
     from mlflow.tracking import MlflowClient
     from sqlalchemy.exc import SQLAlchemyError
 
     try:
+        create_whole(uri)
         client = MlflowClient(tracking_uri=uri)
         client.search_experiments(max_results=1)
     except (MlflowException, SQLAlchemyError, OSError) as error:
+        place = shown(uri or "the default address")
         raise UsageError(
-            f"--tracking-uri: no MLflow tracking store answers at {uri or 'the default address'}; "
-            f"start it, or correct the option or MLFLOW_TRACKING_URI ({_short(error)})"
+            f"--tracking-uri: no MLflow tracking store answers at {place}; "
+            f"start it, or correct the option or MLFLOW_TRACKING_URI ({innermost(error)})"
         ) from error
     return client
 
@@ -105,6 +114,22 @@ def start_study(
         client.update_run(run_id, status="RUNNING")
         client.log_batch(run_id, tags=[RunTag(key, value) for key, value in tags.items()])
     return StudyRun(client.tracking_uri, study_id, experiment_id, run_id, data)
+
+
+def find_study(
+    client: MlflowClient, name: str, study_id: str, data: TrackedData
+) -> StudyRun | None:
+    """The parent run of a study as it is, if it has one that was not deleted."""
+    with explained(f"experiment {name}"):
+        experiment = client.get_experiment_by_name(name)
+        if experiment is None or experiment.lifecycle_stage == "deleted":
+            return None
+        wanted = f"tags.`studyhall.kind` = 'study' and tags.`studyhall.study_id` = '{study_id}'"
+        found = search_runs(client, experiment.experiment_id, wanted)
+    if not found:
+        return None
+    run_id = str(found[0].info.run_id)
+    return StudyRun(client.tracking_uri, study_id, experiment.experiment_id, run_id, data)
 
 
 def _open_experiment(client: MlflowClient, name: str) -> str:
@@ -177,20 +202,3 @@ def dataset_input(data: TrackedData) -> DatasetInput:
     # MLflow keeps 36 characters of a digest; the whole fingerprint is in the profile and a tag.
     dataset = Dataset(data.name, data.fingerprint[:36], "http", source, profile=json.dumps(profile))
     return DatasetInput(dataset, [InputTag("mlflow.data.context", "training")])
-
-
-@contextmanager
-def explained(what: str) -> Iterator[None]:
-    """Turn MLflow's errors into a sentence that names what was being recorded."""
-    from mlflow.exceptions import MlflowException
-
-    try:
-        yield
-    except (MlflowException, OSError) as error:
-        raise StudyhallError(
-            f"MLflow did not take the record of {what}: {_short(error)}"
-        ) from error
-
-
-def _short(error: Exception) -> str:
-    return " ".join(str(error).split())[:200]

@@ -37,15 +37,16 @@ def load_trained(client: MlflowClient, run: Run) -> Trained:
 
     run_id = str(run.info.run_id)
     try:
-        with _downloaded(client, run_id, "settings.json") as path:
+        with downloaded(client, run_id, "settings.json") as path:
             settings = TrialSettings.model_validate_json(path.read_bytes())
-        with _downloaded(client, run_id, f"{MODEL_FOLDER}/{WEIGHTS_IN_MODEL}") as path:
+        with downloaded(client, run_id, f"{MODEL_FOLDER}/{WEIGHTS_IN_MODEL}") as path:
             return Trained(settings, load_checkpoint(path))
     except (MlflowException, OSError, ValueError) as error:
         raise StudyhallError(f"run {run_id}: its model cannot be loaded: {error}") from error
 
 
 @contextmanager
-def _downloaded(client: MlflowClient, run_id: str, path: str) -> Iterator[Path]:
+def downloaded(client: MlflowClient, run_id: str, path: str) -> Iterator[Path]:
+    """A copy of a run's artifact, for as long as it is looked at."""
     with tempfile.TemporaryDirectory() as folder:
         yield Path(client.download_artifacts(run_id, path, folder))

@@ -3,53 +3,15 @@
 from __future__ import annotations
 
 import json
-import os
-import signal
 import subprocess
-import sys
 import time
-import urllib.request
-from pathlib import Path
 
 import pytest
 from mlflow.tracking import MlflowClient
 
 from tests.cli.record import answers
-from tests.cli.workspace import SMALL, Workspace, free_port
-
-
-class Server:
-    """An MLflow server on a port of its own."""
-
-    def __init__(self, folder: Path) -> None:
-        self.folder, self.port = folder, free_port()
-        self.address = f"http://127.0.0.1:{self.port}"
-        self.start()
-
-    def start(self) -> None:
-        options = ["--host", "127.0.0.1", "--port", str(self.port), "--workers", "1"]
-        environment = {**os.environ, "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false"}
-        with (self.folder / "server.log").open("ab") as log:
-            self.process = subprocess.Popen(
-                [sys.executable, "-m", "mlflow", "server", *options],
-                cwd=self.folder,
-                env=environment,
-                stdout=log,
-                stderr=log,
-                start_new_session=True,
-            )
-        deadline = time.monotonic() + 120
-        while True:
-            try:
-                urllib.request.urlopen(f"{self.address}/health", timeout=5).close()
-                return
-            except OSError:
-                assert time.monotonic() < deadline, "the server did not come up"
-                time.sleep(0.2)
-
-    def kill(self) -> None:
-        os.killpg(self.process.pid, signal.SIGKILL)
-        self.process.wait()
+from tests.cli.workspace import SMALL, Workspace
+from tests.server import Server
 
 
 @pytest.fixture
@@ -71,22 +33,59 @@ def test_json_is_all_that_stands_on_stdout(tracked):
     assert tracked.json("evaluate", "small")["examples"] == 1000
 
 
-def test_what_a_lost_server_did_not_take_is_sent_when_it_is_back(tracked, server):
+def slow(workspace: Workspace) -> None:
     text = SMALL.replace("trials = 8", "trials = 6").replace("epochs = 4", "epochs = 150")
-    tracked.write(text.replace('"hyperband"', '"none"'))
-    process = tracked.start("launch", "small.toml", "--jobs", 2, start_new_session=True)
-    journal = tracked.folder / "studyhall.journal"
-    while not (journal.exists() and '"datetime_complete"' in journal.read_text()):
+    workspace.write(text.replace('"hyperband"', '"none"'))
+
+
+def finished(workspace: Workspace) -> int:
+    journal = workspace.folder / "studyhall.journal"
+    return journal.read_text().count('"datetime_complete"') if journal.exists() else 0
+
+
+def wait_for_finished(workspace: Workspace, process: subprocess.Popen[str], trials: int) -> None:
+    while finished(workspace) < trials:
         assert process.poll() is None, process.communicate()
         time.sleep(0.05)
-    server.kill()
-    _, stderr = process.communicate(timeout=300)
-    assert process.returncode == 1, stderr
-    assert "Traceback" not in stderr
-    assert "MLflow did not take the record of" in stderr
-    server.start()
-    summary = json.loads(tracked.run("launch", "small.toml", "--json")[0])
-    assert summary["complete"] == 6
-    found = answers(tracked, "small", MlflowClient(server.address))
+
+
+def require_whole(workspace: Workspace, server: Server) -> None:
+    found = answers(workspace, "small", MlflowClient(server.address))
     assert [answer.state for answer in found] == ["FINISHED"] * 6
     assert all(len(answer.curves["validation_accuracy"]) == 150 for answer in found)
+    assert workspace.json("doctor", "small")["found"] == []
+
+
+def test_training_goes_on_without_the_server_and_what_waited_is_sent(tracked, server):
+    slow(tracked)
+    process = tracked.start("launch", "small.toml", "--jobs", 2, start_new_session=True)
+    wait_for_finished(tracked, process, 1)
+    server.kill()
+    wait_for_finished(tracked, process, 6)
+    server.start()
+    stdout, stderr = process.communicate(timeout=300)
+    assert process.returncode == 0, stderr
+    assert "champion: version 1" in stdout
+    assert "MLflow does not answer" in stderr
+    assert "MLflow is back" in stderr
+    require_whole(tracked, server)
+
+
+def test_what_a_launch_could_not_send_is_sent_by_hand(tracked, server):
+    slow(tracked)
+    process = tracked.start("launch", "small.toml", "--jobs", 2, start_new_session=True)
+    wait_for_finished(tracked, process, 1)
+    server.kill()
+    wait_for_finished(tracked, process, 6)
+    process.terminate()  # or it would wait for the server
+    process.communicate(timeout=60)
+    assert process.returncode == 143
+    _, stderr = tracked.run("sync", code=2)
+    assert "no MLflow tracking store answers" in stderr
+    server.start()
+    stdout, _ = tracked.run("sync")
+    assert stdout.startswith("small: ")
+    assert stdout.endswith(" sent, 0 waiting\n")
+    assert "nothing waits" in tracked.run("sync")[0]
+    require_whole(tracked, server)
+    assert json.loads(tracked.run("launch", "small.toml", "--json")[0])["complete"] == 6

@@ -49,6 +49,7 @@ def test_images_show_the_first_layer_and_points_the_boundary(
     store(
         folder,
         record(example_shape),
+        attempt=1,
         parameters={},
         reports={},
         notes={},

@@ -1,0 +1,127 @@
+"""What waits of one attempt at a trial, brought to MLflow step by step: its run, points, record.
+
+Before each step the spool knows what the step may leave behind in MLflow, so that whoever goes on
+after a crash at any moment ends with one run.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from search.live_points import LiveReader
+from search.mlflow_errors import MlflowRefusedError
+from search.record import Point, StoredRecord, read
+from search.spool import RunNote, Spool
+from search.tracker import Tracker
+
+
+class Delivery:
+    """Delivers one attempt at a trial; whoever makes one is the only sender of the spool.
+
+    Args:
+        tracker: The study in MLflow.
+        spool: Where the attempt's record and points wait.
+        number: The trial.
+        attempt: The attempt at it.
+    """
+
+    def __init__(self, tracker: Tracker, spool: Spool, number: int, attempt: int) -> None:
+        self._tracker = tracker
+        self._spool = spool
+        self._key = number, attempt
+        self._reader = LiveReader(spool.live(number, attempt))
+        self._unsent: list[Point] = []
+        self._run_id: str | None = None
+
+    def show(self) -> None:
+        """Send the points that the trial has added since the last time."""
+        self._unsent += self._reader.new_points()
+        started = self._reader.started
+        if not self._unsent or started is None:
+            return
+        self._insist(lambda: self._tracker.log_points(self._open(started), self._unsent))
+        self._unsent = []
+
+    def send(self) -> None:
+        """Send the record, and delete all that waits of the attempt.
+
+        Raises:
+            DamagedRecordError: the record is not as it was written; nothing of it was sent.
+            OSError: the disk does not take what sending needs.
+            MlflowError: MLflow does not take the record, or not now.
+        """
+        record = read(self._spool.path(*self._key))
+        self._insist(lambda: self._send(record))
+        self._spool.remove(*self._key)
+
+    def withdraw(self) -> None:
+        """Delete what the attempt has in MLflow and in the spool: another has taken over."""
+        note = self._spool.run_note(*self._key)
+        if note and (note.run_id is None or note.doubtful):
+            for stray in self._tracker.find_open(*self._key):
+                self._tracker.delete_run(stray)
+        if note and note.run_id:
+            self._tracker.delete_run(note.run_id)
+        self._spool.remove(*self._key)
+
+    def _send(self, record: StoredRecord) -> None:
+        run_id = self._open(record.started)
+        note = self._spool.run_note(*self._key)
+        if note and note.doubtful:
+            self._delete_strays(run_id)
+        if note and note.files_only:
+            self._tracker.log_files(run_id, self._spool.path(*self._key))
+            return
+        sent = self._reader.taken - len(self._unsent)
+        self._tracker.log_record(run_id, self._spool.path(*self._key), record, sent)
+
+    def _open(self, started: int) -> str:
+        """The attempt's run, which is created if there is none; only once, whatever happens.
+
+        That a run is about to be created is noted before it is. Only where that note was left
+        without the run's id is MLflow searched: the number of requests that a trial needs does not
+        depend on how many there are.
+        """
+        if self._run_id is None:
+            note = self._spool.run_note(*self._key)
+            run_id = note.run_id if note else None
+            run_id = run_id or self._create(started, in_doubt=note is not None)
+            self._tracker.log_data(run_id)
+            self._run_id = run_id
+        return self._run_id
+
+    def _create(self, started: int, *, in_doubt: bool) -> str:
+        found = self._tracker.find_open(*self._key) if in_doubt else []
+        if not in_doubt:
+            self._spool.note_run(*self._key, RunNote(run_id=None))
+        run_id = found[0] if found else self._tracker.create_run(*self._key, started)
+        self._spool.note_run(*self._key, RunNote(run_id=run_id, doubtful=in_doubt))
+        return run_id
+
+    def _delete_strays(self, run_id: str) -> None:
+        """Delete what a creation that got no answer left, even if it was carried out later."""
+        for stray in self._tracker.find_open(*self._key):
+            if stray != run_id:
+                self._tracker.delete_run(stray)
+
+    def _insist(self, step: Callable[[], None]) -> None:
+        """Do a step; where it fails because its run was deleted in MLflow, get the run back."""
+        try:
+            step()
+        except MlflowRefusedError:
+            note = self._spool.run_note(*self._key)
+            if note is None or note.run_id is None:
+                raise
+            run = self._tracker.find(note.run_id)
+            if run is None:
+                self._forget_run()
+            elif run.deleted:
+                self._tracker.restore_run(note.run_id)
+            else:
+                raise
+            step()
+
+    def _forget_run(self) -> None:
+        self._spool.forget_run(*self._key)
+        self._reader, self._unsent = LiveReader(self._spool.live(*self._key)), []
+        self._run_id = None

@@ -1,0 +1,64 @@
+"""A folder's files and their SHA-256, in the format of `sha256sum`, so that anyone can check them.
+
+`sha256sum --check SHA256SUMS` in the folder says the same as `damage`.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from pathlib import Path
+
+MANIFEST = "SHA256SUMS"
+
+
+def manifest(folder: Path) -> bytes:
+    """The lines for every file of a folder but the manifest itself, in the order of their names."""
+    files = {
+        file.relative_to(folder).as_posix(): file
+        for file in folder.rglob("*")
+        if file.is_file() and file != folder / MANIFEST
+    }
+    lines = [f"{_digest(file)}  {name}\n" for name, file in sorted(files.items())]
+    return "".join(lines).encode()
+
+
+def damage(folder: Path) -> str | None:
+    """Say which file of a folder is not as its manifest has it; None if all are.
+
+    Files that the manifest does not name may lie beside those that it names.
+    """
+    try:
+        sums = listed(folder)
+    except (OSError, ValueError):
+        return f"{folder / MANIFEST}: must be there and list files with their SHA-256"
+    problems = (_difference(folder / name, digest) for name, digest in sums.items())
+    return next((problem for problem in problems if problem), None)
+
+
+def listed(folder: Path) -> dict[str, str]:
+    """The SHA-256 by file that a folder's manifest lists.
+
+    Raises:
+        OSError: there is none.
+        ValueError: it is no manifest, or an empty one.
+    """
+    lines = (folder / MANIFEST).read_text(encoding="utf-8").splitlines()
+    sums = {name: digest for digest, name in (line.split("  ", 1) for line in lines)}
+    if not sums:
+        raise ValueError(f"{folder / MANIFEST}: must list files, got none")
+    return sums
+
+
+def _difference(file: Path, expected: str) -> str | None:
+    try:
+        found = _digest(file)
+    except OSError as error:
+        return f"{file}: must be there and readable: {error.strerror or error}"
+    if found == expected:
+        return None
+    return f"{file}: must have the SHA-256 {expected[:12]}…, got {found[:12]}…"
+
+
+def _digest(file: Path) -> str:
+    with file.open("rb") as opened:
+        return hashlib.file_digest(opened, "sha256").hexdigest()

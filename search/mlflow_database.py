@@ -1,0 +1,38 @@
+"""MLflow's database of this machine, created whole: what is killed half-way leaves none behind."""
+
+from __future__ import annotations
+
+import os
+from contextlib import suppress
+from pathlib import Path
+
+from search.durable import hidden_beside, sweep
+
+_SCHEME = "sqlite:///"
+
+
+def create_whole(uri: str | None) -> None:
+    """Create MLflow's SQLite database if that is what `uri` names and there is none yet.
+
+    MLflow makes a new one in many steps, and cannot go on with one that was broken off.
+
+    Args:
+        uri: MLflow's address; by default MLflow's own.
+    """
+    import mlflow
+    from mlflow.tracking import MlflowClient
+
+    address = uri or mlflow.get_tracking_uri()
+    if not address.startswith(_SCHEME) or "?" in address:
+        return
+    path = Path(address.removeprefix(_SCHEME))
+    if path.exists():
+        return
+    sweep(path.parent, path.name)
+    hidden = hidden_beside(path)
+    try:
+        MlflowClient(tracking_uri=f"{_SCHEME}{hidden}").search_experiments(max_results=1)
+        with suppress(FileExistsError):  # another command was faster
+            os.link(hidden, path)
+    finally:
+        hidden.unlink(missing_ok=True)

@@ -1,0 +1,62 @@
+"""A sender, killed as by `kill -9` at a chosen step: dying_sender.py STEP URI NAME SPOOL."""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import search.durable
+import search.spool
+import search.tracker
+from search.spool import Spool
+from search.tracker import Tracker
+from tests.search.tracked import PATIENCE, open_tracker, sending
+
+
+def die(*_: Any, **__: Any) -> None:
+    os.kill(os.getpid(), signal.SIGKILL)
+
+
+def then_die(function: Callable[..., Any]) -> Callable[..., Any]:
+    def dying(*arguments: Any, **options: Any) -> None:
+        function(*arguments, **options)
+        die()
+
+    return dying
+
+
+def main(step: str, uri: str, name: str, folder: str) -> None:
+    tracker = open_tracker(uri, name)
+    client: Any = tracker.client
+    notes = iter((lambda: None, die))
+    note_run = Spool.note_run
+
+    def second_note_kills(*arguments: Any) -> None:
+        note_run(*arguments)
+        next(notes)()
+
+    steps: dict[str, tuple[Any, str, Callable[..., Any]]] = {
+        "run about to be created": (client, "create_run", die),
+        "run created": (client, "create_run", then_die(client.create_run)),
+        "run noted": (Spool, "note_run", second_note_kills),
+        "data logged": (Tracker, "log_data", then_die(Tracker.log_data)),
+        "points logged": (Tracker, "log_points", then_die(Tracker.log_points)),
+        "artifacts laid out": (search.tracker, "lay_out", then_die(search.tracker.lay_out)),
+        "batch logged": (client, "log_artifacts", die),
+        "artifacts logged": (client, "log_artifacts", then_die(client.log_artifacts)),
+        "run ended": (client, "set_terminated", then_die(client.set_terminated)),
+        "record about to be deleted": (search.spool, "discard", die),
+        "record hidden": (search.durable.shutil, "rmtree", die),
+        "record deleted": (Spool, "forget_run", die),
+    }
+    setattr(*steps[step])
+    with sending(tracker, Spool(Path(folder))) as sender:
+        sender.drain(PATIENCE)
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])
