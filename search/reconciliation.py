@@ -2,39 +2,64 @@
 
 from __future__ import annotations
 
-import shutil
-from pathlib import Path
-
-from search.record import read
+from search.mirror import Finding, compare
+from search.record import DamagedRecordError, read
+from search.repairs import Repairs, repair
+from search.spool import Spool
 from search.study import Study
-from search.tracker import Tracker
+from search.tracked_study import TrackedStudy
+
+_RESTORED_UNASKED = 3
 
 
-def put_in_order(study: Study, tracker: Tracker, spool: Path) -> None:
-    """Put right what a launch left behind; only with the study's lock held, and no trial running.
-
-    Runs of trials that did not end are deleted: those trials are done again. A trial whose record
-    is whole has ended, whether or not the study had learned of it; its record is sent.
+def put_in_order(tracked: TrackedStudy, *, restore: bool) -> Repairs:
+    """Make MLflow what the study says, as far as no worker is at it.
 
     Args:
-        study: The study.
-        tracker: Its runs in MLflow.
-        spool: The folder in which records wait.
+        tracked: The study; nothing of it may be sent meanwhile by this process.
+        restore: Train again what is lost of a finished trial, if it is lost of a few alone:
+            where MLflow is another than before, it is better to be asked.
 
     Raises:
-        StudyhallError: MLflow does not take a record; it keeps waiting.
+        StudyhallError: MLflow does not answer.
     """
-    for half_done in spool.glob(".*"):
-        shutil.rmtree(half_done)
-    trials, folders = study.trials(), waiting_records(spool)
-    for folder in folders:
-        record = read(folder)
-        study.finish(record, trials[record.number]._trial_id)
-    tracker.delete_unfinished()
-    for folder in folders:
-        tracker.send_again(folder)
+    tracked.spool.sweep()
+    adopt(tracked.study, tracked.spool)
+    found = find(tracked)
+    if tracked.study.claims.live():  # the launch that is at work sends what waits
+        found = [finding for finding in found if finding.kind != "unsent"]
+    few = sum(finding.kind == "missing" for finding in found) <= _RESTORED_UNASKED
+    return mend(tracked, found, restore=restore and few)
 
 
-def waiting_records(spool: Path) -> list[Path]:
-    """The records that wait to be sent, in the order of the trials."""
-    return sorted(spool.glob("trial-*"))
+def find(tracked: TrackedStudy, *, deep: bool = False) -> list[Finding]:
+    """How MLflow differs from the study, but for trials that are under way or have just ended."""
+    before = {standing.number: standing for standing in tracked.study.standings()}
+    found = compare(list(before.values()), tracked.tracker, tracked.spool, deep=deep)
+    after = {standing.number: standing for standing in tracked.study.standings()}
+    busy = {n for n, s in after.items() if before.get(n) != s or s.live_attempt is not None}
+    busy |= tracked.study.recent_elsewhere()
+    return [finding for finding in found if finding.number not in busy]
+
+
+def mend(tracked: TrackedStudy, found: list[Finding], *, restore: bool) -> Repairs:
+    """Repair what `find` found; with `restore`, by training again what is lost."""
+    standings, retrain = tracked.study.standings(), tracked.restore if restore else None
+    return repair(found, standings, tracked.tracker, tracked.spool, retrain)
+
+
+def adopt(study: Study, spool: Spool) -> None:
+    """Enter in the study what a worker had stored, but died before it could tell.
+
+    What was saved of a training that has ended since is deleted.
+    """
+    for waiting in spool.records():
+        number, attempt = waiting.number, waiting.attempt
+        if study.accepted(number, attempt) is None:
+            try:
+                study.finish(read(spool.path(number, attempt)))
+            except DamagedRecordError:
+                continue  # the trial is run again, under another attempt
+    for outcome in study.outcomes(()):
+        for saved in spool.folder.glob(f"trial-{outcome.number:04d}.state*"):
+            saved.unlink(missing_ok=True)

@@ -1,0 +1,107 @@
+"""A study examined: its record and MLflow compared trial by trial, and put right if asked."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+
+from search.datasets import fetch
+from search.errors import UsageError
+from search.mirror import Finding
+from search.observer import Observer, Quiet
+from search.options import Options
+from search.reconciliation import adopt, find, mend
+from search.recorded import recorded_summary
+from search.repairs import Repairs
+from search.storage import open_storage
+from search.studies import recorded_study
+from search.tracked_study import TrackedStudy, track, tracked_data, with_runs
+from search.tracker import Tracker
+from search.tracking import find_study, open_client
+
+
+@dataclass(frozen=True)
+class Examination:
+    """What was found of a study, and what became of it; no repairs if none were asked for."""
+
+    study: str
+    found: tuple[Finding, ...]
+    repairs: Repairs | None
+
+    @property
+    def healthy(self) -> bool:
+        """Whether nothing is left to repair."""
+        return not self.found if self.repairs is None else not self.repairs.left
+
+    def to_dict(self) -> dict[str, object]:
+        """The examination as JSON holds it."""
+        repairs = self.repairs or Repairs((), ())
+        return {
+            "study": self.study,
+            "healthy": self.healthy,
+            "found": [asdict(finding) for finding in self.found],
+            "repaired": list(repairs.done),
+            "left": list(repairs.left),
+        }
+
+
+def examine(
+    name: str,
+    options: Options | None = None,
+    observer: Observer | None = None,
+    *,
+    fix: bool = False,
+) -> Examination:
+    """Compare a recorded study with its runs in MLflow, their files included.
+
+    Args:
+        name: The study.
+        options: Where things are kept.
+        observer: Who is told of a fetch of the data.
+        fix: Repair what is found; what is lost is trained again.
+
+    Raises:
+        UsageError: there is no such study, or nothing answers where it is kept.
+        StudyhallError: MLflow does not answer.
+    """
+    options, observer = options or Options(), observer or Quiet()
+    tracked = reopen(name, options, observer, create=fix)
+    if tracked is None:
+        problem = "the study's own run is missing, and with it the runs of its trials"
+        return Examination(name, (Finding("missing", None, None, problem),), None)
+    if not fix:
+        return Examination(name, (*find(tracked, deep=True), *_left_open(tracked)), None)
+    try:
+        adopt(tracked.study, tracked.spool)
+        found = find(tracked, deep=True)
+        return Examination(name, tuple(found), mend(tracked, found, restore=True))
+    finally:
+        tracked.end()
+
+
+def _left_open(tracked: TrackedStudy) -> list[Finding]:
+    """The study's own run, if it is RUNNING though no worker is at the study."""
+    if tracked.study.claims.live_for_sure() or not tracked.tracker.study_is_running():
+        return []
+    problem = "the study's own run is RUNNING, but no worker is at it"
+    return [Finding("stale", None, tracked.tracker.study_run.run_id, problem)]
+
+
+def reopen(name: str, options: Options, observer: Observer, *, create: bool) -> TrackedStudy | None:
+    """Open a recorded study with its runs; None if it has none there and none is to be created.
+
+    Raises:
+        UsageError: there is no such study, or nothing answers where it is kept.
+    """
+    recorded_summary(name, options.storage)  # says what is wrong with the name
+    study = recorded_study(open_storage(options.address), name)
+    if study is None:
+        raise UsageError(f"{name}: another program's study has that name")
+    client, settings = open_client(options.tracking_uri), study.spec.data_settings
+    folder = fetch(settings, data_dir=options.data_dir, progress=observer.fetching)
+    data = tracked_data(study.spec, folder)
+    if create:
+        return track(study, client, data, folder, options)
+    study_run = find_study(client, study.experiment, study.study_id, data)
+    if study_run is None:
+        return None
+    return with_runs(study, Tracker(study_run, client), folder, options)

@@ -1,0 +1,82 @@
+"""What waits of recorded studies, sent to MLflow by hand."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+
+from search.courier import Unsent
+from search.doctor import reopen
+from search.observer import Observer, Quiet
+from search.options import Options
+from search.reconciliation import adopt
+from search.recorded import recorded_summaries
+from search.spool import Spool
+from search.storage import open_storage
+from search.studies import recorded_study
+
+_HURRY_SECONDS = 3.0  # how long the end waits for what MLflow is being sent
+
+
+@dataclass(frozen=True)
+class Sent:
+    """What `send_waiting` did for one study."""
+
+    study: str
+    sent: int
+    unsent: tuple[Unsent, ...]
+
+    def to_dict(self) -> dict[str, object]:
+        """The same as JSON holds it."""
+        return asdict(self)
+
+
+def send_waiting(
+    name: str | None = None,
+    options: Options | None = None,
+    observer: Observer | None = None,
+    patience_seconds: float = 60.0,
+) -> list[Sent]:
+    """Send the records that wait beside the storage.
+
+    Args:
+        name: A study; by default all that something waits of.
+        options: Where things are kept.
+        observer: Who is told of a fetch of the data, and of MLflow's troubles.
+        patience_seconds: How long to try.
+
+    Raises:
+        UsageError: there is no such study, or nothing answers where it is kept.
+    """
+    options, observer = options or Options(), observer or Quiet()
+    names = [name] if name else _waiting(options)
+    return [_send(one, options, observer, patience_seconds) for one in names]
+
+
+def _waiting(options: Options) -> list[str]:
+    """The studies that something waits of."""
+    recorded = [summary.name for summary in recorded_summaries(options.storage)]
+    if not recorded:
+        return []
+    storage = open_storage(options.address)
+    studies = {name: recorded_study(storage, name) for name in recorded}
+    return [
+        name
+        for name, study in studies.items()
+        if study and Spool(options.home / study.study_id).records()
+    ]
+
+
+def _send(name: str, options: Options, observer: Observer, patience_seconds: float) -> Sent:
+    tracked = reopen(name, options, observer, create=True)
+    if tracked is None:  # never: it was created if it was missing
+        return Sent(name, 0, ())
+    adopt(tracked.study, tracked.spool)
+    waiting = len(tracked.spool.records())
+    sender = tracked.sender(observer.note)
+    sender.start()
+    try:
+        unsent = tuple(sender.drain(patience_seconds))
+    finally:
+        sender.stop(_HURRY_SECONDS)
+        tracked.end()
+    return Sent(name, waiting - len(tracked.spool.records()), unsent)

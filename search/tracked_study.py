@@ -1,0 +1,110 @@
+"""A study with its runs in MLflow and the spool between: what a launch and the doctor work on."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from search.datasets import fingerprint, open_dataset, split_dataset
+from search.environment import environment
+from search.execution import Job
+from search.options import Options
+from search.restoring import restore
+from search.sender import Sender
+from search.spool import Spool
+from search.study import Study
+from search.study_spec import StudySpec
+from search.tracker import Tracker
+from search.tracking import FINGERPRINT, TrackedData, start_study
+
+if TYPE_CHECKING:
+    from mlflow.tracking import MlflowClient
+
+
+@dataclass(frozen=True, eq=False)
+class TrackedStudy:
+    """A study, its mirror in MLflow, and what waits to be sent there."""
+
+    study: Study
+    tracker: Tracker
+    spool: Spool
+    job: Job
+    blas_threads: int
+
+    def sender(self, notify: Callable[[str], None]) -> Sender:
+        """What brings MLflow up to date; not started."""
+        return Sender(lambda: self.tracker, self.spool, self.study.accepted, notify)
+
+    def restore(self, number: int) -> None:
+        """Make the record of a finished trial again; see `search.restoring`."""
+        restore(self.study, self.job, number, self.blas_threads)
+
+    def end(self) -> None:
+        """End the study's run, unless another launch is at work on it."""
+        if not self.study.claims.live():
+            whole = len(self.study.outcomes(())) >= self.study.spec.study.trials
+            self.tracker.end_study("FINISHED" if whole else "KILLED", {})
+
+
+def track(
+    study: Study, client: MlflowClient, data: TrackedData, folder: Path, options: Options
+) -> TrackedStudy:
+    """Open a study's runs, those of an earlier launch if there are any, and its spool.
+
+    Args:
+        study: The study.
+        client: An open client.
+        data: What its networks train on.
+        folder: Where that is.
+        options: Where things are kept, and how trials are run.
+
+    Raises:
+        StudyhallError: MLflow does not answer.
+    """
+    spec = study.spec
+    tags = trial_tags(spec, data.fingerprint, options.blas_threads)
+    described = tags | {"mlflow.note.content": _note(spec)}
+    study_run = start_study(client, study.experiment, study.study_id, data, described)
+    return with_runs(study, Tracker(study_run, client), folder, options)
+
+
+def with_runs(study: Study, tracker: Tracker, folder: Path, options: Options) -> TrackedStudy:
+    """A study whose runs are open; nothing in MLflow is changed."""
+    tags = trial_tags(study.spec, tracker.study_run.data.fingerprint, options.blas_threads)
+    spool = Spool(options.home / study.study_id)
+    job = Job(study.spec, options.address, spool.folder, folder, tags, options.attempts)
+    return TrackedStudy(study, tracker, spool, job, options.blas_threads)
+
+
+def tracked_data(spec: StudySpec, folder: Path) -> TrackedData:
+    """What MLflow is told of a study's data, which are in `folder`."""
+    settings = spec.data_settings
+    dataset = open_dataset(settings, folder)
+    split = split_dataset(dataset, settings)
+    return TrackedData(
+        name=settings.name,
+        fingerprint=fingerprint(folder, split),
+        source_url=dataset.source_url,
+        train=len(split.train),
+        validation=len(split.validation),
+    )
+
+
+def trial_tags(spec: StudySpec, data_fingerprint: str, blas_threads: int) -> dict[str, str]:
+    """The tags that all runs of a study have: what its results depend on."""
+    described = {f"studyhall.{name}": value for name, value in environment().items()}
+    trained = {"studyhall.metric": spec.study.metric, "studyhall.blas_threads": str(blas_threads)}
+    return {**described, **trained, FINGERPRINT: data_fingerprint}
+
+
+def _note(spec: StudySpec) -> str:
+    """The description that MLflow's UI shows on top of the study's run."""
+    study, data = spec.study, spec.data_settings
+    return (
+        f"Study **{study.name}**: {study.sampler} search over {', '.join(spec.search_space)}, "
+        f"pruner {study.pruner}, seed {study.seed}, for the best {study.metric} on {data.name} "
+        f"({data.train:,} training and {data.validation:,} validation examples). "
+        f"Its trials are the child runs; `studyhall status {study.name}` says where it stands."
+    )
