@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from search.options import Options
     from search.reference import find_systems
     from search.registry import Champion, champion
+    from search.replay import replay_runs
     from search.reproduction import reproduce
     from search.study_file import load_study
     from search.study_spec import StudySpec
@@ -41,6 +42,7 @@ __all__ = [
     "judge",
     "launch",
     "load_study",
+    "replay_runs",
     "reproduce",
 ]
 
@@ -57,6 +59,7 @@ _HOMES = {
     "judge": "verdict",
     "launch": "launcher",
     "load_study": "study_file",
+    "replay_runs": "replay",
     "reproduce": "reproduction",
 }
 

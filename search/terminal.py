@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Mapping, Sequence
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -12,16 +13,19 @@ from typing import TYPE_CHECKING
 from rich.console import Console
 from rich.table import Table
 
-from search.live_view import LiveView, PlainView, shown
+from search.live_view import LiveView, PlainView, counted, shown
 from search.observer import Observer
 from search.reproduction_table import HEADER, rows
 from search.summary import StudySummary
 
 if TYPE_CHECKING:
     from search.checking import Check
+    from search.doctor import Examination
     from search.integrity import Verification
     from search.predictions import Prediction
+    from search.replay import Replay
     from search.reproduction import Reproduced
+    from search.sending import Sent
     from search.verdict import Verdict
 
 
@@ -48,6 +52,39 @@ def show_launched(summary: StudySummary, command: str, as_json: bool) -> None:
         print(f"to go on: {command}")
     elif summary.champion_version:
         print(f"next: studyhall evaluate {summary.name}; studyhall ui")
+
+
+def show_examination(examination: Examination, as_json: bool) -> None:
+    """Print what was found of a study, and what was repaired."""
+    if as_json:
+        _print_json(examination.to_dict())
+        return
+    name, found = examination.study, examination.found
+    if not found:
+        print(f"{name}: MLflow has every trial once, as the study recorded it")
+    if examination.repairs is None:
+        for finding in found:
+            print(f"found: {finding.problem}")
+        if found:
+            print(f"to repair: studyhall doctor {name} --fix")
+        return
+    for sentence in examination.repairs.done:
+        print(f"repaired: {sentence}")
+    for sentence in examination.repairs.left:
+        print(f"left: {sentence}")
+
+
+def show_sent(sent: Sequence[Sent], as_json: bool) -> None:
+    """Print what was sent of each study, and what still waits."""
+    if as_json:
+        _print_json({"studies": [one.to_dict() for one in sent]})
+        return
+    if not sent:
+        print("nothing waits to be sent")
+    for one in sent:
+        print(f"{one.study}: {counted(one.sent, 'record')} sent, {len(one.unsent)} waiting")
+        for unsent in one.unsent:
+            print(f"  trial {unsent.number}: {unsent.reason}")
 
 
 def show_status(summary: StudySummary, as_json: bool) -> None:
@@ -122,6 +159,41 @@ def show_verification(found: Verification, as_json: bool) -> None:
         _print_json({"name": found.name, "folder": str(found.folder), "problems": found.problems})
     elif found.intact:
         print(f"{found.name}: every byte in {found.folder} is as it must be")
+
+
+def show_replays(replays: Iterable[Replay], as_json: bool) -> list[Replay]:
+    """Print how each trial compares with its record, as it is trained; return the replays."""
+    found = []
+    for replay in replays:
+        found.append(replay)
+        if not as_json:
+            print(f"{replay.trial.name}: {_compared(replay)}", flush=True)
+    identical = sum(replay.identical for replay in found)
+    if as_json:
+        _print_json(
+            {
+                "runs": len(found),
+                "identical": identical,
+                "replays": [replay.to_dict() for replay in found],
+            }
+        )
+        return found
+    if len(found) > 1:
+        print(f"{identical} of {len(found)} identical")
+    changes = Counter(change for replay in found for change in replay.environment)
+    for change, count in changes.items():
+        runs = f" ({count} of {len(found)} runs)" if count < len(found) else ""
+        was, here = change.recorded or "not known", change.here or "not known"
+        print(f"environment: {change.name} was {was}, here {here}{runs}")
+    return found
+
+
+def _compared(replay: Replay) -> str:
+    if replay.identical:
+        whole = ", every metric, the weights" if replay.trial.weights_sha256 else ", every metric"
+        return f"identical: {len(replay.trial.losses):,} iterations{whole}"
+    more = len(replay.differences) - 1
+    return f"differs first in {replay.differences[0]}" + (f"; and {more:,} more" if more else "")
 
 
 def show_predictions(predictions: Sequence[Prediction], as_json: bool) -> None:

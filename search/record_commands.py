@@ -1,0 +1,85 @@
+"""The commands that look after what was recorded: doctor, sync and replay."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from search.arguments import (
+    DataOption,
+    JsonOption,
+    StorageOption,
+    StudyArgument,
+    TrackingOption,
+)
+from search.study_file import recorded_name
+
+records = typer.Typer()
+
+
+@records.command()
+def doctor(
+    study: StudyArgument,
+    fix: Annotated[
+        bool, typer.Option("--fix", help="Repair what is found; train again what is lost.")
+    ] = False,
+    data_dir: DataOption = None,
+    tracking_uri: TrackingOption = None,
+    storage: StorageOption = None,
+    json: JsonOption = False,
+) -> int:
+    """Compare a study's record with its runs in MLflow, trial by trial, files included."""
+    from search import terminal
+    from search.doctor import examine
+    from search.options import Options
+
+    options = Options(data_dir=data_dir, tracking_uri=tracking_uri, storage=storage)
+    with terminal.observer(quiet=json) as observer:
+        examination = examine(recorded_name(study), options, observer, fix=fix)
+    terminal.show_examination(examination, as_json=json)
+    return 0 if examination.healthy else 1
+
+
+@records.command()
+def sync(
+    study: Annotated[
+        str | None, typer.Argument(help="A recorded study; all of them by default.")
+    ] = None,
+    data_dir: DataOption = None,
+    tracking_uri: TrackingOption = None,
+    storage: StorageOption = None,
+    json: JsonOption = False,
+) -> int:
+    """Send MLflow the records that wait since it was away."""
+    from search import terminal
+    from search.options import Options
+    from search.sending import send_waiting
+
+    options = Options(data_dir=data_dir, tracking_uri=tracking_uri, storage=storage)
+    with terminal.observer(quiet=json) as observer:
+        sent = send_waiting(recorded_name(study) if study else None, options, observer)
+    terminal.show_sent(sent, as_json=json)
+    return 1 if any(one.unsent for one in sent) else 0
+
+
+@records.command()
+def replay(
+    runs: Annotated[
+        list[str],
+        typer.Argument(
+            metavar="RUN", help="Runs of trials: ids, runs:/ID, or addresses of MLflow's UI."
+        ),
+    ],
+    data_dir: DataOption = None,
+    tracking_uri: TrackingOption = None,
+    json: JsonOption = False,
+) -> int:
+    """Train recorded trials again and compare: every point of the curves, and the weights."""
+    from search import terminal
+    from search.replay import replay_runs
+
+    with terminal.observer(quiet=json) as observer:
+        replays = replay_runs(runs, tracking_uri, data_dir, observer.fetching)
+    found = terminal.show_replays(replays, as_json=json)
+    return 0 if all(one.identical for one in found) else 1
