@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from importlib.util import find_spec
 from pathlib import Path
 
 from model import Examples, Preprocessing, check_sanity
@@ -36,6 +37,23 @@ def require_data(spec: StudySpec) -> None:
             )
 
 
+def require_installed(spec: StudySpec) -> None:
+    """Refuse a study whose sampler needs a package that is not installed.
+
+    Raises:
+        UsageError: the sampler is GP, and PyTorch or greenlet is missing.
+    """
+    if spec.study.sampler != "gp":
+        return
+    missing = [name for name in ("torch", "greenlet") if find_spec(name) is None]
+    if missing:
+        raise UsageError(
+            f"{spec.study.name}: study.sampler: 'gp' needs {' and '.join(missing)}, which "
+            f"{'is' if len(missing) == 1 else 'are'} not installed; run `pip install "
+            "'studyhall[gp]'`, or choose another sampler"
+        )
+
+
 def require_sane(spec: StudySpec, data_folder: Path) -> None:
     """Refuse a study with a kind of network that cannot learn.
 
@@ -45,7 +63,8 @@ def require_sane(spec: StudySpec, data_folder: Path) -> None:
 
     Raises:
         UsageError: the loss of an untrained network is far from that of a guess, it cannot learn
-            ten examples by heart, or its gradients are wrong; every such finding, a line each.
+            ten examples by heart, its gradients are wrong, or there is no memory for it; every
+            such finding, a line each.
     """
     problems = [
         f"{spec.study.name}: the network with {described(settings)}: {problem}; mend it, or launch "
@@ -69,6 +88,9 @@ def _problems(spec: StudySpec, settings: TrialSettings, data_folder: Path) -> li
     # Statistics of a thousand are near enough, and of all would take most of a second.
     fitted = Preprocessing.fit(raw, indices[:FITTED], settings.data.preprocessing)
     inputs, few = Examples(raw, labels, indices, fitted).gather(indices[:EXAMPLES])
-    network = build_network(settings.network, dataset, TrialSeed(spec.study.seed, 0))
-    findings = check_sanity(network, inputs, few)
+    try:
+        network = build_network(settings.network, dataset, TrialSeed(spec.study.seed, 0))
+        findings = check_sanity(network, inputs, few)
+    except MemoryError as error:
+        return [f"needs more memory than there is ({error})"]
     return [f"{f.name} {f.detail}" for f in findings if not f.passed]

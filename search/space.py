@@ -3,16 +3,26 @@
 from __future__ import annotations
 
 import warnings
+from collections.abc import Callable
 from typing import cast
 
 import numpy as np
+from optuna.distributions import (
+    BaseDistribution,
+    CategoricalDistribution,
+    FloatDistribution,
+    IntDistribution,
+)
 from optuna.exceptions import ExperimentalWarning
 from optuna.samplers import BaseSampler, PartialFixedSampler, RandomSampler, TPESampler
 from optuna.trial import Trial
 
 from search.conditions import Point, holds
+from search.evolution import EvolutionSampler
+from search.gaussian_process import ReproducibleGPSampler
 from search.grid import Grid
 from search.parameters import FloatParameter, IntParameter, Parameter
+from search.quasi_random import QuasiRandom
 from search.section import Scalar
 from search.study_spec import StudySpec
 
@@ -23,7 +33,12 @@ def sampler_for(spec: StudySpec, number: int) -> BaseSampler:
     A sampler carried from trial to trial would make a proposal depend on which worker it reached.
     """
     seed = int(np.random.SeedSequence([spec.study.seed, number]).generate_state(1)[0])
-    sampler = TPESampler(seed=seed) if spec.study.sampler == "tpe" else RandomSampler(seed=seed)
+    learning: dict[str, Callable[[], BaseSampler]] = {
+        "tpe": lambda: TPESampler(seed=seed),
+        "cmaes": lambda: EvolutionSampler(spec.search_space, seed),
+        "gp": lambda: ReproducibleGPSampler(seed=seed),
+    }
+    sampler = learning.get(spec.study.sampler, lambda: RandomSampler(seed=seed))()
     fixed = fixed_point(spec, number)
     if not fixed:
         return sampler
@@ -33,12 +48,18 @@ def sampler_for(spec: StudySpec, number: int) -> BaseSampler:
 
 
 def fixed_point(spec: StudySpec, number: int) -> dict[str, Scalar]:
-    """The values that trial `number` is given rather than proposed: an enqueued or a grid point."""
+    """The values that trial `number` is given, not proposed: those of an enqueued or counted point.
+
+    The points of a grid and of a quasi-random sequence are functions of their number.
+    """
     if number < len(spec.enqueue):
         return dict(spec.enqueue[number])
-    if spec.study.sampler != "grid":
-        return {}
-    return Grid(spec.search_space).point(number - len(spec.enqueue))
+    number -= len(spec.enqueue)
+    if spec.study.sampler == "grid":
+        return Grid(spec.search_space).point(number)
+    if spec.study.sampler == "qmc":
+        return QuasiRandom(spec.search_space, spec.study.seed).point(number)
+    return {}
 
 
 def suggest(trial: Trial, spec: StudySpec) -> dict[str, Scalar]:
@@ -46,8 +67,22 @@ def suggest(trial: Trial, spec: StudySpec) -> dict[str, Scalar]:
     point: Point = {}
     for name, parameter in spec.search_space.items():
         if holds(parameter, point):
-            point[name] = _suggest(trial, name, parameter)
+            value, distribution = _suggest(trial, name, parameter), distribution_of(parameter)
+            # As the storage keeps it: an enqueued 1 of a real parameter is 1.0 there.
+            kept = distribution.to_external_repr(distribution.to_internal_repr(value))
+            point[name] = cast("Scalar", kept)
     return point
+
+
+def distribution_of(parameter: Parameter) -> BaseDistribution:
+    """The distribution that `suggest` gives a parameter, as the storage keeps it."""
+    if isinstance(parameter, FloatParameter):
+        low, high = parameter.low, parameter.high
+        return FloatDistribution(low, high, step=parameter.step, log=parameter.log)
+    if isinstance(parameter, IntParameter):
+        low, high = parameter.low, parameter.high
+        return IntDistribution(low, high, step=parameter.step, log=parameter.log)
+    return CategoricalDistribution(parameter.choices)
 
 
 def _suggest(trial: Trial, name: str, parameter: Parameter) -> Scalar:

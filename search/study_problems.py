@@ -15,6 +15,7 @@ from search.parameters import CategoricalParameter
 from search.setting_problems import setting_problems
 from search.settings import SETTING_KEYS, TrainingSettings
 from search.study_spec import StudySection, StudySpec
+from search.unit_interval import numbers_of_all
 
 _FIXED_DATA = SETTING_KEYS["data"] - {"preprocessing"}
 
@@ -30,6 +31,7 @@ def find_problems(raw: Mapping[str, Any]) -> list[Problem]:
         *_idle(raw, space),
         *_enqueue(raw, space),
         *_grid(raw, space),
+        *_evolution(raw, space),
     ]
     return list({problem.sentence: problem for problem in problems}.values())
 
@@ -129,6 +131,20 @@ def _grid(raw: Mapping[str, Any], space: ReadSpace) -> Iterator[Problem]:
     if isinstance(trials, int) and trials > points:
         rule = f"must be at most {points}, the grid's size, got {trials}"
         yield Problem(("study", "trials"), rule)
+
+
+def _evolution(raw: Mapping[str, Any], space: ReadSpace) -> Iterator[Problem]:
+    """CMA-ES moves along numbers that every trial has, and along one there is no way to turn."""
+    study = _table(raw, "study")
+    if study.get("sampler") != "cmaes" or len(space.valid) < len(space.table):
+        return
+    found = list(numbers_of_all(space.valid))
+    if len(found) < 2:
+        rule = (
+            "can be 'cmaes' where two parameters or more are of type 'int' or 'float' without a "
+            f"'when', got {found[0] if found else 'none'}; choose another, such as 'tpe'"
+        )
+        yield Problem(("study", "sampler"), rule)
 
 
 def _table(raw: Mapping[str, Any], name: str) -> dict[str, Any]:

@@ -31,7 +31,7 @@ class StudySection(Section):
     seed: Annotated[int, Field(ge=0, lt=2**32)] = 0
     trials: Annotated[int, Field(ge=1)] = 40
     window: Annotated[int, Field(ge=1)] = 8
-    sampler: Literal["tpe", "random", "grid"] = "tpe"
+    sampler: Literal["tpe", "random", "grid", "qmc", "cmaes", "gp"] = "tpe"
     pruner: Literal["none", "median", "successive_halving", "hyperband"] = "none"
 
     @model_validator(mode="after")

@@ -77,7 +77,8 @@ def test_sampled_values_take_their_places(tmp_path):
         (
             "trials = 5",
             'sampler = "tpee"',
-            "my.toml:3: study.sampler: must be 'tpe', 'random' or 'grid', got 'tpee'",
+            "my.toml:3: study.sampler: must be 'tpe', 'random', 'grid', 'qmc', 'cmaes' or 'gp', "
+            "got 'tpee'",
         ),
         (
             "trials = 5",
@@ -178,6 +179,39 @@ def test_all_mistakes_are_reported_at_once(tmp_path):
     )
     keys = [line.split(": ")[1] for line in mistakes(path)]
     assert keys == ["study.trials", "search_space.hidden_size", "data.train", "training.epochs"]
+
+
+L2 = 'l2 = { type = "float", low = 0.1, high = 0.2 }\n'
+SIZE = 'batch_size = { type = "int", low = 10, high = 20 }\n'
+SAMPLING = 'sampling = { type = "categorical", choices = ["shuffle", "with_replacement"] }\n'
+SHUFFLED = 'when = { sampling = "shuffle" } }'
+
+
+@pytest.mark.parametrize(
+    ("space", "got"),
+    [
+        (L2 + SIZE, None),
+        (SAMPLING + L2 + SIZE, None),
+        (SAMPLING + L2, "l2"),
+        (SAMPLING + L2 + SIZE.replace(" }", f", {SHUFFLED}"), "l2"),
+        (SAMPLING, "none"),
+    ],
+)
+def test_cmaes_needs_two_numbers_that_every_trial_has(tmp_path, space, got):
+    head, _ = VALID.split("[search_space]\n")
+    changes = [
+        ("trials = 5", 'sampler = "cmaes"'),
+        ('"hidden_size", ', ""),
+        ("epochs = 2", "epochs = 2\nlearning_rate = 0.1"),
+    ]
+    path = write(tmp_path, f"{head}[search_space]\n{space}", *changes)
+    if got is None:
+        assert load_study(path).study.sampler == "cmaes"
+    else:
+        assert mistakes(path) == [
+            "my.toml:3: study.sampler: can be 'cmaes' where two parameters or more are of type "
+            f"'int' or 'float' without a 'when', got {got}; choose another, such as 'tpe'"
+        ]
 
 
 def test_one_mistake_is_reported_once(tmp_path):
