@@ -9,6 +9,7 @@ from typing import Annotated, Any
 
 import typer
 
+from search.addresses import shown
 from search.arguments import (
     DataOption,
     FreshOption,
@@ -25,6 +26,7 @@ from search.arguments import (
 )
 from search.data_commands import data
 from search.errors import StudyhallError, UsageError
+from search.record_commands import records
 from search.study_file import load_study, recorded_name, shipped_studies
 
 app = typer.Typer(
@@ -35,6 +37,7 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 app.add_typer(data, name="data")
+app.add_typer(records)
 
 
 @app.callback()
@@ -56,6 +59,9 @@ def launch(
     data_dir: DataOption = None,
     tracking_uri: TrackingOption = None,
     storage: StorageOption = None,
+    attempts: Annotated[
+        int, typer.Option(help="Workers in a row that may die of a trial before it is failed.")
+    ] = 5,
     no_gate: Annotated[
         bool, typer.Option("--no-gate", help="Train networks that fail the sanity checks, too.")
     ] = False,
@@ -66,6 +72,7 @@ def launch(
     problems = [
         *at_least_one("--trials", trials),
         *at_least_one("--jobs", jobs),
+        *at_least_one("--attempts", attempts),
         *above_zero("--timeout", timeout),
         *proper_name("--name", name),
     ]
@@ -84,6 +91,7 @@ def launch(
     chosen: dict[str, Any] = {} if jobs is None else {"jobs": jobs}
     options = Options(
         timeout=timeout,
+        attempts=attempts,
         fresh=fresh,
         data_dir=data_dir,
         tracking_uri=tracking_uri,
@@ -93,7 +101,8 @@ def launch(
     )
     with terminal.observer(quiet=quiet or json) as observer:
         summary = launcher.launch(spec, options, observer)
-    again = shlex.join(["studyhall", *(word for word in sys.argv[1:] if word != "--fresh")])
+    words = (shown(word) for word in sys.argv[1:] if word != "--fresh")
+    again = shlex.join(["studyhall", *words])
     terminal.show_launched(summary, again, as_json=json)
     if summary.finished >= summary.wanted and summary.best is None:
         raise StudyhallError(

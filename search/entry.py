@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import errno
 import sys
 import traceback
 
@@ -10,9 +9,7 @@ import typer
 from typer.exceptions import TyperException
 
 from search.cli import app
-from search.errors import StudyhallError
-
-_DISK_TROUBLES = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS, errno.EACCES, errno.EIO)
+from search.errors import StudyhallError, remedy
 
 
 def main() -> None:
@@ -23,10 +20,10 @@ def main() -> None:
     try:
         code = app([word for word in sys.argv[1:] if word != "--debug"], standalone_mode=False)
     except OSError as error:
-        if debug or error.errno not in _DISK_TROUBLES:
+        if debug or (cure := remedy(error)) is None:
             raise
         place = error.filename or "the disk"
-        _complain(f"{place}: {error.strerror}; mend that and launch again: what finished is kept")
+        _complain(f"{place}: {error.strerror}; {cure}, then launch again: what finished is kept")
         code = 1
     except (StudyhallError, TyperException) as error:
         if debug:

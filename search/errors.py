@@ -2,6 +2,18 @@
 
 from __future__ import annotations
 
+import errno
+
+_REMEDIES = {
+    errno.ENOSPC: "make room",
+    errno.EDQUOT: "make room",
+    errno.EFBIG: "raise the limit on the size of files",
+    errno.EROFS: "make it writable",
+    errno.EACCES: "make it accessible",
+    errno.EPERM: "make it accessible",
+    errno.EIO: "see to the disk",
+}
+
 
 class StudyhallError(Exception):
     """Work that failed for a reason that the message explains; the command line exits with 1."""
@@ -23,3 +35,8 @@ class UsageError(StudyhallError):
     """
 
     exit_code = 2
+
+
+def remedy(error: OSError) -> str | None:
+    """What the user can do about a disk that did not take or give something; None if unknown."""
+    return _REMEDIES.get(error.errno or 0)

@@ -2,32 +2,31 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
+import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from filelock import FileLock, Timeout
+from filelock import FileLock
 
-from search.datasets import fetch, fingerprint, open_dataset, split_dataset
-from search.environment import environment
+from search.datasets import fetch
 from search.errors import UsageError
-from search.execution import Job
-from search.gate import require_data, require_sane
+from search.gate import require_data, require_installed, require_sane
 from search.observer import Observer, Quiet
 from search.options import Options
+from search.patience import patiently
 from search.reconciliation import put_in_order
 from search.runner import Runner
-from search.storage import open_storage
+from search.storage import exclusive, open_storage
 from search.studies import open_study, recorded_study, set_aside
 from search.study import Study
 from search.study_spec import StudySpec
 from search.summary import StudySummary
-from search.tracker import Tracker
-from search.tracking import TrackedData, open_client, start_study
+from search.tracked_study import TrackedStudy, track, tracked_data
+from search.tracking import TrackedData, open_client
 
 if TYPE_CHECKING:
     from mlflow.tracking import MlflowClient
+    from optuna.storages import BaseStorage
 
 
 def launch(
@@ -35,7 +34,8 @@ def launch(
 ) -> StudySummary:
     """Run a study until it has the trials that it wants, and register its champion.
 
-    Trials that an earlier launch finished are kept; one that was interrupted is done again.
+    Trials that an earlier launch finished are kept; one that was interrupted goes on. Several
+    launches of one study, on any machines that share its storage, divide its trials among them.
 
     Args:
         spec: The study.
@@ -49,82 +49,78 @@ def launch(
     """
     options, observer = options or Options(), observer or Quiet()
     name = spec.study.name
+    require_installed(spec)
     require_data(spec)
-    client = open_client(options.tracking_uri)
+    _require_home(options.home)
+    with FileLock(options.home / "start.lock"):  # MLflow's database is made by one process
+        client = open_client(options.tracking_uri)
     folder = fetch(spec.data_settings, data_dir=options.data_dir, progress=observer.fetching)
     if options.gate:
         require_sane(spec, folder)
-    data = _tracked_data(spec, folder)
-    with _only_launch(options.home, name):
-        storage = open_storage(options.journal)
-        if options.fresh and (earlier := recorded_study(storage, name)):
-            _end_earlier(client, earlier, data, options.home)
-            observer.note(f"the earlier trials are kept as study '{set_aside(storage, earlier)}'")
+    data = tracked_data(spec, folder)
+    storage = open_storage(options.address)
+    if options.fresh and (earlier := recorded_study(storage, name)):
+        _require_idle(earlier)
+        _end_earlier(earlier, client, options, observer)
+        with exclusive(storage, "start"):
+            aside = set_aside(storage, earlier)
+        observer.note(f"the earlier trials are kept as study '{aside}'")
+    tracked = _open(storage, spec, client, data, folder, options)
+    return Runner(tracked, options, observer).run()
+
+
+@patiently
+def _open(
+    storage: BaseStorage,
+    spec: StudySpec,
+    client: MlflowClient,
+    data: TrackedData,
+    folder: Path,
+    options: Options,
+) -> TrackedStudy:
+    """Open the study and its runs; launches that start together make one of each."""
+    with exclusive(storage, "start"):
         study = open_study(storage, spec, data.fingerprint)
-        tags = _tags(data.fingerprint)
-        study_run = start_study(client, name, study.study_id, data, tags | _note(spec))
-        unsent = options.home / study.study_id
-        job = Job(spec, options.journal, unsent, folder, study_run, tags)
-        return Runner(study, job, options, observer, Tracker(study_run, client)).run()
+    with exclusive(storage, "tracking"):  # by now the study is recorded, whatever happens here
+        return track(study, client, data, folder, options)
 
 
-def _end_earlier(client: MlflowClient, study: Study, data: TrackedData, home: Path) -> None:
+def _end_earlier(
+    earlier: Study, client: MlflowClient, options: Options, observer: Observer
+) -> None:
     """Send what waits of a study that is set aside, and leave none of its runs RUNNING."""
-    study_run = start_study(client, study.spec.study.name, study.study_id, data, {})
-    tracker = Tracker(study_run, client)
-    put_in_order(study, tracker, home / study.study_id)
-    whole = len(study.trials()) >= study.spec.study.trials
-    tracker.end_study("FINISHED" if whole else "KILLED", {})
+    settings = earlier.spec.data_settings
+    folder = fetch(settings, data_dir=options.data_dir, progress=observer.fetching)
+    tracked = track(earlier, client, tracked_data(earlier.spec, folder), folder, options)
+    put_in_order(tracked, restore=False)
+    tracked.end()
 
 
-def _tracked_data(spec: StudySpec, folder: Path) -> TrackedData:
-    settings = spec.data_settings
-    dataset = open_dataset(settings, folder)
-    split = split_dataset(dataset, settings)
-    return TrackedData(
-        name=settings.name,
-        fingerprint=fingerprint(folder, split),
-        source_url=dataset.source_url,
-        train=len(split.train),
-        validation=len(split.validation),
-    )
+def _require_home(home: Path) -> None:
+    """Find out now, not after the first trial, whether records can be kept.
 
-
-def _tags(data_fingerprint: str) -> dict[str, str]:
-    described = {f"studyhall.{name}": value for name, value in environment().items()}
-    return {**described, "studyhall.data_fingerprint": data_fingerprint}
-
-
-def _note(spec: StudySpec) -> dict[str, str]:
-    """The description that MLflow's UI shows on top of the study's run."""
-    study, data = spec.study, spec.data_settings
-    text = (
-        f"Study **{study.name}**: {study.sampler} search over {', '.join(spec.search_space)}, "
-        f"pruner {study.pruner}, seed {study.seed}, for the best {study.metric} on {data.name} "
-        f"({data.train:,} training and {data.validation:,} validation examples). "
-        f"Its trials are the child runs; `studyhall status {study.name}` says where it stands."
-    )
-    return {"mlflow.note.content": text}
-
-
-@contextmanager
-def _only_launch(home: Path, name: str) -> Iterator[None]:
-    """Hold the study's lock, which the system frees when this process ends, however it ends."""
+    Raises:
+        UsageError: the folder cannot be written.
+    """
     try:
         home.mkdir(parents=True, exist_ok=True)
-        lock = FileLock(home / f"{name}.lock", timeout=0)
-        lock.acquire()
-    except Timeout:
-        raise UsageError(
-            f"{name}: another launch is running this study; wait for it, or run under another "
-            "name with --name"
-        ) from None
+        with tempfile.TemporaryFile(dir=home):
+            pass
     except OSError as error:
         raise UsageError(
             f"{home}: must be a folder that can be written: {error.strerror or error}; launch in "
             "another folder, or name a journal elsewhere with --storage"
         ) from None
-    try:
-        yield
-    finally:
-        lock.release()
+
+
+def _require_idle(study: Study) -> None:
+    """Do not set a study aside while another launch runs it.
+
+    Raises:
+        UsageError: one does.
+    """
+    if running := study.claims.live_for_sure():
+        raise UsageError(
+            f"--fresh: another launch is running {study.spec.study.name} (trial "
+            f"{min(running)}); stop it first, or run under another name with --name"
+        )

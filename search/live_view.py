@@ -19,7 +19,7 @@ from rich.progress import (
 )
 from rich.text import Text
 
-from search.execution import Outcome
+from search.outcomes import Outcome
 from search.section import Scalar
 from search.study_spec import StudySpec
 from search.summary import Best, StudySummary
@@ -208,8 +208,7 @@ def trial_line(outcome: Outcome) -> str:
     """A finished trial in a line."""
     value = f" {outcome.value:.4f}" if outcome.value is not None else ""
     why = f" ({outcome.reason})" if outcome.state == "failed" else ""
-    waits = " (MLflow does not have it yet)" if outcome.unsent else ""
-    return f"trial {outcome.number} {outcome.state}{value} in {outcome.seconds:.1f} s{why}{waits}"
+    return f"trial {outcome.number} {outcome.state}{value} in {outcome.seconds:.1f} s{why}"
 
 
 def shown(value: Scalar) -> str:

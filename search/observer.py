@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Protocol
 
-from search.execution import Outcome
+from search.outcomes import Outcome
 from search.progress import SILENT, Progress
 from search.study_spec import StudySpec
 from search.summary import StudySummary

@@ -4,29 +4,36 @@ from __future__ import annotations
 
 import tempfile
 import time
-from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from contextlib import closing
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
 import tomli_w
 
+from search.claims import GRACE_SECONDS
 from search.datasets import open_dataset
 from search.errors import StudyhallError
-from search.execution import Job, Outcome, work
+from search.execution import abandon, work
 from search.interrupts import Stop, stop_on_signals
+from search.leaving import leave_in_order
 from search.observer import Observer
 from search.options import Options
+from search.owner import end_child
+from search.patience import patiently
 from search.plots import sample_images
 from search.reconciliation import put_in_order
 from search.registry import register_champion
-from search.study import Study
 from search.study_figures import write_figures
 from search.summary import StudySummary, summarize
-from search.tracker import Tracker
-from search.workers import WorkerDiedError, kill_workers, run_tasks
+from search.tracked_study import TrackedStudy
+from search.workers import Order, WorkerDied, run_workers
 
-DEATHS_ALLOWED = 3
+_DEATHS_ALLOWED = 10  # of workers in a row, while no trial ends: nothing can be trained here
+_HUNG_SECONDS = 0.75 * GRACE_SECONDS
+_LAST_SECONDS = 1.0  # how long the end waits for what MLflow is being sent
+_PATIENCE_SECONDS = 120.0  # how long the end of a launch waits for MLflow
+_STOP_SECONDS = 3.0  # the same of one that was told to finish what runs
 SAMPLES = 25
 
 
@@ -34,65 +41,96 @@ SAMPLES = 25
 class Runner:
     """One launch of a study, with everything open that it needs."""
 
-    study: Study
-    job: Job
+    tracked: TrackedStudy
     options: Options
     observer: Observer
-    tracker: Tracker
+    _told: set[int] = field(default_factory=set)
+    _deaths: int = 0
+
+    def __post_init__(self) -> None:
+        self.study, self.tracker = self.tracked.study, self.tracked.tracker
+        self.sender = self.tracked.sender(self.observer.note)
 
     def run(self) -> StudySummary:
         """Run the trials that are missing; see `search.launcher.launch`."""
         self._put_in_order()
+        self._log_spec()
         jobs, window = self.options.jobs, self.study.spec.study.window
         if jobs > window:
             self.observer.note(f"--jobs {jobs} is more than the window of {window}: some will wait")
         self.observer.begin(self.study.spec, summarize(self.study), jobs)
+        self._told = {outcome.number for outcome in self.study.outcomes(())}
         deadline = time.monotonic() + (self.options.timeout or float("inf"))
         try:
             with stop_on_signals(self._say_stopping) as stop:
-                for outcome in self._outcomes(stop, deadline):
-                    self.observer.trial(outcome)
-            return self._conclude(stop.requested)
+                self.sender.start()
+                self._work(stop, deadline)
+                return self._conclude(stop.requested)
         except BaseException:
-            self._leave_in_order()
+            leave_in_order(self.tracked, self.sender)
             raise
+        finally:
+            self.sender.stop(_LAST_SECONDS)
 
-    def _leave_in_order(self) -> None:
-        """End at once, but leave nothing running: neither processes nor runs."""
-        if self.options.jobs > 1:
-            kill_workers()
-        try:
-            self._put_in_order()
-            self.tracker.end_study("KILLED", {})
-        except StudyhallError as error:
-            self.observer.note(f"{error}; the next launch puts it right")
+    def _work(self, stop: Stop, deadline: float) -> None:
+        def order() -> Order:
+            self._tell_outcomes()
+            if self._whole:
+                return Order.STOP
+            self._end_hung()
+            return Order.FINISH if stop.requested or time.monotonic() >= deadline else Order.GO_ON
 
-    def _outcomes(self, stop: Stop, deadline: float) -> Iterator[Outcome]:
-        """Run what is missing; after the death of a worker, what that interrupted once more."""
-        for attempt in range(1, DEATHS_ALLOWED + 1):
-            try:
-                tasks = self._tasks(stop, deadline)
-                yield from run_tasks(work, tasks, self.options.jobs, self.options.blas_threads)
-                return
-            except WorkerDiedError as error:
-                if attempt == DEATHS_ALLOWED:
-                    raise StudyhallError(
-                        f"{self.study.spec.study.name}: {error}, {attempt} times; launch again "
-                        "with fewer --jobs: finished trials are kept"
-                    ) from error
-                self.observer.note(f"{error}; the trials that it interrupted start again")
-                self._put_in_order()
+        jobs, threads = self.options.jobs, self.options.blas_threads
+        with closing(
+            run_workers(work, (self.tracked.job,), jobs, threads, order, abandon)
+        ) as results:
+            for result in results:
+                if isinstance(result, WorkerDied):
+                    self._mourn()
+        self._tell_outcomes()
 
-    def _tasks(self, stop: Stop, deadline: float) -> Iterator[tuple[Job, int, int]]:
-        finished = {t.number for t in self.study.trials() if t.state.is_finished()}
-        for number in range(self.study.spec.study.trials):
-            if stop.requested or time.monotonic() >= deadline:
-                return
-            if number not in finished:
-                yield self.job, number, self.study.claim(number)
+    def _tell_outcomes(self) -> None:
+        """Report what has ended since the last look, in this launch or in another."""
+        for outcome in self.study.outcomes(self._told):
+            self._told.add(outcome.number)
+            self._deaths = 0
+            self.observer.trial(outcome)
+
+    @property
+    def _whole(self) -> bool:
+        return self._told >= set(range(self.study.spec.study.trials))
+
+    def _end_hung(self) -> None:
+        """Kill this launch's workers that hang, shortly before others take them for dead.
+
+        Each has a place among the workers, and maybe a lock, that others need.
+        """
+        for owner in self.study.claims.silent(_HUNG_SECONDS):
+            if end_child(owner):
+                self.observer.note(f"a worker process has hung for {_HUNG_SECONDS:.0f} s; it ends")
+
+    def _mourn(self) -> None:
+        self._deaths += 1
+        died = "a worker process was killed, or the memory ran out"
+        if self._deaths == _DEATHS_ALLOWED * self.options.jobs:
+            raise StudyhallError(
+                f"{self.study.spec.study.name}: {died}, {self._deaths} times in a row; launch "
+                "again with fewer --jobs: finished trials are kept"
+            )
+        self.observer.note(f"{died}; another takes over its trial")
 
     def _put_in_order(self) -> None:
-        put_in_order(self.study, self.tracker, self.job.spool)
+        """Put right what earlier launches left; what is lost for good is trained again.
+
+        With a database another machine may still have what seems lost: there the doctor is asked.
+        """
+        embedded = isinstance(self.options.address, Path)
+        repairs = put_in_order(self.tracked, restore=embedded)
+        for sentence in repairs.done:
+            self.observer.note(f"repaired: {sentence}")
+        for sentence in repairs.left:
+            name = self.study.spec.study.name
+            self.observer.note(f"not repaired: {sentence} (see `studyhall doctor {name}`)")
 
     def _say_stopping(self) -> None:
         self.observer.note(
@@ -100,34 +138,64 @@ class Runner:
         )
 
     def _conclude(self, interrupted: bool) -> StudySummary:
-        """Send what is still unsent, register the champion, and end the study's run."""
+        """See everything sent and the study's run ended; one that was interrupted sees less."""
+        try:
+            return self._close(interrupted)
+        except StudyhallError as error:
+            if not interrupted:
+                raise
+            self.observer.note(str(error))
+            return replace(summarize(self.study), interrupted=True)
+
+    def _close(self, interrupted: bool) -> StudySummary:
+        """See everything sent, register the champion, and end the study's run."""
+        unsent = self.sender.drain(_STOP_SECONDS if interrupted else _PATIENCE_SECONDS)
+        if unsent:
+            raise StudyhallError(
+                f"{self.study.spec.study.name}: MLflow does not have the records of {len(unsent)} "
+                f"trials ({unsent[0].reason}), which wait in {self.tracked.job.spool}; when that "
+                f"is mended, `studyhall sync {self.study.spec.study.name}` sends them"
+            )
+        self.sender.stop(_PATIENCE_SECONDS)
         self._put_in_order()
         summary = replace(summarize(self.study), interrupted=interrupted)
-        if summary.best:
-            run_id = self.tracker.run_of(summary.best.number)
-            version = register_champion(
-                self.tracker.client, summary.name, run_id, summary.best.value
-            )
-            summary = replace(summary, champion_version=version)
         self._log_study(summary)
-        whole = summary.finished >= summary.wanted
-        self.tracker.end_study("FINISHED" if whole else "KILLED", _metrics(summary))
+        summary = self._crown(summary)
+        if not self.study.claims.live():
+            whole = summary.finished >= summary.wanted
+            self.tracker.end_study("FINISHED" if whole else "KILLED", _metrics(summary))
         return summary
+
+    @patiently
+    def _crown(self, summary: StudySummary) -> StudySummary:
+        """Register the best trial's model; launches that end together do so one by one."""
+        if summary.best is None:
+            return summary
+        run_id = self.tracker.run_of(summary.best.number)
+        client, value = self.tracker.client, summary.best.value
+        with self.study.exclusive("champion"):
+            version = register_champion(client, summary.name, run_id, value)
+        return replace(summary, champion_version=version)
 
     def _log_study(self, summary: StudySummary) -> None:
         with tempfile.TemporaryDirectory() as temporary:
             folder = Path(temporary)
-            spec = self.study.spec.model_dump(mode="json", exclude_none=True)
-            (folder / "study.toml").write_text(tomli_w.dumps(spec), encoding="utf-8")
             self._draw_samples(folder / "samples.png")
             if summary.finished >= summary.wanted:
                 (folder / "figures").mkdir()
-                write_figures(self.study, folder / "figures")
+                patiently(write_figures)(self.study, folder / "figures")
             self.tracker.log_study_artifacts(folder)
+
+    def _log_spec(self) -> None:
+        """Say at once what the study is: a trial's run cannot be read without it."""
+        with tempfile.TemporaryDirectory() as temporary:
+            spec = self.study.spec.model_dump(mode="json", exclude_none=True)
+            (Path(temporary) / "study.toml").write_text(tomli_w.dumps(spec), encoding="utf-8")
+            self.tracker.log_study_artifacts(Path(temporary))
 
     def _draw_samples(self, path: Path) -> None:
         """Show what the networks are to tell apart, if it can be seen."""
-        dataset = open_dataset(self.study.spec.data_settings, self.job.data_folder)
+        dataset = open_dataset(self.study.spec.data_settings, self.tracked.job.data_folder)
         if len(dataset.example_shape) == 3:
             examples, labels = dataset.train_examples[:SAMPLES], dataset.train_labels[:SAMPLES]
             sample_images(path, np.asarray(examples, np.uint8), labels, dataset.classes)

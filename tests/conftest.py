@@ -3,12 +3,18 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Generator
+from collections.abc import Generator, Iterator
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
 
 from search.datasets import fetch
+from tests.postgres import Server, find_binaries
+
+# The same examples on every run, and as long as a busy machine takes for them.
+settings.register_profile("same", derandomize=True, deadline=None)
+settings.load_profile("same")
 
 
 @pytest.fixture(scope="session")
@@ -21,6 +27,26 @@ def cifar10_cache() -> Path:
 def mnist_cache() -> Path:
     """The real MNIST, decoded into the ordinary cache."""
     return fetch("mnist")
+
+
+@pytest.fixture(scope="session")
+def postgres() -> Iterator[Server]:
+    """A real PostgreSQL server, which tests may restart but must leave running."""
+    binaries = find_binaries()
+    if binaries is None:
+        pytest.skip("no PostgreSQL server is installed here (Debian: postgresql)")
+    pytest.importorskip("psycopg")
+    server = Server(binaries)
+    yield server
+    server.remove()
+
+
+@pytest.fixture
+def database(postgres: Server) -> Iterator[str]:
+    """The address of an empty database."""
+    address = postgres.new_database()
+    yield address
+    postgres.query(f"DROP DATABASE {address.rpartition('/')[2]} WITH (FORCE)")
 
 
 @pytest.hookimpl(wrapper=True)

@@ -10,12 +10,22 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parent.parent
-ENGINES = {"optuna", "mlflow", "joblib"}
+ENGINES = {"optuna", "mlflow", "joblib", "sqlalchemy"}
 HOMES = {
-    "optuna": {"space", "storage", "studies", "study", "study_figures", "summary", "window"},
-    "mlflow": {"mlflow_model", "registry", "tracker", "tracking", "trained"},
+    "optuna": {
+        *("claims", "evolution", "gaussian_process", "journal", "outcomes", "postgres"),
+        *("space", "storage"),
+        *("studies", "study", "study_figures", "summary", "window"),
+    },
+    "cmaes": {"evolution"},
+    "torch": {"gaussian_process"},
+    "sqlalchemy": {"mlflow_errors", "postgres", "tracking"},
+    "mlflow": {
+        *("mlflow_database", "mlflow_errors", "mlflow_model", "recorded_trial"),
+        *("registry", "tracker", "tracking", "trained"),
+    },
     "joblib": {"workers"},
-    "typer": {"arguments", "cli", "data_commands", "entry"},
+    "typer": {"arguments", "cli", "data_commands", "entry", "record_commands"},
     "rich": {"live_view", "terminal"},
 }
 

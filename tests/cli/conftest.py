@@ -2,16 +2,24 @@
 
 from __future__ import annotations
 
+import shutil
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
+from tests.cli.record import Answer, answers
+from tests.cli.spoiling import MIXED, Recorded
+from tests.cli.watching import SLOW, Launches
 from tests.cli.workspace import Workspace
 
 
 @pytest.fixture
-def workspace(tmp_path: Path, cifar10_cache: Path) -> Workspace:
-    return Workspace(tmp_path)
+def workspace(request: pytest.FixtureRequest, tmp_path: Path, cifar10_cache: Path) -> Workspace:
+    """A folder of its own; with the parameter "database", studies are kept in PostgreSQL."""
+    if getattr(request, "param", "journal") == "journal":
+        return Workspace(tmp_path)
+    return Workspace(tmp_path, {"STUDYHALL_STORAGE": request.getfixturevalue("database")})
 
 
 @pytest.fixture(scope="session")
@@ -21,3 +29,40 @@ def finished(tmp_path_factory: pytest.TempPathFactory, cifar10_cache: Path) -> W
     workspace.write()
     workspace.run("launch", "small.toml", "--jobs", 2)
     return workspace
+
+
+@pytest.fixture(scope="session")
+def undisturbed(tmp_path_factory: pytest.TempPathFactory, cifar10_cache: Path) -> list[Answer]:
+    """What the slow study answers when no one disturbs it."""
+    workspace = Workspace(tmp_path_factory.mktemp("undisturbed"))
+    workspace.write(SLOW)
+    workspace.run("launch", "small.toml", "--jobs", 2)
+    return answers(workspace, "small")
+
+
+@pytest.fixture
+def launches(workspace: Workspace) -> Iterator[Launches]:
+    """Launches of the slow study, which end with the test."""
+    workspace.write(SLOW)
+    started = Launches(workspace)
+    yield started
+    started.end()
+
+
+@pytest.fixture(scope="session")
+def mixed(tmp_path_factory: pytest.TempPathFactory, cifar10_cache: Path) -> Workspace:
+    """A folder with trials that ended in every way; not to be changed."""
+    workspace = Workspace(tmp_path_factory.mktemp("mixed"))
+    workspace.write(MIXED)
+    workspace.run("launch", "small.toml", "--jobs", 2)
+    return workspace
+
+
+@pytest.fixture
+def recorded(mixed: Workspace, tmp_path: Path) -> Recorded:
+    """A copy of that folder; MLflow keeps whole paths, which are put right."""
+    copy = Recorded(Workspace(tmp_path / "copy"))
+    shutil.copytree(mixed.folder, copy.workspace.folder)
+    change = "update runs set artifact_uri = replace(artifact_uri, ?, ?)"
+    copy.sql(change, str(mixed.folder), str(copy.workspace.folder))
+    return copy

@@ -12,10 +12,13 @@ from typing import Any
 import mlflow.tracking
 import optuna
 
+import search.claims
 import search.execution
-import search.launcher
 import search.study
+import search.tracked_study
 import search.tracker
+
+delete: Callable[..., None] = shutil.rmtree
 
 
 def die() -> None:
@@ -35,16 +38,29 @@ def then_die(function: Callable[..., Any], calls: int) -> Callable[..., Any]:
     return dying
 
 
-def half_delete(folder: Any, *_: Any, **__: Any) -> None:
+def half_delete(folder: Any, *arguments: Any, **options: Any) -> None:
+    """Die in the middle of deleting a record; delete other folders."""
+    if not os.path.exists(os.path.join(folder, "record.json")):
+        return delete(folder, *arguments, **options)
     os.unlink(os.path.join(folder, "record.json"))
     die()
 
 
 POINTS: dict[str, tuple[Any, str, Callable[..., Any]]] = {
     "study created": (optuna, "create_study", then_die(optuna.create_study, 1)),
-    "study run opened": (search.launcher, "start_study", then_die(search.launcher.start_study, 1)),
+    "study run opened": (
+        search.tracked_study,
+        "start_study",
+        then_die(search.tracked_study.start_study, 1),
+    ),
+    "trial claimed": (search.claims.Claims, "next", then_die(search.claims.Claims.next, 4)),
     "record stored": (search.execution, "store", then_die(search.execution.store, 4)),
     "study told": (search.study.Study, "finish", then_die(search.study.Study.finish, 4)),
+    "run created": (
+        search.tracker.Tracker,
+        "create_run",
+        then_die(search.tracker.Tracker.create_run, 3),
+    ),
     "half sent": (
         mlflow.tracking.MlflowClient,
         "log_artifacts",

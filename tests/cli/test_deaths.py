@@ -1,4 +1,4 @@
-"""Killed at each point where one of the three records is written and the next is not."""
+"""Killed at each point where one of the records is written and the next is not."""
 
 from __future__ import annotations
 
@@ -10,14 +10,17 @@ from pathlib import Path
 import pytest
 
 from tests.cli.record import answers, child_runs
+from tests.cli.watching import left_over
 from tests.cli.workspace import Workspace
 
 ROOT = Path(__file__).resolve().parents[2]
 POINTS = [
     "study created",
     "study run opened",
+    "trial claimed",
     "record stored",
     "study told",
+    "run created",
     "half sent",
     "record half deleted",
 ]
@@ -37,25 +40,19 @@ def launch_and_die(workspace: Workspace, point: str) -> None:
     assert done.returncode == -signal.SIGKILL, done.stderr
 
 
-def left_running(workspace: Workspace) -> list[str]:
-    runs = [*child_runs(workspace, "small"), *child_runs(workspace, "small", "study")]
-    return [run.info.run_name for run in runs if run.info.status == "RUNNING"]
-
-
 @pytest.mark.parametrize("point", POINTS)
 def test_a_launch_killed_anywhere_is_resumed_as_if_nothing_had_happened(workspace, finished, point):
     launch_and_die(workspace, point)
     workspace.run("launch", "small.toml", "--jobs", 2)
     assert answers(workspace, "small") == answers(finished, "small")
-    assert not left_running(workspace)
+    assert not left_over(workspace)
     assert len(child_runs(workspace, "small", "study")) == 1
-    assert not list((workspace.folder / ".studyhall").glob("*/*"))
 
 
 def test_starting_over_after_a_kill_leaves_nothing_running(workspace):
     launch_and_die(workspace, "half sent")
     workspace.run("launch", "small.toml", "--fresh", "--trials", 1)
-    assert not left_running(workspace)
+    assert not left_over(workspace)
     recorded = workspace.json("list")["recorded"]
     assert recorded["small"]["finished"] == 1
     assert recorded["small.1"]["finished"] >= 3

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import socket
 import subprocess
 import sys
 from dataclasses import dataclass, field
@@ -67,14 +66,12 @@ class Workspace:
 
     def start(self, *arguments: object, **options: Any) -> subprocess.Popen[str]:
         """Start the command line."""
+        piped = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
         return subprocess.Popen(
             [STUDYHALL, *map(str, arguments)],
-            cwd=self.folder,
             env=self.settings,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
             text=True,
-            **options,
+            **{"cwd": self.folder, **piped, **options},
         )
 
     def run(self, *arguments: object, code: int = 0, **options: Any) -> tuple[str, str]:
@@ -92,10 +89,3 @@ class Workspace:
     def tracking_uri(self) -> str:
         """Where MLflow's own defaults put the runs of this folder."""
         return f"sqlite:///{self.folder / 'mlflow.db'}"
-
-
-def free_port() -> int:
-    """A port of this machine that no one listens on."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])

@@ -83,6 +83,7 @@ def _refused() -> str:
         (_refused(), "Connection refused"),
         ("http://no-such-host.invalid/a.tar.gz", ""),
     ],
+    ids=["refused", "unknown host"],
 )
 @pytest.mark.usefixtures("without_npm")
 def test_without_network_and_npm_both_reasons_and_the_way_on_are_told(

@@ -1,0 +1,74 @@
+"""Trials that bring down their worker, every time: they fail, and the study goes on."""
+
+from __future__ import annotations
+
+import os
+import signal
+import time
+from contextlib import suppress
+
+import pytest
+
+from tests.cli.record import answers, child_runs
+from tests.cli.watching import attempts, claims, ended, left_over, process_of, trials
+from tests.cli.workspace import SMALL
+
+ATTEMPTS = 2
+REASON = "its worker died 2 times without getting further: was there enough memory?"
+HEAD = SMALL[: SMALL.index("[search_space]")].replace("trials = 8", "trials = 4")
+# Every hidden size once; there is no memory for one of them, as the system says at once.
+TOO_LARGE = (
+    HEAD.rstrip().replace("tpe", "grid").replace("hyperband", "none")
+    + """
+learning_rate = 1e-2
+
+[search_space]
+hidden_size = { type = "categorical", choices = [16, 1_000_000_000, 24, 32] }
+"""
+)
+
+
+def kill_its_workers(workspace, process, number: int) -> int:
+    """Kill whoever trains a trial, as the kernel does when memory runs out; return how often."""
+    killed: set[tuple[int, int]] = set()
+    while process.poll() is None:
+        claim = claims(workspace).get(number)
+        if claim and claim.owner and claim.deaths < ATTEMPTS:
+            with suppress(ProcessLookupError):
+                os.kill(process_of(claim), signal.SIGKILL)
+                killed.add((number, claim.attempt))
+        time.sleep(0.02)
+    return len(killed)
+
+
+def test_a_trial_whose_workers_are_all_killed_is_failed_and_no_other(workspace, launches):
+    process = launches.start("--jobs", 2, "--attempts", ATTEMPTS)
+    killed = kill_its_workers(workspace, process, 1)
+    assert "a worker process was killed, or the memory ran out" in ended(process)
+    assert killed >= ATTEMPTS
+    found = {answer.number: (answer.state, answer.reason) for answer in answers(workspace, "small")}
+    assert found.pop(1) == ("FAILED", REASON)
+    assert len(found) == 5
+    assert {state for state, _ in found.values()} <= {"FINISHED", "KILLED"}
+    assert {count for number, count in attempts(workspace).items() if number != 1} == {1}
+    assert trials(workspace)[1].user_attrs["reason"] == REASON
+    assert not left_over(workspace)
+
+
+@pytest.mark.parametrize("jobs", [1, 2])
+def test_a_trial_that_needs_more_memory_than_there_is_is_failed_and_no_other(workspace, jobs):
+    workspace.write(TOO_LARGE)
+    options = ("--jobs", jobs, "--attempts", ATTEMPTS, "--no-gate")
+    workspace.run("launch", "small.toml", *options)
+    found = [(answer.state, answer.reason) for answer in answers(workspace, "small")]
+    assert sorted(found) == [("FAILED", REASON), *[("FINISHED", "")] * 3]
+    assert sorted(attempts(workspace).values()) == [1, 1, 1, ATTEMPTS + 1]
+    assert len(child_runs(workspace, "small")) == 4
+    assert not left_over(workspace)
+
+
+def test_a_network_that_needs_more_memory_than_there_is_is_refused(workspace):
+    workspace.write(TOO_LARGE)
+    _, stderr = workspace.run("launch", "small.toml", code=2)
+    assert "the network with 1000000000 hidden units (relu, he): needs more memory than" in stderr
+    assert stderr.endswith("; mend it, or launch with --no-gate\n")

@@ -1,0 +1,85 @@
+"""Disks that are full, limited or read-only in mid-study: it stops or waits, and resumes."""
+
+from __future__ import annotations
+
+from contextlib import nullcontext
+
+import pytest
+
+from search.spool import Spool
+from tests.cli.hardships import full, limited, may_mount, read_only, small_disk, started_humbly
+from tests.cli.record import answers, child_runs
+from tests.cli.watching import ended, finished, left_over, wait_for
+from tests.cli.workspace import Workspace
+from tests.search.small_trials import store_trial
+from tests.search.tracked import PATIENCE, is_whole, open_tracker, sending, sqlite
+
+MOUNTING = may_mount()
+REMEDIES = {
+    limited: "; raise the limit on the size of files, then launch again: ",
+    read_only: "; make it accessible, then launch again: ",
+}
+if MOUNTING:  # elsewhere the limit on files stands for the full disk
+    REMEDIES[full] = "; make room, then launch again: "
+
+FULL = "database or disk is full"
+
+
+@pytest.fixture
+def disk(tmp_path):
+    """A folder that is a disk of its own where that can be."""
+    folder = tmp_path / "disk"
+    folder.mkdir()
+    with small_disk(folder) if MOUNTING else nullcontext():
+        yield folder
+
+
+@pytest.mark.parametrize("hardship", REMEDIES)
+def test_a_study_without_room_stops_with_what_to_do_and_resumes(
+    workspace, launches, disk, undisturbed, hardship
+):
+    where = Workspace(disk)
+    where.write((workspace.folder / "small.toml").read_text())
+    process = launches.start("--jobs", 2, cwd=disk, preexec_fn=started_humbly)
+    wait_for(lambda: finished(where) >= 1)
+    with hardship(disk, process):
+        stderr = ended(process, 1)
+    [sentence] = [line for line in stderr.splitlines() if line.startswith("studyhall: ")]
+    assert REMEDIES[hardship] in sentence
+    assert str(disk) in sentence
+    assert "Traceback" not in stderr
+    where.run("launch", "small.toml", "--jobs", 2)
+    assert answers(where, "small") == undisturbed
+    assert not left_over(where)
+
+
+@pytest.mark.parametrize("hardship", [one for one in REMEDIES if one is not limited])
+def test_training_goes_on_while_mlflow_has_no_room(
+    workspace, launches, disk, undisturbed, hardship
+):
+    mlflow = Workspace(disk)  # its database is there, and all else with the study
+    options = ("--jobs", 2, "--tracking-uri", mlflow.tracking_uri)
+    process = launches.start(*options, preexec_fn=started_humbly)
+    wait_for(lambda: finished(workspace) >= 1)
+    with hardship(disk, process):
+        wait_for(lambda: finished(workspace) == 6)
+    stderr = ended(process)
+    assert "MLflow is back; " in stderr
+    assert answers(mlflow, "small") == undisturbed
+    assert [run.info.status for run in child_runs(mlflow, "small", "study")] == ["FINISHED"]
+    assert not list(workspace.folder.glob(".studyhall/*/*trial*"))
+
+
+if MOUNTING:
+
+    def test_a_full_disk_of_mlflow_is_an_outage_and_no_fault_of_a_record(disk, tmp_path):
+        tracker, spool = open_tracker(sqlite(disk), "full"), Spool(tmp_path / "spool")
+        records, told = [store_trial(spool, number) for number in (0, 1)], list[str]()
+        with sending(tracker, spool, notify=told.append) as sender:
+            with full(disk):
+                unsent = sender.drain(8.0)  # it has tried for the third time by then
+            assert {(one.reason, one.final) for one in unsent} == {(FULL, False)}
+            assert sender.drain(PATIENCE) == []
+        away = f"MLflow does not answer ({FULL}): training goes on, records wait"
+        assert told == [away, "MLflow is back; 2 records sent"]
+        assert is_whole(tracker, records)
