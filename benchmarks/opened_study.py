@@ -1,0 +1,94 @@
+"""A study that a benchmark works on in its own process, and the times of a trial's parts there."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from time import perf_counter
+from typing import Any
+from unittest.mock import patch
+
+from search import execution
+from search.claims import Claims
+from search.datasets import fetch, fingerprint, open_dataset, split_dataset
+from search.execution import Job
+from search.live_points import LivePoints
+from search.options import Options
+from search.spool import Spool
+from search.storage import open_storage
+from search.studies import open_study
+from search.study import ProposedTrial, Study
+from search.study_spec import StudySpec
+from search.tracker import Tracker
+from search.tracking import FINGERPRINT, TrackedData, open_client, start_study
+from search.training_saver import FileSaver
+
+# What a worker does for a trial beside training it, in the order of its life.
+PARTS: dict[str, tuple[Any, str]] = {
+    "claim": (Claims, "next"),
+    "propose": (Study, "propose"),
+    "prune": (ProposedTrial, "report"),
+    "show_points": (LivePoints, "show"),
+    "save_training": (FileSaver, "offer"),
+    "store": (execution, "store"),
+    "enter": (Study, "finish"),
+}
+Times = dict[str, float]
+
+
+@dataclass(frozen=True)
+class OpenedStudy:
+    """What a launch opens for a study: `job` is what its workers get, the rest stays with it."""
+
+    study: Study
+    job: Job
+    spool: Spool
+    tracker: Tracker
+
+
+def opened(spec: StudySpec, folder: Path) -> OpenedStudy:
+    """Open a study in `folder`, the working folder, as a launch does; MLflow is where it is."""
+    settings, options = spec.data_settings, Options(folder=folder)
+    data = fetch(settings)
+    dataset = open_dataset(settings, data)
+    split = split_dataset(dataset, settings)
+    sizes = (len(split.train), len(split.validation))
+    tracked = TrackedData(settings.name, fingerprint(data, split), dataset.source_url, *sizes)
+    study = open_study(open_storage(options.address), spec, tracked.fingerprint)
+    client = open_client()
+    study_run = start_study(client, spec.study.name, study.study_id, tracked, {})
+    spool = Spool(options.home / study.study_id)
+    tags = {FINGERPRINT: tracked.fingerprint}
+    job = Job(spec, options.address, spool.folder, data, tags, options.attempts)
+    return OpenedStudy(study, job, spool, Tracker(study_run, client))
+
+
+def milliseconds(call: Callable[[], object]) -> float:
+    """Return how long a call takes."""
+    start = perf_counter()
+    call()
+    return (perf_counter() - start) * 1e3
+
+
+@contextmanager
+def parts_timed() -> Iterator[Times]:
+    """Give the milliseconds spent in each of `PARTS` while the block runs."""
+    times = dict.fromkeys(PARTS, 0.0)
+
+    def timed(name: str, original: Callable[..., Any]) -> Callable[..., Any]:
+        def call(*arguments: Any, **options: Any) -> Any:
+            start = perf_counter()
+            try:
+                return original(*arguments, **options)
+            finally:
+                times[name] += (perf_counter() - start) * 1e3
+
+        return call
+
+    with ExitStack() as stack:
+        for name, (owner, attribute) in PARTS.items():
+            call = timed(name, getattr(owner, attribute))
+            stack.enter_context(patch.object(owner, attribute, call))
+        yield times
