@@ -24,9 +24,9 @@ CLAIMS_MUTEX = "claims"  # held while claims are read and changed, or a result e
 class Claim(BaseModel):
     """What a trial that is not finished says of its worker.
 
-    `attempt` counts from 1; `deaths` are the attempts in a row, up to this one, whose worker died
-    without getting further than the one before; `progress` is what there was of the trial when the
-    attempt began; a live worker raises `beat` every few seconds.
+    `owner` is empty once the trial was given back; `attempt` counts from 1; `deaths` are the
+    workers in a row that died of the trial without getting further; `progress` is what there was
+    of it when the attempt began; a live worker raises `beat` every few seconds.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -116,7 +116,7 @@ class Claims:
             claim = claim_of(trial)
             if trial.state.is_finished() or claim is None or not self._owns(claim, claimed):
                 return
-            deaths = claim.deaths if died else claim.deaths - 1  # the next attempt adds one
+            deaths = claim.deaths + died
             self._write(claimed.trial_id, claim.model_copy(update={"owner": "", "deaths": deaths}))
 
     @patiently
@@ -167,8 +167,7 @@ class Claims:
                     trial_id = self._storage.get_trial_id_from_study_id_trial_number(
                         self._study_id, number
                     )
-                    freed = {"owner": "", "deaths": claim.deaths - 1}  # the next attempt adds one
-                    self._write(trial_id, claim.model_copy(update=freed))
+                    self._write(trial_id, claim.model_copy(update={"owner": ""}))
 
     def _claims(self) -> dict[int, Claim]:
         """The claims on trials that have not finished, by number."""
@@ -210,13 +209,17 @@ class Claims:
         else:
             trial_id, before = trials[number]._trial_id, claim_of(trials[number])
         progress = self._progress(number)
-        stuck = before is not None and progress <= before.progress
-        claim = Claim(
-            owner=self._owner,
-            attempt=before.attempt + 1 if before else 1,
-            deaths=before.deaths + 1 if before and stuck else 0,
-            progress=max(progress, before.progress if before else 0),
-        )
+        claim = Claim(owner=self._owner, attempt=1, progress=progress)
+        if before:
+            # It may have been claimed here already, by a write whose answer was lost.
+            died = before.owner not in ("", self._owner)
+            stuck = progress <= before.progress
+            claim = Claim(
+                owner=self._owner,
+                attempt=before.attempt + 1,
+                deaths=before.deaths + died if stuck else 0,
+                progress=max(progress, before.progress),
+            )
         self._write(trial_id, claim)
         return Claimed(number, trial_id, claim.attempt, claim.deaths)
 

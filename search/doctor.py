@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
 
 from search.datasets import fetch
 from search.errors import UsageError
@@ -14,9 +16,13 @@ from search.recorded import recorded_summary
 from search.repairs import Repairs
 from search.storage import open_storage
 from search.studies import recorded_study
+from search.study import Study
 from search.tracked_study import TrackedStudy, track, tracked_data, with_runs
 from search.tracker import Tracker
-from search.tracking import find_study, open_client
+from search.tracking import TrackedData, find_study, open_client
+
+if TYPE_CHECKING:
+    from mlflow.tracking import MlflowClient
 
 
 @dataclass(frozen=True)
@@ -64,18 +70,26 @@ def examine(
         StudyhallError: MLflow does not answer.
     """
     options, observer = options or Options(), observer or Quiet()
-    tracked = reopen(name, options, observer, create=fix)
-    if tracked is None:
-        problem = "the study's own run is missing, and with it the runs of its trials"
-        return Examination(name, (Finding("missing", None, None, problem),), None)
     if not fix:
-        return Examination(name, (*find(tracked, deep=True), *_left_open(tracked)), None)
+        return _looked_at(name, options, observer)
+    tracked = reopen(name, options, observer)
     try:
         adopt(tracked.study, tracked.spool)
         found = find(tracked, deep=True)
         return Examination(name, tuple(found), mend(tracked, found, restore=True))
     finally:
         tracked.end()
+
+
+def _looked_at(name: str, options: Options, observer: Observer) -> Examination:
+    """Examine a study without changing anything."""
+    study, client, data, folder = _recorded(name, options, observer)
+    study_run = find_study(client, study.experiment, study.study_id, data)
+    if study_run is None:
+        problem = "the study's own run is missing, and with it the runs of its trials"
+        return Examination(name, (Finding("missing", None, None, problem),), None)
+    tracked = with_runs(study, Tracker(study_run, client), folder, options)
+    return Examination(name, (*find(tracked, deep=True), *_left_open(tracked)), None)
 
 
 def _left_open(tracked: TrackedStudy) -> list[Finding]:
@@ -86,22 +100,24 @@ def _left_open(tracked: TrackedStudy) -> list[Finding]:
     return [Finding("stale", None, tracked.tracker.study_run.run_id, problem)]
 
 
-def reopen(name: str, options: Options, observer: Observer, *, create: bool) -> TrackedStudy | None:
-    """Open a recorded study with its runs; None if it has none there and none is to be created.
+def reopen(name: str, options: Options, observer: Observer) -> TrackedStudy:
+    """Open a recorded study with its runs, which are created if there are none.
 
     Raises:
         UsageError: there is no such study, or nothing answers where it is kept.
     """
+    study, client, data, folder = _recorded(name, options, observer)
+    return track(study, client, data, folder, options)
+
+
+def _recorded(
+    name: str, options: Options, observer: Observer
+) -> tuple[Study, MlflowClient, TrackedData, Path]:
+    """A recorded study, MLflow, and the study's data with their folder."""
     recorded_summary(name, options.storage)  # says what is wrong with the name
     study = recorded_study(open_storage(options.address), name)
     if study is None:
         raise UsageError(f"{name}: another program's study has that name")
     client, settings = open_client(options.tracking_uri), study.spec.data_settings
     folder = fetch(settings, data_dir=options.data_dir, progress=observer.fetching)
-    data = tracked_data(study.spec, folder)
-    if create:
-        return track(study, client, data, folder, options)
-    study_run = find_study(client, study.experiment, study.study_id, data)
-    if study_run is None:
-        return None
-    return with_runs(study, Tracker(study_run, client), folder, options)
+    return study, client, tracked_data(study.spec, folder), folder

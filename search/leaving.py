@@ -48,8 +48,7 @@ def _send(tracked: TrackedStudy, sender: Sender, deadline: float) -> None:
     if sender.drain(deadline - time.monotonic()) or not sender.stop(_LAST_SECONDS):
         return
     _withdraw_unfinished(tracked)
-    if not tracked.study.claims.live():
-        tracked.tracker.end_study("KILLED", {})
+    tracked.end()
 
 
 def _withdraw_unfinished(tracked: TrackedStudy) -> None:

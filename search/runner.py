@@ -53,17 +53,10 @@ class Runner:
 
     def run(self) -> StudySummary:
         """Run the trials that are missing; see `search.launcher.launch`."""
-        self._put_in_order()
-        self._log_spec()
-        jobs, window = self.options.jobs, self.study.spec.study.window
-        if jobs > window:
-            self.observer.note(f"--jobs {jobs} is more than the window of {window}: some will wait")
-        self.observer.begin(self.study.spec, summarize(self.study), jobs)
-        self._told = {outcome.number for outcome in self.study.outcomes(())}
-        deadline = time.monotonic() + (self.options.timeout or float("inf"))
         try:
             with stop_on_signals(self._say_stopping) as stop:
-                self.sender.start()
+                self._begin()
+                deadline = time.monotonic() + (self.options.timeout or float("inf"))
                 self._work(stop, deadline)
                 return self._conclude(stop.requested)
         except BaseException:
@@ -71,6 +64,17 @@ class Runner:
             raise
         finally:
             self.sender.stop(_LAST_SECONDS)
+
+    def _begin(self) -> None:
+        """Start from where earlier launches left the study."""
+        self._put_in_order()
+        self._log_spec()
+        jobs, window = self.options.jobs, self.study.spec.study.window
+        if jobs > window:
+            self.observer.note(f"--jobs {jobs} is more than the window of {window}: some will wait")
+        self.observer.begin(self.study.spec, summarize(self.study), jobs)
+        self._told = {outcome.number for outcome in self.study.outcomes(())}
+        self.sender.start()
 
     def _work(self, stop: Stop, deadline: float) -> None:
         def order() -> Order:
@@ -161,9 +165,7 @@ class Runner:
         summary = replace(summarize(self.study), interrupted=interrupted)
         self._log_study(summary)
         summary = self._crown(summary)
-        if not self.study.claims.live():
-            whole = summary.finished >= summary.wanted
-            self.tracker.end_study("FINISHED" if whole else "KILLED", _metrics(summary))
+        self.tracked.end(_metrics(summary))
         return summary
 
     @patiently

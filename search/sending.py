@@ -67,9 +67,7 @@ def _waiting(options: Options) -> list[str]:
 
 
 def _send(name: str, options: Options, observer: Observer, patience_seconds: float) -> Sent:
-    tracked = reopen(name, options, observer, create=True)
-    if tracked is None:  # never: it was created if it was missing
-        return Sent(name, 0, ())
+    tracked = reopen(name, options, observer)
     adopt(tracked.study, tracked.spool)
     waiting = len(tracked.spool.records())
     sender = tracked.sender(observer.note)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -41,11 +41,11 @@ class TrackedStudy:
         """Make the record of a finished trial again; see `search.restoring`."""
         restore(self.study, self.job, number, self.blas_threads)
 
-    def end(self) -> None:
-        """End the study's run, unless another launch is at work on it."""
+    def end(self, metrics: Mapping[str, float] | None = None) -> None:
+        """End the study's run with its figures, unless another launch is at work on it."""
         if not self.study.claims.live():
             whole = len(self.study.outcomes(())) >= self.study.spec.study.trials
-            self.tracker.end_study("FINISHED" if whole else "KILLED", {})
+            self.tracker.end_study("FINISHED" if whole else "KILLED", metrics or {})
 
 
 def track(
