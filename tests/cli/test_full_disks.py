@@ -59,12 +59,14 @@ def test_training_goes_on_while_mlflow_has_no_room(
 ):
     mlflow = Workspace(disk)  # its database is there, and all else with the study
     options = ("--jobs", 2, "--tracking-uri", mlflow.tracking_uri)
-    process = launches.start(*options, preexec_fn=started_humbly)
+    log = workspace.folder / "stderr"
+    with log.open("w") as stderr:
+        process = launches.start(*options, preexec_fn=started_humbly, stderr=stderr)
     wait_for(lambda: finished(workspace) >= 1)
     with hardship(disk, process):
-        wait_for(lambda: finished(workspace) == 6)
-    stderr = ended(process)
-    assert "MLflow is back; " in stderr
+        wait_for(lambda: finished(workspace) == 6 and "training goes on" in log.read_text())
+    ended(process)
+    assert "MLflow is back; " in log.read_text()
     assert answers(mlflow, "small") == undisturbed
     assert [run.info.status for run in child_runs(mlflow, "small", "study")] == ["FINISHED"]
     assert not list(workspace.folder.glob(".studyhall/*/*trial*"))
