@@ -18,7 +18,8 @@ numbers, at the moment when its last one ends, and each trial takes as long as i
 `list_schedule` is its utilization, `with_window` that of one that waits as the window demands
 (trial k starts once all up to k - 8 have ended), `any_schedule` what none can exceed, in whatever
 order: half of the seconds, or the longest trial, if that is more. `of_list_schedule` is the share
-of what the list schedule reaches.
+of what the list schedule reaches; it may be above 1, since a launch begins its last eight trials
+with the longest.
 
 Takes about six minutes; one with `--trials 6 --set training.epochs=3`. The last line is JSON.
 """

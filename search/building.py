@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import pairwise
 from math import prod
 
 import numpy as np
@@ -24,7 +25,7 @@ from model import (
     train,
 )
 from search.datasets import Dataset, Split
-from search.settings import NetworkSettings, TrainingSettings
+from search.settings import NetworkSettings, TrainingSettings, TrialSettings
 
 
 @dataclass(frozen=True)
@@ -81,6 +82,13 @@ def architecture_of(wanted: NetworkSettings, dataset: Dataset) -> Architecture:
         wanted.dropout,
         wanted.loss,
     )
+
+
+def multiplications(settings: TrialSettings, data: TrainingData) -> float:
+    """How many multiplications the matrix products of a whole training take, but for a factor."""
+    training, widths = settings.training, architecture_of(settings.network, data.dataset).widths
+    examples = training.total_iterations(len(data.split.train)) * training.batch_size
+    return float(examples * sum(a * b for a, b in pairwise(widths)))
 
 
 def outputs_of(loss: str, classes: int) -> int:

@@ -18,6 +18,7 @@ BEAT_SECONDS = 5.0
 GRACE_SECONDS = 20.0
 LOOK_SECONDS = 10.0
 _CLAIM = "studyhall.claim"
+Cost = Callable[[int, int], float]
 CLAIMS_MUTEX = "claims"  # held while claims are read and changed, or a result entered
 
 
@@ -84,18 +85,29 @@ class Claims:
         self._finished = 0  # so many trials from the first on; none of them opens again
 
     @patiently
-    def next(self, wanted: int) -> Claimed | None:
+    def next(self, wanted: int, cost: Cost | None = None) -> Claimed | None:
         """Claim the first trial below `wanted` that no live worker has; None if there is none now.
 
         A trial that may not be proposed yet, since those it looks back on have not all finished,
         is not claimed.
+
+        Args:
+            wanted: How many trials the study is to have.
+            cost: How long a trial will take, in any unit, by its number and id. Once all that are
+                left may be proposed, the longest goes first (Graham, Bounds on Multiprocessing
+                Timing Anomalies, SIAM J. Appl. Math. 17, 1969), so that no worker is alone with a
+                long one at the end.
         """
-        if self._free(self._trials(), wanted) is None:
+        trials = self._trials()
+        if not self._free(trials, wanted):
             return None
+        costs = self._costs(wanted, cost) if cost and self._is_last(trials, wanted) else {}
         with exclusive(self._storage, CLAIMS_MUTEX):
             trials = self._trials()
-            number = self._free(trials, wanted)
-            return None if number is None else self._take(trials, number)
+            free = self._free(trials, wanted)
+            if not free:
+                return None
+            return self._take(trials, max(free, key=lambda number: costs.get(number, 0.0)))
 
     @patiently
     def beat(self, claimed: Claimed) -> bool:
@@ -183,17 +195,29 @@ class Claims:
         self._looked = self._clock()
         return trials
 
-    def _free(self, trials: Sequence[FrozenTrial], wanted: int) -> int | None:
-        """The lowest number that can be claimed."""
+    def _free(self, trials: Sequence[FrozenTrial], wanted: int) -> list[int]:
+        """The numbers that can be claimed, of those that do not exist yet the first alone."""
         first = self._first(trials)
-        for number in range(first, min(wanted, first + self._window)):
-            if number == len(trials):
-                return number
-            claim = claim_of(trials[number])
-            if trials[number].state.is_finished() or (claim and self._lives(number, claim)):
-                continue
-            return number
-        return None
+        numbers = range(first, min(wanted, first + self._window, len(trials) + 1))
+        return [number for number in numbers if self._is_free(trials, number)]
+
+    def _is_free(self, trials: Sequence[FrozenTrial], number: int) -> bool:
+        if number == len(trials):
+            return True
+        claim = claim_of(trials[number])
+        return not (trials[number].state.is_finished() or (claim and self._lives(number, claim)))
+
+    def _is_last(self, trials: Sequence[FrozenTrial], wanted: int) -> bool:
+        """Whether all trials that are left may be proposed now."""
+        return self._first(trials) + self._window >= wanted
+
+    def _costs(self, wanted: int, cost: Cost) -> dict[int, float]:
+        """What the trials that are left cost; they are created, since a trial is proposed by id."""
+        with exclusive(self._storage, CLAIMS_MUTEX):
+            for _ in range(len(self._trials()), wanted):
+                self._storage.create_new_trial(self._study_id)
+        trials = self._trials()
+        return {n: cost(n, trials[n]._trial_id) for n in self._free(trials, wanted)}
 
     def _first(self, trials: Sequence[FrozenTrial]) -> int:
         """The first number that has not finished; trials seen finished are not looked at again."""

@@ -10,7 +10,7 @@ from functools import cache, partial
 from pathlib import Path
 
 from model import EpochRecord, Preprocessing
-from search.building import TrainingData, TrialSeed
+from search.building import TrainingData, TrialSeed, multiplications
 from search.claims import Claimed
 from search.datasets import open_dataset, split_dataset
 from search.errors import StudyhallError
@@ -36,7 +36,8 @@ _PAUSES_SECONDS = (0.02, 0.25)  # between two looks, the first and the longest
 class Job:
     """All that a worker needs for the trials of a study: names and settings, no open engine.
 
-    `attempts` is how many workers in a row a trial may bring down before it is failed.
+    `attempts` is how many workers in a row a trial may bring down before it is failed; with
+    `longest_first`, the study's last trials are begun in the order of what they cost.
     """
 
     spec: StudySpec
@@ -45,6 +46,7 @@ class Job:
     data_folder: Path
     tags: Mapping[str, str]
     attempts: int
+    longest_first: bool = False
 
 
 class Workplace:
@@ -54,16 +56,27 @@ class Workplace:
         self.job = job
         self.spool = Spool(job.spool)
         self.study = Study(reopen_storage(job.storage), job.spec, partial(_progress, job.spool))
+        self._costs: dict[int, float] = {}
 
     def claim(self) -> Claimed | None:
         """Claim a trial, waiting a moment for one if all that may start are under way."""
         deadline, pause = time.monotonic() + _PATIENCE_SECONDS, _PAUSES_SECONDS[0]
         while True:
-            claimed = self.study.claims.next(self.job.spec.study.trials)
+            claimed = self.study.claims.next(
+                self.job.spec.study.trials, self._cost if self.job.longest_first else None
+            )
             if claimed or time.monotonic() >= deadline:
                 return claimed
             time.sleep(pause)
             pause = min(2 * pause, _PAUSES_SECONDS[1])
+
+    def _cost(self, number: int, trial_id: int) -> float:
+        """How many multiplications a trial that may be proposed is going to take."""
+        if number not in self._costs:
+            settings = self.study.propose(number, trial_id).settings
+            data = training_data(self.job.data_folder, settings.data)
+            self._costs[number] = multiplications(settings, data)
+        return self._costs[number]
 
 
 _workplace: Workplace | None = None

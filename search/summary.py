@@ -6,6 +6,7 @@ from dataclasses import asdict, dataclass
 
 from optuna.trial import TrialState
 
+from search.claims import claim_of
 from search.section import Scalar
 from search.study import Study
 
@@ -56,6 +57,7 @@ def summarize(study: Study) -> StudySummary:
     """Count a study's trials and name the best."""
     trials, best = study.trials(), study.best()
     counts = {state: sum(t.state is state for t in trials) for state in TrialState}
+    begun = [trial for trial in trials if claim_of(trial) is not None]
     return StudySummary(
         name=study.spec.study.name,
         metric=study.spec.study.metric,
@@ -63,7 +65,7 @@ def summarize(study: Study) -> StudySummary:
         complete=counts[TrialState.COMPLETE],
         pruned=counts[TrialState.PRUNED],
         failed=counts[TrialState.FAIL],
-        unfinished=counts[TrialState.RUNNING],
+        unfinished=sum(trial.state is TrialState.RUNNING for trial in begun),
         seconds=round(sum(t.user_attrs.get("seconds", 0.0) for t in trials), 1),
         best=Best(best.number, float(best.value or 0.0), dict(best.params)) if best else None,
     )

@@ -74,7 +74,15 @@ def with_runs(study: Study, tracker: Tracker, folder: Path, options: Options) ->
     """A study whose runs are open; nothing in MLflow is changed."""
     tags = trial_tags(study.spec, tracker.study_run.data.fingerprint, options.blas_threads)
     spool = Spool(options.home / study.study_id)
-    job = Job(study.spec, options.address, spool.folder, folder, tags, options.attempts)
+    job = Job(
+        spec=study.spec,
+        storage=options.address,
+        spool=spool.folder,
+        data_folder=folder,
+        tags=tags,
+        attempts=options.attempts,
+        longest_first=options.jobs > 1,
+    )
     return TrackedStudy(study, tracker, spool, job, options.blas_threads)
 
 

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import tempfile
+from functools import partial
 from pathlib import Path
+from typing import Any
 
 from hypothesis import settings
 from hypothesis import strategies as st
@@ -48,7 +50,12 @@ def outcome(study: Study, claimed: Claimed) -> StoredRecord:
     return record_of(claimed, proposed.parameters, None if failed else value, reports)
 
 
-def alone(folder: Path) -> list[dict[str, object]]:
+def cost(study: Study, number: int, trial_id: int) -> float:
+    """How long a trial takes, in some unit: a function of what it is proposed."""
+    return float(study.propose(number, trial_id).parameters["learning_rate"])
+
+
+def alone(folder: Path) -> list[dict[str, Any]]:
     """The parameters and values of the study that one undisturbed worker runs."""
     study = open_study(open_storage(folder / "alone"), SPEC, "fingerprint")
     while claimed := study.claims.next(TRIALS):
@@ -56,7 +63,7 @@ def alone(folder: Path) -> list[dict[str, object]]:
     return [entered(trial) for trial in study.trials()]
 
 
-def entered(trial: object) -> dict[str, object]:
+def entered(trial: object) -> dict[str, Any]:
     return {name: getattr(trial, name) for name in ("state", "params", "values", "number")}
 
 
@@ -116,8 +123,10 @@ class Histories(RuleBasedStateMachine):
         first = min(set(range(TRIALS + 1)) - self.finished)
         taken = self.finished | (self.holders().keys() - self.silent)
         free = [n for n in range(first, TRIALS) if n not in taken]
+        if first + WINDOW >= TRIALS:  # the last ones: the longest first
+            free.sort(key=lambda number: -self.expected[number]["params"]["learning_rate"])
         wanted = free[0] if free and free[0] < first + WINDOW else None
-        worker.claimed = worker.study.claims.next(TRIALS)
+        worker.claimed = worker.study.claims.next(TRIALS, partial(cost, worker.study))
         assert (worker.claimed and worker.claimed.number) == wanted
         if worker.claimed:
             self.attempts[worker.claimed.number] = worker.claimed.attempt

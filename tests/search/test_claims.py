@@ -89,6 +89,24 @@ def test_a_trial_is_claimed_once_all_that_it_looks_back_on_have_finished(storage
     assert numbers([worker(storage)]) == [3]
 
 
+def test_the_longest_goes_first_once_all_that_are_left_may_be_proposed(storage):
+    asked, cost = list[int](), {3: 2.0, 4: 3.0, 5: 3.0}
+
+    def costs(number: int, trial_id: int) -> float:
+        asked.append(number)
+        assert storage.get_trial(trial_id).number == number
+        return cost[number]
+
+    first = [worker(storage).next(6, costs) for _ in range(3)]
+    assert [one.number for one in first] == [0, 1, 2]
+    assert not asked  # trial 5 waits for 2 still
+    for one in first:
+        finish(storage, one)
+    later = [worker(storage).next(6, costs) for _ in range(4)]
+    assert [one and one.number for one in later] == [4, 5, 3, None]
+    assert claim(storage, later[0]).attempt == 1
+
+
 def test_no_more_trials_are_claimed_than_are_wanted(storage):
     assert numbers([worker(storage), worker(storage), worker(storage)], 2) == [0, 1, None]
 
