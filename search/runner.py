@@ -31,6 +31,7 @@ from search.workers import Order, WorkerDied, run_workers
 
 _DEATHS_ALLOWED = 10  # of workers in a row, while no trial ends: nothing can be trained here
 _HUNG_SECONDS = 0.75 * GRACE_SECONDS
+_LOOK_SECONDS = 0.5
 _LAST_SECONDS = 1.0  # how long the end waits for what MLflow is being sent
 _PATIENCE_SECONDS = 120.0  # how long the end of a launch waits for MLflow
 _STOP_SECONDS = 3.0  # the same of one that was told to finish what runs
@@ -173,11 +174,20 @@ class Runner:
         """Register the best trial's model; launches that end together do so one by one."""
         if summary.best is None:
             return summary
+        self._await_run(summary.best.number, summary.interrupted)
         run_id = self.tracker.run_of(summary.best.number)
         client, value = self.tracker.client, summary.best.value
         with self.study.exclusive("champion"):
             version = register_champion(client, summary.name, run_id, value)
         return replace(summary, champion_version=version)
+
+    def _await_run(self, number: int, interrupted: bool) -> None:
+        """Wait for the run of a trial that another machine has just finished, and is sending."""
+        deadline = time.monotonic() + (_STOP_SECONDS if interrupted else _PATIENCE_SECONDS)
+        while number in self.study.recent_elsewhere() and not self.tracker.has_run_of(number):
+            if time.monotonic() >= deadline:
+                return
+            time.sleep(_LOOK_SECONDS)
 
     def _log_study(self, summary: StudySummary) -> None:
         with tempfile.TemporaryDirectory() as temporary:

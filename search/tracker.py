@@ -194,7 +194,7 @@ class Tracker:
         Raises:
             StudyhallError: MLflow has no run of that trial.
         """
-        ended = [run for run in self._runs_of(number) if run.info.status != "RUNNING"]
+        ended = self._ended_runs_of(number)
         if not ended:
             raise StudyhallError(
                 f"MLflow has no run of trial {number}, the best: it was recorded elsewhere or "
@@ -207,8 +207,13 @@ class Tracker:
                 self.client.restore_run(run.info.run_id)
         return str(run.info.run_id)
 
-    def _runs_of(self, number: int) -> list[Run]:
-        return self._trials(f"tags.`studyhall.trial` = '{number}'", deleted=True)
+    def has_run_of(self, number: int) -> bool:
+        """Whether MLflow has a whole run of a trial."""
+        return bool(self._ended_runs_of(number))
+
+    def _ended_runs_of(self, number: int) -> list[Run]:
+        runs = self._trials(f"tags.`studyhall.trial` = '{number}'", deleted=True)
+        return [run for run in runs if run.info.status != "RUNNING"]
 
     def log_study_artifacts(self, folder: Path) -> None:
         """Add the files of a folder to the study's run."""
