@@ -84,10 +84,10 @@ def architecture_of(wanted: NetworkSettings, dataset: Dataset) -> Architecture:
     )
 
 
-def multiplications(settings: TrialSettings, data: TrainingData) -> float:
+def multiplications(settings: TrialSettings, dataset: Dataset) -> float:
     """How many multiplications the matrix products of a whole training take, but for a factor."""
-    training, widths = settings.training, architecture_of(settings.network, data.dataset).widths
-    examples = training.total_iterations(len(data.split.train)) * training.batch_size
+    training, widths = settings.training, architecture_of(settings.network, dataset).widths
+    examples = training.total_iterations(settings.data.train) * training.batch_size
     return float(examples * sum(a * b for a, b in pairwise(widths)))
 
 

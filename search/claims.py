@@ -18,8 +18,8 @@ BEAT_SECONDS = 5.0
 GRACE_SECONDS = 20.0
 LOOK_SECONDS = 10.0
 _CLAIM = "studyhall.claim"
-Cost = Callable[[int, int], float]
 CLAIMS_MUTEX = "claims"  # held while claims are read and changed, or a result entered
+Cost = Callable[[int, int], float]  # how long a trial takes, by its number and id, in any unit
 
 
 class Claim(BaseModel):
@@ -27,7 +27,8 @@ class Claim(BaseModel):
 
     `owner` is empty once the trial was given back; `attempt` counts from 1; `deaths` are the
     workers in a row that died of the trial without getting further; `progress` is what there was
-    of it when the attempt began; a live worker raises `beat` every few seconds.
+    of it when the attempt began; a live worker raises `beat` every few seconds; `trouble` is what
+    the last of the dead said of its end.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -37,6 +38,7 @@ class Claim(BaseModel):
     deaths: int = 0
     progress: int = 0
     beat: int = 0
+    trouble: str | None = None
 
 
 @dataclass(frozen=True)
@@ -47,6 +49,7 @@ class Claimed:
     trial_id: int
     attempt: int
     deaths: int
+    trouble: str | None = None
 
 
 class Claims:
@@ -85,23 +88,28 @@ class Claims:
         self._finished = 0  # so many trials from the first on; none of them opens again
 
     @patiently
-    def next(self, wanted: int, cost: Cost | None = None) -> Claimed | None:
-        """Claim the first trial below `wanted` that no live worker has; None if there is none now.
+    def next(
+        self, wanted: int, last: int = 0, cost: Cost = lambda number, trial_id: 0.0
+    ) -> Claimed | None:
+        """Claim a trial below `wanted` that no live worker has; None if there is none now.
 
         A trial that may not be proposed yet, since those it looks back on have not all finished,
-        is not claimed.
+        is not claimed. Of the others it is the first; of the last ones the longest (Graham, Bounds
+        on Multiprocessing Timing Anomalies, SIAM J. Appl. Math. 17, 1969), so that no worker is
+        alone with a long one at the end.
 
         Args:
             wanted: How many trials the study is to have.
-            cost: How long a trial will take, in any unit, by its number and id. Once all that are
-                left may be proposed, the longest goes first (Graham, Bounds on Multiprocessing
-                Timing Anomalies, SIAM J. Appl. Math. 17, 1969), so that no worker is alone with a
-                long one at the end.
+            last: How many of them are the last ones; no more than the window.
+            cost: How long a trial will take; asked of the last ones.
         """
         trials = self._trials()
         if not self._free(trials, wanted):
             return None
-        costs = self._costs(wanted, cost) if cost and self._is_last(trials, wanted) else {}
+        costs = dict[int, float]()
+        if self._first(trials) + min(last, self._window) >= wanted:
+            self._create(wanted)
+            costs = self._costs(wanted, cost)
         with exclusive(self._storage, CLAIMS_MUTEX):
             trials = self._trials()
             free = self._free(trials, wanted)
@@ -121,15 +129,17 @@ class Claims:
         return True
 
     @patiently
-    def give_back(self, claimed: Claimed, *, died: bool = False) -> None:
-        """Let others have the trial at once; `died` says that it counts as a worker's death."""
+    def give_back(self, claimed: Claimed, trouble: str | None = None) -> None:
+        """Let others have the trial at once; `trouble` says what its worker died of, if it did."""
         with exclusive(self._storage, CLAIMS_MUTEX):
             trial = self._storage.get_trial(claimed.trial_id)
             claim = claim_of(trial)
             if trial.state.is_finished() or claim is None or not self._owns(claim, claimed):
                 return
-            deaths = claim.deaths + died
-            self._write(claimed.trial_id, claim.model_copy(update={"owner": "", "deaths": deaths}))
+            freed: dict[str, object] = {"owner": ""}
+            if trouble is not None:
+                freed |= {"deaths": claim.deaths + 1, "trouble": trouble}
+            self._write(claimed.trial_id, claim.model_copy(update=freed))
 
     @patiently
     def release(self) -> None:
@@ -207,15 +217,13 @@ class Claims:
         claim = claim_of(trials[number])
         return not (trials[number].state.is_finished() or (claim and self._lives(number, claim)))
 
-    def _is_last(self, trials: Sequence[FrozenTrial], wanted: int) -> bool:
-        """Whether all trials that are left may be proposed now."""
-        return self._first(trials) + self._window >= wanted
-
-    def _costs(self, wanted: int, cost: Cost) -> dict[int, float]:
-        """What the trials that are left cost; they are created, since a trial is proposed by id."""
+    def _create(self, wanted: int) -> None:
+        """Create the trials that are left, without a claim: they are proposed by their ids."""
         with exclusive(self._storage, CLAIMS_MUTEX):
             for _ in range(len(self._trials()), wanted):
                 self._storage.create_new_trial(self._study_id)
+
+    def _costs(self, wanted: int, cost: Cost) -> dict[int, float]:
         trials = self._trials()
         return {n: cost(n, trials[n]._trial_id) for n in self._free(trials, wanted)}
 
@@ -243,9 +251,10 @@ class Claims:
                 attempt=before.attempt + 1,
                 deaths=before.deaths + died if stuck else 0,
                 progress=max(progress, before.progress),
+                trouble=None if died else before.trouble,
             )
         self._write(trial_id, claim)
-        return Claimed(number, trial_id, claim.attempt, claim.deaths)
+        return Claimed(number, trial_id, claim.attempt, claim.deaths, claim.trouble)
 
     def _lives(self, number: int, claim: Claim) -> bool:
         """Whether the owner of a claim is at work; this worker is not, when it asks for more."""

@@ -14,7 +14,7 @@ from search.options import Options
 from search.reconciliation import adopt, find, mend
 from search.recorded import recorded_summary
 from search.repairs import Repairs
-from search.storage import open_storage
+from search.storage import open_storage, read_storage
 from search.studies import recorded_study
 from search.study import Study
 from search.tracked_study import TrackedStudy, track, tracked_data, with_runs
@@ -23,6 +23,7 @@ from search.tracking import TrackedData, find_study, open_client
 
 if TYPE_CHECKING:
     from mlflow.tracking import MlflowClient
+    from optuna.storages import BaseStorage
 
 
 @dataclass(frozen=True)
@@ -74,6 +75,7 @@ def examine(
         return _looked_at(name, options, observer)
     tracked = reopen(name, options, observer)
     try:
+        tracked.study.claims.live_for_sure()  # whoever died on another machine is heard silent
         adopt(tracked.study, tracked.spool)
         found = find(tracked, deep=True)
         return Examination(name, tuple(found), mend(tracked, found, restore=True))
@@ -83,21 +85,22 @@ def examine(
 
 def _looked_at(name: str, options: Options, observer: Observer) -> Examination:
     """Examine a study without changing anything."""
-    study, client, data, folder = _recorded(name, options, observer)
-    study_run = find_study(client, study.experiment, study.study_id, data)
-    if study_run is None:
+    study, client, data, folder = _recorded(read_storage(options.address), name, options, observer)
+    of_study = find_study(client, study.experiment, study.study_id, data)
+    if of_study is None:
         problem = "the study's own run is missing, and with it the runs of its trials"
         return Examination(name, (Finding("missing", None, None, problem),), None)
+    study_run, deleted = of_study
     tracked = with_runs(study, Tracker(study_run, client), folder, options)
-    return Examination(name, (*find(tracked, deep=True), *_left_open(tracked)), None)
-
-
-def _left_open(tracked: TrackedStudy) -> list[Finding]:
-    """The study's own run, if it is RUNNING though no worker is at the study."""
-    if tracked.study.claims.live_for_sure() or not tracked.tracker.study_is_running():
-        return []
-    problem = "the study's own run is RUNNING, but no worker is at it"
-    return [Finding("stale", None, tracked.tracker.study_run.run_id, problem)]
+    live = bool(study.claims.live_for_sure())
+    found = find(tracked, deep=True)
+    if deleted:
+        problem = "the study's own run was deleted in MLflow"
+        found.append(Finding("deleted", None, study_run.run_id, problem))
+    elif not live and tracked.tracker.study_is_running():
+        problem = "the study's own run is RUNNING, but no worker is at it"
+        found.append(Finding("stale", None, study_run.run_id, problem))
+    return Examination(name, tuple(found), None)
 
 
 def reopen(name: str, options: Options, observer: Observer) -> TrackedStudy:
@@ -106,16 +109,17 @@ def reopen(name: str, options: Options, observer: Observer) -> TrackedStudy:
     Raises:
         UsageError: there is no such study, or nothing answers where it is kept.
     """
-    study, client, data, folder = _recorded(name, options, observer)
+    storage = open_storage(options.address)
+    study, client, data, folder = _recorded(storage, name, options, observer)
     return track(study, client, data, folder, options)
 
 
 def _recorded(
-    name: str, options: Options, observer: Observer
+    storage: BaseStorage, name: str, options: Options, observer: Observer
 ) -> tuple[Study, MlflowClient, TrackedData, Path]:
     """A recorded study, MLflow, and the study's data with their folder."""
     recorded_summary(name, options.storage)  # says what is wrong with the name
-    study = recorded_study(open_storage(options.address), name)
+    study = recorded_study(storage, name)
     if study is None:
         raise UsageError(f"{name}: another program's study has that name")
     client, settings = open_client(options.tracking_uri), study.spec.data_settings

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import signal
 import sys
 import traceback
+from types import FrameType
 
 import typer
 from typer.exceptions import TyperException
@@ -16,6 +18,10 @@ def main() -> None:
     """Run the command line; errors are a sentence on stderr, a traceback only with --debug."""
     from search.interrupts import Terminated
 
+    def end(number: int, _: FrameType | None) -> None:
+        raise Terminated(number)
+
+    signal.signal(signal.SIGTERM, end)  # what is open is closed in order
     debug = "--debug" in sys.argv
     try:
         code = app([word for word in sys.argv[1:] if word != "--debug"], standalone_mode=False)
@@ -33,7 +39,7 @@ def main() -> None:
     except (KeyboardInterrupt, typer.Abort):
         code = 130
     except Terminated as error:
-        _complain("stopped at once; launch the study again to resume it")
+        _complain("stopped at once; the same command goes on from there")
         code = error.exit_code
     sys.exit(code or 0)
 

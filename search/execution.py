@@ -8,6 +8,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from functools import cache, partial
 from pathlib import Path
+from traceback import extract_tb
 
 from model import EpochRecord, Preprocessing
 from search.building import TrainingData, TrialSeed, multiplications
@@ -29,6 +30,7 @@ from search.trial_identity import identify
 
 SHOWN = 500  # training examples that a picture of a trial may show
 _PATIENCE_SECONDS = 1.0  # how long a worker waits for a trial before it asks its launch to go on
+_TROUBLE_LENGTH = 300
 _PAUSES_SECONDS = (0.02, 0.25)  # between two looks, the first and the longest
 
 
@@ -36,8 +38,8 @@ _PAUSES_SECONDS = (0.02, 0.25)  # between two looks, the first and the longest
 class Job:
     """All that a worker needs for the trials of a study: names and settings, no open engine.
 
-    `attempts` is how many workers in a row a trial may bring down before it is failed; with
-    `longest_first`, the study's last trials are begun in the order of what they cost.
+    `attempts` is how many workers in a row a trial may bring down before it is failed; `last` is
+    how many of the study's last trials are begun in the order of what they cost.
     """
 
     spec: StudySpec
@@ -46,7 +48,7 @@ class Job:
     data_folder: Path
     tags: Mapping[str, str]
     attempts: int
-    longest_first: bool = False
+    last: int = 0
 
 
 class Workplace:
@@ -56,49 +58,77 @@ class Workplace:
         self.job = job
         self.spool = Spool(job.spool)
         self.study = Study(reopen_storage(job.storage), job.spec, partial(_progress, job.spool))
-        self._costs: dict[int, float] = {}
+        # Proposed for their costs, with these, and not begun here.
+        self._proposed: dict[int, tuple[ProposedTrial, float]] = {}
 
     def claim(self) -> Claimed | None:
         """Claim a trial, waiting a moment for one if all that may start are under way."""
         deadline, pause = time.monotonic() + _PATIENCE_SECONDS, _PAUSES_SECONDS[0]
         while True:
-            claimed = self.study.claims.next(
-                self.job.spec.study.trials, self._cost if self.job.longest_first else None
-            )
+            claimed = self.study.claims.next(self.job.spec.study.trials, self.job.last, self._cost)
             if claimed or time.monotonic() >= deadline:
                 return claimed
             time.sleep(pause)
             pause = min(2 * pause, _PAUSES_SECONDS[1])
 
+    def propose(self, claimed: Claimed) -> ProposedTrial:
+        """Propose a trial that was claimed, unless that was done for its cost."""
+        proposed, _ = self._proposed.pop(claimed.number, (None, 0.0))
+        return proposed or self.study.propose(claimed.number, claimed.trial_id)
+
     def _cost(self, number: int, trial_id: int) -> float:
-        """How many multiplications a trial that may be proposed is going to take."""
-        if number not in self._costs:
-            settings = self.study.propose(number, trial_id).settings
-            data = training_data(self.job.data_folder, settings.data)
-            self._costs[number] = multiplications(settings, data)
-        return self._costs[number]
+        """How many multiplications a trial that may be proposed is going to take.
+
+        The points that the study file names are to come first.
+        """
+        if number < len(self.job.spec.enqueue):
+            return float("inf")
+        if number not in self._proposed:
+            proposed = self.study.propose(number, trial_id)
+            dataset = open_dataset(proposed.settings.data, self.job.data_folder)
+            self._proposed[number] = proposed, multiplications(proposed.settings, dataset)
+        return self._proposed[number][1]
 
 
 _workplace: Workplace | None = None
 
 
-def work(job: Job) -> bool:
-    """Run the next trial of a study, from claim to record; False if there was none to run now."""
+def work(job: Job) -> str | None:
+    """Run the next trial of a study, if there is one to run now, from claim to record.
+
+    Returns:
+        What the trial died of, if it did: it is run again, up to the number of attempts.
+
+    Raises:
+        StudyhallError, OSError: the storage or the disk failed, which no other attempt would mend.
+    """
     place = _open(job)
     if (claimed := place.claim()) is None:
-        return False
+        return None
     try:
         with Heartbeat(place.study.claims, claimed) as heartbeat:
             _run(place, claimed, heartbeat)
     except ClaimLostError:
         pass  # the worker that took over enters the same result
-    except MemoryError:
-        place.study.claims.give_back(claimed, died=True)
-    except BaseException:
+    except BaseException as error:
+        ends_all = not isinstance(error, Exception) or isinstance(error, StudyhallError | OSError)
+        trouble = None if ends_all else _trouble(error)
         with suppress(StudyhallError, OSError):  # the storage may be what failed
-            place.study.claims.give_back(claimed)
-        raise
-    return True
+            place.study.claims.give_back(claimed, trouble)
+        if trouble is None:
+            raise
+        return f"trial {claimed.number}: {trouble}"
+    return None
+
+
+def _trouble(error: BaseException) -> str:
+    """What went wrong and where, in a line: there is nobody in a worker to read a traceback."""
+    if isinstance(error, MemoryError):
+        return "the memory ran out"
+    place = extract_tb(error.__traceback__)[-1]
+    said = f": {error}" if str(error) else ""
+    words = f"{type(error).__name__}{said} ({Path(place.filename).name}, line {place.lineno})"
+    return " ".join(words.split())[:_TROUBLE_LENGTH]
 
 
 def abandon() -> None:
@@ -110,7 +140,7 @@ def abandon() -> None:
 def _run(place: Workplace, claimed: Claimed, heartbeat: Heartbeat) -> None:
     """Propose a trial, train it, store its record, and then tell the study."""
     job, number, attempt = place.job, claimed.number, claimed.attempt
-    proposed = place.study.propose(number, claimed.trial_id)
+    proposed = place.propose(claimed)
     data = training_data(job.data_folder, proposed.settings.data)
     iterations = proposed.settings.training.total_iterations(len(data.split.train))
     live = LivePoints(place.spool.live(number, attempt), iterations)
@@ -125,8 +155,9 @@ def _run(place: Workplace, claimed: Claimed, heartbeat: Heartbeat) -> None:
         seed, metric = TrialSeed(job.spec.study.seed, number), job.spec.study.metric
         record = run_trial(proposed.settings, data, seed, metric, on_epoch, saver)
     else:
-        times = f"{claimed.deaths} times without getting further: was there enough memory?"
-        record = give_up(number, proposed.settings, f"{DEADLY} {times}")
+        times = f"{claimed.deaths} times without getting further"
+        trouble = claimed.trouble or "was there enough memory?"
+        record = give_up(number, proposed.settings, f"{DEADLY} {times}: {trouble}")
     stored = _store(place, claimed, proposed, record, live)
     if place.study.finish(stored):
         saver.discard()  # else another attempt has the trial, and the sender drops this record

@@ -10,10 +10,17 @@ from types import FrameType
 
 
 class Stop:
-    """Whether no further trial should be started; set by a signal, read by the launch."""
+    """Whether no further trial should be started; set by a signal, read by the launch.
+
+    Attributes:
+        requested: The first Ctrl-C has come.
+        patient: Whether that Ctrl-C lets something finish; set by the launch. Otherwise it ends all
+            at once.
+    """
 
     def __init__(self) -> None:
         self.requested = False
+        self.patient = False
 
 
 class Terminated(BaseException):
@@ -35,12 +42,12 @@ def stop_on_signals(on_first_interrupt: Callable[[], None]) -> Iterator[Stop]:
         The switch that the first Ctrl-C sets.
 
     Raises:
-        Terminated: a second Ctrl-C, or SIGTERM.
+        Terminated: a second Ctrl-C, one where nothing is to finish, or SIGTERM.
     """
     stop = Stop()
 
     def handle(number: int, _: FrameType | None) -> None:
-        if number == signal.SIGTERM or stop.requested:
+        if number == signal.SIGTERM or stop.requested or not stop.patient:
             raise Terminated(number)
         stop.requested = True
         on_first_interrupt()

@@ -1,4 +1,4 @@
-"""How a study is run; nothing here changes its results."""
+"""How a study is run; nothing here changes its results, but for the number of BLAS threads."""
 
 from __future__ import annotations
 
@@ -31,7 +31,8 @@ class Options:
         storage: the journal file of studies and trials, or the address of a PostgreSQL database;
             by default a journal in `folder`.
         folder: the working folder.
-        blas_threads: threads of the matrix products in each worker.
+        blas_threads: threads of the matrix products in each worker; the last bits of a result
+            depend on them, so that a study keeps to one number.
     """
 
     jobs: int = field(default_factory=usable_cores)

@@ -14,7 +14,7 @@ import psutil
 
 def new_owner() -> str:
     """A name for this process that no other has had; a second call gives another."""
-    started = int(psutil.Process().create_time() * 1000)
+    started = _started(psutil.Process())
     return f"{platform.node()}:{_place()}:{os.getpid()}:{started}:{uuid.uuid4().hex[:8]}"
 
 
@@ -22,15 +22,15 @@ def is_running(owner: str) -> bool | None:
     """Whether the owner's process is there; None if it is one of another machine."""
     try:
         _, place, pid, started, _ = owner.rsplit(":", 4)
-        number, milliseconds = int(pid), int(started)
+        number, start = int(pid), int(started)
     except ValueError:
         return False  # no name that `new_owner` gave
     if place != _place():
         return None
     try:
         process = psutil.Process(number)
-        same = abs(process.create_time() * 1000 - milliseconds) < 1000
-        return same and process.status() not in (psutil.STATUS_ZOMBIE, psutil.STATUS_DEAD)
+        dead = process.status() in (psutil.STATUS_ZOMBIE, psutil.STATUS_DEAD)
+        return not dead and _started(process) == start
     except psutil.NoSuchProcess:
         return False
 
@@ -47,6 +47,23 @@ def end_child(owner: str) -> bool:
     except psutil.NoSuchProcess:
         return False
     return True
+
+
+def _started(process: psutil.Process) -> int:
+    """When a process started, in a unit of this system.
+
+    On Linux in ticks since the machine started, which no setting of the clock changes.
+
+    Raises:
+        psutil.NoSuchProcess: it is gone.
+    """
+    try:
+        text = Path(f"/proc/{process.pid}/stat").read_text(encoding="utf-8", errors="replace")
+    except ProcessLookupError:
+        raise psutil.NoSuchProcess(process.pid) from None
+    except FileNotFoundError:
+        return round(process.create_time())  # raises as well if it is gone
+    return int(text.rpartition(")")[2].split()[19])  # field 22; a name may hold spaces
 
 
 @cache

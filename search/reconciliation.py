@@ -5,7 +5,8 @@ from __future__ import annotations
 from search.mirror import Finding, compare
 from search.record import DamagedRecordError, read
 from search.repairs import Repairs, repair
-from search.spool import Spool
+from search.spool import RunNote, Spool
+from search.standing import TrialStanding
 from search.study import Study
 from search.tracked_study import TrackedStudy
 
@@ -34,12 +35,25 @@ def put_in_order(tracked: TrackedStudy, *, restore: bool) -> Repairs:
 
 def find(tracked: TrackedStudy, *, deep: bool = False) -> list[Finding]:
     """How MLflow differs from the study, but for trials that are under way or have just ended."""
-    before = {standing.number: standing for standing in tracked.study.standings()}
+    before, waiting = _standings(tracked.study), _waiting(tracked.spool)
     found = compare(list(before.values()), tracked.tracker, tracked.spool, deep=deep)
-    after = {standing.number: standing for standing in tracked.study.standings()}
+    after = _standings(tracked.study)
     busy = {n for n, s in after.items() if before.get(n) != s or s.live_attempt is not None}
+    busy |= {number for number, *_ in waiting ^ _waiting(tracked.spool)}  # sent meanwhile
     busy |= tracked.study.recent_elsewhere()
     return [finding for finding in found if finding.number not in busy]
+
+
+def _standings(study: Study) -> dict[int, TrialStanding]:
+    return {standing.number: standing for standing in study.standings()}
+
+
+def _waiting(spool: Spool) -> set[tuple[int, int, bool, RunNote | None]]:
+    """What waits, and which run it goes to."""
+    return {
+        (one.number, one.attempt, one.record, spool.run_note(one.number, one.attempt))
+        for one in spool.waiting()
+    }
 
 
 def mend(tracked: TrackedStudy, found: list[Finding], *, restore: bool) -> Repairs:

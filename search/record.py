@@ -49,7 +49,8 @@ class StoredRecord(BaseModel):
     """What the study and MLflow are told of a trial, beside the files of its `artifacts` folder.
 
     `attempt` counts from 1 how often the trial was begun. `reports` are the values reported to the
-    pruner by epoch, `notes` what the pruner kept.
+    pruner by epoch, `notes` what the pruner kept. `started` and `ended` are in milliseconds since
+    1970; `seconds` is how long it trained between.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True, ser_json_inf_nan="constants")
@@ -66,6 +67,7 @@ class StoredRecord(BaseModel):
     tags: dict[str, str]
     started: int
     ended: int
+    seconds: float
 
 
 def epoch_points(epoch: EpochRecord, stride: int, timestamp: int) -> Iterator[Point]:
@@ -94,8 +96,7 @@ def value_point(record: TrialRecord) -> list[Point]:
     """The trial's value, which after `keep = "best"` is not the last of its curve."""
     if record.value is None:
         return []
-    ended = int((record.started + record.seconds) * 1000)
-    step = record.epochs[-1].iteration
+    step, ended = record.epochs[-1].iteration, int(record.ended * 1000)
     return [Point(key="value", value=record.value, step=step, timestamp=ended)]
 
 
@@ -153,7 +154,8 @@ def store(
             points=points,
             tags={**tags, "studyhall.weights_sha256": weights} if weights else dict(tags),
             started=int(record.started * 1000),
-            ended=int((record.started + record.seconds) * 1000),
+            ended=int(record.ended * 1000),
+            seconds=record.seconds,
         )
         (temporary / RECORD).write_text(stored.model_dump_json(), encoding="utf-8")
         (temporary / MANIFEST).write_bytes(manifest(temporary))

@@ -29,7 +29,7 @@ from search.summary import StudySummary, summarize
 from search.tracked_study import TrackedStudy
 from search.workers import Order, WorkerDied, run_workers
 
-_DEATHS_ALLOWED = 10  # of workers in a row, while no trial ends: nothing can be trained here
+_DEATHS_ALLOWED = 10  # a worker in a row, while no trial ends: nothing can be trained here
 _HUNG_SECONDS = 0.75 * GRACE_SECONDS
 _LOOK_SECONDS = 0.5
 _LAST_SECONDS = 1.0  # how long the end waits for what MLflow is being sent
@@ -57,6 +57,7 @@ class Runner:
         try:
             with stop_on_signals(self._say_stopping) as stop:
                 self._begin()
+                stop.patient = True
                 deadline = time.monotonic() + (self.options.timeout or float("inf"))
                 self._work(stop, deadline)
                 return self._conclude(stop.requested)
@@ -91,7 +92,9 @@ class Runner:
         ) as results:
             for result in results:
                 if isinstance(result, WorkerDied):
-                    self._mourn()
+                    self._mourn("a worker process was killed, or the memory ran out")
+                elif result:
+                    self._mourn(result)
         self._tell_outcomes()
 
     def _tell_outcomes(self) -> None:
@@ -114,15 +117,15 @@ class Runner:
             if end_child(owner):
                 self.observer.note(f"a worker process has hung for {_HUNG_SECONDS:.0f} s; it ends")
 
-    def _mourn(self) -> None:
+    def _mourn(self, trouble: str) -> None:
+        """Say what a trial died of; give up if that happens again and again."""
         self._deaths += 1
-        died = "a worker process was killed, or the memory ran out"
-        if self._deaths == _DEATHS_ALLOWED * self.options.jobs:
+        if self._deaths == max(_DEATHS_ALLOWED, self.options.attempts) * self.options.jobs:
             raise StudyhallError(
-                f"{self.study.spec.study.name}: {died}, {self._deaths} times in a row; launch "
-                "again with fewer --jobs: finished trials are kept"
+                f"{self.study.spec.study.name}: {trouble}, and {self._deaths - 1} such troubles "
+                "before it in a row; launch again with fewer --jobs: finished trials are kept"
             )
-        self.observer.note(f"{died}; another takes over its trial")
+        self.observer.note(f"{trouble}; the trial is tried again")
 
     def _put_in_order(self) -> None:
         """Put right what earlier launches left; what is lost for good is trained again.
@@ -156,10 +159,12 @@ class Runner:
         """See everything sent, register the champion, and end the study's run."""
         unsent = self.sender.drain(_STOP_SECONDS if interrupted else _PATIENCE_SECONDS)
         if unsent:
+            name = self.study.spec.study.name
+            trials = "a trial" if len(unsent) == 1 else f"{len(unsent)} trials"
             raise StudyhallError(
-                f"{self.study.spec.study.name}: MLflow does not have the records of {len(unsent)} "
-                f"trials ({unsent[0].reason}), which wait in {self.tracked.job.spool}; when that "
-                f"is mended, `studyhall sync {self.study.spec.study.name}` sends them"
+                f"{name}: MLflow does not have the record of {trials} ({unsent[0].reason}), which "
+                f"waits in {self.tracked.job.spool}; when that is mended, `studyhall sync {name}` "
+                "sends it"
             )
         self.sender.stop(_PATIENCE_SECONDS)
         self._put_in_order()
@@ -193,7 +198,7 @@ class Runner:
         with tempfile.TemporaryDirectory() as temporary:
             folder = Path(temporary)
             self._draw_samples(folder / "samples.png")
-            if summary.finished >= summary.wanted:
+            if self.study.is_whole():
                 (folder / "figures").mkdir()
                 patiently(write_figures)(self.study, folder / "figures")
             self.tracker.log_study_artifacts(folder)

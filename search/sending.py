@@ -68,13 +68,14 @@ def _waiting(options: Options) -> list[str]:
 
 def _send(name: str, options: Options, observer: Observer, patience_seconds: float) -> Sent:
     tracked = reopen(name, options, observer)
-    adopt(tracked.study, tracked.spool)
-    waiting = len(tracked.spool.records())
     sender = tracked.sender(observer.note)
-    sender.start()
     try:
+        adopt(tracked.study, tracked.spool)
+        waiting = len(tracked.spool.records())
+        sender.start()
         unsent = tuple(sender.drain(patience_seconds))
     finally:
         sender.stop(_HURRY_SECONDS)
+        tracked.study.claims.live_for_sure()
         tracked.end()
     return Sent(name, waiting - len(tracked.spool.records()), unsent)

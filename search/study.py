@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Container
 from contextlib import AbstractContextManager
-from datetime import datetime, timedelta
 from typing import Any, cast
 
 import optuna
@@ -37,7 +37,8 @@ optuna.logging.set_verbosity(optuna.logging.ERROR)
 
 STUDY_ID = "studyhall.study_id"
 EXPERIMENT = "studyhall.experiment"
-_SENDING_MINUTES = 10  # until a run that MLflow does not have counts as missing
+_ENTERED = "studyhall.entered"  # seconds since 1970: Optuna's own times are in a zone not named
+_SENDING_SECONDS = 600.0  # until a run that MLflow does not have counts as missing
 
 
 class Study:
@@ -82,6 +83,12 @@ class Study:
         finished = (t for t in self.trials() if t.state.is_finished())
         return [outcome_of(trial) for trial in finished if trial.number not in known]
 
+    def is_whole(self) -> bool:
+        """Whether all trials that are wanted have finished."""
+        wanted = self.trials()[: self.spec.study.trials]
+        finished = sum(trial.state.is_finished() for trial in wanted)
+        return finished == self.spec.study.trials
+
     def optuna_study(self) -> optuna.Study:
         """The study as Optuna's own figures take it."""
         return optuna.load_study(study_name=self.spec.study.name, storage=self._storage)
@@ -119,12 +126,11 @@ class Study:
 
     def recent_elsewhere(self) -> set[int]:
         """The trials that another machine finished in the last minutes, and may be sending."""
-        since = datetime.now() - timedelta(minutes=_SENDING_MINUTES)
+        since = time.time() - _SENDING_SECONDS
         return {
             trial.number
             for trial in self.trials()
-            if trial.datetime_complete is not None
-            and trial.datetime_complete > since
+            if trial.user_attrs.get(_ENTERED, 0.0) > since
             and (claim := claim_of(trial))
             and is_running(claim.owner) is None
         }
@@ -156,7 +162,8 @@ class Study:
         described = {
             ATTEMPT: record.attempt,
             "reason": record.reason,
-            "seconds": (record.ended - record.started) / 1000,
+            "seconds": record.seconds,
+            _ENTERED: time.time(),
             WEIGHTS: record.tags.get("studyhall.weights_sha256"),
         }
         for key, description in described.items():

@@ -54,8 +54,8 @@ class StudySummary:
 
 
 def summarize(study: Study) -> StudySummary:
-    """Count a study's trials and name the best."""
-    trials, best = study.trials(), study.best()
+    """Count the trials that a study wants, and name the best of all that it has."""
+    trials, best = study.trials()[: study.spec.study.trials], study.best()
     counts = {state: sum(t.state is state for t in trials) for state in TrialState}
     begun = [trial for trial in trials if claim_of(trial) is not None]
     return StudySummary(

@@ -22,6 +22,8 @@ from search.tracking import FINGERPRINT, TrackedData, start_study
 if TYPE_CHECKING:
     from mlflow.tracking import MlflowClient
 
+_LAST = 4  # trials a worker at the end of a study, among which the longest goes first
+
 
 @dataclass(frozen=True, eq=False)
 class TrackedStudy:
@@ -44,7 +46,7 @@ class TrackedStudy:
     def end(self, metrics: Mapping[str, float] | None = None) -> None:
         """End the study's run with its figures, unless another launch is at work on it."""
         if not self.study.claims.live():
-            whole = len(self.study.outcomes(())) >= self.study.spec.study.trials
+            whole = self.study.is_whole()
             self.tracker.end_study("FINISHED" if whole else "KILLED", metrics or {})
 
 
@@ -81,7 +83,7 @@ def with_runs(study: Study, tracker: Tracker, folder: Path, options: Options) ->
         data_folder=folder,
         tags=tags,
         attempts=options.attempts,
-        longest_first=options.jobs > 1,
+        last=_LAST * options.jobs if options.jobs > 1 else 0,
     )
     return TrackedStudy(study, tracker, spool, job, options.blas_threads)
 

@@ -118,18 +118,20 @@ def start_study(
 
 def find_study(
     client: MlflowClient, name: str, study_id: str, data: TrackedData
-) -> StudyRun | None:
-    """The parent run of a study as it is, if it has one that was not deleted."""
+) -> tuple[StudyRun, bool] | None:
+    """The parent run of a study as it is, if it has one, and whether it was deleted in MLflow."""
     with explained(f"experiment {name}"):
         experiment = client.get_experiment_by_name(name)
         if experiment is None or experiment.lifecycle_stage == "deleted":
             return None
         wanted = f"tags.`studyhall.kind` = 'study' and tags.`studyhall.study_id` = '{study_id}'"
-        found = search_runs(client, experiment.experiment_id, wanted)
+        found = search_runs(client, experiment.experiment_id, wanted, deleted=True)
     if not found:
         return None
-    run_id = str(found[0].info.run_id)
-    return StudyRun(client.tracking_uri, study_id, experiment.experiment_id, run_id, data)
+    run = StudyRun(
+        client.tracking_uri, study_id, experiment.experiment_id, str(found[0].info.run_id), data
+    )
+    return run, found[0].info.lifecycle_stage == "deleted"
 
 
 def _open_experiment(client: MlflowClient, name: str) -> str:

@@ -28,7 +28,9 @@ class TrialRecord:
 
     `losses` holds the training loss of every iteration, float32 (iterations,), those of an epoch
     that diverged included; `value` is the study's metric of the weights that were kept; `reason`
-    says why a trial was pruned or failed; `classifier` is missing from a failed trial.
+    says why a trial was pruned or failed; `classifier` is missing from a failed trial. Between
+    `started` and `ended`, in seconds since 1970, it may have been interrupted; `seconds` is how
+    long it trained.
     """
 
     number: int
@@ -40,6 +42,7 @@ class TrialRecord:
     losses: NDArray[np.float32]
     classifier: Classifier | None
     started: float
+    ended: float
     seconds: float
 
 
@@ -84,6 +87,7 @@ def run_trial(
         losses=losses,
         classifier=None if state == "failed" else _classifier(trial.network, data),
         started=trial.started,
+        ended=time.time(),
         seconds=trial.seconds,
     )
 
@@ -206,6 +210,7 @@ DEADLY = "its worker died"  # how the reason of a trial that was given up begins
 
 def give_up(number: int, settings: TrialSettings, reason: str) -> TrialRecord:
     """The record of a trial that is failed untrained, for the workers that died of it."""
+    now = time.time()
     return TrialRecord(
         number=number,
         settings=settings,
@@ -215,6 +220,7 @@ def give_up(number: int, settings: TrialSettings, reason: str) -> TrialRecord:
         epochs=(),
         losses=np.empty(0, np.float32),
         classifier=None,
-        started=time.time(),
+        started=now,
+        ended=now,
         seconds=0.0,
     )

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import signal
+import subprocess
+import sys
 import time
 from contextlib import suppress
 
@@ -14,7 +16,8 @@ from tests.cli.watching import attempts, claims, ended, left_over, process_of, t
 from tests.cli.workspace import SMALL
 
 ATTEMPTS = 2
-REASON = "its worker died 2 times without getting further: was there enough memory?"
+REASON = "its worker died 2 times without getting further: "
+KILLED = REASON + "was there enough memory?"
 HEAD = SMALL[: SMALL.index("[search_space]")].replace("trials = 8", "trials = 4")
 # Every hidden size once; there is no memory for one of them, as the system says at once.
 TOO_LARGE = (
@@ -47,11 +50,11 @@ def test_a_trial_whose_workers_are_all_killed_is_failed_and_no_other(workspace, 
     assert "a worker process was killed, or the memory ran out" in ended(process)
     assert killed >= ATTEMPTS
     found = {answer.number: (answer.state, answer.reason) for answer in answers(workspace, "small")}
-    assert found.pop(1) == ("FAILED", REASON)
+    assert found.pop(1) == ("FAILED", KILLED)
     assert len(found) == 5
     assert {state for state, _ in found.values()} <= {"FINISHED", "KILLED"}
     assert {count for number, count in attempts(workspace).items() if number != 1} == {1}
-    assert trials(workspace)[1].user_attrs["reason"] == REASON
+    assert trials(workspace)[1].user_attrs["reason"] == KILLED
     assert not left_over(workspace)
 
 
@@ -61,9 +64,47 @@ def test_a_trial_that_needs_more_memory_than_there_is_is_failed_and_no_other(wor
     options = ("--jobs", jobs, "--attempts", ATTEMPTS, "--no-gate")
     workspace.run("launch", "small.toml", *options)
     found = [(answer.state, answer.reason) for answer in answers(workspace, "small")]
-    assert sorted(found) == [("FAILED", REASON), *[("FINISHED", "")] * 3]
+    assert sorted(found) == [("FAILED", REASON + "the memory ran out"), *[("FINISHED", "")] * 3]
     assert sorted(attempts(workspace).values()) == [1, 1, 1, ATTEMPTS + 1]
     assert len(child_runs(workspace, "small")) == 4
+    assert not left_over(workspace)
+
+
+# A fault of the program itself, in one trial.
+FAULTY = """
+import search.execution
+from search.entry import main
+
+store = search.execution.store
+
+def faulty(folder, record, **rest):
+    if record.number == 1 and record.epochs:
+        raise ValueError("no such\\npicture")
+    return store(folder, record, **rest)
+
+search.execution.store = faulty
+main()
+"""
+
+
+def test_a_trial_that_meets_a_fault_of_the_program_is_failed_and_no_other(workspace):
+    workspace.write(SMALL.replace("trials = 8", "trials = 4"))
+    words = ("launch", "small.toml", "--jobs", "1", "--attempts", str(ATTEMPTS))
+    done = subprocess.run(
+        [sys.executable, "-c", FAULTY, *words],
+        cwd=workspace.folder,
+        env=workspace.settings,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    fault = "ValueError: no such picture (<string>, line 9)"
+    assert done.stderr.count(f"trial 1: {fault}; the trial is tried again") == ATTEMPTS
+    assert "Traceback" not in done.stderr
+    found = {answer.number: (answer.state, answer.reason) for answer in answers(workspace, "small")}
+    assert found.pop(1) == ("FAILED", REASON + fault)
+    assert {state for state, _ in found.values()} <= {"FINISHED", "KILLED"}
     assert not left_over(workspace)
 
 

@@ -77,7 +77,7 @@ def test_a_study_that_is_ended_at_once_leaves_nothing_running(
         send(running.pid, number)
         time.sleep(0.3)
     stderr = ended(running, 128 + AT_ONCE[ending][0])
-    assert "stopped at once; launch the study again to resume it" in stderr
+    assert "stopped at once; the same command goes on from there" in stderr
     assert "Traceback" not in stderr
     require_gone(workers)
     require_free(workspace)
@@ -98,7 +98,7 @@ def test_a_killed_launch_is_resumed_and_its_workers_end(workspace, running, undi
 def test_a_killed_worker_costs_its_trial_a_second_attempt_alone(workspace, running, undisturbed):
     number, claim = next(iter(under_way(workspace).items()))
     os.kill(process_of(claim), signal.SIGKILL)
-    assert "was killed, or the memory ran out; another takes over its trial" in ended(running)
+    assert "was killed, or the memory ran out; the trial is tried again" in ended(running)
     assert answers(workspace, "small") == undisturbed
     assert {n for n, count in attempts(workspace).items() if count > 1} == {number}
     assert not left_over(workspace)

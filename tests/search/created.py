@@ -38,4 +38,5 @@ def record_of(
         tags={},
         started=0,
         ended=1000,
+        seconds=1.0,
     )

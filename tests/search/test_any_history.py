@@ -126,7 +126,7 @@ class Histories(RuleBasedStateMachine):
         if first + WINDOW >= TRIALS:  # the last ones: the longest first
             free.sort(key=lambda number: -self.expected[number]["params"]["learning_rate"])
         wanted = free[0] if free and free[0] < first + WINDOW else None
-        worker.claimed = worker.study.claims.next(TRIALS, partial(cost, worker.study))
+        worker.claimed = worker.study.claims.next(TRIALS, WINDOW, partial(cost, worker.study))
         assert (worker.claimed and worker.claimed.number) == wanted
         if worker.claimed:
             self.attempts[worker.claimed.number] = worker.claimed.attempt
@@ -169,7 +169,7 @@ class Histories(RuleBasedStateMachine):
         """Its process ends; another worker comes in its place, and listens for a while."""
         worker = self.workers_now[index]
         if worker.claimed:
-            worker.study.claims.give_back(worker.claimed, died=True)
+            worker.study.claims.give_back(worker.claimed, "it died")
             if self.attempts[worker.claimed.number] == worker.claimed.attempt:
                 self.attempts[worker.claimed.number] = 0  # no one's
         self.workers_now[index] = self.new_worker()

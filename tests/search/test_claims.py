@@ -97,14 +97,20 @@ def test_the_longest_goes_first_once_all_that_are_left_may_be_proposed(storage):
         assert storage.get_trial(trial_id).number == number
         return cost[number]
 
-    first = [worker(storage).next(6, costs) for _ in range(3)]
+    first = [worker(storage).next(6, 9, costs) for _ in range(3)]
     assert [one.number for one in first] == [0, 1, 2]
     assert not asked  # trial 5 waits for 2 still
     for one in first:
         finish(storage, one)
-    later = [worker(storage).next(6, costs) for _ in range(4)]
+    later = [worker(storage).next(6, 9, costs) for _ in range(4)]
     assert [one and one.number for one in later] == [4, 5, 3, None]
     assert claim(storage, later[0]).attempt == 1
+
+
+def test_no_more_trials_are_created_ahead_than_are_said_to_be_the_last(storage):
+    for number in range(3):
+        assert worker(storage).next(4, 2).number == number
+        assert len(storage.get_all_trials(0)) == number + 1
 
 
 def test_no_more_trials_are_claimed_than_are_wanted(storage):
@@ -195,7 +201,7 @@ def test_deaths_count_while_the_trial_gets_no_further(storage, steps, deaths):
     for step in steps:
         claims = worker(storage, progress=lambda _, step=step: step)
         claimed = claims.next(1)
-        claims.give_back(claimed, died=True)
+        claims.give_back(claimed, "it died")
     assert claimed.deaths == deaths
 
 

@@ -29,7 +29,7 @@ def record(example_shape: tuple[int, ...]) -> TrialRecord:
     dtype = np.uint8 if len(example_shape) == 3 else np.float32
     classifier = Classifier(network, preprocessing, ("0", "1"), example_shape, dtype)
     losses = np.zeros(0, np.float32)
-    return TrialRecord(0, SETTINGS, "complete", None, 0.5, (), losses, classifier, 0.0, 1.0)
+    return TrialRecord(0, SETTINGS, "complete", None, 0.5, (), losses, classifier, 0.0, 1.0, 1.0)
 
 
 @pytest.mark.parametrize(

@@ -210,6 +210,7 @@ def test_the_time_of_both_parts_counts_and_not_that_between(interruptions):
     record = interruptions.resume(wanted)
     assert record.started == 1e9
     assert 5000 < record.seconds < 5000 + time.perf_counter() - begun
+    assert abs(record.ended - time.time()) < 60  # not five thousand seconds after the start
 
 
 @pytest.mark.parametrize("iterations", [28, 30])
