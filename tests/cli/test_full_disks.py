@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from contextlib import nullcontext
+from contextlib import ExitStack, nullcontext
 
 import pytest
 
@@ -77,11 +77,13 @@ if MOUNTING:
     def test_a_full_disk_of_mlflow_is_an_outage_and_no_fault_of_a_record(disk, tmp_path):
         tracker, spool = open_tracker(sqlite(disk), "full"), Spool(tmp_path / "spool")
         records, told = [store_trial(spool, number) for number in (0, 1)], list[str]()
-        with sending(tracker, spool, notify=told.append) as sender:
-            with full(disk):
+        with ExitStack() as hardship:
+            hardship.enter_context(full(disk))
+            with sending(tracker, spool, notify=told.append) as sender:
                 unsent = sender.drain(8.0)  # it has tried for the third time by then
-            assert {(one.reason, one.final) for one in unsent} == {(FULL, False)}
-            assert sender.drain(PATIENCE) == []
+                assert {(one.reason, one.final) for one in unsent} == {(FULL, False)}
+                hardship.close()
+                assert sender.drain(PATIENCE) == []
         away = f"MLflow does not answer ({FULL}): training goes on, records wait"
         assert told == [away, "MLflow is back; 2 records sent"]
         assert is_whole(tracker, records)
