@@ -106,11 +106,12 @@ class Trials:
         """Run the next trial; return what its parts took, and the requests it needed."""
         study, known = self._place.study, range(len(self._place.study.trials()))
         with parts_timed() as times:
-            assert work(self._place.job)
+            assert work(self._place.job) is None
         self._client.counts.clear()
         times["send"] = milliseconds(lambda: list(self._courier.round()))
         times["recording"] = times["store"] + times["enter"] + times["send"]
         times["look"] = milliseconds(lambda: study.outcomes(known))
+        assert len(study.trials()) == len(known) + 1
         assert self._place.spool.waiting() == []
         return {**times, **self._client.counts}
 

@@ -148,7 +148,7 @@ class Claims:
 
     @patiently
     def release_dead(self) -> None:
-        """Let others have, at once and without blame, what workers of this machine left behind."""
+        """Let others have, at once and without blame, what dead workers of this machine left."""
         self._release(lambda owner: is_running(owner) is False)
 
     @patiently

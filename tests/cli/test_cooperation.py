@@ -53,8 +53,7 @@ def test_two_launches_divide_the_trials(workspace, launches, undisturbed, head_s
 def test_a_launch_goes_on_when_the_other_is_killed(workspace, launches, undisturbed, killed):
     pair = [launches.start("--jobs", 1), launches.start("--jobs", 1)]
     victim, survivor = pair[killed], pair[1 - killed]
-    mine = lambda: [c for c in under_way(workspace).values() if process_of(c) == victim.pid]  # noqa: E731
-    wait_for(mine)
+    wait_for(lambda: victim.pid in map(process_of, under_way(workspace).values()))
     os.killpg(victim.pid, signal.SIGKILL)
     victim.communicate()
     ended(survivor)
