@@ -1,4 +1,4 @@
-"""A data set of CIFAR-10's form with 20 images a batch, in every form that its sources have."""
+"""A small data set of CIFAR-10's form, in every form that its sources have; and a stored trial."""
 
 from __future__ import annotations
 
@@ -24,6 +24,8 @@ from search.cifar10 import CIFAR10, ORIGIN
 from search.datasets import fetch
 from search.downloads import Archive, Package
 from search.published import Published
+from search.spool import Spool
+from tests.search.small_trials import store_trial
 
 ROWS = 20
 
@@ -217,3 +219,16 @@ def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def folder(tiny: Tiny, cache: Path, tmp_path: Path) -> Path:
     """The small data set, in a cache of the test's own."""
     return fetch(tiny.collection, data_dir=tiny.authors_archive(tmp_path / "archive.tar.gz"))
+
+
+@pytest.fixture
+def spool(tmp_path: Path) -> Spool:
+    return Spool(tmp_path / "spool")
+
+
+@pytest.fixture(scope="module")
+def stored(tmp_path_factory: pytest.TempPathFactory) -> Spool:
+    """A spool with the record of trial 7; not to be changed."""
+    spool = Spool(tmp_path_factory.mktemp("stored"))
+    store_trial(spool, 7)
+    return spool

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import cache
+
 import numpy as np
 
 from model import Preprocessing
@@ -10,6 +12,7 @@ from search.datasets import Dataset, Split
 from search.settings import TrialSettings
 
 
+@cache
 def shades() -> TrainingData:
     """Sixty images of two classes that differ in brightness."""
     generator = np.random.default_rng(0)
@@ -29,6 +32,7 @@ def shades() -> TrainingData:
 
 
 def settings(network: dict[str, object] | None = None, **training: object) -> TrialSettings:
+    """Six epochs of five minibatches, where `training` says nothing else."""
     return TrialSettings.model_validate(
         {
             "data": {"name": "shades", "train": 40, "validation": 20},

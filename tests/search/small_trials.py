@@ -2,41 +2,18 @@
 
 from __future__ import annotations
 
-from functools import cache
 from pathlib import Path
 
-import numpy as np
-
-from model import EpochRecord, Preprocessing
-from search.building import TrainingData, TrialSeed
-from search.datasets import Dataset, Split
+from model import EpochRecord
+from search.building import TrialSeed
 from search.live_points import LivePoints
 from search.manifest import MANIFEST, manifest
 from search.record import RECORD, StoredRecord, store, value_point
-from search.settings import TrialSettings
 from search.spool import Spool
 from search.trial import run_trial
+from tests.search.shades import settings, shades
 
 EPOCHS = 3
-
-
-@cache
-def small_data() -> TrainingData:
-    """Sixty images of two classes that differ in brightness."""
-    generator = np.random.default_rng(0)
-    labels = np.arange(60) % 2
-    images = generator.integers(0, 128, (60, 4, 4, 3)) + 100 * labels[:, None, None, None]
-    dataset = Dataset(
-        name="shades",
-        classes=("dark", "light"),
-        example_shape=(4, 4, 3),
-        train_examples=images.astype(np.uint8),
-        train_labels=labels,
-        source_url="https://example.org",
-    )
-    split = Split(train=np.arange(40), validation=np.arange(40, 60))
-    preprocessing = Preprocessing.fit(dataset.train_examples, split.train, "standardize")
-    return TrainingData(dataset, split, preprocessing)
 
 
 def store_trial(
@@ -52,22 +29,16 @@ def store_trial(
 
     A learning rate of 1e30 makes it diverge; `prune` ends it after its first epoch.
     """
-    data = small_data()
+    data = shades()
     live = live or LivePoints(spool.live(number, attempt), 15)
-    settings = TrialSettings.model_validate(
-        {
-            "data": {"name": "shades", "train": 40, "validation": 20},
-            "network": {"hidden": [5]},
-            "training": {"learning_rate": learning_rate, "batch_size": 8, "epochs": EPOCHS},
-        }
-    )
 
     def on_epoch(epoch: EpochRecord) -> str | None:
         live.show(epoch)
         return "too poor" if prune else None
 
     seed = TrialSeed(0, number)
-    record = run_trial(settings, data, seed, "validation_accuracy", on_epoch)
+    wanted = settings(learning_rate=learning_rate, epochs=EPOCHS)
+    record = run_trial(wanted, data, seed, "validation_accuracy", on_epoch)
     return store(
         spool.path(number, attempt),
         record,

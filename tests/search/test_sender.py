@@ -65,19 +65,6 @@ def tracker(
     return open_tracker(uri, request.node.name.replace("'", ""))
 
 
-@pytest.fixture
-def spool(tmp_path: Path) -> Spool:
-    return Spool(tmp_path / "spool")
-
-
-@pytest.fixture(scope="module")
-def stored(tmp_path_factory: pytest.TempPathFactory) -> Spool:
-    """A spool with the record of trial 7; not to be changed."""
-    spool = Spool(tmp_path_factory.mktemp("stored"))
-    store_trial(spool, 7)
-    return spool
-
-
 def with_bad_name(record: StoredRecord) -> StoredRecord:
     """The record with a metric of a name that MLflow refuses."""
     bad = record.points[0].model_copy(update={"key": "a\tb"})

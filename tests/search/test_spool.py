@@ -19,19 +19,6 @@ from tests.search.small_trials import store_trial
 ROOT = Path(__file__).resolve().parents[2]
 
 
-@pytest.fixture
-def spool(tmp_path: Path) -> Spool:
-    return Spool(tmp_path / "spool")
-
-
-@pytest.fixture(scope="module")
-def stored(tmp_path_factory: pytest.TempPathFactory) -> Spool:
-    """A spool with one record; not to be changed."""
-    spool = Spool(tmp_path_factory.mktemp("stored"))
-    store_trial(spool, 7)
-    return spool
-
-
 def names(spool: Spool) -> list[str]:
     return sorted(path.name for path in spool.folder.iterdir())
 
