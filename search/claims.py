@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 
 from optuna.storages import BaseStorage
 from optuna.trial import FrozenTrial
-from pydantic import BaseModel, ConfigDict, ValidationError
 
+from search.claim import CLAIM, Claim, Claimed, claim_of
 from search.owner import is_running, new_owner
 from search.patience import patiently
 from search.storage import exclusive
@@ -17,39 +16,8 @@ from search.storage import exclusive
 BEAT_SECONDS = 5.0
 GRACE_SECONDS = 20.0
 LOOK_SECONDS = 10.0
-_CLAIM = "studyhall.claim"
 CLAIMS_MUTEX = "claims"  # held while claims are read and changed, or a result entered
 Cost = Callable[[int, int], float]  # how long a trial takes, by its number and id, in any unit
-
-
-class Claim(BaseModel):
-    """What a trial that is not finished says of its worker.
-
-    `owner` is empty once the trial was given back; `attempt` counts from 1; `deaths` are the
-    workers in a row that died of the trial without getting further; `progress` is what there was
-    of it when the attempt began; a live worker raises `beat` every few seconds; `trouble` is what
-    the last of the dead said of its end.
-    """
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-    owner: str
-    attempt: int
-    deaths: int = 0
-    progress: int = 0
-    beat: int = 0
-    trouble: str | None = None
-
-
-@dataclass(frozen=True)
-class Claimed:
-    """A trial that is this worker's to run."""
-
-    number: int
-    trial_id: int
-    attempt: int
-    deaths: int
-    trouble: str | None = None
 
 
 class Claims:
@@ -273,12 +241,4 @@ class Claims:
         return (claim.owner, claim.attempt) == (self._owner, claimed.attempt)
 
     def _write(self, trial_id: int, claim: Claim) -> None:
-        self._storage.set_trial_user_attr(trial_id, _CLAIM, claim.model_dump())
-
-
-def claim_of(trial: FrozenTrial) -> Claim | None:
-    """The claim on a trial; None if there is none, or none that this program made."""
-    try:
-        return Claim.model_validate(trial.user_attrs.get(_CLAIM))
-    except ValidationError:
-        return None
+        self._storage.set_trial_user_attr(trial_id, CLAIM, claim.model_dump())

@@ -12,7 +12,7 @@ from traceback import extract_tb
 
 from model import EpochRecord, Preprocessing
 from search.building import TrainingData, TrialSeed, multiplications
-from search.claims import Claimed
+from search.claim import Claimed
 from search.datasets import open_dataset, split_dataset
 from search.errors import StudyhallError
 from search.heartbeat import ClaimLostError, Heartbeat

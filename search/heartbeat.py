@@ -8,7 +8,8 @@ from collections.abc import Callable
 from types import TracebackType
 from typing import Self
 
-from search.claims import BEAT_SECONDS, GRACE_SECONDS, Claimed, Claims
+from search.claim import Claimed
+from search.claims import BEAT_SECONDS, GRACE_SECONDS, Claims
 from search.errors import StudyhallError
 
 

@@ -19,7 +19,8 @@ from optuna.storages import BaseStorage
 from optuna.trial import FrozenTrial, Trial, TrialState
 
 from model import EpochRecord
-from search.claims import CLAIMS_MUTEX, Claims, claim_of
+from search.claim import claim_of
+from search.claims import CLAIMS_MUTEX, Claims
 from search.outcomes import ATTEMPT, STATES, WEIGHTS, Outcome, outcome_of, standing_of
 from search.owner import is_running
 from search.patience import patiently

@@ -6,7 +6,7 @@ from dataclasses import asdict, dataclass
 
 from optuna.trial import TrialState
 
-from search.claims import claim_of
+from search.claim import claim_of
 from search.section import Scalar
 from search.study import Study
 

@@ -13,7 +13,7 @@ ROOT = Path(__file__).resolve().parent.parent
 ENGINES = {"optuna", "mlflow", "joblib", "sqlalchemy"}
 HOMES = {
     "optuna": {
-        *("claims", "evolution", "gaussian_process", "journal", "outcomes", "postgres"),
+        *("claim", "claims", "evolution", "gaussian_process", "journal", "outcomes", "postgres"),
         *("space", "storage"),
         *("studies", "study", "study_figures", "summary", "window"),
     },

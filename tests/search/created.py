@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from search.claims import Claimed
+from search.claim import Claimed
 from search.record import StoredRecord
 from search.section import Scalar
 from search.study import Study

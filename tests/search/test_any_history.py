@@ -18,7 +18,8 @@ from hypothesis.stateful import (
     run_state_machine_as_test,
 )
 
-from search.claims import GRACE_SECONDS, Claimed, Claims
+from search.claim import Claimed
+from search.claims import GRACE_SECONDS, Claims
 from search.record import StoredRecord
 from search.storage import open_storage
 from search.studies import open_study

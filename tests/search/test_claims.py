@@ -11,7 +11,8 @@ import optuna
 import pytest
 from optuna.trial import TrialState
 
-from search.claims import GRACE_SECONDS, LOOK_SECONDS, Claim, Claims, claim_of
+from search.claim import Claim, claim_of
+from search.claims import GRACE_SECONDS, LOOK_SECONDS, Claims
 from search.storage import open_storage
 
 CLAIM_AND_HANG = """

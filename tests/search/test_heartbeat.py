@@ -8,7 +8,8 @@ import time
 import optuna
 import pytest
 
-from search.claims import CLAIMS_MUTEX, GRACE_SECONDS, Claims, claim_of
+from search.claim import claim_of
+from search.claims import CLAIMS_MUTEX, GRACE_SECONDS, Claims
 from search.heartbeat import ClaimLostError, Heartbeat
 from search.storage import exclusive, open_storage
 
