@@ -19,14 +19,9 @@ def create_whole(uri: str | None) -> None:
     Args:
         uri: MLflow's address; by default MLflow's own.
     """
-    import mlflow
     from mlflow.tracking import MlflowClient
 
-    address = uri or mlflow.get_tracking_uri()
-    if not address.startswith(_SCHEME) or "?" in address:
-        return
-    path = Path(address.removeprefix(_SCHEME))
-    if path.exists():
+    if (path := missing(uri)) is None:
         return
     sweep(path.parent, path.name)
     hidden = hidden_beside(path)
@@ -36,3 +31,18 @@ def create_whole(uri: str | None) -> None:
             os.link(hidden, path)
     finally:
         hidden.unlink(missing_ok=True)
+
+
+def missing(uri: str | None) -> Path | None:
+    """Where MLflow's SQLite database is to be, if that is what `uri` names and there is none yet.
+
+    Args:
+        uri: MLflow's address; by default MLflow's own.
+    """
+    import mlflow
+
+    address = uri or mlflow.get_tracking_uri()
+    if not address.startswith(_SCHEME) or "?" in address:
+        return None
+    path = Path(address.removeprefix(_SCHEME))
+    return None if path.exists() else path

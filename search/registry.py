@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from model import Classifier
 from search.errors import StudyhallError, UsageError
+from search.mlflow_database import missing
 from search.mlflow_errors import explained
 from search.mlflow_model import MODEL_FOLDER
 from search.settings import TrialSettings
@@ -75,6 +76,11 @@ def champion(name: str, tracking_uri: str | None = None) -> Champion:
         UsageError: no champion is registered.
         StudyhallError: the registry names one whose files are gone or damaged.
     """
+    none = UsageError(
+        f"{name}: no champion is registered here; launch the study until a trial has completed"
+    )
+    if missing(tracking_uri):
+        raise none  # and leave no empty database behind
     client = open_client(tracking_uri)
     from mlflow.exceptions import MlflowException
 
@@ -83,9 +89,7 @@ def champion(name: str, tracking_uri: str | None = None) -> Champion:
     except MlflowException as error:
         if error.error_code not in _NONE_THERE:
             raise StudyhallError(f"{name}: the registry does not answer: {error}") from error
-        raise UsageError(
-            f"{name}: no champion is registered here; launch the study until a trial has completed"
-        ) from None
+        raise none from None
     try:
         run = client.get_run(version.run_id or "")
         trained = load_trained(client, run)

@@ -15,6 +15,7 @@ from search.differences import Difference, differences
 from search.environment import environment
 from search.errors import StudyhallError, UsageError
 from search.execution import training_data
+from search.mlflow_database import missing
 from search.progress import SILENT, Progress
 from search.recorded_trial import RecordedTrial, find_run, read_trial
 from search.retraining import Stop, retrain
@@ -124,6 +125,8 @@ def _read(
 ) -> RecordedTrial:
     stores = address.stores(tracking_uri)
     for store in stores:
+        if missing(store):
+            continue  # opening it would leave an empty database behind
         if run := find_run(client(store), address.run_id):
             return read_trial(client(store), run)
     places = " or ".join(shown(store or "this folder") for store in stores)

@@ -55,6 +55,7 @@ def complaints(workspace: Workspace, *arguments: object, code: int = 2) -> list[
         (["best", "cifar1"],
          ["cifar1: unknown study; did you mean 'cifar10' or 'cifar10_grid' or "
           "'cifar10_baseline'?"]),
+        (["replay", "0123456789abcdef0123456789abcdef"], None),
         (["data", "fetch", "cifar"], None),
         (["launch"], None),
         (["lanch", "cifar10"], None),
@@ -65,8 +66,7 @@ def test_misuse_is_named_and_starts_nothing(workspace, arguments, expected):
     workspace.write()
     found = complaints(workspace, *arguments)
     assert found == expected if expected else len(found) == 1, found
-    allowed = {"small.toml"} | ({"mlflow.db", "mlruns"} if arguments[0] == "evaluate" else set())
-    assert {path.name for path in workspace.folder.iterdir()} <= allowed
+    assert [path.name for path in workspace.folder.iterdir()] == ["small.toml"]
 
 
 def test_every_mistake_of_a_study_file_is_reported_at_once(workspace):
