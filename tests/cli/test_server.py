@@ -13,6 +13,8 @@ from tests.cli.record import answers
 from tests.cli.workspace import SMALL, Workspace
 from tests.server import Server
 
+EPOCHS = 80
+
 
 @pytest.fixture
 def server(tmp_path_factory):
@@ -34,7 +36,7 @@ def test_json_is_all_that_stands_on_stdout(tracked):
 
 
 def slow(workspace: Workspace) -> None:
-    text = SMALL.replace("trials = 8", "trials = 6").replace("epochs = 4", "epochs = 150")
+    text = SMALL.replace("trials = 8", "trials = 6").replace("epochs = 4", f"epochs = {EPOCHS}")
     workspace.write(text.replace('"hyperband"', '"none"'))
 
 
@@ -52,7 +54,7 @@ def wait_for_finished(workspace: Workspace, process: subprocess.Popen[str], tria
 def require_whole(workspace: Workspace, server: Server) -> None:
     found = answers(workspace, "small", MlflowClient(server.address))
     assert [answer.state for answer in found] == ["FINISHED"] * 6
-    assert all(len(answer.curves["validation_accuracy"]) == 150 for answer in found)
+    assert all(len(answer.curves["validation_accuracy"]) == EPOCHS for answer in found)
     assert workspace.json("doctor", "small")["found"] == []
 
 

@@ -19,7 +19,7 @@ from tests.cli.record import child_runs
 from tests.cli.workspace import SMALL, Workspace
 
 # Some trials are pruned; the others train for some seconds, in which they can be disturbed.
-SLOW = SMALL.replace("trials = 8", "trials = 6").replace("epochs = 4", "epochs = 110")
+SLOW = SMALL.replace("trials = 8", "trials = 6").replace("epochs = 4", "epochs = 80")
 
 
 def wait_for(condition: Callable[[], object], seconds: float = 120) -> None:
