@@ -76,7 +76,8 @@ class Claims:
             return None
         costs = dict[int, float]()
         if self._first(trials) + min(last, self._window) >= wanted:
-            self._create(wanted)
+            if len(trials) < wanted:
+                self._create(wanted)
             costs = self._costs(wanted, cost)
         with exclusive(self._storage, CLAIMS_MUTEX):
             trials = self._trials()

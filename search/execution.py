@@ -111,8 +111,7 @@ def work(job: Job) -> str | None:
     except ClaimLostError:
         pass  # the worker that took over enters the same result
     except BaseException as error:
-        ends_all = not isinstance(error, Exception) or isinstance(error, StudyhallError | OSError)
-        trouble = None if ends_all else _trouble(error)
+        trouble = _trouble(error)
         with suppress(StudyhallError, OSError):  # the storage may be what failed
             place.study.claims.give_back(claimed, trouble)
         if trouble is None:
@@ -121,8 +120,13 @@ def work(job: Job) -> str | None:
     return None
 
 
-def _trouble(error: BaseException) -> str:
-    """What went wrong and where, in a line: there is nobody in a worker to read a traceback."""
+def _trouble(error: BaseException) -> str | None:
+    """What a trial died of, and where, in a line: nobody in a worker reads a traceback.
+
+    None if it is not the trial's own: the storage or the disk failed, or the process is to end.
+    """
+    if not isinstance(error, Exception) or isinstance(error, StudyhallError | OSError):
+        return None
     if isinstance(error, MemoryError):
         return "the memory ran out"
     place = extract_tb(error.__traceback__)[-1]

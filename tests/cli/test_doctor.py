@@ -106,6 +106,16 @@ def test_a_study_run_that_was_left_running_is_found_and_ended(study, client):
     assert study.json("doctor", "small")["found"] == []
 
 
+def test_a_study_run_that_was_deleted_is_found_and_restored(study, client):
+    run_id = the_parent(study).info.run_id
+    client.delete_run(run_id)
+    found = study.json("doctor", "small", code=1)["found"]
+    assert [(one["kind"], one["run_id"]) for one in found] == [("deleted", run_id)]
+    study.run("doctor", "small", "--fix")
+    assert the_parent(study).info.run_id == run_id
+    assert study.json("doctor", "small")["found"] == []
+
+
 def test_a_launch_repairs_what_it_finds_and_says_so(study, client):
     before = answers(study, "small")
     double(study, client)

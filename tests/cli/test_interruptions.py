@@ -11,7 +11,6 @@ import pytest
 
 from tests.cli.record import answers, child_runs, client_of, runs_by_trial
 from tests.cli.watching import (
-    SLOW,
     attempts,
     children,
     claims,
@@ -22,6 +21,7 @@ from tests.cli.watching import (
     under_way,
     wait_for,
 )
+from tests.cli.workspace import SMALL
 
 AT_ONCE = {
     "two interrupts": (signal.SIGINT, signal.SIGINT),
@@ -86,6 +86,18 @@ def test_a_study_that_is_ended_at_once_leaves_nothing_running(
     resumed_like(workspace, undisturbed)
 
 
+def test_a_launch_that_is_ended_while_it_opens_its_study_is_resumed(
+    workspace, launches, undisturbed
+):
+    process = launches.start("--jobs", 2)
+    wait_for((workspace.folder / "studyhall.journal").exists)
+    process.terminate()
+    stderr = ended(process, 143)
+    assert "stopped at once; the same command goes on from there" in stderr
+    assert "Traceback" not in stderr
+    resumed_like(workspace, undisturbed)
+
+
 def test_a_killed_launch_is_resumed_and_its_workers_end(workspace, running, undisturbed):
     workers = children(running)
     running.kill()
@@ -105,7 +117,7 @@ def test_a_killed_worker_costs_its_trial_a_second_attempt_alone(workspace, runni
 
 
 def test_a_trial_of_more_than_a_few_seconds_is_seen_while_it_trains(workspace, launches):
-    workspace.write(SLOW.replace("epochs = 40", "epochs = 2000"))
+    workspace.write(SMALL.replace("epochs = 4", "epochs = 2000"))
     launches.start("--jobs", 1)
     # Once the journal is there, MLflow's database is whole: two may not create it at once.
     wait_for(lambda: (workspace.folder / "studyhall.journal").exists())

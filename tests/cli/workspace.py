@@ -81,9 +81,9 @@ class Workspace:
         assert process.returncode == code, f"{process.returncode}\n{stdout}\n{stderr}"
         return stdout, stderr
 
-    def json(self, *arguments: object) -> Any:
+    def json(self, *arguments: object, code: int = 0) -> Any:
         """Run the command line with --json; return what it printed."""
-        return json.loads(self.run(*arguments, "--json")[0])
+        return json.loads(self.run(*arguments, "--json", code=code)[0])
 
     @property
     def tracking_uri(self) -> str:
