@@ -18,6 +18,7 @@ from search.errors import StudyhallError
 from search.heartbeat import ClaimLostError, Heartbeat
 from search.live_points import LivePoints
 from search.record import StoredRecord, store, value_point
+from search.seed_tags import seed_tags
 from search.settings import DataSettings, TrialSettings
 from search.spool import Spool
 from search.storage import reopen_storage
@@ -156,7 +157,7 @@ def _run(place: Workplace, claimed: Claimed, heartbeat: Heartbeat) -> None:
 
     saver = _saver(job, number, proposed.settings)
     if claimed.deaths < job.attempts:
-        seed, metric = TrialSeed(job.spec.study.seed, number), job.spec.study.metric
+        seed, metric = _seed(job, number), job.spec.study.metric
         record = run_trial(proposed.settings, data, seed, metric, on_epoch, saver)
     else:
         times = f"{claimed.deaths} times without getting further"
@@ -167,8 +168,12 @@ def _run(place: Workplace, claimed: Claimed, heartbeat: Heartbeat) -> None:
         saver.discard()  # else another attempt has the trial, and the sender drops this record
 
 
+def _seed(job: Job, number: int) -> TrialSeed:
+    return TrialSeed(job.spec.study.seed, number, job.spec.fresh(number))
+
+
 def _saver(job: Job, number: int, settings: TrialSettings) -> TrainingSaver:
-    seed, fingerprint = TrialSeed(job.spec.study.seed, number), job.tags[FINGERPRINT]
+    seed, fingerprint = _seed(job, number), job.tags[FINGERPRINT]
     identity = identify(settings, seed, job.spec.study.metric, fingerprint)
     return FileSaver(_state(job.spool, number), identity)
 
@@ -204,7 +209,7 @@ def _store(
         reports=proposed.reports,
         notes=proposed.notes,
         points=(*live.points, *value_point(record)),
-        tags={**job.tags, "studyhall.seed": str(job.spec.study.seed)},
+        tags={**job.tags, **seed_tags(_seed(job, claimed.number))},
         examples=data.dataset.train_examples[shown],
         labels=data.dataset.train_labels[shown],
     )
