@@ -18,6 +18,7 @@ from search.errors import StudyhallError
 from search.heartbeat import ClaimLostError, Heartbeat
 from search.live_points import LivePoints
 from search.record import StoredRecord, store, value_point
+from search.seal import sealed_test_split
 from search.seed_tags import seed_tags
 from search.settings import DataSettings, TrialSettings
 from search.spool import Spool
@@ -107,7 +108,7 @@ def work(job: Job) -> str | None:
     if (claimed := place.claim()) is None:
         return None
     try:
-        with Heartbeat(place.study.claims, claimed) as heartbeat:
+        with sealed_test_split(), Heartbeat(place.study.claims, claimed) as heartbeat:
             _run(place, claimed, heartbeat)
     except ClaimLostError:
         pass  # the worker that took over enters the same result

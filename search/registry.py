@@ -33,6 +33,13 @@ class Champion:
     classifier: Classifier
 
     @property
+    def validation_accuracy(self) -> float | None:
+        """What it was selected by, if that is an accuracy."""
+        if self.run.data.tags.get("studyhall.metric") != "validation_accuracy":
+            return None
+        return self.run.data.metrics.get("value")
+
+    @property
     def data_fingerprint(self) -> str:
         """The fingerprint of the data that it was trained and selected on."""
         return str(self.run.data.tags["studyhall.data_fingerprint"])

@@ -24,7 +24,7 @@ from search.observer import Observer
 from search.options import Options
 from search.owner import end_child
 from search.patience import patiently
-from search.plots import sample_images
+from search.plots import titled_images
 from search.reconciliation import put_in_order
 from search.registry import register_champion, registered_version
 from search.study import Study
@@ -241,7 +241,8 @@ class Runner:
         dataset = open_dataset(self.study.spec.data_settings, self.tracked.job.data_folder)
         if len(dataset.example_shape) == 3:
             examples, labels = dataset.train_examples[:SAMPLES], dataset.train_labels[:SAMPLES]
-            sample_images(path, np.asarray(examples, np.uint8), labels, dataset.classes)
+            titles = [dataset.classes[label] for label in labels]
+            titled_images(path, np.asarray(examples, np.uint8), titles)
 
 
 def _metrics(summary: StudySummary) -> dict[str, float]:

@@ -182,6 +182,15 @@ def search_runs(
                 return found
 
 
+def find_experiment(client: MlflowClient, name: str) -> str | None:
+    """The id of an experiment; None if there is none of that name, or it was deleted."""
+    with explained(f"experiment {name}"):
+        experiment = client.get_experiment_by_name(name)
+    if experiment is None or experiment.lifecycle_stage == "deleted":
+        return None
+    return str(experiment.experiment_id)
+
+
 def complete_trials(client: MlflowClient, experiment: str, study_id: str) -> list[Run]:
     """The runs of a study's trials that trained to their end, in the order of their numbers.
 
