@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
-from typing import TYPE_CHECKING
+from dataclasses import asdict, dataclass, replace
 
+from search.finalists import finalists_name
 from search.mirror import Finding
 from search.observer import Observer, Quiet
 from search.options import Options
@@ -12,12 +12,10 @@ from search.reconciliation import adopt, find, mend
 from search.reopened import recorded, reopen
 from search.repairs import Repairs
 from search.storage import read_storage
+from search.studies import recorded_study
 from search.tracked_study import run_names, with_runs
 from search.tracker import Tracker
 from search.tracking import find_study
-
-if TYPE_CHECKING:
-    pass
 
 
 @dataclass(frozen=True)
@@ -52,7 +50,7 @@ def examine(
     *,
     fix: bool = False,
 ) -> Examination:
-    """Compare a recorded study with its runs in MLflow, their files included.
+    """Compare a recorded study with its runs in MLflow, their files and its finalists included.
 
     Args:
         name: The study.
@@ -65,8 +63,15 @@ def examine(
         StudyhallError: MLflow does not answer.
     """
     options, observer = options or Options(), observer or Quiet()
-    if not fix:
-        return _looked_at(name, options, observer)
+    examined = _examined if fix else _looked_at
+    own = examined(name, options, observer)
+    if recorded_study(read_storage(options.address), finalists_name(name)) is None:
+        return own
+    return _both(own, examined(finalists_name(name), options, observer))
+
+
+def _examined(name: str, options: Options, observer: Observer) -> Examination:
+    """Examine a study, and repair what is found."""
     tracked = reopen(name, options, observer)
     try:
         tracked.study.claims.live_for_sure()  # whoever died on another machine is heard silent
@@ -75,6 +80,19 @@ def examine(
         return Examination(name, tuple(found), mend(tracked, found, restore=True))
     finally:
         tracked.end()
+
+
+def _both(search: Examination, finalists: Examination) -> Examination:
+    """What was found of a search, and of its finalists, by whose name each finding begins."""
+    named = f"{finalists.study}: {{}}".format
+    found = (replace(finding, problem=named(finding.problem)) for finding in finalists.found)
+    repairs = search.repairs
+    if repairs and finalists.repairs:
+        repairs = Repairs(
+            (*repairs.done, *map(named, finalists.repairs.done)),
+            (*repairs.left, *map(named, finalists.repairs.left)),
+        )
+    return Examination(search.study, (*search.found, *found), repairs)
 
 
 def _looked_at(name: str, options: Options, observer: Observer) -> Examination:

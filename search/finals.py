@@ -10,6 +10,7 @@ from search.finalists import chosen, finalists_name, finalists_spec, recorded_fi
 from search.observer import Observer, Quiet
 from search.options import Options
 from search.patience import patiently
+from search.recorded import recorded_summary
 from search.reopened import Opened, recorded
 from search.runner import Runner
 from search.storage import exclusive, open_storage
@@ -45,6 +46,7 @@ def train_finalists(
         StudyhallError: the work failed; what finished is kept, and a new call goes on from there.
     """
     options, observer = options or Options(), observer or Quiet()
+    recorded_summary(name, options.address)  # before a storage is made where there is none
     storage = open_storage(options.address)
     opened = recorded(storage, name, options, observer)
     search = opened.study

@@ -46,7 +46,7 @@ def recorded(storage: BaseStorage, name: str, options: Options, observer: Observ
     Raises:
         UsageError: there is no such study, or nothing answers where it is kept.
     """
-    recorded_summary(name, options.storage)  # says what is wrong with the name
+    recorded_summary(name, options.address)  # says what is wrong with the name
     study = recorded_study(storage, name)
     if study is None:
         raise UsageError(f"{name}: another program's study has that name")

@@ -15,6 +15,9 @@ from search.errors import StudyhallError
 
 _SEALED = frozenset(array_path(Path(), "test", kind).name for kind in (*KINDS, "checks"))
 
+# To open it, or to give it another name by which it could be opened.
+_EVENTS = frozenset({"open", "os.link", "os.symlink", "os.rename"})
+
 
 class SealedError(StudyhallError):
     """A trial tried to open the test split."""
@@ -34,14 +37,18 @@ class _Seal:
             self._installed = True
 
     def _refuse(self, event: str, arguments: tuple[Any, ...]) -> None:
-        if self.depth == 0 or event != "open" or isinstance(arguments[0], int | None):
+        if self.depth == 0 or event not in _EVENTS:
             return
-        path = os.fsdecode(arguments[0])
-        if os.path.basename(path) in _SEALED:
-            raise SealedError(
-                f"{path}: the test split is sealed while trials are trained; only `studyhall "
-                "evaluate` and `studyhall reproduce` read it"
-            )
+        for path in arguments[:2]:
+            if isinstance(path, str | bytes | os.PathLike) and _is_sealed(os.fsdecode(path)):
+                raise SealedError(
+                    f"{os.fsdecode(path)}: the test split is sealed while trials are trained; only "
+                    "`studyhall evaluate` and `studyhall reproduce` read it"
+                )
+
+
+def _is_sealed(path: str) -> bool:
+    return os.path.basename(path) in _SEALED
 
 
 _seal = _Seal()
@@ -51,8 +58,8 @@ _seal = _Seal()
 def sealed_test_split() -> Iterator[None]:
     """Refuse to open the arrays of any test split in this process, whoever asks.
 
-    What is refused is every way through Python: `open`, NumPy's memory maps, `os.open`. Code that
-    calls the system around Python is beyond it.
+    What is refused is every way through Python: `open`, NumPy's memory maps, `os.open`, another
+    name for the file. Another program, or code that calls the system around Python, is beyond it.
 
     Raises:
         SealedError: the block tried to.
