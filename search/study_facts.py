@@ -1,0 +1,144 @@
+"""All that a report or a comparison says of a study, in plain values."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from search.evaluation import Evaluation
+from search.section import Scalar
+from search.study_spec import StudySpec
+from search.summary import StudySummary
+from search.trial_rows import TrialRow
+
+
+@dataclass(frozen=True)
+class FinalistFacts:
+    """One of the best trials, trained again with fresh seeds.
+
+    `value` is what the search had found; `deviation` is None below two trainings.
+    """
+
+    trial: int
+    value: float
+    parameters: Mapping[str, Scalar]
+    values: Sequence[float]
+    mean: float
+    deviation: float | None
+
+
+@dataclass(frozen=True)
+class FinalsFacts:
+    """The finalists, best first by mean, and how much of the search's best value they took back."""
+
+    metric: str
+    seeds: int
+    finalists: Sequence[FinalistFacts]
+    optimism: float
+
+
+@dataclass(frozen=True)
+class ReadingFacts:
+    """One reading of the test split, as the ledger has it."""
+
+    when: datetime
+    who: str
+    reader: str
+    model: str
+    run_id: str
+    fingerprint: str
+    examples: int | None
+    accuracy: float | None
+    interval: tuple[float, float] | None
+
+
+@dataclass(frozen=True)
+class VerdictFacts:
+    """The last evaluation on the test split; pictures are PNG files, by their names."""
+
+    evaluation: Evaluation
+    version: str
+    trial: int | None
+    run_id: str
+    when: datetime
+    pictures: Mapping[str, bytes]
+
+
+@dataclass(frozen=True)
+class TrialRun:
+    """A trial's run in MLflow, and where its files are."""
+
+    run_id: str
+    artifact_uri: str
+
+
+@dataclass(frozen=True)
+class TrackedFacts:
+    """What MLflow has of a study.
+
+    Attributes:
+        uri: MLflow's address, without a password.
+        experiment_id: The study's experiment.
+        run_id: The study's own run.
+        runs: The run of each trial, by number.
+        environment: Code, machine and libraries, by name.
+        blas_threads: The threads of a worker's matrix products.
+        verdict: The last evaluation, if there is one.
+        readings: Every reading of the test split, the oldest first; None if there is no ledger.
+    """
+
+    uri: str
+    experiment_id: str
+    run_id: str
+    runs: Mapping[int, TrialRun]
+    environment: Mapping[str, str]
+    blas_threads: int
+    verdict: VerdictFacts | None = None
+    readings: Sequence[ReadingFacts] | None = None
+
+    def address(self, run_id: str | None = None) -> str | None:
+        """The page of MLflow's UI about a run, or the study's run; None without a server."""
+        if not self.uri.startswith(("http://", "https://")):
+            return None
+        place = f"experiments/{self.experiment_id}/runs/{run_id or self.run_id}"
+        return f"{self.uri.rstrip('/')}/#/{place}"
+
+    def address_of(self, number: int) -> str | None:
+        """The page of MLflow's UI about a trial; None without a server or a run."""
+        run = self.runs.get(number)
+        return self.address(run.run_id) if run else None
+
+
+@dataclass(frozen=True)
+class StudyFacts:
+    """A recorded study.
+
+    Attributes:
+        spec: The study file.
+        summary: Where it stands.
+        fingerprint: That of its data; None in records of before there was one.
+        trials: Every trial that was begun, in the order of their numbers.
+        finals: Its finalists, if any were trained again.
+        tracked: What MLflow has of it; None if that is nothing.
+    """
+
+    spec: StudySpec
+    summary: StudySummary
+    fingerprint: str | None
+    trials: Sequence[TrialRow]
+    finals: FinalsFacts | None = None
+    tracked: TrackedFacts | None = None
+
+    @property
+    def blas_threads(self) -> int:
+        """The threads of a worker's matrix products; 1 where it is not known otherwise."""
+        return self.tracked.blas_threads if self.tracked else 1
+
+    def core_seconds(self) -> dict[str, float]:
+        """What training took, by the state that the trials ended in."""
+        found: dict[str, float] = {}
+        for row in self.trials:
+            spent = row.seconds * self.blas_threads
+            found[row.state] = found.get(row.state, 0.0) + spent
+        return found
