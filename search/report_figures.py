@@ -18,6 +18,7 @@ from search.study_spec import StudySpec
 from search.trial_rows import TrialRow, best_first
 
 MOST_CURVES = 10
+HEIGHT, TOP = 420, 30  # pixels: of a figure, and its margin above
 # A contour holds a grid of every pair of values: of 1,000 trials in four parameters it takes 42 MB.
 CONTOUR_TRIALS = 100
 CONTOUR_PARAMETERS = 4
@@ -56,9 +57,14 @@ def _figures(study: Study, complete: Sequence[FrozenTrial]) -> Iterator[Figure]:
     metric, whole = study.spec.study.metric, study.optuna_study()
 
     def figure(
-        name: str, title: str, description: str, plot: Callable[[Any], Any], of: Any = whole
+        name: str,
+        title: str,
+        description: str,
+        plot: Callable[[Any], Any],
+        of: Any = whole,
+        height: int = HEIGHT,
     ) -> Figure:
-        drawn = plot(of).update_layout(title=None, margin={"t": 24})
+        drawn = plot(of).update_layout(title=None, height=height, margin={"t": TOP})
         return Figure(name, title, description, drawn.to_json())
 
     yield figure(
@@ -92,6 +98,7 @@ def _figures(study: Study, complete: Sequence[FrozenTrial]) -> Iterator[Figure]:
                 f"The {metric}{of} over each pair of parameters.",
                 lambda s: figures.plot_contour(s, params=some, target_name=metric),
                 _holding(chosen, study.spec),
+                max(HEIGHT, 230 * len(some)),
             )
     yield figure(
         "slice",
@@ -137,7 +144,8 @@ def curve_figure(rows: Sequence[TrialRow], spec: StudySpec) -> Figure | None:
     layout = {
         "xaxis": {"title": {"text": "epoch"}},
         "yaxis": {"title": {"text": metric.replace("_", " ")}},
-        "margin": {"t": 24},
+        "height": HEIGHT,
+        "margin": {"t": TOP},
         "showlegend": True,
     }
     described = f"The {metric} by epoch of the best trials"
