@@ -27,11 +27,7 @@ def recorded_summaries(storage: Path | str | None) -> list[StudySummary]:
     """Where every recorded study stands; none if nothing was run here yet."""
     opened = read_storage(Options(storage=storage).address)
     studies = (recorded_study(opened, name) for name in sorted(study_names(opened)))
-    return [
-        replace(summarize(study), finals=recorded_finals(opened, study))
-        for study in studies
-        if study is not None
-    ]
+    return [summary_of(opened, study) for study in studies if study is not None]
 
 
 def recorded_summary(name: str, storage: Path | str | None) -> StudySummary:
@@ -40,7 +36,13 @@ def recorded_summary(name: str, storage: Path | str | None) -> StudySummary:
     Raises:
         UsageError: it was not run here, or there is no such study.
     """
-    return summarize(open_recorded(name, read_storage(Options(storage=storage).address)))
+    opened = read_storage(Options(storage=storage).address)
+    return summary_of(opened, open_recorded(name, opened))
+
+
+def summary_of(storage: BaseStorage, study: Study) -> StudySummary:
+    """Where a study of a storage stands, with its finalists."""
+    return replace(summarize(study), finals=recorded_finals(storage, study))
 
 
 def open_recorded(name: str, storage: BaseStorage) -> Study:

@@ -3,25 +3,22 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from search.addresses import shown
-from search.evaluation import Evaluation
+from search.ledger import readings
 from search.mlflow_database import missing
 from search.mlflow_errors import explained
 from search.options import Options
-from search.recorded import open_recorded
-from search.recorded_finalists import finals_of
-from search.recorded_readings import readings_of
+from search.recorded import open_recorded, summary_of
 from search.run_tags import RunTags
 from search.storage import read_storage
 from search.studies import recorded_fingerprint
 from search.study import Study
 from search.study_facts import StudyFacts, TrackedFacts, TrialRun, VerdictFacts
-from search.summary import summarize
 from search.tracking import StudyRun, TrackedData, find_study, open_client, search_runs
 from search.trained import artifact_bytes
 from search.trial_rows import trial_rows
@@ -62,10 +59,9 @@ def read_recorded(
     place = find_tracked(study, fingerprint, tracking_uri)
     facts = StudyFacts(
         spec=study.spec,
-        summary=summarize(study),
+        summary=summary_of(opened, study),
         fingerprint=fingerprint,
         trials=trial_rows(study),
-        finals=finals_of(opened, study),
         tracked=_tracked_facts(*place) if place else None,
     )
     return Recorded(study, facts, place)
@@ -82,8 +78,8 @@ def _tracked_facts(client: MlflowClient, run: StudyRun) -> TrackedFacts:
         runs=runs,
         environment=tags.environment(),
         blas_threads=tags.number("studyhall.blas_threads", "1"),
-        verdict=_verdict(client, run, runs),
-        readings=readings_of(client, run),
+        verdict=_verdict(client, run),
+        readings=readings(client, run.experiment_id),
     )
 
 
@@ -120,40 +116,32 @@ def trial_runs(client: MlflowClient, study: StudyRun) -> dict[int, TrialRun]:
     }
 
 
-def _verdict(
-    client: MlflowClient, study: StudyRun, runs: dict[int, TrialRun]
-) -> VerdictFacts | None:
-    """The last evaluation of a study's champion that has its figures."""
-    kind = "tags.`studyhall.kind` = 'evaluation'"
+def _verdict(client: MlflowClient, study: StudyRun) -> VerdictFacts | None:
+    """The last evaluation of a study's champion that came to its end."""
+    kind = "tags.`studyhall.kind` = 'evaluation' and attributes.status = 'FINISHED'"
     wanted = f"{kind} and tags.`mlflow.parentRunId` = '{study.run_id}'"
     found = search_runs(client, study.experiment_id, wanted)
     for run in sorted(found, key=lambda run: int(run.info.start_time or 0), reverse=True):
         if text := artifact_bytes(client, run.info.run_id, "evaluation.json"):
-            return _verdict_of(client, run, parse_evaluation(text), runs)
+            return _verdict_of(client, run, json.loads(text))
     return None
 
 
-def _verdict_of(
-    client: MlflowClient, run: Run, evaluation: Evaluation, runs: dict[int, TrialRun]
-) -> VerdictFacts:
+def _verdict_of(client: MlflowClient, run: Run, found: dict[str, Any]) -> VerdictFacts:
     tags, run_id = run.data.tags, str(run.info.run_id)
-    judged = tags.get("studyhall.judged_run")
+    with explained("the evaluation"):
+        judged = client.get_run(tags["studyhall.judged_run"])
     pictures = {name: artifact_bytes(client, run_id, name) for name in VERDICT_PICTURES}
+    keys = ("index", "true", "predicted", "probability")
+    mistakes = [tuple(one[key] for key in keys) for one in found.get("mistakes", ())]
+    same = ("examples", "correct", "accuracy", "accuracy_by_class", "classes", "confusion")
     return VerdictFacts(
-        evaluation=evaluation,
-        version=tags.get("studyhall.judged_version", ""),
-        trial=next((number for number, one in runs.items() if one.run_id == judged), None),
+        version=tags["studyhall.judged_version"],
+        model=str(judged.info.run_name),
         run_id=run_id,
         when=datetime.fromtimestamp(run.info.start_time / 1000, UTC),
+        interval=tuple(found["interval"]),
+        mistakes=mistakes,
         pictures={name: picture for name, picture in pictures.items() if picture},
+        **{name: found[name] for name in same},
     )
-
-
-def parse_evaluation(text: bytes) -> Evaluation:
-    """An evaluation as its run's `evaluation.json` has it."""
-    found = json.loads(text)
-    known = {field.name for field in fields(Evaluation)}
-    values = {key: value for key, value in found.items() if key in known}
-    rows = tuple(tuple(row) for row in found["confusion"])
-    sequences = {"interval": tuple(found["interval"]), "classes": tuple(found["classes"])}
-    return Evaluation(**{**values, **sequences, "confusion": rows})

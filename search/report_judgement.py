@@ -3,38 +3,37 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
+from search.finalists import Finalist
 from search.live_view import counted, shown
-from search.report_parts import Cell, Link, Part, Picture, Section, Table, Words
-from search.study_facts import FinalistFacts, StudyFacts, VerdictFacts
-
-_DESCRIPTIONS = {
-    "confusion_matrix.png": "Confusion matrix: true class by row, predicted class by column",
-    "mistakes.png": "The test examples about which the model was most confident and wrong",
-}
+from search.report_parts import Cell, Link, Part, Picture, Section, Table, Words, trial_link
+from search.study_facts import StudyFacts, VerdictFacts
 
 
 def finals_section(facts: StudyFacts) -> Section:
     """The finalists and how far their trainings differ."""
-    finals = facts.finals
-    if finals is None or not finals.finalists:
+    finals = facts.summary.finals
+    if finals is None:
         return Section("finalists", "Finalists", [])
     seeds = counted(finals.seeds, "fresh seed")
     words = (
-        f"The best trials were trained again with {seeds} each. The search's best value was "
-        f"{finals.optimism:.4f} better than the same settings did on average: so much of it was "
+        f"The best trials were trained again from {seeds} each. The best in the search was better "
+        f"than its fresh trainings on average by {finals.optimism:.4f}: so much of its value was "
         "the luck of the best of many."
     )
-    head = ["trial", "searched", "mean", "deviation", "lowest", "highest", "parameters"]
-    table = Table(finals.metric, head, [_finalist(one) for one in finals.finalists])
-    return Section("finalists", "Finalists", [Words(words), table])
+    head = ["trial", "searched", "mean", "deviation", "lowest", "highest", "failed", "parameters"]
+    rows = [_finalist(facts, one) for one in finals.finalists]
+    parts: list[Part] = [Words(words), Table(f"{finals.metric}, the best mean first", head, rows)]
+    return Section("finalists", "Finalists", parts)
 
 
-def _finalist(one: FinalistFacts) -> list[Cell]:
+def _finalist(facts: StudyFacts, one: Finalist) -> list[Cell]:
     deviation = "" if one.deviation is None else f"{one.deviation:.4f}"
-    extremes = [f"{min(one.values):.4f}", f"{max(one.values):.4f}"] if one.values else ["", ""]
+    spread = [deviation, f"{min(one.values):.4f}", f"{max(one.values):.4f}", str(one.failed)]
     given = ", ".join(f"{name} {shown(value)}" for name, value in one.parameters.items())
-    return [str(one.trial), f"{one.value:.4f}", f"{one.mean:.4f}", deviation, *extremes, given]
+    trial = trial_link(facts, one.trial)
+    return [trial, f"{one.value:.4f}", f"{one.mean:.4f}", *spread, given]
 
 
 def verdict_section(facts: StudyFacts) -> Section:
@@ -45,35 +44,48 @@ def verdict_section(facts: StudyFacts) -> Section:
     parts: list[Part] = [Words(_verdict_words(verdict))]
     if facts.tracked and (address := facts.tracked.address(verdict.run_id)):
         parts.append(Words(Link("The evaluation in MLflow", address)))
-    found = verdict.evaluation
-    shares = [[name, f"{share:.3f}"] for name, share in found.accuracy_by_class.items()]
+    shares = [[name, f"{share:.3f}"] for name, share in verdict.accuracy_by_class.items()]
     parts.append(Table("Accuracy by class", ["class", "accuracy"], shares))
-    pictures = verdict.pictures.items()
-    parts += [Picture(content, "png", _DESCRIPTIONS[name]) for name, content in pictures]
-    counts = [
-        [name, *map(str, row)] for name, row in zip(found.classes, found.confusion, strict=True)
-    ]
-    caption = "Confusion matrix: true class by row, predicted class by column"
-    folded = "confusion_matrix.png" in verdict.pictures
-    parts.append(Table(caption, ["", *found.classes], counts, folded=folded))
+    for name, (caption, table) in _detail(verdict).items():
+        if content := verdict.pictures.get(name):
+            parts.append(Picture(content, "png", caption))
+        if table.rows:
+            parts.append(replace(table, folded=name in verdict.pictures))
     return Section("verdict", "Test verdict", parts)
 
 
+def _detail(verdict: VerdictFacts) -> dict[str, tuple[str, Table]]:
+    """The tables that say the same as the pictures, by the pictures' names."""
+    confused = "Confusion matrix: true class by row, predicted class by column"
+    counts = [
+        [name, *map(str, row)] for name, row in zip(verdict.classes, verdict.confusion, strict=True)
+    ]
+    wrong = "The test examples about which the model was surest, and wrong"
+    mistakes = [
+        [str(index), true, predicted, f"{probability:.1%}"]
+        for index, true, predicted, probability in verdict.mistakes
+    ]
+    head = ["example", "class", "taken for", "probability"]
+    return {
+        "confusion_matrix.png": (confused, Table(confused, ["", *verdict.classes], counts)),
+        "mistakes.png": (wrong, Table(wrong, head, mistakes)),
+    }
+
+
 def _verdict_words(verdict: VerdictFacts) -> str:
-    found = verdict.evaluation
-    low, high = found.interval
-    of = "" if verdict.trial is None else f", trial {verdict.trial}"
+    low, high = verdict.interval
     return (
-        f"Version {verdict.version}{of}: {found.correct:,} of {found.examples:,} test examples "
-        f"right, an accuracy of {found.accuracy:.4f} (95 % Wilson interval {low:.4f} to "
-        f"{high:.4f}), judged on {verdict.when:%Y-%m-%d %H:%M} UTC."
+        f"Version {verdict.version}, {verdict.model}: {verdict.correct:,} of "
+        f"{verdict.examples:,} test examples right, an accuracy of {verdict.accuracy:.4f} "
+        f"(95 % Wilson interval {low:.4f} to {high:.4f}), judged on "
+        f"{verdict.when:%Y-%m-%d %H:%M} UTC."
     )
 
 
 def readings_section(facts: StudyFacts) -> Section:
     """Who read the test split, and when."""
     tracked = facts.tracked
-    if tracked is None or tracked.readings is None:
+    if tracked is None:
         return Section("readings", "Readings of the test split", [])
     if not tracked.readings:
         return Section("readings", "Readings of the test split", [Words("It was never read.")])
@@ -89,7 +101,7 @@ def readings_section(facts: StudyFacts) -> Section:
         rows.append([when, one.who, one.reader, model, count, accuracy, interval])
     head = ["when", "who", "by", "model", "examples", "accuracy", "95 % interval"]
     words = (
-        f"The test split was read {counted(len(rows), 'time')}. Each further reading makes its "
-        "figure a little less of a surprise, and a little less of a test."
+        f"The test split was read {'once' if len(rows) == 1 else f'{len(rows)} times'}. Whoever "
+        "chooses by what it says, chooses by luck as well: each further reading is less of a test."
     )
     return Section("readings", "Readings of the test split", [Words(words), Table("", head, rows)])

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from search.report_figures import Figure
+from search.study_facts import StudyFacts
 
 
 @dataclass(frozen=True)
@@ -71,3 +72,10 @@ class Section:
     name: str
     title: str
     parts: Sequence[Part]
+
+
+def trial_link(facts: StudyFacts, number: int, text: str | None = None) -> Cell:
+    """A trial's number, which leads to its run where MLflow has a server."""
+    address = facts.tracked.address_of(number) if facts.tracked else None
+    text = text or str(number)
+    return Link(text, address) if address else text

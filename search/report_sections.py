@@ -3,13 +3,24 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 
-from search.live_view import counted, shown
+from search.live_view import shown
 from search.report_figures import Figure
 from search.report_judgement import finals_section, readings_section, verdict_section
-from search.report_parts import Cell, Gallery, Link, Part, Picture, Section, Table, Words
+from search.report_parts import (
+    Cell,
+    Gallery,
+    Link,
+    Part,
+    Picture,
+    Section,
+    Table,
+    Words,
+    trial_link,
+)
 from search.report_setting import cost_section, environment_section, reproduction_section
+from search.report_summary import summary_words
 from search.study_facts import StudyFacts
 from search.trial_rows import TrialRow, best_first
 
@@ -43,52 +54,11 @@ def report_sections(
     return [section for section in sections if section.parts]
 
 
-def trial_link(facts: StudyFacts, number: int, text: str | None = None) -> Cell:
-    """A trial's number, which leads to its run where MLflow has a server."""
-    address = facts.tracked.address_of(number) if facts.tracked else None
-    text = text or str(number)
-    return Link(text, address) if address else text
-
-
 def _summary(facts: StudyFacts) -> Section:
     parts: list[Part] = [Words(sentence) for sentence in summary_words(facts)]
     if facts.tracked and (address := facts.tracked.address()):
         parts.append(Words(Link("The study in MLflow", address)))
     return Section("summary", "Summary", parts)
-
-
-def summary_words(facts: StudyFacts) -> Iterator[str]:
-    """Yield a study in a few sentences."""
-    summary, spec = facts.summary, facts.spec
-    study, data = spec.study, spec.data_settings
-    aim = "highest" if study.direction == "maximize" else "lowest"
-    pruner = "no pruner" if study.pruner == "none" else f"the pruner {study.pruner}"
-    yield (
-        f"The study searched {', '.join(spec.search_space)} with the sampler {study.sampler} and "
-        f"{pruner}, seed {study.seed}, for the {aim} {study.metric} on {data.name}: "
-        f"{data.train:,} training and {data.validation:,} validation examples."
-    )
-    yield (
-        f"{summary.finished} of {counted(summary.wanted, 'trial')} have finished: "
-        f"{summary.complete} complete, {summary.pruned} pruned, {summary.failed} failed"
-        f"{f'; {summary.unfinished} unfinished' if summary.unfinished else ''}."
-    )
-    if summary.best is None:
-        yield "No trial has completed, so there is no best one; the reasons are below."
-    else:
-        best = summary.best
-        yield f"The best is trial {best.number}, with a {summary.metric} of {best.value:.4f}."
-    if facts.tracked is None:
-        yield "MLflow has no run of this study here, so what only MLflow keeps is missing."
-    elif facts.tracked.verdict is None:
-        yield f"It was not judged on the test split yet: studyhall evaluate {summary.name}."
-    else:
-        found = facts.tracked.verdict.evaluation
-        low, high = found.interval
-        yield (
-            f"On the test split its champion is right about {found.accuracy:.2%} of "
-            f"{found.examples:,} examples (95 % interval {low:.2%} to {high:.2%})."
-        )
 
 
 def _best(facts: StudyFacts) -> Section:
@@ -120,8 +90,8 @@ def _gallery(facts: StudyFacts, layers: Mapping[int, bytes]) -> Section:
     tiles = [(_tile(row, layers[row.number]), _caption(facts, row)) for row in ranked]
     words = (
         "What the first hidden units of each trial look for: their weights as images, each from "
-        "its lowest (dark) to its highest. The best trial is first; pruned ones are last. The "
-        "whole layers are with the trials' runs in MLflow, as first_layer.png."
+        "its lowest (dark) to its highest. Below are the trial's number and its value; the best is "
+        "first, pruned ones follow. Whole layers are with the trials' runs, as first_layer.png."
     )
     begun = sum(row.weights_sha256 is not None for row in facts.trials)
     if len(tiles) < begun:

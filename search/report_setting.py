@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Iterator
 
 import tomli_w
 
 from search.report_parts import Code, Part, Section, Table, Words
 from search.study_facts import StudyFacts
+from search.study_spec import FinalistsSpec
 
 
 def cost_section(facts: StudyFacts) -> Section:
@@ -37,26 +39,36 @@ def environment_section(facts: StudyFacts) -> Section:
 
 def reproduction_section(facts: StudyFacts) -> Section:
     """The commands and the study file that give the same trials again."""
-    name = facts.spec.study.name
+    spec, title = facts.spec, "How to reproduce it"
+    words = (
+        f"The trials were run with {_code(facts)}, seed {spec.study.seed}, on data of the "
+        f"fingerprint {facts.fingerprint or 'not known'}. "
+    )
+    if isinstance(spec, FinalistsSpec):
+        command = f"studyhall report {spec.search}"
+        words += "They are of the study that the report of this command tells how to run:"
+        return Section("reproduce", title, [Words(words), Code("", command)])
+    words += "With these, the study file below and the same kind of machine, the commands give "
+    words += "the same trials, bit for bit:"
+    file = tomli_w.dumps(spec.model_dump(mode="json", exclude_none=True))
+    name, commands = f"{spec.study.name}.toml", "\n".join(_commands(facts))
+    parts: list[Part] = [Words(words), Code("", commands), Code(name, file, folded=True)]
+    return Section("reproduce", title, parts)
+
+
+def _code(facts: StudyFacts) -> str:
     environment = facts.tracked.environment if facts.tracked else {}
     version, commit = environment.get("code.version"), environment.get("code.commit")
     code = f"Studyhall {version}" if version else "a version of Studyhall that is not known here"
     if commit:
         changed = environment.get("code.dirty") == "true"
         code += f", commit {commit}{', with changes that are not in it' if changed else ''}"
-    words = (
-        f"The trials were run with {code}, seed {facts.spec.study.seed}, on data of the "
-        f"fingerprint {facts.fingerprint or 'not known'}. With the same code, the study file "
-        f"below and the same kind of machine, these commands give the same trials, bit for bit:"
-    )
-    commands = [f"studyhall launch {name}.toml", f"studyhall evaluate {name}"]
-    best = facts.summary.best
+    return code
+
+
+def _commands(facts: StudyFacts) -> Iterator[str]:
+    name, best = facts.spec.study.name, facts.summary.best
+    yield f"studyhall launch {name}.toml"
+    yield f"studyhall evaluate {name}"
     if facts.tracked and best and (run := facts.tracked.runs.get(best.number)):
-        commands.append(f"studyhall replay {run.run_id}")
-    file = tomli_w.dumps(facts.spec.model_dump(mode="json", exclude_none=True))
-    parts: list[Part] = [
-        Words(words),
-        Code("", "\n".join(commands)),
-        Code(f"{name}.toml", file, folded=True),
-    ]
-    return Section("reproduce", "How to reproduce it", parts)
+        yield f"studyhall replay {run.run_id}"

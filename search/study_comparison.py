@@ -99,7 +99,7 @@ def _standing(facts: StudyFacts) -> Standing:
     for row in facts.trials:
         states[row.state] = states.get(row.state, 0) + 1
     best, verdict = facts.summary.best, facts.tracked.verdict if facts.tracked else None
-    found = verdict.evaluation if verdict else None
+    finals = facts.summary.finals
     return Standing(
         name=facts.summary.name,
         states=states,
@@ -107,8 +107,8 @@ def _standing(facts: StudyFacts) -> Standing:
         best_trial=best.number if best else None,
         best_value=best.value if best else None,
         parameters=dict(best.parameters) if best else {},
-        finalists={f.trial: f.mean for f in facts.finals.finalists} if facts.finals else {},
-        test=(found.accuracy, *found.interval) if found else None,
+        finalists={one.trial: one.mean for one in finals.finalists} if finals else {},
+        test=(verdict.accuracy, *verdict.interval) if verdict else None,
         core_seconds={state: round(s, 1) for state, s in facts.core_seconds().items()},
     )
 

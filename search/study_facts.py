@@ -6,62 +6,45 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from search.evaluation import Evaluation
-from search.section import Scalar
+from search.ledger import Reading
 from search.study_spec import StudySpec
 from search.summary import StudySummary
 from search.trial_rows import TrialRow
 
 
 @dataclass(frozen=True)
-class FinalistFacts:
-    """One of the best trials, trained again with fresh seeds.
+class VerdictFacts:
+    """The last evaluation of a study's champion on the test split.
 
-    `value` is what the search had found; `deviation` is None below two trainings.
+    Attributes:
+        version: The registered version that was judged.
+        model: The name of its run.
+        run_id: The run that records the evaluation.
+        when: When it began, in UTC.
+        examples: How many test examples were judged.
+        correct: How many of them were classified correctly.
+        accuracy: Their share.
+        interval: Its Wilson interval at 95 %.
+        accuracy_by_class: The share of each class's examples classified correctly.
+        classes: The classes in the order of `confusion`.
+        confusion: Counts, row = true class, column = predicted.
+        mistakes: The surest mistakes: the example's index, its class, the class that it was taken
+            for and how probable that was found.
+        pictures: PNG files, by their names.
     """
 
-    trial: int
-    value: float
-    parameters: Mapping[str, Scalar]
-    values: Sequence[float]
-    mean: float
-    deviation: float | None
-
-
-@dataclass(frozen=True)
-class FinalsFacts:
-    """The finalists, best first by mean, and how much of the search's best value they took back."""
-
-    metric: str
-    seeds: int
-    finalists: Sequence[FinalistFacts]
-    optimism: float
-
-
-@dataclass(frozen=True)
-class ReadingFacts:
-    """One reading of the test split, as the ledger has it."""
-
-    when: datetime
-    who: str
-    reader: str
+    version: str
     model: str
     run_id: str
-    fingerprint: str
-    examples: int | None
-    accuracy: float | None
-    interval: tuple[float, float] | None
-
-
-@dataclass(frozen=True)
-class VerdictFacts:
-    """The last evaluation on the test split; pictures are PNG files, by their names."""
-
-    evaluation: Evaluation
-    version: str
-    trial: int | None
-    run_id: str
     when: datetime
+    examples: int
+    correct: int
+    accuracy: float
+    interval: tuple[float, float]
+    accuracy_by_class: Mapping[str, float]
+    classes: Sequence[str]
+    confusion: Sequence[Sequence[int]]
+    mistakes: Sequence[tuple[int, str, str, float]]
     pictures: Mapping[str, bytes]
 
 
@@ -85,7 +68,7 @@ class TrackedFacts:
         environment: Code, machine and libraries, by name.
         blas_threads: The threads of a worker's matrix products.
         verdict: The last evaluation, if there is one.
-        readings: Every reading of the test split, the oldest first; None if there is no ledger.
+        readings: Every reading of the test split, the oldest first.
     """
 
     uri: str
@@ -95,7 +78,7 @@ class TrackedFacts:
     environment: Mapping[str, str]
     blas_threads: int
     verdict: VerdictFacts | None = None
-    readings: Sequence[ReadingFacts] | None = None
+    readings: Sequence[Reading] = ()
 
     def address(self, run_id: str | None = None) -> str | None:
         """The page of MLflow's UI about a run, or the study's run; None without a server."""
@@ -116,10 +99,9 @@ class StudyFacts:
 
     Attributes:
         spec: The study file.
-        summary: Where it stands.
+        summary: Where it stands, and its finalists if they were trained again.
         fingerprint: That of its data; None in records of before there was one.
         trials: Every trial that was begun, in the order of their numbers.
-        finals: Its finalists, if any were trained again.
         tracked: What MLflow has of it; None if that is nothing.
     """
 
@@ -127,7 +109,6 @@ class StudyFacts:
     summary: StudySummary
     fingerprint: str | None
     trials: Sequence[TrialRow]
-    finals: FinalsFacts | None = None
     tracked: TrackedFacts | None = None
 
     @property
