@@ -14,7 +14,7 @@ def summary_words(facts: StudyFacts) -> Iterator[str]:
     summary = facts.summary
     yield _aim(facts)
     yield (
-        f"{summary.finished} of {counted(summary.wanted, 'trial')} have finished: "
+        f"{summary.finished} of {summary.wanted} trials have finished: "
         f"{summary.complete} complete, {summary.pruned} pruned, {summary.failed} failed"
         f"{f'; {summary.unfinished} unfinished' if summary.unfinished else ''}."
     )
