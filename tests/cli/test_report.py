@@ -106,10 +106,6 @@ def test_a_table_names_the_run_of_each_trial(told):
             ["report", "smal"],
             ["smal: unknown study; did you mean 'small'?"],
         ),
-        (
-            ["compare", "small", "cifar10_grid"],
-            ["cifar10_grid: no trial was run here yet; start with `studyhall launch cifar10_grid`"],
-        ),
     ],
     ids=["export", "report"],
 )
