@@ -7,6 +7,8 @@ from collections.abc import Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
+from urllib.parse import urlsplit
+from urllib.request import url2pathname
 
 from search.errors import StudyhallError
 from search.gallery import small_sheet
@@ -43,15 +45,25 @@ class FirstLayers:
             return {n: sheet for n, sheet in zip(wanted, found, strict=True) if sheet}
 
     def _small(self, number: int, folder: Path) -> bytes | None:
-        """A file of this machine is read where it is; any other is kept for as long as it takes."""
+        place = f"{self.runs[number].artifact_uri.rstrip('/')}/{PICTURE}"
+        if place.startswith(("/", "file:")):  # a file of this machine is read where it is
+            here = Path(url2pathname(urlsplit(place).path) if place[0] == "f" else place)
+            return small_sheet(here, self.example_shape)
+        path = self._fetched(number, place, folder / str(number))
+        if path is None:
+            return None
+        sheet = small_sheet(path, self.example_shape)
+        path.unlink()  # a thousand of them take a gigabyte
+        return sheet
+
+    def _fetched(self, number: int, place: str, folder: Path) -> Path | None:
         from mlflow.artifacts import download_artifacts
         from mlflow.exceptions import MlflowException
 
-        place = f"{self.runs[number].artifact_uri.rstrip('/')}/{PICTURE}"
-        local = place.startswith(("/", "file:"))
-        to = None if local else str(folder / str(number))
         try:
-            path = download_artifacts(artifact_uri=place, dst_path=to, tracking_uri=self.uri)
+            found = download_artifacts(
+                artifact_uri=place, dst_path=str(folder), tracking_uri=self.uri
+            )
         except (MlflowException, OSError) as error:
             if missing_artifact(error):
                 return None
@@ -59,7 +71,4 @@ class FirstLayers:
             raise StudyhallError(
                 f"trial {number}: its {PICTURE} cannot be fetched: {reason}"
             ) from error
-        sheet = small_sheet(Path(path), self.example_shape)
-        if to:
-            Path(path).unlink()
-        return sheet
+        return Path(found)

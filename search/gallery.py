@@ -12,7 +12,7 @@ from PIL import Image, ImageFile, UnidentifiedImageError
 
 TILES = 3  # units along each side of a small picture
 QUALITY = 40  # of JPEG: weights are noise to it, and a thousand pictures have to fit in a page
-_MARGIN, _HEAD = 1.5, 4096  # more than the share of the file that the first rows take, and a head
+_MARGIN, _HEAD = 1.25, 4096  # more than the share of the file that the first rows take, and a head
 _flag = threading.Lock()
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from search.addresses import shown
-from search.ledger import readings
+from search.ledger import GAP, readings
 from search.mlflow_database import missing
 from search.mlflow_errors import explained
 from search.options import Options
@@ -141,6 +141,7 @@ def _verdict_of(client: MlflowClient, run: Run, found: dict[str, Any]) -> Verdic
         run_id=run_id,
         when=datetime.fromtimestamp(run.info.start_time / 1000, UTC),
         interval=tuple(found["interval"]),
+        gap=run.data.metrics.get(GAP),
         mistakes=mistakes,
         pictures={name: picture for name, picture in pictures.items() if picture},
         **{name: found[name] for name in same},

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import json
 import warnings
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Container, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Self
 
 import optuna
 from optuna.exceptions import ExperimentalWarning
@@ -48,13 +48,26 @@ def study_figures(study: Study) -> list[Figure]:
         return list(_figures(study, complete))
 
 
+class _Read(optuna.Study):
+    """A study that is only looked at: its trials are not copied for each look, a dozen a report."""
+
+    @classmethod
+    def of(cls, study: optuna.Study) -> Self:
+        return cls(study.study_name, study._storage)
+
+    def get_trials(
+        self, deepcopy: bool = True, states: Container[TrialState] | None = None
+    ) -> list[FrozenTrial]:
+        return super().get_trials(deepcopy=False, states=states)
+
+
 def _figures(study: Study, complete: Sequence[FrozenTrial]) -> Iterator[Figure]:
     from optuna import visualization as figures
 
     if not complete:
         return
     varied, shared = comparable_parameters(study, complete)
-    metric, whole = study.spec.study.metric, study.optuna_study()
+    metric, whole = study.spec.study.metric, _Read.of(study.optuna_study())
 
     def figure(
         name: str,

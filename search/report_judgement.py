@@ -17,15 +17,23 @@ def finals_section(facts: StudyFacts) -> Section:
     if finals is None:
         return Section("finalists", "Finalists", [])
     seeds = counted(finals.seeds, "fresh seed")
-    words = (
-        f"The best trials were trained again from {seeds} each. The best in the search was better "
-        f"than its fresh trainings on average by {finals.optimism:.4f}: so much of its value was "
-        "the luck of the best of many."
-    )
+    words = f"The best trials were trained again from {seeds} each. {_luck(finals.optimism)}"
     head = ["trial", "searched", "mean", "deviation", "lowest", "highest", "failed", "parameters"]
     rows = [_finalist(facts, one) for one in finals.finalists]
     parts: list[Part] = [Words(words), Table(f"{finals.metric}, the best mean first", head, rows)]
     return Section("finalists", "Finalists", parts)
+
+
+def _luck(optimism: float) -> str:
+    if optimism <= 0:
+        return (
+            f"The best in the search did better by {-optimism:.4f} on average in its fresh "
+            "trainings, so that its place was not luck."
+        )
+    return (
+        f"The best in the search was better by {optimism:.4f} than its fresh trainings are on "
+        "average: so much of its value was the luck of the best of many."
+    )
 
 
 def _finalist(facts: StudyFacts, one: Finalist) -> list[Cell]:
@@ -78,8 +86,15 @@ def _verdict_words(verdict: VerdictFacts) -> str:
         f"Version {verdict.version}, {verdict.model}: {verdict.correct:,} of "
         f"{verdict.examples:,} test examples right, an accuracy of {verdict.accuracy:.4f} "
         f"(95 % Wilson interval {low:.4f} to {high:.4f}), judged on "
-        f"{verdict.when:%Y-%m-%d %H:%M} UTC."
+        f"{verdict.when:%Y-%m-%d %H:%M} UTC.{_gap(verdict.gap)}"
     )
+
+
+def _gap(gap: float | None) -> str:
+    if gap is None:
+        return ""
+    how = "higher" if gap >= 0 else "lower"
+    return f" Its accuracy on the validation examples is {how} by {abs(gap):.4f}."
 
 
 def readings_section(facts: StudyFacts) -> Section:

@@ -23,7 +23,11 @@ def show_written(written: Written, as_json: bool) -> None:
         print(json.dumps(written.to_dict()))
         return
     also = ", and in MLflow as report/report.html of the study's run" if written.run_id else ""
-    print(f"{written.study}: report in {written.file} ({written.bytes / 1e6:.1f} MB){also}")
+    print(f"{written.study}: report in {written.file} ({_size(written.bytes)}){also}")
+
+
+def _size(size: int) -> str:
+    return f"{size / 1e6:.1f} MB" if size >= 1e6 else f"{size / 1e3:.0f} kB"
 
 
 def show_exported(count: int, file: Path) -> None:

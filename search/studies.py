@@ -124,10 +124,11 @@ def differences(
 def spec_differences(first: StudySpec, second: StudySpec) -> list[Difference]:
     """The keys, but for the name, in which two study files differ: the first's value, the second's.
 
-    A key that a file leaves to its default is None.
+    A key that a file leaves to its default is None. What finalists were given is left out.
     """
     one, other = (
-        _flat(spec.model_dump(mode="json", exclude_none=True)) for spec in (first, second)
+        _flat(spec.model_dump(mode="json", exclude_none=True, exclude={"retrainings"}))
+        for spec in (first, second)
     )
     return [d for d in _differing(one, other) if d.key != "study.name"]
 

@@ -25,6 +25,7 @@ class VerdictFacts:
         correct: How many of them were classified correctly.
         accuracy: Their share.
         interval: Its Wilson interval at 95 %.
+        gap: By how much it did better on the validation examples, if that is known.
         accuracy_by_class: The share of each class's examples classified correctly.
         classes: The classes in the order of `confusion`.
         confusion: Counts, row = true class, column = predicted.
@@ -41,6 +42,7 @@ class VerdictFacts:
     correct: int
     accuracy: float
     interval: tuple[float, float]
+    gap: float | None
     accuracy_by_class: Mapping[str, float]
     classes: Sequence[str]
     confusion: Sequence[Sequence[int]]

@@ -40,6 +40,7 @@ VERDICT = VerdictFacts(
     correct=120,
     accuracy=0.6,
     interval=(0.53, 0.67),
+    gap=0.02,
     accuracy_by_class={"cat": 0.5, "dog": 0.7},
     classes=("cat", "dog"),
     confusion=((50, 50), (30, 70)),
@@ -81,14 +82,22 @@ def markdown(facts):
 
 def test_finalists_are_told_with_their_spread(page, markdown):
     assert "Trained again from 2 fresh seeds, trial 4 did best of 2 finalists: 0.5500" in page.text
-    assert "on average by 0.3000" in page.text
+    assert "better by 0.3000 than its fresh trainings are on average" in page.text
     assert "| 0.6000 | 0.5500 | 0.0707 | 0.5000 | 0.6000 | 0 | rate 0.02 |" in markdown
     assert "| 0.7000 | 0.4000 |  | 0.4000 | 0.4000 | 1 | rate 0.01 |" in markdown
+
+
+def test_finalists_that_did_better_are_not_said_to_be_lucky(facts):
+    better = replace(FINALS, finalists=FINALS.finalists[:1], direction="minimize")
+    told = replace(facts, summary=replace(facts.summary, finals=better))
+    text = render_markdown("s", report_sections(told), NOW).decode()
+    assert "did better by 0.0500 on average in its fresh trainings" in text
 
 
 def test_the_verdict_has_its_interval_pictures_and_the_same_as_tables(page, markdown):
     assert "Version 3, trial-0004-seed-1: 120 of 200 test examples right" in page.text
     assert "(95 % Wilson interval 0.5300 to 0.6700)" in page.text
+    assert "Its accuracy on the validation examples is higher by 0.0200." in page.text
     pictures = [i for i in page.all("img") if i.get("class") == "picture"]
     assert [picture["src"] for picture in pictures] == [
         "data:image/png;base64,Y29uZnVzZWQ=",
