@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import tomllib
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -11,6 +12,7 @@ import pytest
 from search.finalists import Finalist, Finals, Retrained
 from search.ledger import Reading
 from search.recorded_facts import read_recorded
+from search.report_figures import Figure
 from search.report_markdown import render_markdown
 from search.report_page import render_page
 from search.report_sections import report_sections
@@ -157,3 +159,11 @@ def test_without_a_server_nothing_leads_out_of_the_page(facts):
     here = replace(facts, tracked=replace(facts.tracked, uri="sqlite:///mlflow.db"))
     found = parsed(render_page("s", report_sections(here), NOW))
     assert all((a["href"] or "").startswith("#") for a in found.all("a"))
+
+
+def test_nothing_in_a_figure_ends_its_script(facts):
+    text = "</script><!-- & <script>"
+    figure = Figure("slice", "Slice", "<b>", json.dumps({"data": [text]}))
+    found = parsed(render_page("s", report_sections(facts, [figure]), NOW))
+    assert found.figures["figure-slice"] == {"data": [text]}
+    assert len(found.all("script")) == 3

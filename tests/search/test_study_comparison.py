@@ -21,7 +21,7 @@ def facts(tmp_path_factory):
     record_study(folder, name="one")
     narrow = {**SPACE, "units": {"type": "int", "low": 1, "high": 100}}
     record_study(folder, better, narrow, name="two", seed=9)
-    record_study(folder, [Told(None, state="failed", reason="no luck")], name="failed")
+    record_study(folder, [Told(None, state="failed"), TRIALS[2]], name="failed")
     loss = {"metric": "validation_loss", "direction": "minimize"}
     record_study(folder, TRIALS, fingerprint="0" * 64, name="other", **loss)
     with pytest.MonkeyPatch.context() as patch:
@@ -65,10 +65,10 @@ def test_other_data_and_another_metric_are_said_to_be_incomparable(facts):
     assert compare_studies(facts["other"], facts["one"]).best_so_far[-1][1] == 0.5
 
 
-def test_a_study_of_failures_has_no_best(facts):
+def test_a_study_without_a_complete_trial_has_no_best(facts):
     found = compare_studies(facts["failed"], facts["one"])
     assert found.studies[0].best_value is None
-    assert found.best_so_far == ((1, None, 0.5),)
+    assert found.best_so_far == ((1, None, 0.5), (2, None, 0.7))
     assert ("best value", "-", "0.7000") in list(found.rows())
 
 
