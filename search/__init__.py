@@ -18,11 +18,13 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from search.checking import check_gradients
     from search.errors import StudyhallError, UsageError
+    from search.export import export_study
     from search.launcher import launch
     from search.options import Options
     from search.reference import find_systems
     from search.registry import Champion, champion
     from search.replay import replay_runs
+    from search.reporting import write_report
     from search.reproduction import reproduce
     from search.study_file import load_study
     from search.study_spec import StudySpec
@@ -38,12 +40,14 @@ __all__ = [
     "UsageError",
     "champion",
     "check_gradients",
+    "export_study",
     "find_systems",
     "judge",
     "launch",
     "load_study",
     "replay_runs",
     "reproduce",
+    "write_report",
 ]
 
 _HOMES = {
@@ -55,12 +59,14 @@ _HOMES = {
     "UsageError": "errors",
     "champion": "registry",
     "check_gradients": "checking",
+    "export_study": "export",
     "find_systems": "reference",
     "judge": "verdict",
     "launch": "launcher",
     "load_study": "study_file",
     "replay_runs": "replay",
     "reproduce": "reproduction",
+    "write_report": "reporting",
 }
 
 

@@ -28,6 +28,7 @@ from search.champion_commands import champions
 from search.data_commands import data
 from search.errors import StudyhallError, UsageError
 from search.record_commands import records
+from search.report_commands import reports
 from search.study_file import load_study, recorded_name, shipped_studies
 
 app = typer.Typer(
@@ -40,6 +41,7 @@ app = typer.Typer(
 app.add_typer(data, name="data")
 app.add_typer(records)
 app.add_typer(champions)
+app.add_typer(reports)
 
 
 @app.callback()

@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 Reader = Literal["evaluation", "reproduction"]
 _READER, _MODEL, _STUDY = "studyhall.read_by", "studyhall.read_model", "studyhall.study_id"
 ACCURACY, LOW, HIGH = "test_accuracy", "test_accuracy_low", "test_accuracy_high"
-EXAMPLES = "test_examples"
+EXAMPLES, GAP = "test_examples", "validation_test_gap"
 
 
 @dataclass(frozen=True)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from difflib import get_close_matches
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from search.errors import UsageError
 from search.finalists import recorded_finals
@@ -13,20 +14,20 @@ from search.mlflow_database import missing
 from search.options import Options
 from search.storage import read_storage
 from search.studies import recorded_study, study_names
+from search.study import Study
 from search.study_file import shipped_studies
 from search.summary import StudySummary, summarize
 from search.tracking import find_experiment, open_client
+
+if TYPE_CHECKING:
+    from optuna.storages import BaseStorage
 
 
 def recorded_summaries(storage: Path | str | None) -> list[StudySummary]:
     """Where every recorded study stands; none if nothing was run here yet."""
     opened = read_storage(Options(storage=storage).address)
     studies = (recorded_study(opened, name) for name in sorted(study_names(opened)))
-    return [
-        replace(summarize(study), finals=recorded_finals(opened, study))
-        for study in studies
-        if study is not None
-    ]
+    return [summary_of(opened, study) for study in studies if study is not None]
 
 
 def recorded_summary(name: str, storage: Path | str | None) -> StudySummary:
@@ -35,12 +36,27 @@ def recorded_summary(name: str, storage: Path | str | None) -> StudySummary:
     Raises:
         UsageError: it was not run here, or there is no such study.
     """
-    summaries = {summary.name: summary for summary in recorded_summaries(storage)}
-    if name in summaries:
-        return summaries[name]
+    opened = read_storage(Options(storage=storage).address)
+    return summary_of(opened, open_recorded(name, opened))
+
+
+def summary_of(storage: BaseStorage, study: Study) -> StudySummary:
+    """Where a study of a storage stands, with its finalists."""
+    return replace(summarize(study), finals=recorded_finals(storage, study))
+
+
+def open_recorded(name: str, storage: BaseStorage) -> Study:
+    """Open a recorded study.
+
+    Raises:
+        UsageError: it was not run here, or there is no such study.
+    """
+    if study := recorded_study(storage, name):
+        return study
     if name in shipped_studies():
         raise UsageError(f"{name}: no trial was run here yet; start with `studyhall launch {name}`")
-    known = sorted({*summaries, *shipped_studies()})
+    here = (n for n in study_names(storage) if recorded_study(storage, n))
+    known = sorted({*here, *shipped_studies()})
     near = " or ".join(f"'{n}'" for n in get_close_matches(name, known, n=3, cutoff=0.5) or known)
     raise UsageError(f"{name}: unknown study; did you mean {near}?")
 

@@ -78,6 +78,13 @@ def recorded_study(storage: BaseStorage, name: str) -> Study | None:
     return Study(storage, recorded_spec(json.loads(attributes[_SPEC])))
 
 
+def recorded_fingerprint(storage: BaseStorage, name: str) -> str | None:
+    """The fingerprint of the data that a recorded study was run on; None if it has none."""
+    attributes = storage.get_study_user_attrs(storage.get_study_id_from_name(name))
+    found = attributes.get(_FINGERPRINT)
+    return None if found is None else str(found)
+
+
 def study_names(storage: BaseStorage) -> list[str]:
     """The studies that the storage holds."""
     return [study.study_name for study in storage.get_all_studies()]
@@ -111,7 +118,22 @@ def differences(
 ) -> list[Difference]:
     """What differs between a study and its record, but for how many trials and finalists."""
     recorded = _comparable(attributes[_SPEC], attributes.get(_FINGERPRINT))
-    given = _comparable(spec.model_dump_json(), fingerprint)
+    return _differing(recorded, _comparable(spec.model_dump_json(), fingerprint))
+
+
+def spec_differences(first: StudySpec, second: StudySpec) -> list[Difference]:
+    """The keys, but for the name, in which two study files differ: the first's value, the second's.
+
+    A key that a file leaves to its default is None. What finalists were given is left out.
+    """
+    one, other = (
+        _flat(spec.model_dump(mode="json", exclude_none=True, exclude={"retrainings"}))
+        for spec in (first, second)
+    )
+    return [d for d in _differing(one, other) if d.key != "study.name"]
+
+
+def _differing(recorded: Mapping[str, object], given: Mapping[str, object]) -> list[Difference]:
     return [
         Difference(key, recorded.get(key), given.get(key))
         for key in {**recorded, **given}

@@ -39,7 +39,7 @@ optuna.logging.set_verbosity(optuna.logging.ERROR)
 STUDY_ID = "studyhall.study_id"
 EXPERIMENT = "studyhall.experiment"
 SEARCH_ID = "studyhall.search_id"  # of finalists: the study_id of the search
-_ENTERED = "studyhall.entered"  # seconds since 1970: Optuna's own times are in a zone not named
+ENTERED = "studyhall.entered"  # seconds since 1970: Optuna's own times are in a zone not named
 _SENDING_SECONDS = 600.0  # until a run that MLflow does not have counts as missing
 
 
@@ -137,7 +137,7 @@ class Study:
         return {
             trial.number
             for trial in self.trials()
-            if trial.user_attrs.get(_ENTERED, 0.0) > since
+            if trial.user_attrs.get(ENTERED, 0.0) > since
             and (claim := claim_of(trial))
             and is_running(claim.owner) is None
         }
@@ -170,7 +170,7 @@ class Study:
             ATTEMPT: record.attempt,
             "reason": record.reason,
             "seconds": record.seconds,
-            _ENTERED: time.time(),
+            ENTERED: time.time(),
             WEIGHTS: record.tags.get("studyhall.weights_sha256"),
         }
         for key, description in described.items():

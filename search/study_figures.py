@@ -13,7 +13,7 @@ from search.learning_curves import learning_curves
 from search.study import Study
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
 
 MOST_CURVES = 10
@@ -36,18 +36,28 @@ def write_figures(study: Study, folder: Path) -> list[Path]:
     """
     complete = [t for t in study.trials() if t.state is TrialState.COMPLETE]
     written = _draw_curves(folder / "learning_curves.png", study, complete)
+    varied, shared = comparable_parameters(study, complete)
+    spread = len({t.value for t in complete}) > 1
+    if len(complete) < 2 or not varied or not spread:
+        return written
+    plots = _plots(varied, shared)
+    return written + [_draw(folder / f"{name}.png", plot, study) for name, plot in plots.items()]
+
+
+def comparable_parameters(
+    study: Study, complete: Sequence[FrozenTrial]
+) -> tuple[list[str], list[str]]:
+    """The parameters that took two values at least, and those of them that all trials have.
+
+    There are none of the second kind only if there are none of the first: of parameters that some
+    trials lack, the first one's condition asks for another.
+    """
     varied = [
         name
         for name in study.spec.search_space
         if len({t.params[name] for t in complete if name in t.params}) > 1
     ]
-    spread = len({t.value for t in complete}) > 1
-    if len(complete) < 2 or not varied or not spread:
-        return written
-    # Never empty: of parameters that some trials lack, the first one's condition asks for another.
-    shared = [name for name in varied if all(name in t.params for t in complete)]
-    plots = _plots(varied, shared)
-    return written + [_draw(folder / f"{name}.png", plot, study) for name, plot in plots.items()]
+    return varied, [name for name in varied if all(name in t.params for t in complete)]
 
 
 def _draw_curves(path: Path, study: Study, complete: list[FrozenTrial]) -> list[Path]:

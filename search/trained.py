@@ -50,3 +50,30 @@ def downloaded(client: MlflowClient, run_id: str, path: str) -> Iterator[Path]:
     """A copy of a run's artifact, for as long as it is looked at."""
     with tempfile.TemporaryDirectory() as folder:
         yield Path(client.download_artifacts(run_id, path, folder))
+
+
+def artifact_bytes(client: MlflowClient, run_id: str, path: str) -> bytes | None:
+    """An artifact's content; None if the run has none of that name.
+
+    Raises:
+        StudyhallError: MLflow does not answer.
+    """
+    from mlflow.exceptions import MlflowException
+
+    try:
+        with downloaded(client, run_id, path) as file:
+            return file.read_bytes()
+    except FileNotFoundError:
+        return None
+    except (MlflowException, OSError) as error:
+        if missing_artifact(error):
+            return None
+        reason = " ".join(str(error).split())[:200]
+        raise StudyhallError(f"run {run_id}: its {path} cannot be fetched: {reason}") from error
+
+
+def missing_artifact(error: Exception) -> bool:
+    """Whether an error of MLflow's means that there is no such artifact."""
+    status = getattr(getattr(error, "response", None), "status_code", None)
+    named = getattr(error, "error_code", None) == "RESOURCE_DOES_NOT_EXIST"
+    return named or status == 404 or "No such" in str(error)

@@ -13,6 +13,7 @@ from search.evaluation import Evaluation, evaluate
 from search.ledger import (
     ACCURACY,
     EXAMPLES,
+    GAP,
     HIGH,
     LOW,
     Reading,
@@ -135,6 +136,6 @@ def _metrics(verdict: Verdict) -> dict[str, float]:
         LOW: low,
         HIGH: high,
         EXAMPLES: evaluation.examples,
-        **({} if gap is None else {"validation_test_gap": gap}),
+        **({} if gap is None else {GAP: gap}),
         **by_class,
     }

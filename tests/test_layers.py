@@ -14,21 +14,25 @@ ENGINES = {"optuna", "mlflow", "joblib", "sqlalchemy"}
 HOMES = {
     "optuna": {
         *("claim", "claims", "evolution", "finalists", "gaussian_process", "journal", "outcomes"),
-        *("postgres", "space", "storage"),
+        *("postgres", "report_figures", "space", "storage"),
         *("studies", "study", "study_figures", "summary", "window"),
     },
     "cmaes": {"evolution"},
     "torch": {"gaussian_process"},
     "sqlalchemy": {"mlflow_errors", "postgres", "tracking"},
     "mlflow": {
-        *("mlflow_database", "mlflow_errors", "mlflow_model", "recorded_trial"),
+        *("first_layers", "mlflow_database", "mlflow_errors", "mlflow_model", "recorded_trial"),
         *("registry", "tracker", "tracking", "trained"),
     },
     "joblib": {"workers"},
     "typer": {
         *("arguments", "champion_commands", "cli", "data_commands", "entry", "record_commands"),
+        "report_commands",
     },
-    "rich": {"champion_view", "live_view", "terminal"},
+    "rich": {"champion_view", "live_view", "report_terminal", "terminal"},
+    "jinja2": {"report_page"},
+    "plotly": {"report_page"},
+    "pandas": {"export"},
 }
 
 

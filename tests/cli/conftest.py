@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from tests.cli.record import Answer, answers
-from tests.cli.spoiling import MIXED, Recorded
+from tests.cli.spoiling import MIXED, Recorded, copy_of
 from tests.cli.watching import SLOW, Launches
 from tests.cli.workspace import Workspace
 
@@ -60,9 +59,5 @@ def mixed(tmp_path_factory: pytest.TempPathFactory, cifar10_cache: Path) -> Work
 
 @pytest.fixture
 def recorded(mixed: Workspace, tmp_path: Path) -> Recorded:
-    """A copy of that folder; MLflow keeps whole paths, which are put right."""
-    copy = Recorded(Workspace(tmp_path / "copy"))
-    shutil.copytree(mixed.folder, copy.workspace.folder)
-    change = "update runs set artifact_uri = replace(artifact_uri, ?, ?)"
-    copy.sql(change, str(mixed.folder), str(copy.workspace.folder))
-    return copy
+    """A copy of that folder."""
+    return copy_of(mixed, tmp_path / "copy")

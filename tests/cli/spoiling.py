@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import sqlite3
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -75,6 +76,15 @@ class Recorded:
         with pytest.raises(StudyhallError) as refused:
             self.replay(run)
         return str(refused.value).removeprefix(f"run {run.info.run_id}: ")
+
+
+def copy_of(recorded: Workspace, folder: Path) -> Recorded:
+    """A copy of a folder with a finished study; MLflow keeps whole paths, which are put right."""
+    copy = Recorded(Workspace(folder))
+    shutil.copytree(recorded.folder, folder)
+    change = "update runs set artifact_uri = replace(artifact_uri, ?, ?)"
+    copy.sql(change, str(recorded.folder), str(folder))
+    return copy
 
 
 def tag(name: str, value: str) -> Spoil:

@@ -1,0 +1,132 @@
+"""The trials of a study as a table in a file, for other programs."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from search.errors import UsageError
+from search.options import Options
+from search.output_file import output_problems, write_output
+from search.recorded import open_recorded
+from search.recorded_facts import find_tracked, trial_runs
+from search.storage import read_storage
+from search.studies import recorded_fingerprint
+from search.trial_rows import TrialRow, trial_rows
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+ENDINGS: dict[str, Callable[[pd.DataFrame], bytes]] = {
+    ".csv": lambda table: table.to_csv(index=False).encode(),
+    ".parquet": lambda table: _parquet(table),
+}
+
+
+def require_exportable(path: Path, *, replace: bool) -> None:
+    """Find out before any work whether a table can be written at `path`.
+
+    Args:
+        path: Where it is to be; its ending says in which form.
+        replace: Whether a file that is there may be replaced.
+
+    Raises:
+        UsageError: the ending is none of those that there are, the file is there, or its folder
+            cannot be written.
+    """
+    problems = output_problems("FILE", path, replace=replace)
+    if path.suffix.lower() not in ENDINGS:
+        endings = " or ".join(ENDINGS)
+        problems.insert(0, f"FILE: must end with {endings}, got '{path}'")
+    if problems:
+        raise UsageError("\n".join(problems))
+
+
+def export_study(
+    name: str,
+    path: Path,
+    *,
+    replace: bool = False,
+    storage: Path | str | None = None,
+    tracking_uri: str | None = None,
+) -> int:
+    """Write a row for each trial of a recorded study, as CSV or Parquet; return how many.
+
+    Args:
+        name: The study.
+        path: Where to write; its ending says in which form.
+        replace: Whether a file that is there may be replaced.
+        storage: Where the study is kept; by default in the working folder.
+        tracking_uri: MLflow's address; by default where plain `mlflow ui` looks.
+
+    Raises:
+        UsageError: the file cannot or must not be written, there is no such study, or nothing
+            answers where it is kept.
+        StudyhallError: MLflow does not answer, or the disk does not take the file.
+    """
+    require_exportable(path, replace=replace)
+    opened = read_storage(Options(storage=storage).address)
+    study = open_recorded(name, opened)
+    found = find_tracked(study, recorded_fingerprint(opened, name), tracking_uri)
+    runs = {number: run.run_id for number, run in trial_runs(*found).items()} if found else {}
+    rows = trial_rows(study)
+    table = table_of(rows, list(study.spec.search_space), runs)
+    write_output(path, ENDINGS[path.suffix.lower()](table))
+    return len(rows)
+
+
+def table_of(
+    rows: Sequence[TrialRow], names: Sequence[str], runs: Mapping[int, str]
+) -> pd.DataFrame:
+    """Make a table with a row for each trial; what a trial lacks is empty.
+
+    Args:
+        rows: The trials.
+        names: The parameters of the study, in its order.
+        runs: MLflow's run of each trial by number, as far as they are known.
+
+    Returns:
+        The columns number, state, reason, value, `parameter.` and each name, epochs, seconds,
+        started and ended (UTC), weights_sha256, and run_id.
+    """
+    import pandas as pd
+
+    columns: dict[str, pd.Series] = {
+        "number": pd.Series([row.number for row in rows], dtype="int64"),
+        "state": pd.Series([row.state for row in rows], dtype="string"),
+        "reason": pd.Series([row.reason for row in rows], dtype="string"),
+        "value": pd.Series([row.value for row in rows], dtype="float64"),
+    }
+    for name in names:
+        columns[f"parameter.{name}"] = _parameter([row.parameters.get(name) for row in rows])
+    columns |= {
+        "epochs": pd.Series([row.epochs for row in rows], dtype="int64"),
+        "seconds": pd.Series([row.seconds for row in rows], dtype="float64"),
+        "started": pd.Series([row.started for row in rows], dtype="datetime64[ms, UTC]"),
+        "ended": pd.Series([row.ended for row in rows], dtype="datetime64[ms, UTC]"),
+        "weights_sha256": pd.Series([row.weights_sha256 for row in rows], dtype="string"),
+        "run_id": pd.Series([runs.get(row.number) for row in rows], dtype="string"),
+    }
+    return pd.DataFrame(columns)
+
+
+def _parameter(values: list[object]) -> pd.Series:
+    """A column of one parameter: of numbers if all are, else of text; some trials may lack it."""
+    import pandas as pd
+
+    kinds = {type(value) for value in values if value is not None}
+    if kinds == {bool}:
+        return pd.Series(values, dtype="boolean")
+    if kinds == {int}:
+        return pd.Series(values, dtype="Int64")
+    if kinds and kinds <= {int, float}:
+        return pd.Series(values, dtype="float64")
+    return pd.Series([None if v is None else str(v) for v in values], dtype="string")
+
+
+def _parquet(table: pd.DataFrame) -> bytes:
+    buffer = io.BytesIO()
+    table.to_parquet(buffer, index=False, engine="pyarrow")
+    return buffer.getvalue()

@@ -1,0 +1,66 @@
+"""First layers of many trials as small pictures, cut from the sheets that the trials left."""
+
+from __future__ import annotations
+
+import io
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from PIL import Image, ImageFile, UnidentifiedImageError
+
+TILES = 3  # units along each side of a small picture
+QUALITY = 40  # of JPEG: weights are noise to it, and a thousand pictures have to fit in a page
+_MARGIN, _HEAD = 1.25, 4096  # more than the share of the file that the first rows take, and a head
+_flag = threading.Lock()
+
+
+def small_sheet(path: Path, example_shape: tuple[int, ...]) -> bytes | None:
+    """Cut the first units of a sheet out of it.
+
+    Args:
+        path: A PNG file that `search.plots.first_layer_tiles` wrote.
+        example_shape: (height, width, channels) of the images that the network takes.
+
+    Returns:
+        A JPEG file of 3 by 3 units at most; None if the sheet is damaged.
+    """
+    height, width = (TILES * (side + 1) for side in example_shape[:2])
+    try:
+        with Image.open(path) as sheet:
+            share = height / sheet.height * _MARGIN
+            box = (0, 0, min(width, sheet.width), min(height, sheet.height))
+        cut = _cut_beginning(path, share, box) if share < 1 else None
+        if cut is None:
+            with Image.open(path) as sheet:
+                cut = sheet.crop(box)
+    except (OSError, SyntaxError, UnidentifiedImageError):  # SyntaxError is Pillow's, of a PNG
+        return None
+    buffer = io.BytesIO()
+    cut.save(buffer, "JPEG", quality=QUALITY)
+    return buffer.getvalue()
+
+
+def _cut_beginning(path: Path, share: float, box: tuple[int, int, int, int]) -> Image.Image | None:
+    """Cut from the file's beginning alone, which is a quarter of the work; None if it falls short.
+
+    The last row that is wanted is the white one below the tiles, and black if it was not reached.
+    """
+    with path.open("rb") as file:
+        beginning = file.read(int(path.stat().st_size * share) + _HEAD)
+    with _truncated_allowed(), Image.open(io.BytesIO(beginning)) as sheet:
+        cut = sheet.crop(box)
+    return cut if cut.convert("L").getpixel((0, box[3] - 1)) == 255 else None
+
+
+@contextmanager
+def _truncated_allowed() -> Iterator[None]:
+    """Have Pillow decode what there is of a picture, which it has a switch for all threads for."""
+    with _flag:
+        before = ImageFile.LOAD_TRUNCATED_IMAGES
+        ImageFile.LOAD_TRUNCATED_IMAGES = True
+        try:
+            yield
+        finally:
+            ImageFile.LOAD_TRUNCATED_IMAGES = before

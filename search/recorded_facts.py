@@ -1,0 +1,148 @@
+"""What is recorded of a study, read from the storage and MLflow without changing either."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from search.addresses import shown
+from search.ledger import GAP, readings
+from search.mlflow_database import missing
+from search.mlflow_errors import explained
+from search.options import Options
+from search.recorded import open_recorded, summary_of
+from search.run_tags import RunTags
+from search.storage import read_storage
+from search.studies import recorded_fingerprint
+from search.study import Study
+from search.study_facts import StudyFacts, TrackedFacts, TrialRun, VerdictFacts
+from search.tracking import StudyRun, TrackedData, find_study, open_client, search_runs
+from search.trained import artifact_bytes
+from search.trial_rows import trial_rows
+
+if TYPE_CHECKING:
+    from mlflow.entities import Run
+    from mlflow.tracking import MlflowClient
+
+VERDICT_PICTURES = ("confusion_matrix.png", "mistakes.png")
+
+
+@dataclass(frozen=True)
+class Recorded:
+    """A recorded study with all that is known of it; `place` is where MLflow has it, if it does."""
+
+    study: Study
+    facts: StudyFacts
+    place: tuple[MlflowClient, StudyRun] | None
+
+
+def read_recorded(
+    name: str, storage: Path | str | None = None, tracking_uri: str | None = None
+) -> Recorded:
+    """Read a recorded study, and what MLflow has of it.
+
+    Args:
+        name: The study.
+        storage: Where it is kept; by default in the working folder.
+        tracking_uri: MLflow's address; by default where plain `mlflow ui` looks.
+
+    Raises:
+        UsageError: there is no such study, or nothing answers where it is kept.
+        StudyhallError: MLflow does not answer.
+    """
+    opened = read_storage(Options(storage=storage).address)
+    study = open_recorded(name, opened)
+    fingerprint = recorded_fingerprint(opened, name)
+    place = find_tracked(study, fingerprint, tracking_uri)
+    facts = StudyFacts(
+        spec=study.spec,
+        summary=summary_of(opened, study),
+        fingerprint=fingerprint,
+        trials=trial_rows(study),
+        tracked=_tracked_facts(*place) if place else None,
+    )
+    return Recorded(study, facts, place)
+
+
+def _tracked_facts(client: MlflowClient, run: StudyRun) -> TrackedFacts:
+    with explained("the study's run"):
+        tags = RunTags(run.run_id, client.get_run(run.run_id).data.tags)
+    runs = trial_runs(client, run)
+    return TrackedFacts(
+        uri=shown(client.tracking_uri),
+        experiment_id=run.experiment_id,
+        run_id=run.run_id,
+        runs=runs,
+        environment=tags.environment(),
+        blas_threads=tags.number("studyhall.blas_threads", "1"),
+        verdict=_verdict(client, run),
+        readings=readings(client, run.experiment_id),
+    )
+
+
+def find_tracked(
+    study: Study, fingerprint: str | None, tracking_uri: str | None
+) -> tuple[MlflowClient, StudyRun] | None:
+    """MLflow's client and a study's run there; None where it has no active one.
+
+    The run is found without a look at the data, whose sizes and address are therefore as the study
+    file has them.
+
+    Raises:
+        UsageError: nothing answers at the address.
+        StudyhallError: MLflow does not answer later on.
+    """
+    if missing(tracking_uri):
+        return None  # and leave no empty database behind
+    client, settings = open_client(tracking_uri), study.spec.data_settings
+    data = TrackedData(settings.name, fingerprint or "", "", settings.train, settings.validation)
+    found = find_study(client, study.experiment, study.study_id, data)
+    return None if found is None or found[1] else (client, found[0])
+
+
+def trial_runs(client: MlflowClient, study: StudyRun) -> dict[int, TrialRun]:
+    """The ended run of each trial in MLflow, by number; the last of several."""
+    kind = "tags.`studyhall.kind` = 'trial' and attributes.status != 'RUNNING'"
+    wanted = f"tags.`studyhall.study_id` = '{study.study_id}' and {kind}"
+    found = search_runs(client, study.experiment_id, wanted)
+    return {
+        RunTags(run.info.run_id, run.data.tags).number("studyhall.trial"): TrialRun(
+            str(run.info.run_id), str(run.info.artifact_uri)
+        )
+        for run in sorted(found, key=lambda run: int(run.info.start_time or 0))
+    }
+
+
+def _verdict(client: MlflowClient, study: StudyRun) -> VerdictFacts | None:
+    """The last evaluation of a study's champion that came to its end."""
+    kind = "tags.`studyhall.kind` = 'evaluation' and attributes.status = 'FINISHED'"
+    wanted = f"{kind} and tags.`mlflow.parentRunId` = '{study.run_id}'"
+    found = search_runs(client, study.experiment_id, wanted)
+    for run in sorted(found, key=lambda run: int(run.info.start_time or 0), reverse=True):
+        if text := artifact_bytes(client, run.info.run_id, "evaluation.json"):
+            return _verdict_of(client, run, json.loads(text))
+    return None
+
+
+def _verdict_of(client: MlflowClient, run: Run, found: dict[str, Any]) -> VerdictFacts:
+    tags, run_id = run.data.tags, str(run.info.run_id)
+    with explained("the evaluation"):
+        judged = client.get_run(tags["studyhall.judged_run"])
+    pictures = {name: artifact_bytes(client, run_id, name) for name in VERDICT_PICTURES}
+    keys = ("index", "true", "predicted", "probability")
+    mistakes = [tuple(one[key] for key in keys) for one in found.get("mistakes", ())]
+    same = ("examples", "correct", "accuracy", "accuracy_by_class", "classes", "confusion")
+    return VerdictFacts(
+        version=tags["studyhall.judged_version"],
+        model=str(judged.info.run_name),
+        run_id=run_id,
+        when=datetime.fromtimestamp(run.info.start_time / 1000, UTC),
+        interval=tuple(found["interval"]),
+        gap=run.data.metrics.get(GAP),
+        mistakes=mistakes,
+        pictures={name: picture for name, picture in pictures.items() if picture},
+        **{name: found[name] for name in same},
+    )

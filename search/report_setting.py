@@ -1,0 +1,74 @@
+"""What a report says of a study's cost, its surroundings, and how to run it again."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator
+
+import tomli_w
+
+from search.report_parts import Code, Part, Section, Table, Words
+from search.study_facts import StudyFacts
+from search.study_spec import FinalistsSpec
+
+
+def cost_section(facts: StudyFacts) -> Section:
+    """The core-seconds that training took, by how the trials ended."""
+    spent, counts = facts.core_seconds(), Counter(row.state for row in facts.trials)
+    rows = [
+        [state, str(counts[state]), f"{spent[state]:,.1f}", f"{spent[state] / counts[state]:,.1f}"]
+        for state in ("complete", "pruned", "failed", "unfinished")
+        if state in spent
+    ]
+    total, number = sum(spent.values()), len(facts.trials)
+    rows.append(["all", str(number), f"{total:,.1f}", f"{total / number:,.1f}" if number else ""])
+    threads = facts.blas_threads
+    each = "one thread" if threads == 1 else f"{threads} threads"
+    words = f"Training took {total:,.0f} core-seconds, with {each} of matrix products a worker."
+    head = ["state", "trials", "core-seconds", "a trial"]
+    return Section("cost", "Cost", [Words(words), Table("", head, rows)])
+
+
+def environment_section(facts: StudyFacts) -> Section:
+    """Code, machine and libraries, as the study's run in MLflow has them."""
+    found = facts.tracked.environment if facts.tracked else {}
+    rows = [[name, value] for name, value in sorted(found.items())]
+    parts: list[Part] = [Table("", ["what", "which"], rows)] if rows else []
+    return Section("environment", "Environment", parts)
+
+
+def reproduction_section(facts: StudyFacts) -> Section:
+    """The commands and the study file that give the same trials again."""
+    spec, title = facts.spec, "How to reproduce it"
+    words = (
+        f"The trials were run with {_code(facts)}, seed {spec.study.seed}, on data of the "
+        f"fingerprint {facts.fingerprint or 'not known'}. "
+    )
+    if isinstance(spec, FinalistsSpec):
+        command = f"studyhall report {spec.search}"
+        words += "They are of the study that the report of this command tells how to run:"
+        return Section("reproduce", title, [Words(words), Code("", command)])
+    words += "With these, the study file below and the same kind of machine, the commands give "
+    words += "the same trials, bit for bit:"
+    file = tomli_w.dumps(spec.model_dump(mode="json", exclude_none=True))
+    name, commands = f"{spec.study.name}.toml", "\n".join(_commands(facts))
+    parts: list[Part] = [Words(words), Code("", commands), Code(name, file, folded=True)]
+    return Section("reproduce", title, parts)
+
+
+def _code(facts: StudyFacts) -> str:
+    environment = facts.tracked.environment if facts.tracked else {}
+    version, commit = environment.get("code.version"), environment.get("code.commit")
+    code = f"Studyhall {version}" if version else "a version of Studyhall that is not known here"
+    if commit:
+        changed = environment.get("code.dirty") == "true"
+        code += f", commit {commit}{', with changes that are not in it' if changed else ''}"
+    return code
+
+
+def _commands(facts: StudyFacts) -> Iterator[str]:
+    name, best = facts.spec.study.name, facts.summary.best
+    yield f"studyhall launch {name}.toml"
+    yield f"studyhall evaluate {name}"
+    if facts.tracked and best and (run := facts.tracked.runs.get(best.number)):
+        yield f"studyhall replay {run.run_id}"

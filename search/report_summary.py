@@ -1,0 +1,61 @@
+"""A study in a few sentences."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from search.live_view import counted
+from search.study_facts import StudyFacts
+from search.study_spec import FinalistsSpec
+
+
+def summary_words(facts: StudyFacts) -> Iterator[str]:
+    """Yield what was searched, what came of it, and how far that can be trusted."""
+    summary = facts.summary
+    yield _aim(facts)
+    yield (
+        f"{summary.finished} of {summary.wanted} trials have finished: "
+        f"{summary.complete} complete, {summary.pruned} pruned, {summary.failed} failed"
+        f"{f'; {summary.unfinished} unfinished' if summary.unfinished else ''}."
+    )
+    if summary.best is None:
+        yield "No trial has completed, so there is no best one."
+    else:
+        best = summary.best
+        yield f"The best is trial {best.number}, with a {summary.metric} of {best.value:.4f}."
+    if finals := summary.finals:
+        winner, seeds = finals.winner, counted(finals.seeds, "fresh seed")
+        yield (
+            f"Trained again from {seeds}, trial {winner.trial} did best of "
+            f"{counted(len(finals.finalists), 'finalist')}: {winner.mean:.4f} on average."
+        )
+    yield from _judged(facts)
+
+
+def _aim(facts: StudyFacts) -> str:
+    spec, study, data = facts.spec, facts.spec.study, facts.spec.data_settings
+    examples = f"{data.train:,} training and {data.validation:,} validation examples"
+    if isinstance(spec, FinalistsSpec):
+        return (
+            f"The best trials of the study {spec.search} were trained again from fresh seeds, on "
+            f"{data.name}: {examples}."
+        )
+    aim = "highest" if study.direction == "maximize" else "lowest"
+    pruner = "no pruner" if study.pruner == "none" else f"the pruner {study.pruner}"
+    return (
+        f"The study searched {', '.join(spec.search_space)} with the sampler {study.sampler} and "
+        f"{pruner}, seed {study.seed}, for the {aim} {study.metric} on {data.name}: {examples}."
+    )
+
+
+def _judged(facts: StudyFacts) -> Iterator[str]:
+    if facts.tracked is None:
+        yield "MLflow has no run of this study here, so what only MLflow keeps is missing."
+    elif verdict := facts.tracked.verdict:
+        low, high = verdict.interval
+        yield (
+            f"On the test split its champion is right about {verdict.accuracy:.2%} of "
+            f"{verdict.examples:,} examples (95 % interval {low:.2%} to {high:.2%})."
+        )
+    elif facts.summary.best and not isinstance(facts.spec, FinalistsSpec):
+        yield f"Its champion was not judged yet: studyhall evaluate {facts.summary.name}."

@@ -1,0 +1,111 @@
+"""Writing a study's report: read, draw, render, write, and add it to the study's run."""
+
+from __future__ import annotations
+
+import tempfile
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+from search.data_names import described
+from search.errors import UsageError
+from search.first_layers import FirstLayers
+from search.output_file import output_problems, write_output
+from search.recorded_facts import Recorded, read_recorded
+from search.report_figures import curve_figure, study_figures
+from search.report_markdown import render_markdown
+from search.report_page import render_page
+from search.report_sections import report_sections
+from search.study_facts import StudyFacts
+from search.tracker import Tracker
+from search.trial_rows import best_first
+
+MOST_LAYERS = 1000  # in a page: more would make it larger than can be sent about
+
+
+@dataclass(frozen=True)
+class Written:
+    """A report that was written: where, its bytes, and the run that has it too, if any."""
+
+    study: str
+    file: str
+    bytes: int
+    run_id: str | None
+
+    def to_dict(self) -> dict[str, object]:
+        """The report as JSON tells of it."""
+        return asdict(self)
+
+
+def write_report(
+    name: str,
+    output: Path | None = None,
+    *,
+    markdown: bool = False,
+    force: bool = False,
+    storage: Path | str | None = None,
+    tracking_uri: str | None = None,
+) -> Written:
+    """Write the report of a recorded study, and log an HTML page to the study's run in MLflow.
+
+    Args:
+        name: The study.
+        output: The file; by default `NAME-report.html` here, which replaces an earlier one.
+        markdown: Write Markdown, without pictures, in place of HTML.
+        force: Replace a file that was named by `output`.
+        storage: Where the study is kept; by default in the working folder.
+        tracking_uri: MLflow's address; by default where plain `mlflow ui` looks.
+
+    Raises:
+        UsageError: the file cannot or must not be written, there is no such study, or nothing
+            answers where it is kept.
+        StudyhallError: MLflow does not answer, or the disk does not take the file.
+    """
+    path = output or Path(f"{name}-report.{'md' if markdown else 'html'}")
+    problems = output_problems("--output", path, replace=force or output is None)
+    if problems:
+        raise UsageError("\n".join(problems))
+    recorded, now = read_recorded(name, storage, tracking_uri), datetime.now(UTC)
+    if markdown:
+        content = render_markdown(name, report_sections(recorded.facts), now)
+    else:
+        content = _page(recorded, tracking_uri, now)
+    write_output(path, content)
+    run_id = None if markdown else _logged(recorded, content)
+    return Written(name, str(path), len(content), run_id)
+
+
+def _page(recorded: Recorded, tracking_uri: str | None, now: datetime) -> bytes:
+    facts = recorded.facts
+    # Pictures are decoded beside the drawing, on a core of their own.
+    with ThreadPoolExecutor(1) as pool:
+        layers = pool.submit(_layers, facts, tracking_uri)
+        figures = study_figures(recorded.study)
+        curves = curve_figure(facts.trials, facts.spec)
+        shown = [*figures, *([curves] if curves else [])]
+        sections = report_sections(facts, shown, layers.result())
+    return render_page(facts.summary.name, sections, now)
+
+
+def _layers(facts: StudyFacts, tracking_uri: str | None) -> dict[int, bytes]:
+    """The first layers of the trials that left weights, if these can be seen."""
+    shape = described(facts.spec.data_settings).example_shape
+    if facts.tracked is None or len(shape) != 3:
+        return {}
+    ranked = best_first(list(facts.trials), facts.spec)
+    numbers = [row.number for row in ranked if row.weights_sha256 is not None]
+    layers = FirstLayers(tracking_uri, shape, facts.tracked.runs)
+    return layers.small(numbers[:MOST_LAYERS])
+
+
+def _logged(recorded: Recorded, content: bytes) -> str | None:
+    if recorded.place is None:
+        return None
+    client, run = recorded.place
+    with tempfile.TemporaryDirectory() as temporary:
+        file = Path(temporary) / "report" / "report.html"
+        file.parent.mkdir()
+        file.write_bytes(content)
+        Tracker(run, client).log_study_artifacts(Path(temporary))
+    return run.run_id

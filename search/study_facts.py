@@ -1,0 +1,127 @@
+"""All that a report or a comparison says of a study, in plain values."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from search.ledger import Reading
+from search.study_spec import StudySpec
+from search.summary import StudySummary
+from search.trial_rows import TrialRow
+
+
+@dataclass(frozen=True)
+class VerdictFacts:
+    """The last evaluation of a study's champion on the test split.
+
+    Attributes:
+        version: The registered version that was judged.
+        model: The name of its run.
+        run_id: The run that records the evaluation.
+        when: When it began, in UTC.
+        examples: How many test examples were judged.
+        correct: How many of them were classified correctly.
+        accuracy: Their share.
+        interval: Its Wilson interval at 95 %.
+        gap: By how much it did better on the validation examples, if that is known.
+        accuracy_by_class: The share of each class's examples classified correctly.
+        classes: The classes in the order of `confusion`.
+        confusion: Counts, row = true class, column = predicted.
+        mistakes: The surest mistakes: the example's index, its class, the class that it was taken
+            for and how probable that was found.
+        pictures: PNG files, by their names.
+    """
+
+    version: str
+    model: str
+    run_id: str
+    when: datetime
+    examples: int
+    correct: int
+    accuracy: float
+    interval: tuple[float, float]
+    gap: float | None
+    accuracy_by_class: Mapping[str, float]
+    classes: Sequence[str]
+    confusion: Sequence[Sequence[int]]
+    mistakes: Sequence[tuple[int, str, str, float]]
+    pictures: Mapping[str, bytes]
+
+
+@dataclass(frozen=True)
+class TrialRun:
+    """A trial's run in MLflow, and where its files are."""
+
+    run_id: str
+    artifact_uri: str
+
+
+@dataclass(frozen=True)
+class TrackedFacts:
+    """What MLflow has of a study.
+
+    Attributes:
+        uri: MLflow's address, without a password.
+        experiment_id: The study's experiment.
+        run_id: The study's own run.
+        runs: The run of each trial, by number.
+        environment: Code, machine and libraries, by name.
+        blas_threads: The threads of a worker's matrix products.
+        verdict: The last evaluation, if there is one.
+        readings: Every reading of the test split, the oldest first.
+    """
+
+    uri: str
+    experiment_id: str
+    run_id: str
+    runs: Mapping[int, TrialRun]
+    environment: Mapping[str, str]
+    blas_threads: int
+    verdict: VerdictFacts | None = None
+    readings: Sequence[Reading] = ()
+
+    def address(self, run_id: str | None = None) -> str | None:
+        """The page of MLflow's UI about a run, or the study's run; None without a server."""
+        if not self.uri.startswith(("http://", "https://")):
+            return None
+        place = f"experiments/{self.experiment_id}/runs/{run_id or self.run_id}"
+        return f"{self.uri.rstrip('/')}/#/{place}"
+
+    def address_of(self, number: int) -> str | None:
+        """The page of MLflow's UI about a trial; None without a server or a run."""
+        run = self.runs.get(number)
+        return self.address(run.run_id) if run else None
+
+
+@dataclass(frozen=True)
+class StudyFacts:
+    """A recorded study.
+
+    Attributes:
+        spec: The study file.
+        summary: Where it stands, and its finalists if they were trained again.
+        fingerprint: That of its data; None in records of before there was one.
+        trials: Every trial that was begun, in the order of their numbers.
+        tracked: What MLflow has of it; None if that is nothing.
+    """
+
+    spec: StudySpec
+    summary: StudySummary
+    fingerprint: str | None
+    trials: Sequence[TrialRow]
+    tracked: TrackedFacts | None = None
+
+    @property
+    def blas_threads(self) -> int:
+        """The threads of a worker's matrix products; 1 where it is not known otherwise."""
+        return self.tracked.blas_threads if self.tracked else 1
+
+    def core_seconds(self) -> dict[str, float]:
+        """What training took, by the state that the trials ended in."""
+        found: dict[str, float] = {}
+        for row in self.trials:
+            spent = row.seconds * self.blas_threads
+            found[row.state] = found.get(row.state, 0.0) + spent
+        return found

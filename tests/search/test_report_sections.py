@@ -1,0 +1,169 @@
+"""What a report says of finalists, of the test split and of runs, from plain values."""
+
+from __future__ import annotations
+
+import json
+import tomllib
+from dataclasses import replace
+from datetime import UTC, datetime
+
+import pytest
+
+from search.finalists import Finalist, Finals, Retrained
+from search.ledger import Reading
+from search.recorded_facts import read_recorded
+from search.report_figures import Figure
+from search.report_markdown import render_markdown
+from search.report_page import render_page
+from search.report_sections import report_sections
+from search.study_facts import TrackedFacts, TrialRun, VerdictFacts
+from search.study_spec import StudySpec
+from tests.search.told import record_study
+from tests.search.told_page import parsed
+
+NOW = datetime(2026, 1, 2, 3, 4, tzinfo=UTC)
+SERVER = "http://localhost:5000/mlflow/"
+FINALS = Finals(
+    "s.finalists",
+    "validation_accuracy",
+    "maximize",
+    2,
+    (
+        Finalist(4, 0.6, {"rate": 0.02}, (Retrained(0, 1, 0.5), Retrained(1, 2, 0.6)), 0),
+        Finalist(1, 0.7, {"rate": 0.01}, (Retrained(2, 1, 0.4),), 1),
+    ),
+)
+VERDICT = VerdictFacts(
+    version="3",
+    model="trial-0004-seed-1",
+    run_id="judgement",
+    when=NOW,
+    examples=200,
+    correct=120,
+    accuracy=0.6,
+    interval=(0.53, 0.67),
+    gap=0.02,
+    accuracy_by_class={"cat": 0.5, "dog": 0.7},
+    classes=("cat", "dog"),
+    confusion=((50, 50), (30, 70)),
+    mistakes=((7, "cat", "dog", 0.99),),
+    pictures={"confusion_matrix.png": b"confused", "mistakes.png": b"wrong"},
+)
+READINGS = (
+    Reading(NOW, "me@here", "evaluation", "s version 3", "id", "judgement", "f", 200, 0.6, None),
+    Reading(NOW, "<i>", "reproduction", "S1", "id", "other", "f", None, None, (0.1, 0.2)),
+)
+
+
+@pytest.fixture(scope="module")
+def facts(tmp_path_factory):
+    """A study with finalists, a verdict and readings, on a server."""
+    folder = tmp_path_factory.mktemp("told")
+    record_study(folder)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(folder)
+        patch.delenv("MLFLOW_TRACKING_URI", raising=False)
+        found = read_recorded("s").facts
+    runs = {number: TrialRun(f"run{number}", "") for number in range(4)}
+    environment = {"code.version": "1.2", "code.commit": "abc", "code.dirty": "true"}
+    tracked = TrackedFacts(SERVER, "5", "parent", runs, environment, 2, VERDICT, READINGS)
+    summary = replace(found.summary, finals=FINALS)
+    return replace(found, summary=summary, tracked=tracked)
+
+
+@pytest.fixture(scope="module")
+def page(facts):
+    layers = {1: b"one", 4: b"four", 2: b"two"}
+    return parsed(render_page("s", report_sections(facts, (), layers), NOW))
+
+
+@pytest.fixture(scope="module")
+def markdown(facts):
+    return render_markdown("s", report_sections(facts), NOW).decode()
+
+
+def test_finalists_are_told_with_their_spread(page, markdown):
+    assert "Trained again from 2 fresh seeds, trial 4 did best of 2 finalists: 0.5500" in page.text
+    assert "better by 0.3000 than its fresh trainings are on average" in page.text
+    assert "| 0.6000 | 0.5500 | 0.0707 | 0.5000 | 0.6000 | 0 | rate 0.02 |" in markdown
+    assert "| 0.7000 | 0.4000 |  | 0.4000 | 0.4000 | 1 | rate 0.01 |" in markdown
+
+
+def test_finalists_that_did_better_are_not_said_to_be_lucky(facts):
+    better = replace(FINALS, finalists=FINALS.finalists[:1], direction="minimize")
+    told = replace(facts, summary=replace(facts.summary, finals=better))
+    text = render_markdown("s", report_sections(told), NOW).decode()
+    assert "did better by 0.0500 on average in its fresh trainings" in text
+
+
+def test_the_verdict_has_its_interval_pictures_and_the_same_as_tables(page, markdown):
+    assert "Version 3, trial-0004-seed-1: 120 of 200 test examples right" in page.text
+    assert "(95 % Wilson interval 0.5300 to 0.6700)" in page.text
+    assert "Its accuracy on the validation examples is higher by 0.0200." in page.text
+    pictures = [i for i in page.all("img") if i.get("class") == "picture"]
+    assert [picture["src"] for picture in pictures] == [
+        "data:image/png;base64,Y29uZnVzZWQ=",
+        "data:image/png;base64,d3Jvbmc=",
+    ]
+    assert all(picture["alt"] for picture in pictures)
+    assert "| cat | 50 | 50 |\n| dog | 30 | 70 |" in markdown
+    assert "| 7 | cat | dog | 99.0% |" in markdown
+
+
+def test_every_reading_of_the_test_split_is_told(page, markdown):
+    assert "The test split was read 2 times." in page.text
+    assert "| 200 | 0.6000 |  |" in markdown
+    assert "| \\<i\\> | reproduction | " in markdown
+
+
+def test_first_layers_go_from_the_best_to_the_pruned_with_their_values(page):
+    tiles = [i for i in page.all("img") if i.get("class") != "picture"]
+    assert [tile["alt"] for tile in tiles] == [
+        *(f"First-layer weights of trial {number}" for number in (1, 4, 2)),
+    ]
+    for caption in ("1: 0.7000", "4: 0.6000", "2: 0.2000 pruned"):
+        assert caption in page.text
+    assert "3 of 4 trials that left weights are shown." in page.text
+
+
+def test_what_has_a_page_in_the_ui_leads_there(page, markdown):
+    links = {a["href"] for a in page.all("a") if not (a["href"] or "").startswith("#")}
+    runs = "http://localhost:5000/mlflow/#/experiments/5/runs/"
+    named = ("parent", "run0", "run1", "run2", "run3", "judgement", "other")
+    assert links == {f"{runs}{name}" for name in named}
+    assert f"[1]({runs}run1)" in markdown
+
+
+def test_each_section_can_be_reached(page):
+    inner = {(a["href"] or "")[1:] for a in page.all("a") if (a["href"] or "").startswith("#")}
+    assert inner == page.titles
+    assert {"finalists", "verdict", "readings", "gallery", "cost", "reproduce"} <= page.titles
+
+
+def test_core_seconds_count_each_thread(page, markdown):
+    assert "Training took 20 core-seconds, with 2 threads" in page.text
+    assert "| complete | 3 | 12.0 | 4.0 |" in markdown
+
+
+def test_it_says_with_which_code_to_run_it_again(page):
+    assert "Studyhall 1.2, commit abc, with changes that are not in it, seed 3" in page.text
+    assert "studyhall launch s.toml\nstudyhall evaluate s\nstudyhall replay run1" in page.text
+
+
+def test_the_study_file_in_the_report_is_that_of_the_study(facts, markdown):
+    file = markdown.rpartition("```\n")[0].rpartition("```\n")[2]
+    assert StudySpec.model_validate(tomllib.loads(file)) == facts.spec
+
+
+def test_without_a_server_nothing_leads_out_of_the_page(facts):
+    here = replace(facts, tracked=replace(facts.tracked, uri="sqlite:///mlflow.db"))
+    found = parsed(render_page("s", report_sections(here), NOW))
+    assert all((a["href"] or "").startswith("#") for a in found.all("a"))
+
+
+def test_nothing_in_a_figure_ends_its_script(facts):
+    text = "</script><!-- & <script>"
+    figure = Figure("slice", "Slice", "<b>", json.dumps({"data": [text]}))
+    found = parsed(render_page("s", report_sections(facts, [figure]), NOW))
+    assert found.figures["figure-slice"] == {"data": [text]}
+    assert len(found.all("script")) == 3
