@@ -158,7 +158,7 @@ class TrainingSettings(Section):
     beta2: Rate = Field(0.999, description="The decay of the mean of the squared gradient.")
     epsilon: Annotated[float, Field(gt=0, allow_inf_nan=False)] = Field(
         1e-7,
-        description="ε, which keeps a division by √h, h the squared gradients, from being by 0.",
+        description="ε, which keeps the division by the root of squared gradients finite.",
     )
     epsilon_inside: bool = Field(
         False, description="Whether ε is below the root, √(h + ε), or beside it, √h + ε."
