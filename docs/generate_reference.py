@@ -164,6 +164,8 @@ def _default(key: str, field: Mapping[str, Any], schema: Mapping[str, Any]) -> s
     value = field.get("default")
     if value is None or value == []:
         return "none"
+    if isinstance(value, Mapping):
+        return "its keys' defaults"
     words = {True: "true", False: "false"}
     return f"`{words[value]}`" if isinstance(value, bool) else f"`{_quoted(value)}`"
 

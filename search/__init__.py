@@ -7,7 +7,8 @@ The same functions as the command line calls:
     summary = launch(load_study("cifar10"), Options(jobs=2))
     labels = champion("cifar10").classifier.predict(images)
 
-They are imported when they are first used: `studyhall --help` needs none of the engines.
+A launch in a notebook shows its progress; `recorded_trials` gives what it left as a table.
+Everything is imported when it is first used: `studyhall --help` needs none of the engines.
 """
 
 from __future__ import annotations
@@ -18,47 +19,69 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from search.checking import check_gradients
     from search.errors import StudyhallError, UsageError
+    from search.evaluation import Evaluation
     from search.launcher import launch
+    from search.observer import Observer, Quiet
     from search.options import Options
+    from search.outcomes import Outcome
+    from search.recorded import recorded_summary, recorded_trials
     from search.reference import find_systems
     from search.registry import Champion, champion
     from search.replay import replay_runs
     from search.reproduction import reproduce
-    from search.study_file import load_study
+    from search.study_file import load_study, make_study
     from search.study_spec import StudySpec
-    from search.summary import StudySummary
-    from search.verdict import judge
+    from search.summary import Best, StudySummary
+    from search.verdict import Verdict, judge
 
 __all__ = [
+    "Best",
     "Champion",
+    "Evaluation",
+    "Observer",
     "Options",
+    "Outcome",
+    "Quiet",
     "StudySpec",
     "StudySummary",
     "StudyhallError",
     "UsageError",
+    "Verdict",
     "champion",
     "check_gradients",
     "find_systems",
     "judge",
     "launch",
     "load_study",
+    "make_study",
+    "recorded_summary",
+    "recorded_trials",
     "replay_runs",
     "reproduce",
 ]
 
 _HOMES = {
+    "Best": "summary",
     "Champion": "registry",
+    "Evaluation": "evaluation",
+    "Observer": "observer",
     "Options": "options",
+    "Outcome": "outcomes",
+    "Quiet": "observer",
     "StudySpec": "study_spec",
     "StudySummary": "summary",
     "StudyhallError": "errors",
     "UsageError": "errors",
+    "Verdict": "verdict",
     "champion": "registry",
     "check_gradients": "checking",
     "find_systems": "reference",
     "judge": "verdict",
     "launch": "launcher",
     "load_study": "study_file",
+    "make_study": "study_file",
+    "recorded_summary": "recorded",
+    "recorded_trials": "recorded",
     "replay_runs": "replay",
     "reproduce": "reproduction",
 }

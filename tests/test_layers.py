@@ -27,6 +27,8 @@ HOMES = {
     "joblib": {"workers"},
     "typer": {"arguments", "cli", "data_commands", "entry", "record_commands"},
     "rich": {"live_view", "terminal"},
+    "pandas": {"recorded"},
+    "IPython": {"notebook_view"},
 }
 
 
