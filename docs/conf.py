@@ -33,6 +33,7 @@ nb_execution_mode = "force"
 nb_execution_in_temp = True
 nb_execution_raise_on_error = True
 nb_execution_timeout = 300
+nb_output_stderr = "remove"  # what the engines say of widgets that Jupyter lacks
 
 default_role = "code"  # docstrings have one backtick around code
 autodoc_member_order = "bysource"

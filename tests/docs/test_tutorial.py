@@ -11,6 +11,7 @@ from doctest import ELLIPSIS, NORMALIZE_WHITESPACE, Example, OutputChecker
 from pathlib import Path
 
 import pytest
+from mlflow.tracking import MlflowClient
 
 DOCS = Path(__file__).resolve().parents[2] / "docs"
 BLOCK = re.compile(r"^```(\w+)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
@@ -74,3 +75,15 @@ def test_each_step_prints_what_it_shows(folder, step):
     if not checker.check_output(step.output, done.stdout, RULES):
         example = Example(step.command, step.output)
         pytest.fail(checker.output_difference(example, done.stdout, RULES))
+
+
+def test_all_that_the_tutorial_recorded_is_in_the_reference(folder):
+    page = (DOCS / "reference" / "records.md").read_text(encoding="utf-8")
+    client = MlflowClient(f"sqlite:///{folder / 'mlflow.db'}")
+    experiment = client.get_experiment_by_name("moons")
+    runs = client.search_runs([experiment.experiment_id])
+    assert len(runs) > 16
+    names = {name for run in runs for name in (*run.data.metrics, *run.data.tags)}
+    names |= {file.path for run in runs for file in client.list_artifacts(run.info.run_id)}
+    ours = {name for name in names if not name.startswith(("mlflow.", "test_accuracy_"))}
+    assert [name for name in sorted(ours) if f"`{name}" not in page] == []
