@@ -32,7 +32,7 @@ BOUNDS = {
     "exclusiveMinimum": "above {}",
     "maximum": "at most {}",
     "exclusiveMaximum": "below {}",
-    "pattern": "matches `{}`",
+    "pattern": "of the form `{}`",
     "maxLength": "at most {} characters",
 }
 
@@ -118,13 +118,13 @@ def rows(model: type[BaseModel], heading: str = "key") -> Iterator[str]:
         ValueError: a field has no description.
     """
     schema = model.model_json_schema()
-    yield f"| {heading} | type | default | rule | meaning |"
-    yield "|---|---|---|---|---|"
+    yield f"| {heading} | type and rule | default | meaning |"
+    yield "|---|---|---|---|"
     for key, field in schema["properties"].items():
         if not field.get("description"):
             raise ValueError(f"{model.__name__}.{key}: must have a description")
-        rule = ", ".join(dict.fromkeys(_rules(field)))
-        cells = (f"`{key}`", _type(field), _default(key, field, schema), rule, field["description"])
+        kind = ", ".join(dict.fromkeys((_type(field), *_rules(field))))
+        cells = (f"`{key}`", kind, _default(key, field, schema), field["description"])
         yield f"| {' | '.join(cell.replace('|', chr(92) + '|') for cell in cells)} |"
 
 

@@ -1,6 +1,6 @@
 """Hyperparameter search over small NumPy networks: Optuna proposes, MLflow records.
 
-The same functions as the command line calls:
+The same functions as the command line calls::
 
     from search import Options, champion, launch, load_study
 
@@ -93,3 +93,8 @@ def __getattr__(name: str) -> Any:
     value = getattr(import_module(f"search.{_HOMES[name]}"), name)
     globals()[name] = value
     return value
+
+
+def __dir__() -> list[str]:
+    """What may be imported, for those who complete names or look around."""
+    return __all__
