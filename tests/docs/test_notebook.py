@@ -15,6 +15,17 @@ from search.notebook_view import usual_observer
 
 ROOT = Path(__file__).resolve().parents[2]
 NOTEBOOK = ROOT / "docs" / "notebook.ipynb"
+TROUBLE = """\
+from threading import Thread
+from search.notebook_view import NotebookView
+
+view = NotebookView()
+view.start("Fetching <images>", 1000)
+view.advance(400)
+thread = Thread(target=view.note, args=["MLflow is away"])
+thread.start()
+thread.join()
+"""
 
 
 def read() -> NotebookNode:
@@ -32,11 +43,16 @@ def folder(tmp_path_factory) -> Path:
 
 @pytest.fixture(scope="module")
 def executed(folder) -> list[NotebookNode]:
-    """The cells of code after a run in an empty folder, whose first error ends it."""
+    """The cells of code after a run in an empty folder, whose first error ends it.
+
+    The last one is not the notebook's: a fetch and a note from another thread, as the sender's.
+    """
     own = {k: v for k, v in os.environ.items() if not k.startswith(("MLFLOW_", "STUDYHALL_"))}
     # What the engines' progress bars say where Jupyter has no widgets.
     environment = {**own, "PYTHONPATH": str(ROOT), "PYTHONWARNINGS": "ignore:IProgress not found"}
-    client = NotebookClient(read(), timeout=300, resources={"metadata": {"path": str(folder)}})
+    notebook = read()
+    notebook.cells.append(nbformat.v4.new_code_cell(TROUBLE))
+    client = NotebookClient(notebook, timeout=300, resources={"metadata": {"path": str(folder)}})
     client.execute(env=environment)
     return code(client.nb)
 
@@ -51,6 +67,13 @@ def test_the_launch_shows_where_it_stands_in_one_output(executed):
     assert len(views) == 1
     assert "notebook: 10 of 10 trials: " in views[0]["data"]["text/plain"]
     assert '<progress value="10" max="10">' in views[0]["data"]["text/html"]
+
+
+def test_a_fetch_and_what_happens_elsewhere_are_shown_in_one_output(executed):
+    (view,) = executed[-1].outputs
+    assert view["data"]["text/plain"] == "Fetching <images>\nMLflow is away"
+    assert '<progress value="400" max="1000">' in view["data"]["text/html"]
+    assert "Fetching &lt;images&gt;" in view["data"]["text/html"]
 
 
 def test_nothing_is_written_to_stderr(executed):
