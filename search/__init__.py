@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from search.observer import Observer, Quiet
     from search.options import Options
     from search.outcomes import Outcome
-    from search.recorded import recorded_summary, recorded_trials
+    from search.recorded import recorded_summary
     from search.reference import find_systems
     from search.registry import Champion, champion
     from search.replay import replay_runs
@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from search.study_file import load_study, make_study
     from search.study_spec import StudySpec
     from search.summary import Best, StudySummary
+    from search.trial_table import recorded_trials
     from search.verdict import Verdict, judge
 
 __all__ = [
@@ -81,7 +82,7 @@ _HOMES = {
     "load_study": "study_file",
     "make_study": "study_file",
     "recorded_summary": "recorded",
-    "recorded_trials": "recorded",
+    "recorded_trials": "trial_table",
     "replay_runs": "replay",
     "reproduce": "reproduction",
 }

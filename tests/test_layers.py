@@ -27,7 +27,7 @@ HOMES = {
     "joblib": {"workers"},
     "typer": {"arguments", "cli", "data_commands", "entry", "record_commands"},
     "rich": {"live_view", "terminal"},
-    "pandas": {"recorded"},
+    "pandas": {"trial_table"},
     "IPython": {"notebook_view"},
 }
 
