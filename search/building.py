@@ -26,6 +26,7 @@ from model import (
 )
 from search.datasets import Dataset, Split
 from search.settings import NetworkSettings, TrainingSettings, TrialSettings
+from search.study_spec import FreshSeed
 
 
 @dataclass(frozen=True)
@@ -35,23 +36,38 @@ class TrialSeed:
     The order of the minibatches is drawn from the study's seed and the repetition: all trials train
     on the same batches, so that their difference is their settings'. Weights and the masks of
     dropout are drawn for each trial anew.
+
+    A trial that is trained again from a fresh seed draws as no trial of the search did; those with
+    the same fresh seed share their batches.
+
+    Attributes:
+        study: the study's seed.
+        number: the trial's number.
+        fresh: the trial of the search that it trains again, and with which fresh seed, from 1.
     """
 
     study: int
     number: int
+    fresh: FreshSeed | None = None
 
     def weights(self) -> np.random.Generator:
         """The generator of the initial weights."""
-        return np.random.default_rng(np.random.SeedSequence([self.study, 1, self.number]))
+        return self._generator(1, *(self.fresh or (self.number,)))
 
     def batches(self, repeat: int = 0) -> np.random.Generator:
         """The generator of the order of the minibatches of a repetition."""
-        entropy = [self.study, 2, repeat] if repeat else [self.study, 2]
-        return np.random.default_rng(np.random.SeedSequence(entropy))
+        if self.fresh:
+            return self._generator(2, repeat, self.fresh.seed)
+        return self._generator(2, repeat) if repeat else self._generator(2)
 
     def dropout(self) -> np.random.Generator:
         """The generator of the masks of dropout."""
-        return np.random.default_rng(np.random.SeedSequence([self.study, 3, self.number]))
+        return self._generator(3, *(self.fresh or (self.number,)))
+
+    def _generator(self, purpose: int, *entropy: int) -> np.random.Generator:
+        # Sequences are as if filled with zeros, which no fresh seed is.
+        sequence = np.random.SeedSequence([self.study, purpose, *entropy])
+        return np.random.default_rng(sequence)
 
 
 @dataclass(frozen=True)

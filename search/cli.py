@@ -24,6 +24,7 @@ from search.arguments import (
     at_least_one,
     proper_name,
 )
+from search.champion_commands import champions
 from search.data_commands import data
 from search.errors import StudyhallError, UsageError
 from search.record_commands import records
@@ -38,6 +39,7 @@ app = typer.Typer(
 )
 app.add_typer(data, name="data")
 app.add_typer(records)
+app.add_typer(champions)
 
 
 @app.callback()
@@ -121,12 +123,23 @@ def list_studies(storage: StorageOption = None, json: JsonOption = False) -> Non
 
 
 @app.command()
-def status(study: StudyArgument, storage: StorageOption = None, json: JsonOption = False) -> None:
-    """Say how many trials a study has, by state, and which is the best."""
+def status(
+    study: StudyArgument,
+    tracking_uri: TrackingOption = None,
+    storage: StorageOption = None,
+    json: JsonOption = False,
+) -> None:
+    """Say where a study stands: trials, the best, finalists, and who read the test set when."""
     from search import terminal
-    from search.recorded import recorded_summary
+    from search.recorded import recorded_readings, recorded_summary
 
-    terminal.show_status(recorded_summary(recorded_name(study), storage), as_json=json)
+    name = recorded_name(study)
+    summary = recorded_summary(name, storage)
+    try:
+        readings, trouble = recorded_readings(name, storage, tracking_uri), None
+    except StudyhallError as error:  # the rest is known all the same
+        readings, trouble = [], str(error)
+    terminal.show_status(summary, readings, trouble, as_json=json)
 
 
 @app.command()
@@ -139,37 +152,6 @@ def best(study: StudyArgument, storage: StorageOption = None, json: JsonOption =
     if summary.best is None:
         raise UsageError(f"{summary.name}: no trial has completed yet; launch it on")
     terminal.show_best(summary, as_json=json)
-
-
-@app.command()
-def evaluate(
-    study: StudyArgument,
-    data_dir: DataOption = None,
-    tracking_uri: TrackingOption = None,
-    json: JsonOption = False,
-) -> None:
-    """Reload a study's champion from the registry and judge it on the test split."""
-    from search import terminal
-    from search.verdict import judge
-
-    with terminal.observer(quiet=json) as observer:
-        verdict = judge(recorded_name(study), tracking_uri, data_dir, observer.fetching)
-    terminal.show_verdict(verdict, as_json=json)
-
-
-@app.command()
-def predict(
-    study: StudyArgument,
-    pictures: Annotated[list[Path], typer.Argument(help="Picture files.")],
-    tracking_uri: TrackingOption = None,
-    json: JsonOption = False,
-) -> None:
-    """Classify pictures with a study's champion."""
-    from search import terminal
-    from search.predictions import classify
-
-    name = recorded_name(study)
-    terminal.show_predictions(classify(name, pictures, tracking_uri), as_json=json)
 
 
 @app.command()

@@ -2,28 +2,20 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
-from pathlib import Path
-from typing import TYPE_CHECKING
+from dataclasses import asdict, dataclass, replace
 
-from search.datasets import fetch
-from search.errors import UsageError
+from search.finalists import finalists_name
 from search.mirror import Finding
 from search.observer import Observer, Quiet
 from search.options import Options
 from search.reconciliation import adopt, find, mend
-from search.recorded import recorded_summary
+from search.reopened import recorded, reopen
 from search.repairs import Repairs
-from search.storage import open_storage, read_storage
+from search.storage import read_storage
 from search.studies import recorded_study
-from search.study import Study
-from search.tracked_study import TrackedStudy, track, tracked_data, with_runs
+from search.tracked_study import run_names, with_runs
 from search.tracker import Tracker
-from search.tracking import TrackedData, find_study, open_client
-
-if TYPE_CHECKING:
-    from mlflow.tracking import MlflowClient
-    from optuna.storages import BaseStorage
+from search.tracking import find_study
 
 
 @dataclass(frozen=True)
@@ -58,7 +50,7 @@ def examine(
     *,
     fix: bool = False,
 ) -> Examination:
-    """Compare a recorded study with its runs in MLflow, their files included.
+    """Compare a recorded study with its runs in MLflow, their files and its finalists included.
 
     Args:
         name: The study.
@@ -71,8 +63,15 @@ def examine(
         StudyhallError: MLflow does not answer.
     """
     options, observer = options or Options(), observer or Quiet()
-    if not fix:
-        return _looked_at(name, options, observer)
+    examined = _examined if fix else _looked_at
+    own = examined(name, options, observer)
+    if recorded_study(read_storage(options.address), finalists_name(name)) is None:
+        return own
+    return _both(own, examined(finalists_name(name), options, observer))
+
+
+def _examined(name: str, options: Options, observer: Observer) -> Examination:
+    """Examine a study, and repair what is found."""
     tracked = reopen(name, options, observer)
     try:
         tracked.study.claims.live_for_sure()  # whoever died on another machine is heard silent
@@ -83,15 +82,29 @@ def examine(
         tracked.end()
 
 
+def _both(search: Examination, finalists: Examination) -> Examination:
+    """What was found of a search, and of its finalists, by whose name each finding begins."""
+    named = f"{finalists.study}: {{}}".format
+    found = (replace(finding, problem=named(finding.problem)) for finding in finalists.found)
+    repairs = search.repairs
+    if repairs and finalists.repairs:
+        repairs = Repairs(
+            (*repairs.done, *map(named, finalists.repairs.done)),
+            (*repairs.left, *map(named, finalists.repairs.left)),
+        )
+    return Examination(search.study, (*search.found, *found), repairs)
+
+
 def _looked_at(name: str, options: Options, observer: Observer) -> Examination:
     """Examine a study without changing anything."""
-    study, client, data, folder = _recorded(read_storage(options.address), name, options, observer)
+    study, client, data, folder = recorded(read_storage(options.address), name, options, observer)
     of_study = find_study(client, study.experiment, study.study_id, data)
     if of_study is None:
         problem = "the study's own run is missing, and with it the runs of its trials"
         return Examination(name, (Finding("missing", None, None, problem),), None)
     study_run, deleted = of_study
-    tracked = with_runs(study, Tracker(study_run, client), folder, options)
+    tracker = Tracker(study_run, client, run_names(study.spec))
+    tracked = with_runs(study, tracker, folder, options)
     live = bool(study.claims.live_for_sure())
     found = find(tracked, deep=True)
     if deleted:
@@ -101,27 +114,3 @@ def _looked_at(name: str, options: Options, observer: Observer) -> Examination:
         problem = "the study's own run is RUNNING, but no worker is at it"
         found.append(Finding("stale", None, study_run.run_id, problem))
     return Examination(name, tuple(found), None)
-
-
-def reopen(name: str, options: Options, observer: Observer) -> TrackedStudy:
-    """Open a recorded study with its runs, which are created if there are none.
-
-    Raises:
-        UsageError: there is no such study, or nothing answers where it is kept.
-    """
-    storage = open_storage(options.address)
-    study, client, data, folder = _recorded(storage, name, options, observer)
-    return track(study, client, data, folder, options)
-
-
-def _recorded(
-    storage: BaseStorage, name: str, options: Options, observer: Observer
-) -> tuple[Study, MlflowClient, TrackedData, Path]:
-    """A recorded study, MLflow, and the study's data with their folder."""
-    recorded_summary(name, options.storage)  # says what is wrong with the name
-    study = recorded_study(storage, name)
-    if study is None:
-        raise UsageError(f"{name}: another program's study has that name")
-    client, settings = open_client(options.tracking_uri), study.spec.data_settings
-    folder = fetch(settings, data_dir=options.data_dir, progress=observer.fetching)
-    return study, client, tracked_data(study.spec, folder), folder

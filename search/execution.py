@@ -18,6 +18,8 @@ from search.errors import StudyhallError
 from search.heartbeat import ClaimLostError, Heartbeat
 from search.live_points import LivePoints
 from search.record import StoredRecord, store, value_point
+from search.seal import sealed_test_split
+from search.seed_tags import seed_tags
 from search.settings import DataSettings, TrialSettings
 from search.spool import Spool
 from search.storage import reopen_storage
@@ -106,7 +108,7 @@ def work(job: Job) -> str | None:
     if (claimed := place.claim()) is None:
         return None
     try:
-        with Heartbeat(place.study.claims, claimed) as heartbeat:
+        with sealed_test_split(), Heartbeat(place.study.claims, claimed) as heartbeat:
             _run(place, claimed, heartbeat)
     except ClaimLostError:
         pass  # the worker that took over enters the same result
@@ -156,7 +158,7 @@ def _run(place: Workplace, claimed: Claimed, heartbeat: Heartbeat) -> None:
 
     saver = _saver(job, number, proposed.settings)
     if claimed.deaths < job.attempts:
-        seed, metric = TrialSeed(job.spec.study.seed, number), job.spec.study.metric
+        seed, metric = _seed(job, number), job.spec.study.metric
         record = run_trial(proposed.settings, data, seed, metric, on_epoch, saver)
     else:
         times = f"{claimed.deaths} times without getting further"
@@ -167,8 +169,12 @@ def _run(place: Workplace, claimed: Claimed, heartbeat: Heartbeat) -> None:
         saver.discard()  # else another attempt has the trial, and the sender drops this record
 
 
+def _seed(job: Job, number: int) -> TrialSeed:
+    return TrialSeed(job.spec.study.seed, number, job.spec.fresh(number))
+
+
 def _saver(job: Job, number: int, settings: TrialSettings) -> TrainingSaver:
-    seed, fingerprint = TrialSeed(job.spec.study.seed, number), job.tags[FINGERPRINT]
+    seed, fingerprint = _seed(job, number), job.tags[FINGERPRINT]
     identity = identify(settings, seed, job.spec.study.metric, fingerprint)
     return FileSaver(_state(job.spool, number), identity)
 
@@ -204,7 +210,7 @@ def _store(
         reports=proposed.reports,
         notes=proposed.notes,
         points=(*live.points, *value_point(record)),
-        tags={**job.tags, "studyhall.seed": str(job.spec.study.seed)},
+        tags={**job.tags, **seed_tags(_seed(job, claimed.number))},
         examples=data.dataset.train_examples[shown],
         labels=data.dataset.train_labels[shown],
     )

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import tempfile
+import time
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -10,15 +12,18 @@ from filelock import FileLock
 
 from search.datasets import fetch
 from search.errors import UsageError
+from search.finalists import finalists_name
+from search.finals import run_finals
 from search.gate import require_data, require_installed, require_sane
 from search.notebook_view import usual_observer
 from search.observer import Observer
 from search.options import Options
 from search.patience import patiently
 from search.reconciliation import put_in_order
+from search.reopened import Opened
 from search.runner import Runner
 from search.storage import exclusive, open_storage
-from search.studies import open_study, recorded_study, set_aside
+from search.studies import open_study, recorded_study, rename, set_aside
 from search.study import Study
 from search.study_spec import StudySpec
 from search.summary import StudySummary
@@ -34,6 +39,8 @@ def launch(
     spec: StudySpec, options: Options | None = None, observer: Observer | None = None
 ) -> StudySummary:
     """Run a study until it has the trials that it wants, and register its champion.
+
+    If the study has finalists, they are trained again before one is the champion.
 
     Trials that an earlier launch finished are kept; one that was interrupted goes on. Several
     launches of one study, on any machines that share its storage, divide its trials among them.
@@ -62,13 +69,45 @@ def launch(
     data = tracked_data(spec, folder)
     storage = open_storage(options.address)
     if options.fresh and (earlier := recorded_study(storage, name)):
-        _require_idle(earlier)
-        _end_earlier(earlier, client, options, observer)
-        with exclusive(storage, "start"):
-            aside = set_aside(storage, earlier)
-        observer.note(f"the earlier trials are kept as study '{aside}'")
+        _set_aside(storage, earlier, client, options, observer)
+    started = time.monotonic()
     tracked = _open(storage, spec, client, data, folder, options)
-    return Runner(tracked, options, observer).run()
+    summary = Runner(tracked, storage, options, observer).run()
+    if spec.finalists is None or not tracked.study.is_whole() or summary.best is None:
+        return summary
+    if summary.interrupted or (rest := _rest(options, started)) is None:
+        return summary
+    opened = Opened(tracked.study, client, data, folder)
+    return run_finals(opened, storage, spec.finalists, rest, observer)
+
+
+def _rest(options: Options, started: float) -> Options | None:
+    """The options with what is left of the time limit; None if nothing is."""
+    if options.timeout is None:
+        return options
+    left = options.timeout - (time.monotonic() - started)
+    return replace(options, timeout=left) if left > 0 else None
+
+
+def _set_aside(
+    storage: BaseStorage,
+    earlier: Study,
+    client: MlflowClient,
+    options: Options,
+    observer: Observer,
+) -> None:
+    """Keep a study, and that of its finalists, under another name."""
+    finalists = recorded_study(storage, finalists_name(earlier.spec.study.name))
+    both = [study for study in (earlier, finalists) if study]
+    for study in both:
+        _require_idle(study)
+    for study in both:
+        _end_earlier(study, client, options, observer)
+    with exclusive(storage, "start"):
+        aside = set_aside(storage, earlier)
+        if finalists:
+            rename(storage, finalists, finalists_name(aside))
+    observer.note(f"the earlier trials are kept as study '{aside}'")
 
 
 @patiently

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from model import Classifier, accuracy
 from search.datasets import open_dataset, split_dataset
 from search.evaluation import evaluate
-from search.judgements import earlier_readings
+from search.ledger import earlier_measures
 from search.reference import Quantity
 from search.settings import DataSettings
 from search.trained import load_trained
@@ -29,12 +30,17 @@ class Measure:
     Attributes:
         readings: values by run and quantity.
         news: whether any of them was read now.
+        tested: how many test examples were read now.
     """
 
-    def __init__(self, client: MlflowClient, data_folder: Path) -> None:
+    def __init__(
+        self, client: MlflowClient, data_folder: Path, enter: Callable[[], object]
+    ) -> None:
+        """Measure trials; `enter` is called before each reading of the test split."""
         self.readings: Readings = {}
         self.news = False
-        self._client, self._folder = client, data_folder
+        self.tested = 0
+        self._client, self._folder, self._enter = client, data_folder, enter
 
     def __call__(self, run: Run, quantity: Quantity) -> float:
         """Return a quantity of a trial that completed."""
@@ -44,7 +50,7 @@ class Measure:
         if quantity == "accuracy_gap":
             return self(run, "train_accuracy") - self(run, "test_accuracy")
         if not self.readings:
-            self.readings = earlier_readings(self._client, run)
+            self.readings = earlier_measures(self._client, run)
         known = self.readings.setdefault(str(run.info.run_id), {})
         if quantity not in known:
             known[quantity], self.news = self._read(run, quantity), True
@@ -55,7 +61,10 @@ class Measure:
         data = trained.settings.data
         if quantity == "train_accuracy":
             return _train_accuracy(trained.classifier, self._folder, data)
-        return evaluate(trained.classifier, self._folder, data).accuracy
+        self._enter()
+        evaluation = evaluate(trained.classifier, self._folder, data)
+        self.tested = max(self.tested, evaluation.examples)
+        return evaluation.accuracy
 
 
 def _train_accuracy(classifier: Classifier, folder: Path, settings: DataSettings) -> float:

@@ -77,25 +77,22 @@ def first_layer_tiles(
     Image.fromarray(pixels[..., 0] if channels == 1 else pixels).save(path)
 
 
-def sample_images(
-    path: Path, images: NDArray[np.uint8], labels: NDArray[np.integer[Any]], classes: Sequence[str]
-) -> None:
-    """Draw the first images of a data set in a square, each under the name of its class.
+def titled_images(path: Path, images: NDArray[np.uint8], titles: Sequence[str]) -> None:
+    """Draw images in a square, each under its title.
 
     Args:
         path: The PNG file to write.
         images: uint8 (N, height, width, channels) with three channels or one; 25 are drawn at most.
-        labels: (N,), indices of `classes`.
-        classes: The names of the classes, by label.
+        titles: N of them.
     """
     figure = _figure(width=1.3 * SAMPLES, height=1.5 * SAMPLES)
     cells = figure.subplots(SAMPLES, SAMPLES).ravel()
     for cell in cells:
         cell.set_axis_off()
-    for cell, image, label in zip(cells, images[: SAMPLES**2], labels, strict=False):
+    for cell, image, title in zip(cells, images[: SAMPLES**2], titles, strict=False):
         # As RGB even if it is grey: a colour map would round the shades.
         cell.imshow(np.broadcast_to(image, (*image.shape[:2], 3)))
-        cell.set_title(classes[label], fontsize=9)
+        cell.set_title(title, fontsize=8)
     figure.subplots_adjust(left=0.02, right=0.98, bottom=0.02, top=0.95, hspace=0.3)
     _save(figure, path)
 

@@ -2,22 +2,31 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from difflib import get_close_matches
 from pathlib import Path
 
 from search.errors import UsageError
+from search.finalists import recorded_finals
+from search.ledger import Reading, readings
+from search.mlflow_database import missing
 from search.options import Options
 from search.storage import read_storage
 from search.studies import recorded_study, study_names
 from search.study_file import shipped_studies
 from search.summary import StudySummary, summarize
+from search.tracking import find_experiment, open_client
 
 
 def recorded_summaries(storage: Path | str | None) -> list[StudySummary]:
     """Where every recorded study stands; none if nothing was run here yet."""
     opened = read_storage(Options(storage=storage).address)
     studies = (recorded_study(opened, name) for name in sorted(study_names(opened)))
-    return [summarize(study) for study in studies if study is not None]
+    return [
+        replace(summarize(study), finals=recorded_finals(opened, study))
+        for study in studies
+        if study is not None
+    ]
 
 
 def recorded_summary(name: str, storage: Path | str | None = None) -> StudySummary:
@@ -34,3 +43,19 @@ def recorded_summary(name: str, storage: Path | str | None = None) -> StudySumma
     known = sorted({*summaries, *shipped_studies()})
     near = " or ".join(f"'{n}'" for n in get_close_matches(name, known, n=3, cutoff=0.5) or known)
     raise UsageError(f"{name}: unknown study; did you mean {near}?")
+
+
+def recorded_readings(
+    name: str, storage: Path | str | None, tracking_uri: str | None
+) -> list[Reading]:
+    """Every reading of the test split by a recorded study, the oldest first.
+
+    Raises:
+        UsageError: nothing answers at MLflow's address.
+    """
+    study = recorded_study(read_storage(Options(storage=storage).address), name)
+    if study is None or missing(tracking_uri):
+        return []  # opening MLflow's database would leave an empty one behind
+    client = open_client(tracking_uri)
+    experiment_id = find_experiment(client, study.experiment)
+    return readings(client, experiment_id) if experiment_id else []

@@ -10,12 +10,14 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, get_args
 
+from search.building import TrialSeed
 from search.errors import StudyhallError, UsageError
 from search.mlflow_model import MODEL_FOLDER, WEIGHTS_IN_MODEL
 from search.recorded_settings import require_consistent
 from search.run_tags import RunTags
+from search.seed_tags import tagged_seed
 from search.settings import TrialSettings
-from search.study_spec import Metric, StudySpec
+from search.study_spec import Metric, StudySpec, recorded_spec
 from search.tracking import FINGERPRINT
 from search.trained import downloaded
 from search.trial import TrialState
@@ -49,8 +51,7 @@ class RecordedTrial:
     Attributes:
         run_id: the run.
         study: the name of its study.
-        number: the trial's number.
-        seed: the study's seed.
+        seed: where its randomness came from, its number included.
         metric: what the study selects by.
         settings: what the trial was trained with.
         state: how it ended.
@@ -68,8 +69,7 @@ class RecordedTrial:
 
     run_id: str
     study: str
-    number: int
-    seed: int
+    seed: TrialSeed
     metric: Metric
     settings: TrialSettings
     state: TrialState
@@ -86,7 +86,10 @@ class RecordedTrial:
     @property
     def name(self) -> str:
         """The trial as a sentence names it."""
-        return f"trial {self.number} of {self.study} (run {self.run_id})"
+        named = f"trial {self.seed.number} of {self.study}"
+        if fresh := self.seed.fresh:
+            named = f"trial {fresh.trial} of {self.study} with fresh seed {fresh.seed}"
+        return f"{named} (run {self.run_id})"
 
 
 def find_run(client: MlflowClient, run_id: str) -> Run | None:
@@ -126,8 +129,7 @@ def read_trial(client: MlflowClient, run: Run) -> RecordedTrial:
     return RecordedTrial(
         run_id=run_id,
         study=study,
-        number=tags.number("studyhall.trial"),
-        seed=tags.number("studyhall.seed"),
+        seed=tagged_seed(tags),
         metric=_metric(tags, spec),
         settings=settings,
         state=state,
@@ -172,7 +174,7 @@ def _study_spec(client: MlflowClient, tags: RunTags) -> StudySpec | None:
         return None
     try:
         with _reading(parent, "study.toml"), downloaded(client, parent, "study.toml") as path:
-            return StudySpec.model_validate(tomllib.loads(path.read_text(encoding="utf-8")))
+            return recorded_spec(tomllib.loads(path.read_text(encoding="utf-8")))
     except StudyhallError:
         return None
 

@@ -33,12 +33,21 @@ class Champion:
     classifier: Classifier
 
     @property
+    def validation_accuracy(self) -> float | None:
+        """What it was selected by, if that is an accuracy."""
+        if self.run.data.tags.get("studyhall.metric") != "validation_accuracy":
+            return None
+        return self.run.data.metrics.get("value")
+
+    @property
     def data_fingerprint(self) -> str:
         """The fingerprint of the data that it was trained and selected on."""
         return str(self.run.data.tags["studyhall.data_fingerprint"])
 
 
-def register_champion(client: MlflowClient, name: str, run_id: str, value: float) -> str:
+def register_champion(
+    client: MlflowClient, name: str, run_id: str, value: float, selected_by: str
+) -> str:
     """Register a trial's model as the champion of a study; return the version.
 
     A run that is registered already keeps its version.
@@ -48,6 +57,7 @@ def register_champion(client: MlflowClient, name: str, run_id: str, value: float
         name: The study, which is the registered model too.
         run_id: The run of the best trial.
         value: Its value, kept as a tag of the version.
+        selected_by: How it was selected, kept as another.
     """
     from mlflow.exceptions import MlflowException
 
@@ -60,9 +70,24 @@ def register_champion(client: MlflowClient, name: str, run_id: str, value: float
         known = [v for v in client.search_model_versions(f"name='{name}'") if v.run_id == run_id]
         source = f"runs:/{run_id}/{MODEL_FOLDER}"
         version = known[0] if known else client.create_model_version(name, source, run_id)
-        client.set_model_version_tag(name, version.version, "validation_value", f"{value:.6f}")
+        tags = {"validation_value": f"{value:.6f}", "selected_by": selected_by}
+        for key, tag in tags.items():
+            client.set_model_version_tag(name, version.version, key, tag)
         client.set_registered_model_alias(name, ALIAS, version.version)
     return str(version.version)
+
+
+def registered_version(client: MlflowClient, name: str) -> str | None:
+    """The version of a study's champion; None if none is registered."""
+    from mlflow.exceptions import MlflowException
+
+    with explained(f"model {name}"):
+        try:
+            return str(client.get_model_version_by_alias(name, ALIAS).version)
+        except MlflowException as error:
+            if error.error_code in _NONE_THERE:
+                return None
+            raise
 
 
 def champion(name: str, tracking_uri: str | None = None) -> Champion:

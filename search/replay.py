@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
 from search.addresses import shown
-from search.building import TrialSeed
 from search.datasets import fetch
 from search.differences import Difference, differences
 from search.environment import environment
@@ -65,7 +64,7 @@ class Replay:
         return {
             "run_id": self.trial.run_id,
             "study": self.trial.study,
-            "trial": self.trial.number,
+            "trial": self.trial.seed.number,
             "identical": self.identical,
             "iterations": len(self.trial.losses),
             "differences": len(self.differences),
@@ -139,8 +138,8 @@ def _replay(trial: RecordedTrial, folder: Path) -> Replay:
     with fixed_blas_threads(trial.blas_threads):
         data = training_data(folder, trial.settings.data)
         examples = len(data.split.train)
-        seed = TrialSeed(trial.seed, trial.number)
-        trained = retrain(trial.settings, data, seed, trial.metric, _stop(trial, examples))
+        stop = _stop(trial, examples)
+        trained = retrain(trial.settings, data, trial.seed, trial.metric, stop)
         return Replay(trial, differences(trial, trained, examples), _environment_changes(trial))
 
 

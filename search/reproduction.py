@@ -5,7 +5,9 @@ from __future__ import annotations
 import json
 import tempfile
 from collections.abc import Mapping, Sequence
+from contextlib import ExitStack
 from dataclasses import asdict, dataclass
+from functools import cache
 from math import comb
 from pathlib import Path
 from statistics import fmean, stdev
@@ -13,8 +15,8 @@ from typing import TYPE_CHECKING
 
 from search.datasets import fetch
 from search.errors import InterruptedStudyError, StudyhallError
-from search.judgements import log_reproduction
 from search.launcher import launch
+from search.ledger import EXAMPLES, Entry, reading, study_run_of
 from search.measure import Measure
 from search.observer import Observer, Quiet
 from search.options import Options
@@ -28,7 +30,6 @@ from search.verdict import require_same_data
 
 if TYPE_CHECKING:
     from mlflow.entities import Run
-    from mlflow.tracking import MlflowClient
 
 
 @dataclass(frozen=True)
@@ -106,10 +107,15 @@ def _reproduce(
         raise StudyhallError(f"{study.name}: no trial has completed; `studyhall ui` shows why")
     folder = fetch(spec.data_settings, data_dir=options.data_dir, progress=observer.fetching)
     require_same_data(folder, spec.data_settings, runs[0].data.tags[FINGERPRINT])
-    measure = Measure(client, folder)
-    found = [_compare(system, study.name, row, runs, measure) for row in study.row]
-    if measure.news:
-        _record(client, runs[0], found, measure)
+    with ExitStack() as ledger:
+        study_run, model = study_run_of(client, runs[0]), f"the trials of {system}"
+        enter = cache(
+            lambda: ledger.enter_context(reading(client, study_run, "reproduction", model, {}))
+        )
+        measure = Measure(client, folder, enter)
+        found = [_compare(system, study.name, row, runs, measure) for row in study.row]
+        if measure.news:
+            _record(enter(), found, measure)
     return found
 
 
@@ -154,12 +160,12 @@ def _matching(study: str, runs: list[Run], where: Mapping[str, Scalar]) -> list[
     return found
 
 
-def _record(client: MlflowClient, trial: Run, found: list[Reproduced], measure: Measure) -> None:
+def _record(entry: Entry, found: list[Reproduced], measure: Measure) -> None:
     metrics = {f"{f.quantity}_{f.label}".replace(",", ""): f.mean for f in found}
+    metrics |= {EXAMPLES: float(measure.tested)} if measure.tested else {}
     content = {"figures": [f.to_dict() for f in found], "readings": measure.readings}
     with tempfile.TemporaryDirectory() as temporary:
         folder = Path(temporary)
         text = json.dumps(content, indent=2)
         (folder / "reproduction.json").write_text(text + "\n", encoding="utf-8")
-        parent = trial.data.tags["mlflow.parentRunId"]
-        log_reproduction(client, trial.info.experiment_id, parent, metrics, folder)
+        entry.complete(metrics, folder)

@@ -11,6 +11,7 @@ from search.execution import SHOWN, Job, training_data
 from search.outcomes import ATTEMPT, WEIGHTS
 from search.record import curve_stride, epoch_points, store, value_point
 from search.retraining import Stop, retrain
+from search.seed_tags import seed_tags
 from search.spool import Spool
 from search.study import Study
 from search.trial import DEADLY, TrialRecord, give_up
@@ -35,7 +36,8 @@ def restore(study: Study, job: Job, number: int, blas_threads: int) -> None:
     trial = study.trials()[number]
     settings = study.spec.resolve(trial.params)
     data = training_data(job.data_folder, settings.data)
-    seed, reason = TrialSeed(study.spec.study.seed, number), str(trial.user_attrs.get("reason"))
+    seed = TrialSeed(study.spec.study.seed, number, study.spec.fresh(number))
+    reason = str(trial.user_attrs.get("reason"))
     if reason.startswith(DEADLY):
         record = give_up(number, settings, reason)
     else:
@@ -56,7 +58,7 @@ def restore(study: Study, job: Job, number: int, blas_threads: int) -> None:
             *(point for epoch in record.epochs for point in epoch_points(epoch, stride, now)),
             *value_point(record),
         ),
-        tags={**job.tags, "studyhall.seed": str(seed.study), "studyhall.restored": "true"},
+        tags={**job.tags, **seed_tags(seed), "studyhall.restored": "true"},
         examples=data.dataset.train_examples[shown],
         labels=data.dataset.train_labels[shown],
     )

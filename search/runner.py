@@ -7,27 +7,34 @@ import time
 from contextlib import closing
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 import tomli_w
 
 from search.claims import GRACE_SECONDS
+from search.crowning import Choice, best_of_search, winner_of_finals
 from search.datasets import open_dataset
 from search.errors import StudyhallError
 from search.execution import abandon, work
+from search.finalists import Finals, recorded_finals
 from search.interrupts import Stop, stop_on_signals
 from search.leaving import leave_in_order
 from search.observer import Observer
 from search.options import Options
 from search.owner import end_child
 from search.patience import patiently
-from search.plots import sample_images
+from search.plots import titled_images
 from search.reconciliation import put_in_order
-from search.registry import register_champion
+from search.registry import register_champion, registered_version
+from search.study import Study
 from search.study_figures import write_figures
 from search.summary import StudySummary, summarize
 from search.tracked_study import TrackedStudy
 from search.workers import Order, WorkerDied, run_workers
+
+if TYPE_CHECKING:
+    from optuna.storages import BaseStorage
 
 _DEATHS_ALLOWED = 10  # a worker in a row, while no trial ends: nothing can be trained here
 _HUNG_SECONDS = 0.75 * GRACE_SECONDS
@@ -40,11 +47,21 @@ SAMPLES = 25
 
 @dataclass(eq=False)
 class Runner:
-    """One launch of a study, with everything open that it needs."""
+    """One launch of a study, with everything open that it needs.
+
+    Attributes:
+        tracked: The study.
+        storage: Where it is recorded.
+        options: How to run it.
+        observer: Who is told of the progress.
+        search: The search, if the study is that of its finalists.
+    """
 
     tracked: TrackedStudy
+    storage: BaseStorage
     options: Options
     observer: Observer
+    search: Study | None = None
     _told: set[int] = field(default_factory=set)
     _deaths: int = 0
 
@@ -176,15 +193,24 @@ class Runner:
 
     @patiently
     def _crown(self, summary: StudySummary) -> StudySummary:
-        """Register the best trial's model; launches that end together do so one by one."""
-        if summary.best is None:
-            return summary
-        self._await_run(summary.best.number, summary.interrupted)
-        run_id = self.tracker.run_of(summary.best.number)
-        client, value = self.tracker.client, summary.best.value
-        with self.study.exclusive("champion"):
-            version = register_champion(client, summary.name, run_id, value)
+        """Register the champion's model; launches that end together do so one by one."""
+        client, search = self.tracker.client, self.search or self.study
+        name, finals = search.spec.study.name, recorded_finals(self.storage, search)
+        if choice := self._choose(summary, finals):
+            self._await_run(choice.number, summary.interrupted)
+            run_id = self.tracker.run_of(choice.number)
+            with search.exclusive("champion"):
+                version: str | None = register_champion(
+                    client, name, run_id, choice.value, choice.selected_by
+                )
+        else:
+            version = registered_version(client, name) if finals else None
         return replace(summary, champion_version=version)
+
+    def _choose(self, summary: StudySummary, finals: Finals | None) -> Choice | None:
+        if self.search is None:
+            return best_of_search(summary.best, finals)
+        return winner_of_finals(finals)
 
     def _await_run(self, number: int, interrupted: bool) -> None:
         """Wait for the run of a trial that another machine has just finished, and is sending."""
@@ -215,7 +241,8 @@ class Runner:
         dataset = open_dataset(self.study.spec.data_settings, self.tracked.job.data_folder)
         if len(dataset.example_shape) == 3:
             examples, labels = dataset.train_examples[:SAMPLES], dataset.train_labels[:SAMPLES]
-            sample_images(path, np.asarray(examples, np.uint8), labels, dataset.classes)
+            titles = [dataset.classes[label] for label in labels]
+            titled_images(path, np.asarray(examples, np.uint8), titles)
 
 
 def _metrics(summary: StudySummary) -> dict[str, float]:

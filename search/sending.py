@@ -5,11 +5,11 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass
 
 from search.courier import Unsent
-from search.doctor import reopen
 from search.observer import Observer, Quiet
 from search.options import Options
 from search.reconciliation import adopt
 from search.recorded import recorded_summaries
+from search.reopened import reopen
 from search.spool import Spool
 from search.storage import open_storage
 from search.studies import recorded_study

@@ -24,7 +24,7 @@ from search.grid import Grid
 from search.parameters import FloatParameter, IntParameter, Parameter
 from search.quasi_random import QuasiRandom
 from search.section import Scalar
-from search.study_spec import StudySpec
+from search.study_spec import FinalistsSpec, StudySpec
 
 
 def sampler_for(spec: StudySpec, number: int) -> BaseSampler:
@@ -52,8 +52,8 @@ def fixed_point(spec: StudySpec, number: int) -> dict[str, Scalar]:
 
     The points of a grid and of a quasi-random sequence are functions of their number.
     """
-    if number < len(spec.enqueue):
-        return dict(spec.enqueue[number])
+    if number < len(spec.enqueue) or isinstance(spec, FinalistsSpec):
+        return spec.enqueued(number)
     number -= len(spec.enqueue)
     if spec.study.sampler == "grid":
         return Grid(spec.search_space).point(number)

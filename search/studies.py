@@ -12,8 +12,8 @@ import optuna
 from optuna.storages import BaseStorage
 
 from search.errors import UsageError
-from search.study import EXPERIMENT, STUDY_ID, Study
-from search.study_spec import StudySpec
+from search.study import EXPERIMENT, SEARCH_ID, STUDY_ID, Study
+from search.study_spec import StudySpec, recorded_spec
 
 _SPEC = "studyhall.spec"
 _FINGERPRINT = "studyhall.data_fingerprint"
@@ -28,8 +28,16 @@ class Difference:
     given: object
 
 
-def open_study(storage: BaseStorage, spec: StudySpec, fingerprint: str) -> Study:
+def open_study(
+    storage: BaseStorage, spec: StudySpec, fingerprint: str, search: Study | None = None
+) -> Study:
     """Open a study to run it: the recorded one if it is the same, a new one if there is none.
+
+    Args:
+        storage: Where studies are recorded.
+        spec: The study.
+        fingerprint: That of its data.
+        search: The study of whose finalists it is; their runs are below that study's run.
 
     Raises:
         UsageError: the study file or the data changed since the study's trials were run, or the
@@ -45,7 +53,9 @@ def open_study(storage: BaseStorage, spec: StudySpec, fingerprint: str) -> Study
         if storage.get_all_trials(study_id, deepcopy=False):
             raise UsageError(f"{name}: another program's study has that name; choose one by --name")
         storage.set_study_user_attr(study_id, STUDY_ID, uuid.uuid4().hex)
-        storage.set_study_user_attr(study_id, EXPERIMENT, name)
+        storage.set_study_user_attr(study_id, EXPERIMENT, search.experiment if search else name)
+        if search:
+            storage.set_study_user_attr(study_id, SEARCH_ID, search.study_id)
         storage.set_study_user_attr(study_id, _FINGERPRINT, fingerprint)
     elif found := differences(attributes, spec, fingerprint):
         changes = ", ".join(f"{d.key} was {d.recorded!r} and is {d.given!r}" for d in found)
@@ -65,7 +75,7 @@ def recorded_study(storage: BaseStorage, name: str) -> Study | None:
     attributes = storage.get_study_user_attrs(storage.get_study_id_from_name(name))
     if _SPEC not in attributes:
         return None
-    return Study(storage, StudySpec.model_validate_json(attributes[_SPEC]))
+    return Study(storage, recorded_spec(json.loads(attributes[_SPEC])))
 
 
 def study_names(storage: BaseStorage) -> list[str]:
@@ -77,22 +87,29 @@ def set_aside(storage: BaseStorage, study: Study) -> str:
     """Rename a recorded study, so that its name is free; return the new name."""
     name, names = study.spec.study.name, study_names(storage)
     aside = next(f"{name}.{n}" for n in range(1, len(names) + 2) if f"{name}.{n}" not in names)
+    rename(storage, study, aside)
+    return aside
+
+
+def rename(storage: BaseStorage, study: Study, new: str) -> None:
+    """Give a recorded study another name, which must be free."""
+    name = study.spec.study.name
     optuna.copy_study(
-        from_study_name=name, from_storage=storage, to_storage=storage, to_study_name=aside
+        from_study_name=name, from_storage=storage, to_storage=storage, to_study_name=new
     )
     renamed = study.spec.model_copy(
-        update={"study": study.spec.study.model_copy(update={"name": aside})}
+        update={"study": study.spec.study.model_copy(update={"name": new})}
     )
-    aside_id = storage.get_study_id_from_name(aside)
-    storage.set_study_user_attr(aside_id, _SPEC, renamed.model_dump_json())
+    storage.set_study_user_attr(
+        storage.get_study_id_from_name(new), _SPEC, renamed.model_dump_json()
+    )
     optuna.delete_study(study_name=name, storage=storage)
-    return aside
 
 
 def differences(
     attributes: Mapping[str, Any], spec: StudySpec, fingerprint: str
 ) -> list[Difference]:
-    """What differs between a study and its record, but for the number of trials wanted."""
+    """What differs between a study and its record, but for how many trials and finalists."""
     recorded = _comparable(attributes[_SPEC], attributes.get(_FINGERPRINT))
     given = _comparable(spec.model_dump_json(), fingerprint)
     return [
@@ -106,6 +123,8 @@ def _comparable(spec: str, fingerprint: object) -> dict[str, object]:
     """A study by key; the order of its parameters counts, since proposals are drawn in it."""
     parsed = json.loads(spec)
     del parsed["study"]["trials"]
+    for name in ("finalists", "retrainings"):
+        parsed.pop(name, None)
     order = ", ".join(parsed["search_space"])
     return {**_flat(parsed), "order of parameters": order, "data fingerprint": fingerprint}
 

@@ -38,6 +38,7 @@ optuna.logging.set_verbosity(optuna.logging.ERROR)
 
 STUDY_ID = "studyhall.study_id"
 EXPERIMENT = "studyhall.experiment"
+SEARCH_ID = "studyhall.search_id"  # of finalists: the study_id of the search
 _ENTERED = "studyhall.entered"  # seconds since 1970: Optuna's own times are in a zone not named
 _SENDING_SECONDS = 600.0  # until a run that MLflow does not have counts as missing
 
@@ -63,6 +64,11 @@ class Study:
         """Where its runs are in MLflow; a study that was set aside leaves them there."""
         attributes = self._storage.get_study_user_attrs(self._id)
         return str(attributes.get(EXPERIMENT, self.spec.study.name))
+
+    @property
+    def search_id(self) -> str | None:
+        """Of finalists, the `study_id` of the search that they are of."""
+        return self._storage.get_study_user_attrs(self._id).get(SEARCH_ID)
 
     def exclusive(self, name: str) -> AbstractContextManager[None]:
         """Keep all others that work on the storage out of blocks of the same name."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Any, Literal, NamedTuple, Self
 
 from pydantic import BeforeValidator, Field, model_validator
 
@@ -65,6 +65,20 @@ class StudySection(Section):
         return self
 
 
+class FinalistsSection(Section):
+    """`[finalists]`: what is trained again once the search is done, before one is the champion.
+
+    The best `configurations` of the search are trained again from `seeds` fresh seeds each.
+    """
+
+    configurations: Annotated[int, Field(ge=1, le=100)] = Field(
+        3, description="How many of the search's best configurations are trained again."
+    )
+    seeds: Annotated[int, Field(ge=1, le=100)] = Field(
+        3, description="How often each of them is, from a fresh seed each time."
+    )
+
+
 class StudySpec(Section):
     """A whole study file. `network` and `training` may name parameters of `search_space`.
 
@@ -83,6 +97,9 @@ class StudySpec(Section):
     enqueue: Annotated[tuple[dict[str, Scalar], ...], BeforeValidator(as_tuple)] = Field(
         (), description="Known-good points, tried first: a value for each active parameter."
     )
+    finalists: FinalistsSection | None = Field(
+        None, description="What is trained again when the search is done; nothing without it."
+    )
 
     @property
     def data_settings(self) -> DataSettings:
@@ -93,6 +110,14 @@ class StudySpec(Section):
         """Points at whose corners one parameter after the other stands, each while it is active."""
         return corners(self.search_space)
 
+    def enqueued(self, number: int) -> dict[str, Scalar]:
+        """The values that trial `number` is given before any sampler is asked; maybe not all."""
+        return dict(self.enqueue[number]) if number < len(self.enqueue) else {}
+
+    def fresh(self, number: int) -> FreshSeed | None:
+        """Which trial of a search trial `number` trains again, and with which fresh seed."""
+        return None
+
     def resolve(self, parameters: Mapping[str, Scalar]) -> TrialSettings:
         """The settings of the trial that was given `parameters`, the active ones.
 
@@ -101,6 +126,50 @@ class StudySpec(Section):
         """
         raw = {"data": self.data, "network": self.network, "training": self.training}
         return TrialSettings.model_validate(overlay(raw, parameters))
+
+
+class FreshSeed(NamedTuple):
+    """Which trial of a search is trained again, and with which of the fresh seeds, from 1."""
+
+    trial: int
+    seed: int
+
+
+class Retraining(Section):
+    """A trial of a search, to be trained again from a fresh seed."""
+
+    trial: Annotated[int, Field(ge=0)]
+    seed: Annotated[int, Field(ge=1)]
+    parameters: dict[str, Scalar]
+
+
+class FinalistsSpec(StudySpec):
+    """The study of a search's finalists: its trials are the best of the search, trained again.
+
+    It is derived from the search's study, never read from a study file.
+    """
+
+    search: str
+    retrainings: Annotated[tuple[Retraining, ...], BeforeValidator(as_tuple), Field(min_length=1)]
+
+    def enqueued(self, number: int) -> dict[str, Scalar]:
+        """All that a trial is given: what the search's trial was given."""
+        return dict(self.retrainings[number].parameters)
+
+    def fresh(self, number: int) -> FreshSeed:
+        """Which trial of the search trial `number` trains again, and with which fresh seed."""
+        retraining = self.retrainings[number]
+        return FreshSeed(retraining.trial, retraining.seed)
+
+
+def recorded_spec(values: Mapping[str, Any]) -> StudySpec:
+    """A study as it was recorded, a search or its finalists.
+
+    Raises:
+        pydantic.ValidationError: it is neither.
+    """
+    kind = FinalistsSpec if "retrainings" in values else StudySpec
+    return kind.model_validate(values)
 
 
 def overlay(

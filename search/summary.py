@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING
 
 from optuna.trial import TrialState
 
 from search.claim import claim_of
 from search.section import Scalar
 from search.study import Study
+
+if TYPE_CHECKING:
+    from search.finalists import Finals
 
 
 @dataclass(frozen=True)
@@ -25,7 +29,8 @@ class StudySummary:
     """How many trials a study wants and has, by state, and the best of them.
 
     `unfinished` counts trials that run now or were interrupted; `seconds` is the training time of
-    all finished trials together; `champion_version` is the registered model's version.
+    all finished trials together; `finals` say how its finalists did, once all of them are trained
+    again; `champion_version` is the registered model's version.
     """
 
     name: str
@@ -37,6 +42,7 @@ class StudySummary:
     unfinished: int
     seconds: float
     best: Best | None
+    finals: Finals | None = None
     champion_version: str | None = None
     interrupted: bool = False
 
@@ -48,6 +54,7 @@ class StudySummary:
     def to_dict(self) -> dict[str, object]:
         """The summary as JSON holds it."""
         values = {**asdict(self), "finished": self.finished}
+        values["finals"] = self.finals.to_dict() if self.finals else None
         if self.champion_version is None:  # not asked for, or none
             del values["champion_version"]
         return values

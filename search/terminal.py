@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import sys
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
@@ -13,6 +12,7 @@ from typing import TYPE_CHECKING
 from rich.console import Console
 from rich.table import Table
 
+from search.champion_view import print_finals, print_json, print_readings
 from search.live_view import LiveView, PlainView, counted, shown
 from search.observer import Observer
 from search.reproduction_table import HEADER, rows
@@ -22,11 +22,10 @@ if TYPE_CHECKING:
     from search.checking import Check
     from search.doctor import Examination
     from search.integrity import Verification
-    from search.predictions import Prediction
+    from search.ledger import Reading
     from search.replay import Replay
     from search.reproduction import Reproduced
     from search.sending import Sent
-    from search.verdict import Verdict
 
 
 def observer(quiet: bool = False) -> AbstractContextManager[Observer]:
@@ -43,11 +42,10 @@ def observer(quiet: bool = False) -> AbstractContextManager[Observer]:
 def show_launched(summary: StudySummary, command: str, as_json: bool) -> None:
     """Print how a launch ended and what to do next; `command` goes on with it."""
     if as_json:
-        _print_json(summary.to_dict())
+        print_json(summary.to_dict())
         return
     _print_status(summary)
-    if summary.champion_version:
-        print(f"champion: version {summary.champion_version} of model {summary.name}")
+    print_finals(summary)
     if summary.finished < summary.wanted:
         print(f"to go on: {command}")
     elif summary.champion_version:
@@ -57,7 +55,7 @@ def show_launched(summary: StudySummary, command: str, as_json: bool) -> None:
 def show_examination(examination: Examination, as_json: bool) -> None:
     """Print what was found of a study, and what was repaired."""
     if as_json:
-        _print_json(examination.to_dict())
+        print_json(examination.to_dict())
         return
     name, found = examination.study, examination.found
     if not found:
@@ -77,7 +75,7 @@ def show_examination(examination: Examination, as_json: bool) -> None:
 def show_sent(sent: Sequence[Sent], as_json: bool) -> None:
     """Print what was sent of each study, and what still waits."""
     if as_json:
-        _print_json({"studies": [one.to_dict() for one in sent]})
+        print_json({"studies": [one.to_dict() for one in sent]})
         return
     if not sent:
         print("nothing waits to be sent")
@@ -87,12 +85,17 @@ def show_sent(sent: Sequence[Sent], as_json: bool) -> None:
             print(f"  trial {unsent.number}: {unsent.reason}")
 
 
-def show_status(summary: StudySummary, as_json: bool) -> None:
-    """Print where a study stands."""
+def show_status(
+    summary: StudySummary, readings: Sequence[Reading], trouble: str | None, as_json: bool
+) -> None:
+    """Print where a study stands, and the ledger of its test split."""
     if as_json:
-        _print_json(summary.to_dict())
-    else:
-        _print_status(summary)
+        ledger = None if trouble else [one.to_dict() for one in readings]
+        print_json({**summary.to_dict(), "readings": ledger})
+        return
+    _print_status(summary)
+    print_finals(summary)
+    print_readings(readings, trouble)
 
 
 def show_best(summary: StudySummary, as_json: bool) -> None:
@@ -102,7 +105,7 @@ def show_best(summary: StudySummary, as_json: bool) -> None:
         return
     if as_json:
         parameters = {"parameters": best.parameters}
-        _print_json({"trial": best.number, summary.metric: best.value, **parameters})
+        print_json({"trial": best.number, summary.metric: best.value, **parameters})
         return
     print(f"trial {best.number}: {summary.metric} {best.value:.4f}")
     for name, value in best.parameters.items():
@@ -116,7 +119,7 @@ def show_studies(
     by_name = {summary.name: summary for summary in recorded}
     if as_json:
         run = {name: summary.to_dict() for name, summary in by_name.items()}
-        _print_json({"shipped": sorted(shipped), "recorded": run})
+        print_json({"shipped": sorted(shipped), "recorded": run})
         return
     table = Table(box=None, pad_edge=False)
     for column in ("study", "trials", "best", "from"):
@@ -129,34 +132,10 @@ def show_studies(
     Console().print(table)
 
 
-def show_verdict(verdict: Verdict, as_json: bool) -> None:
-    """Print how a champion did on the test split."""
-    found, champion = verdict.evaluation, verdict.champion
-    if as_json:
-        named = {"study": champion.name, "version": champion.version, "run_id": verdict.run_id}
-        _print_json({**named, **found.to_dict()})
-        return
-    low, high = found.interval
-    print(
-        f"{champion.name} version {champion.version}: test accuracy {found.accuracy:.4f} "
-        f"on {found.examples:,} examples (95 % interval {low:.4f} to {high:.4f})"
-    )
-    for name, share in found.accuracy_by_class.items():
-        print(f"  {name:<12} {share:.3f}")
-    print("true class by row, predicted by column:")
-    table = Table(box=None, pad_edge=False)
-    table.add_column("")
-    for name in found.classes:
-        table.add_column(name[:5], justify="right")
-    for name, counts in zip(found.classes, found.confusion, strict=True):
-        table.add_row(name[:10], *map(str, counts))
-    Console().print(table)
-
-
 def show_verification(found: Verification, as_json: bool) -> None:
     """Print that a data set in the cache is whole; what is wrong is an error's business."""
     if as_json:
-        _print_json({"name": found.name, "folder": str(found.folder), "problems": found.problems})
+        print_json({"name": found.name, "folder": str(found.folder), "problems": found.problems})
     elif found.intact:
         print(f"{found.name}: every byte in {found.folder} is as it must be")
 
@@ -170,7 +149,7 @@ def show_replays(replays: Iterable[Replay], as_json: bool) -> list[Replay]:
             print(f"{replay.trial.name}: {_compared(replay)}", flush=True)
     identical = sum(replay.identical for replay in found)
     if as_json:
-        _print_json(
+        print_json(
             {
                 "runs": len(found),
                 "identical": identical,
@@ -196,22 +175,11 @@ def _compared(replay: Replay) -> str:
     return f"differs first in {replay.differences[0]}" + (f"; and {more:,} more" if more else "")
 
 
-def show_predictions(predictions: Sequence[Prediction], as_json: bool) -> None:
-    """Print the likeliest classes of each picture."""
-    if as_json:
-        _print_json([prediction.to_dict() for prediction in predictions])
-        return
-    for prediction in predictions:
-        likeliest = list(prediction.probabilities.items())[:3]
-        shares = ", ".join(f"{name} {share:.1%}" for name, share in likeliest)
-        print(f"{prediction.picture}: {prediction.label} ({shares})")
-
-
 def show_check(check: Check, as_json: bool) -> None:
     """Print every comparison of gradients, and what could not be compared."""
     if as_json:
         compared = [checked.to_dict() for checked in check.compared]
-        _print_json({"passed": check.passed, "compared": compared, "dropout": check.dropouts})
+        print_json({"passed": check.passed, "compared": compared, "dropout": check.dropouts})
         return
     table = Table(box=None, pad_edge=False)
     for column in ("part", "when", "array", "entries", "kinks", "ratio", "mean diff.", "verdict"):
@@ -229,7 +197,7 @@ def show_check(check: Check, as_json: bool) -> None:
 def show_reproduced(found: Sequence[Reproduced], as_json: bool) -> None:
     """Print published figures beside ours."""
     if as_json:
-        _print_json({"figures": [one.to_dict() for one in found]})
+        print_json({"figures": [one.to_dict() for one in found]})
         return
     table = Table(box=None, pad_edge=False)
     for column in HEADER:
@@ -254,7 +222,3 @@ def _print_status(summary: StudySummary) -> None:
         values = ", ".join(f"{k} {shown(v)}" for k, v in summary.best.parameters.items())
         print(f"best: {summary.metric} {summary.best.value:.4f} in trial {summary.best.number}")
         print(f"      {values}")
-
-
-def _print_json(value: object) -> None:
-    print(json.dumps(value))

@@ -68,8 +68,10 @@ def track(
     spec = study.spec
     tags = trial_tags(spec, data.fingerprint, options.blas_threads)
     described = tags | {"mlflow.note.content": _note(spec)}
-    study_run = start_study(client, study.experiment, study.study_id, data, described)
-    return with_runs(study, Tracker(study_run, client), folder, options)
+    study_run = start_study(
+        client, study.experiment, study.study_id, data, described, study.search_id
+    )
+    return with_runs(study, Tracker(study_run, client, run_names(spec)), folder, options)
 
 
 def with_runs(study: Study, tracker: Tracker, folder: Path, options: Options) -> TrackedStudy:
@@ -107,6 +109,16 @@ def trial_tags(spec: StudySpec, data_fingerprint: str, blas_threads: int) -> dic
     described = {f"studyhall.{name}": value for name, value in environment().items()}
     trained = {"studyhall.metric": spec.study.metric, "studyhall.blas_threads": str(blas_threads)}
     return {**described, **trained, FINGERPRINT: data_fingerprint}
+
+
+def run_names(spec: StudySpec) -> Callable[[int], str]:
+    """How the runs of a study's trials are named, by the trials' numbers."""
+
+    def name(number: int) -> str:
+        fresh = spec.fresh(number)
+        return f"trial-{fresh.trial:04d}-seed-{fresh.seed}" if fresh else f"trial-{number:04d}"
+
+    return name
 
 
 def _note(spec: StudySpec) -> str:

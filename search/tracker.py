@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
@@ -34,10 +34,21 @@ class Tracker:
     """Writes one study and its trials to MLflow; trials from their records on disk.
 
     Every method that writes raises StudyhallError when MLflow does not take what is sent.
+
+    Args:
+        study_run: The study's run.
+        client: An open client.
+        name: The name of a trial's run, by the trial's number.
     """
 
-    def __init__(self, study_run: StudyRun, client: MlflowClient | None = None) -> None:
+    def __init__(
+        self,
+        study_run: StudyRun,
+        client: MlflowClient | None = None,
+        name: Callable[[int], str] = "trial-{:04d}".format,
+    ) -> None:
         self.study_run = study_run
+        self._name = name
         self.client = client or open_client(study_run.uri)
 
     def create_run(self, number: int, attempt: int, started: int) -> str:
@@ -55,9 +66,9 @@ class Tracker:
             "studyhall.trial": str(number),
             "studyhall.attempt": str(attempt),
         }
-        name = f"trial-{number:04d}"
+        experiment_id, name = self.study_run.experiment_id, self._name(number)
         with explained(f"trial {number}"):
-            run = self.client.create_run(self.study_run.experiment_id, started, tags, run_name=name)
+            run = self.client.create_run(experiment_id, started, tags, run_name=name)
         return str(run.info.run_id)
 
     def find_open(self, number: int, attempt: int) -> list[str]:

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 # MLflow's own defaults block for minutes when a server is away, and write to the terminal that
 # the progress is drawn on; what the user sets is kept.
 FINGERPRINT = "studyhall.data_fingerprint"  # the tag of a run
+FINALISTS = "finalists"  # the run of a search's finalists
 _SETTINGS = {
     "MLFLOW_LOGGING_LEVEL": "WARNING",
     "MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR": "false",
@@ -90,7 +91,12 @@ def open_client(uri: str | None = None) -> MlflowClient:
 
 
 def start_study(
-    client: MlflowClient, name: str, study_id: str, data: TrackedData, tags: Mapping[str, str]
+    client: MlflowClient,
+    name: str,
+    study_id: str,
+    data: TrackedData,
+    tags: Mapping[str, str],
+    search_id: str | None = None,
 ) -> StudyRun:
     """Open the experiment and the parent run of a study, those of an earlier launch if they exist.
 
@@ -100,6 +106,7 @@ def start_study(
         study_id: What the study's runs are found by; a study that starts over has another.
         data: The dataset input.
         tags: What the parent run is to say of itself.
+        search_id: Of finalists, the study_id of their search, below whose run theirs stands.
     """
     from mlflow.entities import RunTag
 
@@ -108,7 +115,10 @@ def start_study(
         run_id = find_study_run(client, experiment_id, study_id)
         if run_id is None:
             identity = {"studyhall.kind": "study", "studyhall.study_id": study_id}
-            run = client.create_run(experiment_id, run_name=name, tags=identity)
+            run_name = FINALISTS if search_id else name
+            if search_id and (above := find_study_run(client, experiment_id, search_id)):
+                identity["mlflow.parentRunId"] = above
+            run = client.create_run(experiment_id, run_name=run_name, tags=identity)
             run_id = str(run.info.run_id)
             client.log_inputs(run_id, datasets=[dataset_input(data)])
         client.update_run(run_id, status="RUNNING")
@@ -170,6 +180,15 @@ def search_runs(
             found += page
             if not (token := page.token):
                 return found
+
+
+def find_experiment(client: MlflowClient, name: str) -> str | None:
+    """The id of an experiment; None if there is none of that name, or it was deleted."""
+    with explained(f"experiment {name}"):
+        experiment = client.get_experiment_by_name(name)
+    if experiment is None or experiment.lifecycle_stage == "deleted":
+        return None
+    return str(experiment.experiment_id)
 
 
 def complete_trials(client: MlflowClient, experiment: str, study_id: str) -> list[Run]:

@@ -33,6 +33,7 @@ class TrialIdentity(BaseModel):
         settings: The SHA-256 of the trial's settings.
         seed: The study's seed.
         number: The trial's number.
+        fresh: The trial of a search that it trains again, and the fresh seed; none of a search's.
         metric: The field of an epoch's record by which the best weights are kept.
         data: The fingerprint of the data.
         surroundings: The code, the machine and the libraries, by name.
@@ -43,6 +44,7 @@ class TrialIdentity(BaseModel):
     settings: str
     seed: int
     number: int
+    fresh: tuple[int, ...]
     metric: str
     data: str
     surroundings: dict[str, str]
@@ -56,6 +58,7 @@ def identify(
         settings=hashlib.sha256(settings.model_dump_json().encode()).hexdigest(),
         seed=seed.study,
         number=seed.number,
+        fresh=tuple(seed.fresh or ()),
         metric=metric,
         data=data_fingerprint,
         surroundings=_surroundings(),

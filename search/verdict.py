@@ -10,9 +10,18 @@ from pathlib import Path
 from search.datasets import fetch, fingerprint, open_dataset, split_dataset
 from search.errors import UsageError
 from search.evaluation import Evaluation, evaluate
-from search.judgements import log_evaluation
+from search.ledger import (
+    ACCURACY,
+    EXAMPLES,
+    HIGH,
+    LOW,
+    Reading,
+    reading,
+    readings,
+    study_run_of,
+)
 from search.observer import Quiet
-from search.plots import confusion_picture
+from search.plots import confusion_picture, titled_images
 from search.progress import Progress
 from search.registry import Champion, champion
 from search.settings import DataSettings
@@ -21,11 +30,25 @@ from search.tracking import open_client
 
 @dataclass(frozen=True)
 class Verdict:
-    """A champion and how it did; `run_id` is the MLflow run that records it."""
+    """A champion and how it did on the test split.
+
+    Attributes:
+        champion: The model that was judged.
+        evaluation: How it did.
+        run_id: The MLflow run that records it, in the ledger of the test split.
+        earlier: The readings of the test split before this one, the oldest first.
+    """
 
     champion: Champion
     evaluation: Evaluation
     run_id: str
+    earlier: tuple[Reading, ...]
+
+    @property
+    def gap(self) -> float | None:
+        """By how much the champion did better on the validation examples than on the test ones."""
+        validation = self.champion.validation_accuracy
+        return None if validation is None else validation - self.evaluation.accuracy
 
 
 def judge(
@@ -35,6 +58,8 @@ def judge(
     progress: Progress = Quiet.fetching,
 ) -> Verdict:
     """Judge the champion of a study on the test split and record the verdict in MLflow.
+
+    The reading is entered in the ledger before it takes place.
 
     Args:
         name: The study.
@@ -49,14 +74,22 @@ def judge(
     settings = winner.settings.data
     folder = fetch(settings, data_dir=data_dir, progress=progress)
     require_same_data(folder, settings, winner.data_fingerprint)
-    evaluation = evaluate(winner.classifier, folder, settings)
-    with tempfile.TemporaryDirectory() as temporary:
-        files = Path(temporary)
-        _write_files(files, evaluation)
-        run_id = log_evaluation(
-            open_client(tracking_uri), winner.run, winner.version, _metrics(evaluation), files
-        )
-    return Verdict(winner, evaluation, run_id)
+    client = open_client(tracking_uri)
+    earlier = readings(client, winner.run.info.experiment_id)
+    study_run, model = study_run_of(client, winner.run), f"{name} version {winner.version}"
+    judged = {
+        "studyhall.judged_run": str(winner.run.info.run_id),
+        "studyhall.judged_version": winner.version,
+    }
+    with (
+        reading(client, study_run, "evaluation", model, judged) as entry,
+        tempfile.TemporaryDirectory() as temporary,
+    ):
+        evaluation = evaluate(winner.classifier, folder, settings)
+        verdict = Verdict(winner, evaluation, entry.run_id, tuple(earlier))
+        _write_files(Path(temporary), evaluation)
+        entry.complete(_metrics(verdict), Path(temporary))
+    return verdict
 
 
 def require_same_data(folder: Path, settings: DataSettings, recorded: str) -> None:
@@ -86,16 +119,22 @@ def _write_files(folder: Path, evaluation: Evaluation) -> None:
     (folder / "confusion_matrix.json").write_text(json.dumps(matrix) + "\n", encoding="utf-8")
     picture = folder / "confusion_matrix.png"
     confusion_picture(picture, evaluation.matrix, evaluation.classes)
+    if evaluation.mistaken.ndim == 4 and len(evaluation.mistaken):
+        titles = [f"{m.true} as {m.predicted}\n{m.probability:.0%}" for m in evaluation.mistakes]
+        titled_images(folder / "mistakes.png", evaluation.mistaken, titles)
 
 
-def _metrics(evaluation: Evaluation) -> dict[str, float]:
+def _metrics(verdict: Verdict) -> dict[str, float]:
+    evaluation, gap = verdict.evaluation, verdict.gap
     low, high = evaluation.interval
     by_class = {
         f"test_accuracy_{name}": share for name, share in evaluation.accuracy_by_class.items()
     }
     return {
-        "test_accuracy": evaluation.accuracy,
-        "test_accuracy_low": low,
-        "test_accuracy_high": high,
+        ACCURACY: evaluation.accuracy,
+        LOW: low,
+        HIGH: high,
+        EXAMPLES: evaluation.examples,
+        **({} if gap is None else {"validation_test_gap": gap}),
         **by_class,
     }

@@ -13,8 +13,8 @@ ROOT = Path(__file__).resolve().parent.parent
 ENGINES = {"optuna", "mlflow", "joblib", "sqlalchemy"}
 HOMES = {
     "optuna": {
-        *("claim", "claims", "evolution", "gaussian_process", "journal", "outcomes", "postgres"),
-        *("space", "storage"),
+        *("claim", "claims", "evolution", "finalists", "gaussian_process", "journal", "outcomes"),
+        *("postgres", "space", "storage"),
         *("studies", "study", "study_figures", "summary", "window"),
     },
     "cmaes": {"evolution"},
@@ -25,8 +25,10 @@ HOMES = {
         *("registry", "tracker", "tracking", "trained"),
     },
     "joblib": {"workers"},
-    "typer": {"arguments", "cli", "data_commands", "entry", "record_commands"},
-    "rich": {"live_view", "terminal"},
+    "typer": {
+        *("arguments", "champion_commands", "cli", "data_commands", "entry", "record_commands"),
+    },
+    "rich": {"champion_view", "live_view", "terminal"},
     "pandas": {"trial_table"},
     "IPython": {"notebook_view"},
 }

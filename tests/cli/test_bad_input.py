@@ -24,7 +24,7 @@ def complaints(workspace: Workspace, *arguments: object, code: int = 2) -> list[
         (
             ["launch", "cifar11"],
             ["cifar11: unknown study; did you mean 'cifar10' or 'cifar10_grid' or "
-             "'cifar10_baseline', or a path to a .toml file?"],
+             "'cifar10_best', or a path to a .toml file?"],
         ),
         (["launch", "small.toml", "--jobs", "0"], ["--jobs: must be at least 1, got 0"]),
         (["launch", "small.toml", "--trials", "-3"], ["--trials: must be at least 1, got -3"]),
@@ -49,12 +49,20 @@ def complaints(workspace: Workspace, *arguments: object, code: int = 2) -> list[
             ["--name: must be letters, digits, '.', '_' and '-', and begin with a letter or "
              "digit, got 'a b'"],
         ),
+        (["launch", "small.toml", "--set", "finalists.seeds=0"],
+         ["--set: finalists.seeds: must be at least 1, got 0"]),
+        (["finalists", "small.toml", "--configurations", "0", "--seeds", "-1", "--timeout", "0"],
+         ["--configurations: must be at least 1, got 0",
+          "--seeds: must be at least 1, got -1",
+          "--timeout: must be above 0, got 0.0"]),
+        (["finalists", "cifar10"],
+         ["cifar10: no trial was run here yet; start with `studyhall launch cifar10`"]),
         (["evaluate", "small.toml"], None),
         (["status", "cifar10"],
          ["cifar10: no trial was run here yet; start with `studyhall launch cifar10`"]),
         (["best", "cifar1"],
          ["cifar1: unknown study; did you mean 'cifar10' or 'cifar10_grid' or "
-          "'cifar10_baseline'?"]),
+          "'cifar10_best'?"]),
         (["replay", "0123456789abcdef0123456789abcdef"], None),
         (["data", "fetch", "cifar"], None),
         (["launch"], None),

@@ -89,6 +89,7 @@ def test_the_verdict_is_recorded_with_its_files(finished, verdict):
         "confusion_matrix.json",
         "confusion_matrix.png",
         "evaluation.json",
+        "mistakes.png",
     }
 
 

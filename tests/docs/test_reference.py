@@ -11,12 +11,12 @@ import pytest
 
 from search.parameters import CategoricalParameter, FloatParameter, IntParameter
 from search.settings import DataSettings, NetworkSettings, TrainingSettings
-from search.study_spec import StudySection, StudySpec
+from search.study_spec import FinalistsSection, StudySection, StudySpec
 
 DOCS = Path(__file__).resolve().parents[2] / "docs"
 MODELS = [
     *(StudySpec, StudySection, DataSettings, NetworkSettings, TrainingSettings),
-    *(FloatParameter, IntParameter, CategoricalParameter),
+    *(FloatParameter, IntParameter, CategoricalParameter, FinalistsSection),
 ]
 
 

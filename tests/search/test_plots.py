@@ -10,7 +10,7 @@ import pytest
 from numpy.typing import NDArray
 from PIL import Image
 
-from search.plots import decision_boundary, first_layer_tiles, sample_images
+from search.plots import decision_boundary, first_layer_tiles, titled_images
 
 CLASSES = ("dark", "light")
 
@@ -57,13 +57,13 @@ def test_samples_show_the_first_images_as_they_are(
 ) -> None:
     shades = 5 * np.arange(count)
     images = np.tile(shades[:, None, None, None], (1, 8, 8, channels)).astype(np.uint8)
-    sample_images(tmp_path / "samples.png", images, np.arange(count) % 2, CLASSES)
+    titled_images(tmp_path / "samples.png", images, [CLASSES[n % 2] for n in range(count)])
     assert levels(pixels(tmp_path / "samples.png")) == set(shades[:25].tolist())
 
 
 def test_samples_in_colour_keep_their_colour(tmp_path: Path) -> None:
     images = np.tile(np.array([200, 100, 50], np.uint8), (1, 8, 8, 1))
-    sample_images(tmp_path / "samples.png", images, np.array([0]), CLASSES)
+    titled_images(tmp_path / "samples.png", images, CLASSES[:1])
     sheet = pixels(tmp_path / "samples.png")[..., :3]
     assert (sheet == [200, 100, 50]).all(axis=-1).sum() > 1000
 
@@ -72,7 +72,7 @@ def test_samples_bear_the_names_of_their_classes(tmp_path: Path) -> None:
     images = np.zeros((2, 8, 8, 1), np.uint8)
     sheets = []
     for labels in ([0, 1], [0, 1], [1, 0]):
-        sample_images(tmp_path / "samples.png", images, np.array(labels), CLASSES)
+        titled_images(tmp_path / "samples.png", images, [CLASSES[label] for label in labels])
         sheets.append(pixels(tmp_path / "samples.png"))
     assert np.array_equal(sheets[0], sheets[1])
     assert not np.array_equal(sheets[0], sheets[2])

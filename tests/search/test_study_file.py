@@ -243,7 +243,7 @@ def test_a_file_that_ends_too_early_names_its_last_line(tmp_path):
         (
             "cifar11",
             "cifar11: unknown study; did you mean 'cifar10' or 'cifar10_grid' or "
-            "'cifar10_baseline', or a path to a .toml file?",
+            "'cifar10_best', or a path to a .toml file?",
         ),
         ("no.toml", "no.toml: no such study file; `studyhall list` shows what there is"),
     ],

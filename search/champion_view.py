@@ -1,0 +1,128 @@
+"""What the command line prints of champions: finalists, the verdict, the ledger, predictions."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from rich.console import Console
+from rich.table import Table
+
+from search.live_view import shown
+from search.summary import StudySummary
+
+if TYPE_CHECKING:
+    from search.ledger import Reading
+    from search.predictions import Prediction
+    from search.verdict import Verdict
+
+
+def show_finals(summary: StudySummary, as_json: bool) -> None:
+    """Print how a study's finalists did."""
+    if as_json:
+        print_json(summary.to_dict())
+    elif summary.finals is None:
+        print(f"{summary.name}: not all finalists are trained; the same command goes on")
+    else:
+        print_finals(summary)
+
+
+def print_finals(summary: StudySummary) -> None:
+    """Print the finalists, the best first, how much luck was in the search, and the champion."""
+    if finals := summary.finals:
+        print(f"finalists, trained again from {finals.seeds} fresh seeds each:")
+        for one in finals.finalists:
+            spread = "" if one.deviation is None else f" ± {one.deviation:.4f}"
+            failed = f", {one.failed} diverged" if one.failed else ""
+            print(
+                f"  trial {one.trial}: {one.value:.4f} in the search, then {one.mean:.4f}{spread}"
+                f" ({', '.join(f'{value:.4f}' for value in one.values)}{failed})"
+            )
+        best = finals.winner
+        values = ", ".join(f"{name} {shown(value)}" for name, value in best.parameters.items())
+        print(f"best by mean: trial {best.trial}: {values}")
+        print(f"luck in the search's best value: {finals.optimism:+.4f}")
+    if summary.champion_version:
+        print(f"champion: version {summary.champion_version} of model {summary.name}")
+
+
+def print_readings(readings: Sequence[Reading], trouble: str | None) -> None:
+    """Print the ledger of a test split, or why it is not known."""
+    if trouble:
+        print(f"readings of the test set: not known ({trouble})")
+    elif not readings:
+        print("readings of the test set: none")
+    else:
+        print("readings of the test set:")
+        for one in readings:
+            print(f"  {_line(one)}")
+
+
+def _print_earlier(readings: Sequence[Reading]) -> None:
+    if readings:
+        print(
+            f"This was reading {len(readings) + 1} of this test set, which is for judging alone: "
+            "what is chosen after a look at it looks better than it is. Earlier:"
+        )
+        for one in readings:
+            print(f"  {_line(one)}")
+
+
+def _line(one: Reading) -> str:
+    result = "broken off" if one.examples is None else f"{one.examples:,} examples"
+    if one.accuracy is not None:
+        result = f"accuracy {one.accuracy:.4f} on {result}"
+    when = one.when.astimezone().strftime("%Y-%m-%d %H:%M")
+    return (
+        f"{when} by {one.who}: {one.reader} of {one.model}, {result} "
+        f"(data {one.fingerprint[:12] or 'not known'})"
+    )
+
+
+def show_verdict(verdict: Verdict, as_json: bool) -> None:
+    """Print how a champion did on the test split."""
+    found, champion = verdict.evaluation, verdict.champion
+    if as_json:
+        named = {"study": champion.name, "version": champion.version, "run_id": verdict.run_id}
+        gap = {"validation_test_gap": verdict.gap}
+        earlier = {"earlier_readings": [one.to_dict() for one in verdict.earlier]}
+        print_json({**named, **found.to_dict(), **gap, **earlier})
+        return
+    low, high = found.interval
+    print(
+        f"{champion.name} version {champion.version}: test accuracy {found.accuracy:.4f} "
+        f"on {found.examples:,} examples (95 % interval {low:.4f} to {high:.4f})"
+    )
+    if verdict.gap is not None:
+        print(
+            f"validation accuracy {found.accuracy + verdict.gap:.4f}: the gap to the test accuracy "
+            f"is {verdict.gap:+.4f}"
+        )
+    _print_earlier(verdict.earlier)
+    for name, share in found.accuracy_by_class.items():
+        print(f"  {name:<12} {share:.3f}")
+    print("true class by row, predicted by column:")
+    table = Table(box=None, pad_edge=False)
+    table.add_column("")
+    for name in found.classes:
+        table.add_column(name[:5], justify="right")
+    for name, counts in zip(found.classes, found.confusion, strict=True):
+        table.add_row(name[:10], *map(str, counts))
+    Console().print(table)
+
+
+def show_predictions(predictions: Sequence[Prediction], as_json: bool) -> None:
+    """Print the likeliest classes of each picture."""
+    if as_json:
+        print_json([prediction.to_dict() for prediction in predictions])
+        return
+    for prediction in predictions:
+        likeliest = list(prediction.probabilities.items())[:3]
+        shares = ", ".join(f"{name} {share:.1%}" for name, share in likeliest)
+        print(f"{prediction.picture}: {prediction.label} ({shares})")
+
+
+def print_json(value: object) -> None:
+    """Print a result for scripts."""
+    print(json.dumps(value))

@@ -1,0 +1,246 @@
+"""The best of a search, trained again from fresh seeds: who they are, how they did, who won."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from statistics import fmean, stdev
+
+from optuna.storages import BaseStorage
+from optuna.trial import FrozenTrial, TrialState
+
+from search.section import Scalar
+from search.studies import recorded_study
+from search.study import Study
+from search.study_spec import FinalistsSection, FinalistsSpec, Retraining, StudySpec
+
+_WINDOW = 1000  # none of them looks back on another
+_REPETITION = "repeat"  # trials that differ in it alone are of one configuration
+
+
+@dataclass(frozen=True)
+class Retrained:
+    """A finalist trained from one fresh seed: its trial among the finalists' and its value."""
+
+    number: int
+    seed: int
+    value: float
+
+
+@dataclass(frozen=True)
+class Finalist:
+    """A configuration of a search and how it did when it was trained again.
+
+    Attributes:
+        trial: The trial of the search.
+        value: Its value there.
+        parameters: What it was given of the search space.
+        retrained: Its trainings from fresh seeds that completed, in the order of the seeds.
+        failed: How many others diverged.
+    """
+
+    trial: int
+    value: float
+    parameters: dict[str, Scalar]
+    retrained: tuple[Retrained, ...]
+    failed: int
+
+    @property
+    def values(self) -> tuple[float, ...]:
+        """What the fresh seeds gave."""
+        return tuple(one.value for one in self.retrained)
+
+    @property
+    def mean(self) -> float:
+        """Their mean; one at least has completed."""
+        return fmean(self.values)
+
+    @property
+    def deviation(self) -> float | None:
+        """Their standard deviation (with n - 1), if there are two at least."""
+        return stdev(self.values) if len(self.values) > 1 else None
+
+    @property
+    def typical(self) -> Retrained:
+        """The training in the middle of all by value, the lower one of two; not the luckiest."""
+        by_value = sorted(self.retrained, key=lambda one: (one.value, one.number))
+        return by_value[(len(by_value) - 1) // 2]
+
+
+@dataclass(frozen=True)
+class Finals:
+    """The finalists of a search, the best by mean first; those of whom none completed are left out.
+
+    Attributes:
+        study: The finalists' own study.
+        metric: What the search selects by.
+        direction: "maximize" or "minimize".
+        seeds: How many fresh seeds each was to be trained from.
+        finalists: The winner first.
+    """
+
+    study: str
+    metric: str
+    direction: str
+    seeds: int
+    finalists: tuple[Finalist, ...]
+
+    @property
+    def trials(self) -> frozenset[int]:
+        """Their trials in the search."""
+        return frozenset(one.trial for one in self.finalists)
+
+    @property
+    def winner(self) -> Finalist:
+        """The configuration with the best mean, of those that failed least."""
+        return self.finalists[0]
+
+    @property
+    def optimism(self) -> float:
+        """By how much the best in the search was better than the mean of its fresh trainings.
+
+        The best of many trials is the best by luck too; this is the part of its lead that fresh
+        seeds took back. Negative if they did better.
+        """
+        sign = 1 if self.direction == "maximize" else -1
+        best = max(self.finalists, key=lambda one: (sign * one.value, -one.trial))
+        return sign * (best.value - best.mean)
+
+    def to_dict(self) -> dict[str, object]:
+        """The finals as JSON holds them."""
+        rows = [
+            {**asdict(one), "mean": one.mean, "deviation": one.deviation} for one in self.finalists
+        ]
+        return {
+            "study": self.study,
+            "seeds": self.seeds,
+            "finalists": rows,
+            "optimism": self.optimism,
+        }
+
+
+def finalists_name(search: str) -> str:
+    """The name under which the finalists of a study are recorded."""
+    return f"{search}.finalists"
+
+
+def chosen(study: Study, configurations: int) -> list[FrozenTrial]:
+    """The best configurations of a search, the best first, and the earlier of equals.
+
+    Args:
+        study: The search.
+        configurations: How many; fewer if fewer have completed.
+    """
+    sign = -1 if study.spec.study.direction == "maximize" else 1
+    complete = [t for t in study.trials() if t.state is TrialState.COMPLETE]
+    ranked = sorted(complete, key=lambda t: (sign * (t.value or 0.0), t.number))
+    distinct: dict[tuple[tuple[str, Scalar], ...], FrozenTrial] = {}
+    for trial in ranked:
+        distinct.setdefault(_configuration(trial), trial)
+    return list(distinct.values())[:configurations]
+
+
+def finalists_spec(
+    search: StudySpec,
+    trials: Sequence[FrozenTrial],
+    wanted: FinalistsSection,
+    recorded: StudySpec | None,
+) -> FinalistsSpec:
+    """The study that trains finalists again.
+
+    What an earlier choice of finalists had trained keeps its place, so that it is done once.
+
+    Args:
+        search: The search's study.
+        trials: The finalists, as `chosen` names them.
+        wanted: How many seeds they are trained from.
+        recorded: The finalists' study as it was recorded, if it was.
+    """
+    before = recorded.retrainings if isinstance(recorded, FinalistsSpec) else ()
+    known = {(one.trial, one.seed) for one in before}
+    new = [
+        Retraining(trial=trial.number, seed=seed, parameters=dict(trial.params))
+        for seed in range(1, wanted.seeds + 1)
+        for trial in trials
+        if (trial.number, seed) not in known
+    ]
+    retrainings = (*before, *new)
+    study = search.study.model_copy(
+        update={
+            "name": finalists_name(search.study.name),
+            "trials": len(retrainings),
+            "window": _WINDOW,
+            "sampler": "random",
+            "pruner": "none",
+        }
+    )
+    values = {name: getattr(search, name) for name in type(search).model_fields}
+    values |= {"study": study, "enqueue": (), "finalists": wanted}
+    return FinalistsSpec(**values, search=search.study.name, retrainings=retrainings)
+
+
+def recorded_finals(storage: BaseStorage, search: Study) -> Finals | None:
+    """How the finalists of a search did; None while not all of the best are trained again.
+
+    Args:
+        storage: Where both studies are recorded.
+        search: The search's study.
+    """
+    study = recorded_study(storage, finalists_name(search.spec.study.name))
+    if study is None or study.search_id != search.study_id:
+        return None
+    return finals_of(study, search)
+
+
+def finals_of(study: Study, search: Study) -> Finals | None:
+    """How the finalists in a study of their own did; None if they have not all been trained.
+
+    Args:
+        study: The finalists' study.
+        search: The search that they are the best of, as it is now.
+    """
+    spec = study.spec
+    if not isinstance(spec, FinalistsSpec) or spec.finalists is None or not study.is_whole():
+        return None
+    best, seeds = chosen(search, spec.finalists.configurations), spec.finalists.seeds
+    found = [_finalist(trial, study, spec, seeds) for trial in best]
+    trained = [one for one in found if one and one.retrained]
+    if None in found or not trained:
+        return None
+    sign = -1 if spec.study.direction == "maximize" else 1
+    trained.sort(key=lambda one: (one.failed, sign * one.mean, one.trial))
+    return Finals(
+        study=spec.study.name,
+        metric=spec.study.metric,
+        direction=spec.study.direction,
+        seeds=seeds,
+        finalists=tuple(trained),
+    )
+
+
+def _finalist(trial: FrozenTrial, study: Study, spec: FinalistsSpec, seeds: int) -> Finalist | None:
+    """A trial of the search with its fresh trainings; None if it has not all of them."""
+    own = [
+        (number, one.seed)
+        for number, one in enumerate(spec.retrainings)
+        if one.trial == trial.number and one.seed <= seeds
+    ]
+    if len(own) < seeds:
+        return None
+    trials = study.trials()
+    complete = [
+        Retrained(number, seed, float(trials[number].value or 0.0))
+        for number, seed in own
+        if trials[number].state is TrialState.COMPLETE
+    ]
+    return Finalist(
+        trial=trial.number,
+        value=float(trial.value or 0.0),
+        parameters=dict(trial.params),
+        retrained=tuple(complete),
+        failed=len(own) - len(complete),
+    )
+
+
+def _configuration(trial: FrozenTrial) -> tuple[tuple[str, Scalar], ...]:
+    return tuple((n, v) for n, v in sorted(trial.params.items()) if n != _REPETITION)

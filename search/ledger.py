@@ -1,0 +1,188 @@
+"""The ledger of a test split: who read it, when, with which model, and what came of it.
+
+A reading is entered before the split is opened and completed after it, so that one that was broken
+off stands there too. It lives in MLflow as a run beside the trials; deleting that run there hides
+it from the UI, not from the ledger.
+"""
+
+from __future__ import annotations
+
+import getpass
+import json
+import socket
+import tempfile
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal
+
+from search.mlflow_errors import explained
+from search.record import Point
+from search.tracking import FINGERPRINT, metrics_of, search_runs
+
+if TYPE_CHECKING:
+    from mlflow.entities import Run
+    from mlflow.tracking import MlflowClient
+
+Reader = Literal["evaluation", "reproduction"]
+_READER, _MODEL, _STUDY = "studyhall.read_by", "studyhall.read_model", "studyhall.study_id"
+ACCURACY, LOW, HIGH = "test_accuracy", "test_accuracy_low", "test_accuracy_high"
+EXAMPLES = "test_examples"
+
+
+@dataclass(frozen=True)
+class Reading:
+    """One reading of the test split.
+
+    Attributes:
+        when: When it began, in UTC.
+        who: The user and machine.
+        reader: What read it: an evaluation of one model, or a reproduction of published figures.
+        model: Which model was judged.
+        study_id: The study's; one that started over has another.
+        run_id: The run that stands for the reading.
+        fingerprint: That of the data.
+        examples: How many examples were read; None if the reading was broken off.
+        accuracy: Their share that was right; None also where several models were judged.
+        interval: Its 95 % interval.
+    """
+
+    when: datetime
+    who: str
+    reader: str
+    model: str
+    study_id: str
+    run_id: str
+    fingerprint: str
+    examples: int | None
+    accuracy: float | None
+    interval: tuple[float, float] | None
+
+    def to_dict(self) -> dict[str, object]:
+        """The reading as JSON holds it."""
+        return {**asdict(self), "when": self.when.isoformat()}
+
+
+@dataclass(frozen=True)
+class Entry:
+    """A reading that has been entered and waits for its result."""
+
+    client: MlflowClient
+    run_id: str
+
+    def complete(self, metrics: Mapping[str, float], folder: Path) -> None:
+        """Enter what came of it, and the files that tell more."""
+        now = int(time.time() * 1000)
+        points = [Point(key=k, value=v, step=0, timestamp=now) for k, v in metrics.items()]
+        with explained("the reading of the test split"):
+            self.client.log_batch(self.run_id, metrics=metrics_of(points))
+            self.client.log_artifacts(self.run_id, str(folder))
+            self.client.set_terminated(self.run_id)
+
+
+@contextmanager
+def reading(
+    client: MlflowClient, study_run: Run, reader: Reader, model: str, tags: Mapping[str, str]
+) -> Iterator[Entry]:
+    """Enter a reading of the test split, before it takes place; one that fails is so marked.
+
+    Args:
+        client: An open client.
+        study_run: The study's run, below which the reading stands.
+        reader: What reads.
+        model: Which model is judged.
+        tags: What else the reading's run is to say.
+
+    Raises:
+        StudyhallError: MLflow does not take the entry: then nothing is to be read.
+    """
+    described = {
+        "mlflow.parentRunId": str(study_run.info.run_id),
+        "studyhall.kind": reader,
+        _STUDY: study_run.data.tags[_STUDY],
+        _READER: f"{getpass.getuser()}@{socket.gethostname()}",
+        _MODEL: model,
+        FINGERPRINT: study_run.data.tags.get(FINGERPRINT, ""),
+    }
+    name, started = f"{reader} of {model}", int(time.time() * 1000)
+    with explained("the ledger of the test split"):
+        run = client.create_run(
+            study_run.info.experiment_id, started, {**described, **tags}, run_name=name
+        )
+    entry = Entry(client, str(run.info.run_id))
+    try:
+        yield entry
+    except BaseException:
+        with explained("the ledger of the test split"):
+            client.set_terminated(entry.run_id, "FAILED")
+        raise
+
+
+def readings(client: MlflowClient, experiment_id: str) -> list[Reading]:
+    """Every reading of the test split of a study's experiment, the oldest first.
+
+    Those of studies of the same name that were set aside count too: it was the same test split.
+
+    Args:
+        client: An open client.
+        experiment_id: The study's experiment.
+
+    Raises:
+        StudyhallError: MLflow does not answer.
+    """
+    found: list[Run] = []
+    for reader in ("evaluation", "reproduction"):
+        wanted = f"tags.`studyhall.kind` = '{reader}'"
+        found += search_runs(client, experiment_id, wanted, deleted=True)
+    return sorted(map(_reading, found), key=lambda one: (one.when, one.run_id))
+
+
+def study_run_of(client: MlflowClient, run: Run) -> Run:
+    """The run of the study that a trial's run belongs to, above that of finalists."""
+    while above := run.data.tags.get("mlflow.parentRunId"):
+        with explained("the study's run"):
+            run = client.get_run(above)
+    return run
+
+
+def earlier_measures(client: MlflowClient, trial: Run) -> dict[str, dict[str, float]]:
+    """What the last whole reproduction of a trial's study measured, by run; empty without one.
+
+    Args:
+        client: An open client.
+        trial: The run of any trial of the study.
+    """
+    parent = trial.data.tags["mlflow.parentRunId"]
+    wanted = (
+        f"tags.`studyhall.kind` = 'reproduction' and tags.`mlflow.parentRunId` = '{parent}' "
+        "and attributes.status = 'FINISHED'"
+    )
+    found = search_runs(client, trial.info.experiment_id, wanted)
+    if not found:
+        return {}
+    with explained("the last reproduction"), tempfile.TemporaryDirectory() as folder:
+        path = client.download_artifacts(found[0].info.run_id, "reproduction.json", folder)
+        measured = json.loads(Path(path).read_bytes())["readings"]
+    return {run: dict(values) for run, values in measured.items()}
+
+
+def _reading(run: Run) -> Reading:
+    tags, metrics = run.data.tags, run.data.metrics
+    low, high = metrics.get(LOW), metrics.get(HIGH)
+    examples = metrics.get(EXAMPLES)
+    version = tags.get("studyhall.judged_version")  # runs of before there was a ledger
+    return Reading(
+        when=datetime.fromtimestamp(int(run.info.start_time) / 1000, UTC),
+        who=tags.get(_READER, "not known"),
+        reader=tags["studyhall.kind"],
+        model=tags.get(_MODEL, f"version {version}" if version else "not known"),
+        study_id=tags.get(_STUDY, ""),
+        run_id=str(run.info.run_id),
+        fingerprint=tags.get(FINGERPRINT, ""),
+        examples=None if examples is None else int(examples),
+        accuracy=metrics.get(ACCURACY),
+        interval=None if low is None or high is None else (low, high),
+    )

@@ -1,0 +1,100 @@
+"""The ledger of the test split: each reading is entered before it happens, and a second says so."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+import mlflow.tracking
+import pytest
+
+import search.verdict
+from search import StudyhallError, champion, judge
+from search.ledger import Reading
+from search.recorded import recorded_readings
+from search.terminal import show_status
+from tests.search.moons import Moons
+
+
+@pytest.fixture(scope="module")
+def launched(tmp_path_factory: pytest.TempPathFactory) -> Moons:
+    moons = Moons(tmp_path_factory.mktemp("judged"))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(moons.folder)
+        moons.launch(study={"trials": 2})
+    return moons
+
+
+@pytest.fixture
+def judged(launched, monkeypatch) -> Moons:
+    """A study of two trials, whose test split the tests of this file read."""
+    monkeypatch.chdir(launched.folder)
+    return launched
+
+
+def ledger(moons: Moons) -> list[Reading]:
+    return recorded_readings("moons", moons.storage, moons.tracking_uri)
+
+
+def test_each_reading_is_entered_and_a_later_one_knows_the_earlier(judged, capsys):
+    before = ledger(judged)
+    first, second = (judge("moons", judged.tracking_uri) for _ in range(2))
+    entries = ledger(judged)[len(before) :]
+    assert list(second.earlier) == [*before, entries[0]]
+    assert [one.run_id for one in entries] == [first.run_id, second.run_id]
+    for one in entries:
+        assert one.model == "moons version 1"
+        assert one.accuracy == first.evaluation.accuracy
+        assert one.examples == first.evaluation.examples
+        assert one.interval == pytest.approx(first.evaluation.interval)
+        assert one.fingerprint == champion("moons", judged.tracking_uri).data_fingerprint
+        assert "@" in one.who
+    show_status(judged.summary(), entries, None, as_json=False)
+    assert capsys.readouterr().out.count("evaluation of moons version 1, accuracy") == 2
+
+
+def test_a_reading_that_is_killed_or_deleted_stands_in_the_ledger(judged):
+    before = ledger(judged)
+    killed = (
+        "import os, search.verdict as verdict\n"
+        "verdict.evaluate = lambda *arguments: os.kill(os.getpid(), 9)\n"
+        f"verdict.judge('moons', '{judged.tracking_uri}')"
+    )
+    done = subprocess.run([sys.executable, "-c", killed], cwd=judged.folder, capture_output=True)
+    assert done.returncode == -9
+    entries = ledger(judged)
+    assert len(entries) == len(before) + 1
+    assert entries[-1].examples is None
+    for run in judged.runs("evaluation"):
+        judged.client.delete_run(run.info.run_id)
+    assert ledger(judged) == entries
+
+
+def test_a_reading_that_fails_is_ended_as_failed(judged, monkeypatch):
+    def fail(*_: object) -> None:
+        raise StudyhallError("the data are gone")
+
+    monkeypatch.setattr(search.verdict, "evaluate", fail)
+    with pytest.raises(StudyhallError, match="the data are gone"):
+        judge("moons", judged.tracking_uri)
+    run = judged.client.get_run(ledger(judged)[-1].run_id)
+    assert run.info.status == "FAILED"
+
+
+def test_nothing_is_read_where_nothing_can_be_entered(judged, monkeypatch):
+    read = []
+    monkeypatch.setattr(search.verdict, "evaluate", lambda *_: read.append(True))
+
+    def refuse(*_: object, **__: object) -> None:
+        raise mlflow.exceptions.MlflowException("the database is locked")
+
+    monkeypatch.setattr(mlflow.tracking.MlflowClient, "create_run", refuse)
+    with pytest.raises(StudyhallError, match="the ledger of the test split"):
+        judge("moons", judged.tracking_uri)
+    assert not read
+
+
+def test_a_study_that_starts_over_keeps_the_earlier_readings(judged):
+    before = ledger(judged)
+    judged.launch(study={"trials": 1}, fresh=True)
+    assert ledger(judged) == before
