@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from search.checking import check_gradients
     from search.errors import StudyhallError, UsageError
     from search.evaluation import Evaluation
+    from search.finals import train_finalists
     from search.launcher import launch
     from search.observer import Observer, Quiet
     from search.options import Options
@@ -59,6 +60,7 @@ __all__ = [
     "recorded_trials",
     "replay_runs",
     "reproduce",
+    "train_finalists",
 ]
 
 _HOMES = {
@@ -85,6 +87,7 @@ _HOMES = {
     "recorded_trials": "trial_table",
     "replay_runs": "replay",
     "reproduce": "reproduction",
+    "train_finalists": "finals",
 }
 
 
