@@ -14,6 +14,7 @@ from search.summary import StudySummary
 
 if TYPE_CHECKING:
     from search.ledger import Reading
+    from search.pages import Pages
     from search.predictions import Prediction
     from search.verdict import Verdict
 
@@ -45,6 +46,16 @@ def print_finals(summary: StudySummary) -> None:
         print(f"luck in the search's best value: {finals.optimism:+.4f}")
     if summary.champion_version:
         print(f"champion: version {summary.champion_version} of model {summary.name}")
+
+
+def print_pages(pages: Pages) -> None:
+    """Print where the results are in MLflow's UI."""
+    if not pages.served:
+        print("to browse: studyhall ui, and then")
+    print(f"  runs      {pages.runs}")
+    print(f"  charts    {pages.charts}")
+    if pages.champion:
+        print(f"  champion  {pages.champion}")
 
 
 def print_readings(readings: Sequence[Reading], trouble: str | None) -> None:

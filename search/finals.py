@@ -10,6 +10,7 @@ from search.finalists import chosen, finalists_name, finalists_spec, recorded_fi
 from search.notebook_view import usual_observer
 from search.observer import Observer
 from search.options import Options
+from search.pages import pages_of
 from search.patience import patiently
 from search.recorded import recorded_summary
 from search.reopened import Opened, recorded
@@ -19,6 +20,7 @@ from search.studies import open_study, recorded_study, set_aside
 from search.study_spec import FinalistsSection
 from search.summary import StudySummary, summarize
 from search.tracked_study import TrackedStudy, track
+from search.tracking import find_study_run
 
 if TYPE_CHECKING:
     from optuna.storages import BaseStorage
@@ -72,10 +74,14 @@ def run_finals(
     """Train what is missing of a search's finalists; return the search's summary with them."""
     search, tracked = opened.study, _open(opened, storage, wanted, options)
     ended = Runner(tracked, storage, options, observer, search).run()
+    experiment_id, version = tracked.tracker.study_run.experiment_id, ended.champion_version
+    run_id = find_study_run(opened.client, experiment_id, search.study_id)
+    uri, name = opened.client.tracking_uri, search.spec.study.name
     return replace(
         summarize(search),
         finals=recorded_finals(storage, search),
-        champion_version=ended.champion_version,
+        champion_version=version,
+        pages=pages_of(uri, experiment_id, run_id, name, version) if run_id else None,
         interrupted=ended.interrupted,
     )
 

@@ -23,6 +23,7 @@ from search.leaving import leave_in_order
 from search.observer import Observer
 from search.options import Options
 from search.owner import end_child
+from search.pages import pages_of
 from search.patience import patiently
 from search.plots import titled_images
 from search.reconciliation import put_in_order
@@ -205,7 +206,9 @@ class Runner:
                 )
         else:
             version = registered_version(client, name) if finals else None
-        return replace(summary, champion_version=version)
+        run = self.tracker.study_run
+        pages = pages_of(run.uri, run.experiment_id, run.run_id, name, version)
+        return replace(summary, champion_version=version, pages=pages)
 
     def _choose(self, summary: StudySummary, finals: Finals | None) -> Choice | None:
         if self.search is None:

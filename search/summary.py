@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from optuna.trial import TrialState
 
 from search.claim import claim_of
+from search.pages import Pages
 from search.section import Scalar
 from search.study import Study
 
@@ -30,7 +31,8 @@ class StudySummary:
 
     `unfinished` counts trials that run now or were interrupted; `seconds` is the training time of
     all finished trials together; `finals` say how its finalists did, once all of them are trained
-    again; `champion_version` is the registered model's version.
+    again; `champion_version` is the registered model's version; `pages` say where all this is in
+    MLflow's UI.
     """
 
     name: str
@@ -44,6 +46,7 @@ class StudySummary:
     best: Best | None
     finals: Finals | None = None
     champion_version: str | None = None
+    pages: Pages | None = None
     interrupted: bool = False
 
     @property
@@ -55,8 +58,9 @@ class StudySummary:
         """The summary as JSON holds it."""
         values = {**asdict(self), "finished": self.finished}
         values["finals"] = self.finals.to_dict() if self.finals else None
-        if self.champion_version is None:  # not asked for, or none
-            del values["champion_version"]
+        for name in ("champion_version", "pages"):  # not asked for, or none
+            if values[name] is None:
+                del values[name]
         return values
 
 

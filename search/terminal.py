@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from rich.console import Console
 from rich.table import Table
 
-from search.champion_view import print_finals, print_json, print_readings
+from search.champion_view import print_finals, print_json, print_pages, print_readings
 from search.live_view import LiveView, PlainView, counted, shown
 from search.observer import Observer
 from search.reproduction_table import HEADER, rows
@@ -49,7 +49,9 @@ def show_launched(summary: StudySummary, command: str, as_json: bool) -> None:
     if summary.finished < summary.wanted:
         print(f"to go on: {command}")
     elif summary.champion_version:
-        print(f"next: studyhall evaluate {summary.name}; studyhall ui")
+        print(f"next: studyhall evaluate {summary.name}; studyhall report {summary.name}")
+    if summary.pages:
+        print_pages(summary.pages)
 
 
 def show_examination(examination: Examination, as_json: bool) -> None:

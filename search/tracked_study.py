@@ -16,8 +16,9 @@ from search.sender import Sender
 from search.spool import Spool
 from search.study import Study
 from search.study_spec import StudySpec
+from search.study_view import description, experiment_tags
 from search.tracker import Tracker
-from search.tracking import FINGERPRINT, TrackedData, start_study
+from search.tracking import FINGERPRINT, TrackedData, show_experiment, start_study
 
 if TYPE_CHECKING:
     from mlflow.tracking import MlflowClient
@@ -67,10 +68,12 @@ def track(
     """
     spec = study.spec
     tags = trial_tags(spec, data.fingerprint, options.blas_threads)
-    described = tags | {"mlflow.note.content": _note(spec)}
+    described = tags | {"mlflow.note.content": description(spec)}
     study_run = start_study(
         client, study.experiment, study.study_id, data, described, study.search_id
     )
+    if study.search_id is None:
+        show_experiment(client, study_run.experiment_id, experiment_tags(spec))
     return with_runs(study, Tracker(study_run, client, run_names(spec)), folder, options)
 
 
@@ -119,14 +122,3 @@ def run_names(spec: StudySpec) -> Callable[[int], str]:
         return f"trial-{fresh.trial:04d}-seed-{fresh.seed}" if fresh else f"trial-{number:04d}"
 
     return name
-
-
-def _note(spec: StudySpec) -> str:
-    """The description that MLflow's UI shows on top of the study's run."""
-    study, data = spec.study, spec.data_settings
-    return (
-        f"Study **{study.name}**: {study.sampler} search over {', '.join(spec.search_space)}, "
-        f"pruner {study.pruner}, seed {study.seed}, for the best {study.metric} on {data.name} "
-        f"({data.train:,} training and {data.validation:,} validation examples). "
-        f"Its trials are the child runs; `studyhall status {study.name}` says where it stands."
-    )

@@ -126,6 +126,15 @@ def start_study(
     return StudyRun(client.tracking_uri, study_id, experiment_id, run_id, data)
 
 
+def show_experiment(client: MlflowClient, experiment_id: str, tags: Mapping[str, str]) -> None:
+    """Tell MLflow's UI how to show an experiment."""
+    with explained("the study's experiment"):
+        known = client.get_experiment(experiment_id).tags
+        for name, value in tags.items():
+            if known.get(name) != value:
+                client.set_experiment_tag(experiment_id, name, value)
+
+
 def find_study(
     client: MlflowClient, name: str, study_id: str, data: TrackedData
 ) -> tuple[StudyRun, bool] | None:

@@ -1,0 +1,55 @@
+"""The pages of MLflow's UI that a study's results are on."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from urllib.parse import quote, urlsplit
+
+LOCAL = "http://127.0.0.1:5000"  # where `studyhall ui` serves a folder's own runs
+_TRAINING = "workflowType=machine_learning"  # without it the UI is about traces of agents
+VIEW = "studyhall"  # the shared view of an experiment, see `search.study_view`
+
+
+@dataclass(frozen=True)
+class Pages:
+    """Addresses in MLflow's UI.
+
+    Attributes:
+        runs: The study's runs, the columns that matter first.
+        charts: The same as charts over the iterations.
+        study: The study's own run, with its files.
+        champion: The registered champion; None if there is none.
+        served: Whether a server serves them, or `studyhall ui` has to.
+    """
+
+    runs: str
+    charts: str
+    study: str
+    champion: str | None
+    served: bool
+
+    def to_dict(self) -> dict[str, object]:
+        """The pages as JSON holds them."""
+        return asdict(self)
+
+
+def pages_of(uri: str, experiment_id: str, run_id: str, model: str, version: str | None) -> Pages:
+    """Where a study is in MLflow's UI.
+
+    Args:
+        uri: MLflow's address.
+        experiment_id: The study's experiment.
+        run_id: The study's run.
+        model: The registered model's name.
+        version: Its champion's version, if there is one.
+    """
+    served = urlsplit(uri).scheme in ("http", "https")
+    base = uri.rstrip("/") if served else LOCAL
+    runs = f"{base}/#/experiments/{experiment_id}/runs"
+    return Pages(
+        runs=f"{runs}?{_TRAINING}&viewStateShareKey={VIEW}",
+        charts=f"{runs}?{_TRAINING}&compareRunsMode=CHART",
+        study=f"{runs}/{run_id}",
+        champion=f"{base}/#/models/{quote(model)}/versions/{version}" if version else None,
+        served=served,
+    )

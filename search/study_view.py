@@ -1,0 +1,68 @@
+"""How MLflow's UI shows a study: what its experiment is, and which columns come first."""
+
+from __future__ import annotations
+
+import base64
+import json
+import zlib
+
+from search.pages import VIEW
+from search.study_spec import StudySpec
+
+_METRICS = ("value", "test_accuracy")
+_TAGS = ("studyhall.state", "studyhall.reason")
+
+
+def experiment_tags(spec: StudySpec) -> dict[str, str]:
+    """The tags of a study's experiment that MLflow's UI goes by.
+
+    The experiment is one of training, not of traces; charts begin with the study's metric; and a
+    view that can be opened by its address has values and parameters as the first columns.
+    """
+    return {
+        "mlflow.experimentKind": "custom_model_development",
+        "mlflow.experiment.primaryMetric.name": spec.study.metric,
+        "mlflow.note.content": description(spec),
+        f"mlflow.sharedViewState.{VIEW}": _packed(_view(spec)),
+    }
+
+
+def description(spec: StudySpec, report: str | None = None) -> str:
+    """What a study is, in words, for the top of its page; Markdown.
+
+    Args:
+        spec: The study.
+        report: The address of its report, if it has one.
+    """
+    study, data = spec.study, spec.data_settings
+    finalists = ""
+    if wanted := spec.finalists:
+        finalists = (
+            f" The best {wanted.configurations} are trained again from {wanted.seeds} fresh seeds "
+            "each, and the best by mean is the champion."
+        )
+    read = f"[Report]({report})." if report else f"`studyhall report {study.name}` writes a report."
+    return (
+        f"Study **{study.name}**: {study.sampler} search over {', '.join(spec.search_space)}, "
+        f"pruner {study.pruner}, seed {study.seed}, for the best {study.metric} on {data.name} "
+        f"({data.train:,} training and {data.validation:,} validation examples).{finalists} "
+        f"Its trials are the runs below; `studyhall status {study.name}` says where it stands. "
+        f"{read}"
+    )
+
+
+def _view(spec: StudySpec) -> dict[str, object]:
+    metrics = [f"metrics.`{name}`" for name in _METRICS]
+    parameters = [f"params.`{name}`" for name in spec.search_space]
+    tags = [f"tags.`{name}`" for name in _TAGS]
+    return {
+        "orderByKey": "attributes.start_time",  # any other order hides who is below whom
+        "orderByAsc": True,
+        "searchFilter": "",
+        "selectedColumns": [*metrics, *parameters, *tags],
+    }
+
+
+def _packed(view: dict[str, object]) -> str:
+    """A view as the UI itself writes it into the tag."""
+    return "deflate;" + base64.b64encode(zlib.compress(json.dumps(view).encode())).decode()
