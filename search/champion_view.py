@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from rich.console import Console
+from rich.padding import Padding
 from rich.table import Table
 
 from search.live_view import shown
@@ -33,13 +34,19 @@ def print_finals(summary: StudySummary) -> None:
     """Print the finalists, the best first, how much luck was in the search, and the champion."""
     if finals := summary.finals:
         print(f"finalists, trained again from {finals.seeds} fresh seeds each:")
+        table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0))
+        for column in ("", "in the search", "mean", "±", "from each seed"):
+            table.add_column(column)
         for one in finals.finalists:
-            spread = "" if one.deviation is None else f" ± {one.deviation:.4f}"
-            failed = f", {one.failed} diverged" if one.failed else ""
-            print(
-                f"  trial {one.trial}: {one.value:.4f} in the search, then {one.mean:.4f}{spread}"
-                f" ({', '.join(f'{value:.4f}' for value in one.values)}{failed})"
+            values = ", ".join(f"{value:.4f}" for value in one.values)
+            table.add_row(
+                f"trial {one.trial}",
+                f"{one.value:.4f}",
+                f"{one.mean:.4f}",
+                "" if one.deviation is None else f"{one.deviation:.4f}",
+                f"{values}, {one.failed} diverged" if one.failed else values,
             )
+        Console().print(Padding(table, (0, 0, 0, 2), expand=False))
         best = finals.winner
         values = ", ".join(f"{name} {shown(value)}" for name, value in best.parameters.items())
         print(f"best by mean: trial {best.trial}: {values}")
@@ -73,8 +80,8 @@ def print_readings(readings: Sequence[Reading], trouble: str | None) -> None:
 def _print_earlier(readings: Sequence[Reading]) -> None:
     if readings:
         print(
-            f"This was reading {len(readings) + 1} of this test set, which is for judging alone: "
-            "what is chosen after a look at it looks better than it is. Earlier:"
+            f"This was reading {len(readings) + 1} of this test set. What is chosen after a look "
+            "at it\nlooks better than it is. Earlier readings:"
         )
         for one in readings:
             print(f"  {_line(one)}")
@@ -85,10 +92,8 @@ def _line(one: Reading) -> str:
     if one.accuracy is not None:
         result = f"accuracy {one.accuracy:.4f} on {result}"
     when = one.when.astimezone().strftime("%Y-%m-%d %H:%M")
-    return (
-        f"{when} by {one.who}: {one.reader} of {one.model}, {result} "
-        f"(data {one.fingerprint[:12] or 'not known'})"
-    )
+    data = one.fingerprint[:12] or "not known"
+    return f"{when}, {one.who}: {one.reader} of {one.model}\n    {result}, data {data}"
 
 
 def show_verdict(verdict: Verdict, as_json: bool) -> None:

@@ -7,6 +7,7 @@ from typing import Self
 
 from rich.console import Console, Group, RenderableType
 from rich.live import Live
+from rich.padding import Padding
 from rich.progress import (
     BarColumn,
     DownloadColumn,
@@ -17,6 +18,7 @@ from rich.progress import (
     TimeElapsedColumn,
     TimeRemainingColumn,
 )
+from rich.table import Column
 from rich.text import Text
 
 from search.outcomes import Outcome
@@ -71,7 +73,7 @@ class PlainView:
         """Write a finished trial's line."""
         if self._tally:
             self._tally.add(outcome)
-            self._line(f"{self._tally.progress}  {trial_line(outcome)}  {self._tally.best_line}")
+            self._line(f"{self._tally.progress}  {trial_line(outcome)}  {self._tally.best_value}")
 
     def _line(self, text: str) -> None:
         if not self._quiet:
@@ -87,13 +89,15 @@ class LiveView:
             TextColumn("{task.description}"), BarColumn(), DownloadColumn(), console=console
         )
         self._trials = Progress(
-            TextColumn("{task.description}"),
-            BarColumn(),
+            # The bar takes what is left of a narrow terminal; a long name gives way to the figures.
+            TextColumn("{task.description}", table_column=Column(no_wrap=True, max_width=20)),
+            BarColumn(bar_width=None),
             MofNCompleteColumn(),
             TimeElapsedColumn(),
             TextColumn("left"),
             TimeRemainingColumn(),
             console=console,
+            expand=True,
         )
         self._step: TaskID | None = None
         self._task: TaskID | None = None
@@ -154,11 +158,16 @@ class LiveView:
         if self._tally is None:
             return self._bytes
         running = min(self._jobs, self._tally.wanted - self._tally.finished)
-        lines = [f"{self._tally.counts}, {max(running, 0)} running", self._tally.best_line]
-        if self._tally.latest:
-            lines.append(f"latest: {trial_line(self._tally.latest)}")
-        text = Text("\n".join(f"  {line}" for line in lines if line), overflow="ellipsis")
-        return Group(self._trials, text)
+        tally = self._tally
+        lines = [f"{tally.counts}, {max(running, 0)} running", tally.best_value]
+        if tally.latest:
+            lines.append(f"latest: {trial_line(tally.latest)}")
+        # A line each, however narrow the terminal is, so that nothing jumps.
+        short = [Text(f"  {x}", overflow="ellipsis", no_wrap=True) for x in lines if x]
+        values = Padding(Text(tally.best_parameters), (0, 0, 0, 4))
+        return Group(
+            self._trials, *short[:2], *([values] if tally.best_parameters else []), *short[2:]
+        )
 
 
 class Tally:
@@ -196,12 +205,15 @@ class Tally:
         return ", ".join(f"{count} {state}" for state, count in self._states.items())
 
     @property
-    def best_line(self) -> str:
+    def best_value(self) -> str:
         """The best trial so far."""
-        if self._best is None:
-            return ""
-        values = ", ".join(f"{k} {shown(v)}" for k, v in self._best.parameters.items())
-        return f"best {self._best.value:.4f} (trial {self._best.number}: {values})"
+        return f"best {self._best.value:.4f} (trial {self._best.number})" if self._best else ""
+
+    @property
+    def best_parameters(self) -> str:
+        """What the best trial so far was given."""
+        parameters = self._best.parameters if self._best else {}
+        return ", ".join(f"{name} {shown(value)}" for name, value in parameters.items())
 
 
 def trial_line(outcome: Outcome) -> str:

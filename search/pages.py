@@ -3,10 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass
-from urllib.parse import quote, urlsplit
+from urllib.parse import quote, urlencode, urlsplit
 
 LOCAL = "http://127.0.0.1:5000"  # where `studyhall ui` serves a folder's own runs
 _TRAINING = "workflowType=machine_learning"  # without it the UI is about traces of agents
+_TRIALS = {
+    "searchFilter": "tags.`studyhall.kind` = 'trial'",
+    "orderByKey": "metrics.`value`",
+    "orderByAsc": "false",
+    "compareRunsMode": "CHART",
+}
 VIEW = "studyhall"  # the shared view of an experiment, see `search.study_view`
 
 
@@ -16,7 +22,7 @@ class Pages:
 
     Attributes:
         runs: The study's runs, the columns that matter first.
-        charts: The same as charts over the iterations.
+        charts: Its trials alone, the best first, as charts over the iterations.
         study: The study's own run, with its files.
         champion: The registered champion; None if there is none.
         served: Whether a server serves them, or `studyhall ui` has to.
@@ -48,7 +54,7 @@ def pages_of(uri: str, experiment_id: str, run_id: str, model: str, version: str
     runs = f"{base}/#/experiments/{experiment_id}/runs"
     return Pages(
         runs=f"{runs}?{_TRAINING}&viewStateShareKey={VIEW}",
-        charts=f"{runs}?{_TRAINING}&compareRunsMode=CHART",
+        charts=f"{runs}?{_TRAINING}&{urlencode(_TRIALS, quote_via=quote)}",
         study=f"{runs}/{run_id}",
         champion=f"{base}/#/models/{quote(model)}/versions/{version}" if version else None,
         served=served,

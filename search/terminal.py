@@ -34,7 +34,7 @@ def observer(quiet: bool = False) -> AbstractContextManager[Observer]:
     Progress goes to stderr, so that stdout holds results alone.
     """
     console = Console(stderr=True)
-    if console.is_terminal and not quiet:
+    if console.is_terminal and not console.is_dumb_terminal and not quiet:
         return LiveView(console)
     return PlainView(console, quiet)
 

@@ -50,7 +50,7 @@ def test_each_reading_is_entered_and_a_later_one_knows_the_earlier(judged, capsy
         assert one.fingerprint == champion("moons", judged.tracking_uri).data_fingerprint
         assert "@" in one.who
     show_status(judged.summary(), entries, None, as_json=False)
-    assert capsys.readouterr().out.count("evaluation of moons version 1, accuracy") == 2
+    assert capsys.readouterr().out.count("evaluation of moons version 1\n    accuracy") == 2
 
 
 def test_a_reading_that_is_killed_or_deleted_stands_in_the_ledger(judged):

@@ -1,0 +1,126 @@
+"""The live view on a terminal of 80 columns, and the plain one everywhere else."""
+
+from __future__ import annotations
+
+import io
+import re
+
+import pytest
+from rich.console import Console
+
+from search.live_view import LiveView, PlainView
+from search.outcomes import Outcome
+from search.study_spec import StudySpec
+from search.summary import StudySummary
+from search.terminal import observer
+
+SPEC = StudySpec.model_validate(
+    {
+        "study": {"name": "a_study_with_quite_a_long_name.finalists", "trials": 1000},
+        "data": {"name": "cifar10", "train": 100, "validation": 50},
+        "network": {"hidden": ["hidden_size"]},
+        "training": {"epochs": 3},
+        "search_space": {
+            "hidden_size": {"type": "int", "low": 2, "high": 64},
+            "learning_rate": {"type": "float", "low": 1e-4, "high": 1e-1},
+            "learning_rate_decay": {"type": "float", "low": 0.5, "high": 1.0},
+            "l2": {"type": "float", "low": 1e-6, "high": 1e-1},
+        },
+    }
+)
+SUMMARY = StudySummary(
+    name=SPEC.study.name,
+    metric="validation_accuracy",
+    wanted=1000,
+    complete=998,
+    pruned=0,
+    failed=0,
+    unfinished=0,
+    seconds=1.0,
+    best=None,
+)
+OUTCOME = Outcome(
+    number=998,
+    state="complete",
+    value=0.5636,
+    parameters={
+        "hidden_size": 64,
+        "learning_rate": 0.0123456,
+        "learning_rate_decay": 0.912345,
+        "l2": 1.234567e-5,
+    },
+    reason=None,
+    seconds=123.4,
+)
+FAILED = Outcome(
+    999, "failed", None, {}, "the loss must stay finite, got inf in iteration 919" * 3, 1
+)
+ESCAPES = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]")
+
+
+def drawn(width: int, *outcomes: Outcome) -> list[str]:
+    """The lines of the last picture that the live view draws."""
+    text = io.StringIO()
+    console = Console(file=text, width=width, height=24, force_terminal=True)
+    view = LiveView(console)
+    view.begin(SPEC, SUMMARY, 2)
+    for outcome in outcomes:
+        view.trial(outcome)
+    console.print(view._render())
+    return ESCAPES.sub("", text.getvalue()).splitlines()
+
+
+@pytest.mark.parametrize("width", [80, 60, 120])
+def test_every_line_fits_the_terminal_and_nothing_that_matters_is_cut(width):
+    lines = drawn(width, OUTCOME, FAILED)
+    assert max(map(len, lines)) <= width
+    text = " ".join(" ".join(lines).split())
+    assert "1000/1000" in text
+    assert "999 complete, 0 pruned, 1 failed, 0 running" in text
+    assert "best 0.5636 (trial 998)" in text
+    for value in ("hidden_size 64", "learning_rate 0.01235", "learning_rate_decay 0.9123"):
+        assert value in text
+    assert "l2 1.235e-05" in text
+    assert "latest: trial 999 failed in 1.0 s" in text
+
+
+def test_a_long_reason_takes_one_line():
+    assert len(drawn(80, OUTCOME, FAILED)) == len(drawn(80, OUTCOME, OUTCOME))
+
+
+def test_lines_of_a_log_are_short_and_without_colour():
+    text = io.StringIO()
+    view = PlainView(Console(file=text, width=80))
+    view.begin(SPEC, SUMMARY, 2)
+    view.trial(OUTCOME)
+    start, line = text.getvalue().splitlines()
+    assert start == f"{SPEC.study.name}: 1000 trials on 2 workers, 998 done before"
+    assert line == "[999/1000]  trial 998 complete 0.5636 in 123.4 s  best 0.5636 (trial 998)"
+
+
+@pytest.mark.parametrize(
+    ("environment", "live"),
+    [
+        ({"FORCE_COLOR": "1", "TERM": "xterm"}, True),
+        ({"FORCE_COLOR": "1", "TERM": "dumb"}, False),
+        ({"NO_COLOR": "1", "TERM": "xterm"}, False),  # in a pipe
+        ({"CI": "true", "GITHUB_ACTIONS": "true", "TERM": "xterm"}, False),
+    ],
+)
+def test_the_view_is_live_on_a_real_terminal_alone(monkeypatch, environment, live):
+    for name in ("FORCE_COLOR", "NO_COLOR", "TERM", "TTY_COMPATIBLE", "CI", "GITHUB_ACTIONS"):
+        monkeypatch.delenv(name, raising=False)
+    for name, value in environment.items():
+        monkeypatch.setenv(name, value)
+    assert isinstance(observer(), LiveView) is live
+
+
+def test_no_colour_means_none_on_a_terminal(monkeypatch):
+    monkeypatch.setenv("NO_COLOR", "1")
+    text = io.StringIO()
+    console = Console(file=text, width=80, force_terminal=True)
+    view = LiveView(console)
+    view.begin(SPEC, SUMMARY, 2)
+    view.trial(OUTCOME)
+    console.print(view._render())
+    assert not re.search(r"\x1b\[(3|4|9)[0-9]", text.getvalue())
