@@ -106,5 +106,6 @@ class NotebookView:
             return [self._step, *self._notes]
         latest = f"latest: {trial_line(self._tally.latest)}" if self._tally.latest else ""
         heading = f"{self._name}: {self._tally.finished} of {self._tally.wanted} trials"
-        lines = [f"{heading}: {self._tally.counts}", self._tally.best_line, latest, *self._notes]
-        return [line for line in lines if line]
+        best = self._tally.best_value, self._tally.best_parameters
+        lines = [f"{heading}: {self._tally.counts}", ": ".join(filter(None, best)), latest]
+        return [line for line in (*lines, *self._notes) if line]
