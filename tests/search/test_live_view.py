@@ -70,7 +70,7 @@ def drawn(width: int, *outcomes: Outcome) -> list[str]:
     return ESCAPES.sub("", text.getvalue()).splitlines()
 
 
-@pytest.mark.parametrize("width", [80, 60, 120])
+@pytest.mark.parametrize("width", [66, 80, 120])
 def test_every_line_fits_the_terminal_and_nothing_that_matters_is_cut(width):
     lines = drawn(width, OUTCOME, FAILED)
     assert max(map(len, lines)) <= width
