@@ -9,7 +9,7 @@ comma := ,
 # One mark for each choice of extras, so that another choice is installed when it is asked for.
 TESTED = $(VENV)/installed-$(subst $(comma),-,$(EXTRAS))
 
-.PHONY: cifar10 test disturb install lint format typecheck lock clean
+.PHONY: cifar10 test disturb docs reference install lint format typecheck lock clean
 
 cifar10: $(VENV)/installed  ## install, get CIFAR-10, run the default study, judge its champion
 	$(BIN)/studyhall launch $(STUDY)
@@ -22,6 +22,14 @@ test: $(TESTED)  ## pass the tests, on real CIFAR-10 and MNIST
 disturb: $(TESTED)  ## the same answer at length: 10 runs held up at random, 100 processes killed
 	STUDYHALL_RUNS=10 STUDYHALL_KILLS=100 $(BIN)/python -m pytest -s tests/cli/test_same_answer.py
 
+docs: $(VENV)/installed-docs  ## build the documentation's site into build/site
+	$(BIN)/python -m sphinx --quiet --fail-on-warning --keep-going -b html \
+	  -d build/doctrees docs build/site
+	@echo "to read it: build/site/index.html"
+
+reference: $(VENV)/installed  ## write docs/reference/command-line.md and study-file.md anew
+	$(BIN)/python docs/generate_reference.py
+
 install: $(VENV)/installed
 
 $(VENV)/installed: pyproject.toml requirements.lock
@@ -29,9 +37,10 @@ $(VENV)/installed: pyproject.toml requirements.lock
 	$(BIN)/python -m pip install --quiet --constraint requirements.lock --editable .
 	touch $@
 
-$(TESTED): pyproject.toml requirements.lock
+$(VENV)/installed-%: pyproject.toml requirements.lock
 	$(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install --quiet --constraint requirements.lock --editable ".[$(EXTRAS)]"
+	$(BIN)/python -m pip install --quiet --constraint requirements.lock \
+	  --editable ".[$(subst -,$(comma),$*)]"
 	touch $(VENV)/installed $@
 
 lint: $(TESTED)
@@ -46,8 +55,8 @@ typecheck: $(TESTED)
 	$(BIN)/mypy
 
 lock:  ## write requirements.lock anew: exact versions for every Python that is supported
-	uv pip compile --quiet --universal --python-version 3.11 --extra test --no-annotate \
-	  --no-header --output-file requirements.lock pyproject.toml
+	uv pip compile --quiet --universal --python-version 3.11 --extra test --extra docs \
+	  --no-annotate --no-header --output-file requirements.lock pyproject.toml
 
 clean:
 	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache build dist

@@ -60,7 +60,7 @@ class Classifier:
             raise ValueError(f"example_dtype: must be uint8 or float32, got {self.example_dtype}")
 
     def logits(self, raw: RawArray) -> FloatArray:
-        """Return the scores (N, outputs) of raw examples (N, *example_shape), in chunks.
+        """Return the scores (N, outputs) of raw examples `(N, *example_shape)`, in chunks.
 
         Raises:
             ValueError: the examples have another type or shape, or are not finite.

@@ -31,7 +31,7 @@ class Comparison:
 
     @property
     def relative_error(self) -> float:
-        """Return the largest |a - n| / max(1e-8, |a| + |n|) of all entries (CS231n, Stanford)."""
+        """Return the largest `|a - n| / max(1e-8, |a| + |n|)` of all (CS231n, Stanford)."""
         return float(self._errors().max(initial=0.0))
 
     @property
@@ -46,7 +46,7 @@ class Comparison:
 
     @property
     def mean_difference(self) -> float:
-        """Return the mean of |a - n| over the entries, as S5 gives it."""
+        """Return the mean of `|a - n|` over the entries, as S5 gives it."""
         return float(np.abs(self.analytic - self.numeric).mean()) if self.analytic.size else 0.0
 
     @property

@@ -92,7 +92,7 @@ class SigmoidCrossEntropy(Loss):
 
     With one output, that of class 1 of two. With more, one yes-or-no question for each class,
     summed over the classes. The target t is 1 for the true class and 0 otherwise, and
-    -t log s(z) - (1 - t) log(1 - s(z)) = max(z, 0) - t z + log(1 + exp(-|z|)), whose right side
+    `-t log s(z) - (1 - t) log(1 - s(z)) = max(z, 0) - t z + log(1 + exp(-|z|))`, whose right side
     neither overflows nor takes the logarithm of 0. dz = (s(z) - t) / batch.
     """
 

@@ -1,13 +1,14 @@
 """Hyperparameter search over small NumPy networks: Optuna proposes, MLflow records.
 
-The same functions as the command line calls:
+The same functions as the command line calls::
 
     from search import Options, champion, launch, load_study
 
     summary = launch(load_study("cifar10"), Options(jobs=2))
     labels = champion("cifar10").classifier.predict(images)
 
-They are imported when they are first used: `studyhall --help` needs none of the engines.
+A launch in a notebook shows its progress; `recorded_trials` gives what it left as a table.
+Everything is imported when it is first used: `studyhall --help` needs none of the engines.
 """
 
 from __future__ import annotations
@@ -18,26 +19,38 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from search.checking import check_gradients
     from search.errors import StudyhallError, UsageError
+    from search.evaluation import Evaluation
     from search.export import export_study
+    from search.finals import train_finalists
     from search.launcher import launch
+    from search.observer import Observer, Quiet
     from search.options import Options
+    from search.outcomes import Outcome
+    from search.recorded import recorded_summary
     from search.reference import find_systems
     from search.registry import Champion, champion
     from search.replay import replay_runs
     from search.reporting import write_report
     from search.reproduction import reproduce
-    from search.study_file import load_study
+    from search.study_file import load_study, make_study
     from search.study_spec import StudySpec
-    from search.summary import StudySummary
-    from search.verdict import judge
+    from search.summary import Best, StudySummary
+    from search.trial_table import recorded_trials
+    from search.verdict import Verdict, judge
 
 __all__ = [
+    "Best",
     "Champion",
+    "Evaluation",
+    "Observer",
     "Options",
+    "Outcome",
+    "Quiet",
     "StudySpec",
     "StudySummary",
     "StudyhallError",
     "UsageError",
+    "Verdict",
     "champion",
     "check_gradients",
     "export_study",
@@ -45,18 +58,28 @@ __all__ = [
     "judge",
     "launch",
     "load_study",
+    "make_study",
+    "recorded_summary",
+    "recorded_trials",
     "replay_runs",
     "reproduce",
+    "train_finalists",
     "write_report",
 ]
 
 _HOMES = {
+    "Best": "summary",
     "Champion": "registry",
+    "Evaluation": "evaluation",
+    "Observer": "observer",
     "Options": "options",
+    "Outcome": "outcomes",
+    "Quiet": "observer",
     "StudySpec": "study_spec",
     "StudySummary": "summary",
     "StudyhallError": "errors",
     "UsageError": "errors",
+    "Verdict": "verdict",
     "champion": "registry",
     "check_gradients": "checking",
     "export_study": "export",
@@ -64,9 +87,13 @@ _HOMES = {
     "judge": "verdict",
     "launch": "launcher",
     "load_study": "study_file",
+    "make_study": "study_file",
+    "recorded_summary": "recorded",
+    "recorded_trials": "trial_table",
     "replay_runs": "replay",
     "reproduce": "reproduction",
     "write_report": "reporting",
+    "train_finalists": "finals",
 }
 
 
@@ -76,3 +103,8 @@ def __getattr__(name: str) -> Any:
     value = getattr(import_module(f"search.{_HOMES[name]}"), name)
     globals()[name] = value
     return value
+
+
+def __dir__() -> list[str]:
+    """What may be imported, for those who complete names or look around."""
+    return __all__

@@ -48,7 +48,7 @@ class Evaluation:
         classes: the classes in the order of `confusion`.
         confusion: counts, row = true class, column = predicted.
         mistakes: the mistakes that the classifier was surest of, the surest first; 25 at most.
-        mistaken: their raw examples (mistakes, *example_shape).
+        mistaken: their raw examples `(mistakes, *example_shape)`.
     """
 
     examples: int

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -14,7 +14,8 @@ from search.recorded import open_recorded
 from search.recorded_facts import find_tracked, trial_runs
 from search.storage import read_storage
 from search.studies import recorded_fingerprint
-from search.trial_rows import TrialRow, trial_rows
+from search.trial_rows import trial_rows
+from search.trial_table import table_of
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -75,55 +76,6 @@ def export_study(
     table = table_of(rows, list(study.spec.search_space), runs)
     write_output(path, ENDINGS[path.suffix.lower()](table))
     return len(rows)
-
-
-def table_of(
-    rows: Sequence[TrialRow], names: Sequence[str], runs: Mapping[int, str]
-) -> pd.DataFrame:
-    """Make a table with a row for each trial; what a trial lacks is empty.
-
-    Args:
-        rows: The trials.
-        names: The parameters of the study, in its order.
-        runs: MLflow's run of each trial by number, as far as they are known.
-
-    Returns:
-        The columns number, state, reason, value, `parameter.` and each name, epochs, seconds,
-        started and ended (UTC), weights_sha256, and run_id.
-    """
-    import pandas as pd
-
-    columns: dict[str, pd.Series] = {
-        "number": pd.Series([row.number for row in rows], dtype="int64"),
-        "state": pd.Series([row.state for row in rows], dtype="string"),
-        "reason": pd.Series([row.reason for row in rows], dtype="string"),
-        "value": pd.Series([row.value for row in rows], dtype="float64"),
-    }
-    for name in names:
-        columns[f"parameter.{name}"] = _parameter([row.parameters.get(name) for row in rows])
-    columns |= {
-        "epochs": pd.Series([row.epochs for row in rows], dtype="int64"),
-        "seconds": pd.Series([row.seconds for row in rows], dtype="float64"),
-        "started": pd.Series([row.started for row in rows], dtype="datetime64[ms, UTC]"),
-        "ended": pd.Series([row.ended for row in rows], dtype="datetime64[ms, UTC]"),
-        "weights_sha256": pd.Series([row.weights_sha256 for row in rows], dtype="string"),
-        "run_id": pd.Series([runs.get(row.number) for row in rows], dtype="string"),
-    }
-    return pd.DataFrame(columns)
-
-
-def _parameter(values: list[object]) -> pd.Series:
-    """A column of one parameter: of numbers if all are, else of text; some trials may lack it."""
-    import pandas as pd
-
-    kinds = {type(value) for value in values if value is not None}
-    if kinds == {bool}:
-        return pd.Series(values, dtype="boolean")
-    if kinds == {int}:
-        return pd.Series(values, dtype="Int64")
-    if kinds and kinds <= {int, float}:
-        return pd.Series(values, dtype="float64")
-    return pd.Series([None if v is None else str(v) for v in values], dtype="string")
 
 
 def _parquet(table: pd.DataFrame) -> bytes:

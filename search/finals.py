@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 
 from search.errors import UsageError
 from search.finalists import chosen, finalists_name, finalists_spec, recorded_finals
-from search.observer import Observer, Quiet
+from search.notebook_view import usual_observer
+from search.observer import Observer
 from search.options import Options
 from search.pages import pages_of
 from search.patience import patiently
@@ -47,7 +48,7 @@ def train_finalists(
         UsageError: there is no such study, or none of its trials has completed.
         StudyhallError: the work failed; what finished is kept, and a new call goes on from there.
     """
-    options, observer = options or Options(), observer or Quiet()
+    options, observer = options or Options(), observer or usual_observer()
     recorded_summary(name, options.address)  # before a storage is made where there is none
     storage = open_storage(options.address)
     opened = recorded(storage, name, options, observer)

@@ -15,7 +15,8 @@ from search.errors import UsageError
 from search.finalists import finalists_name
 from search.finals import run_finals
 from search.gate import require_data, require_installed, require_sane
-from search.observer import Observer, Quiet
+from search.notebook_view import usual_observer
+from search.observer import Observer
 from search.options import Options
 from search.patience import patiently
 from search.reconciliation import put_in_order
@@ -47,14 +48,15 @@ def launch(
     Args:
         spec: The study.
         options: How to run it.
-        observer: Who is told of the progress.
+        observer: Who is told of the progress; by default an output of the cell in a notebook, and
+            no one elsewhere.
 
     Raises:
         UsageError: something to correct was found before any work started.
         StudyhallError: the work failed; what finished is kept, and a new launch goes on from there.
         Terminated: a second Ctrl-C or SIGTERM ended it.
     """
-    options, observer = options or Options(), observer or Quiet()
+    options, observer = options or Options(), observer or usual_observer()
     name = spec.study.name
     require_installed(spec)
     require_data(spec)

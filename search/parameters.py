@@ -28,7 +28,10 @@ def _listed(values: object) -> tuple[object, ...]:
 
 
 class _Conditional(Section):
-    when: Annotated[dict[str, tuple[Scalar, ...]], BeforeValidator(_as_condition)] | None = None
+    when: Annotated[dict[str, tuple[Scalar, ...]], BeforeValidator(_as_condition)] | None = Field(
+        None,
+        description="Search it only where earlier categorical parameters have one of these values.",
+    )
 
     @property
     def conditions(self) -> Mapping[str, tuple[Scalar, ...]]:
@@ -37,7 +40,10 @@ class _Conditional(Section):
 
 
 class _Range(_Conditional):
-    log: bool = False
+    log: bool = Field(
+        False,
+        description="Draw evenly on a logarithmic scale: `low` above 0, no `step`.",
+    )
 
     def _check(self, low: float, high: float, step: float | None) -> None:
         if low >= high:
@@ -53,10 +59,14 @@ class _Range(_Conditional):
 class FloatParameter(_Range):
     """A real number between `low` and `high`, both included."""
 
-    type: Literal["float"]
-    low: Annotated[float, Field(allow_inf_nan=False)]
-    high: Annotated[float, Field(allow_inf_nan=False)]
-    step: Annotated[float, Field(gt=0)] | None = None
+    type: Literal["float"] = Field(description="A real number.")
+    low: Annotated[float, Field(allow_inf_nan=False)] = Field(description="The least value.")
+    high: Annotated[float, Field(allow_inf_nan=False)] = Field(
+        description="The greatest value; above `low`."
+    )
+    step: Annotated[float, Field(gt=0)] | None = Field(
+        None, description="The distance between two values; `high` is `low` and a number of steps."
+    )
 
     @model_validator(mode="after")
     def _bounds(self) -> Self:
@@ -77,10 +87,12 @@ class FloatParameter(_Range):
 class IntParameter(_Range):
     """A whole number between `low` and `high`, both included."""
 
-    type: Literal["int"]
-    low: int
-    high: int
-    step: Annotated[int, Field(ge=1)] = 1
+    type: Literal["int"] = Field(description="A whole number.")
+    low: int = Field(description="The least value.")
+    high: int = Field(description="The greatest value; above `low`.")
+    step: Annotated[int, Field(ge=1)] = Field(
+        1, description="The distance between two values; `high` is `low` and a number of steps."
+    )
 
     @model_validator(mode="after")
     def _bounds(self) -> Self:
@@ -105,8 +117,10 @@ class IntParameter(_Range):
 class CategoricalParameter(_Conditional):
     """One of a list of values; the only kind that a grid is made of."""
 
-    type: Literal["categorical"]
-    choices: Annotated[tuple[Scalar, ...], BeforeValidator(as_tuple)]
+    type: Literal["categorical"] = Field(description="One of a list.")
+    choices: Annotated[tuple[Scalar, ...], BeforeValidator(as_tuple)] = Field(
+        description="The values, one at least, all different."
+    )
 
     @model_validator(mode="after")
     def _choices(self) -> Self:

@@ -30,7 +30,7 @@ def recorded_summaries(storage: Path | str | None) -> list[StudySummary]:
     return [summary_of(opened, study) for study in studies if study is not None]
 
 
-def recorded_summary(name: str, storage: Path | str | None) -> StudySummary:
+def recorded_summary(name: str, storage: Path | str | None = None) -> StudySummary:
     """Where one recorded study stands.
 
     Raises:

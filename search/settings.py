@@ -23,14 +23,38 @@ class DataSettings(Section):
     Of points, `seed` decides the points themselves as well as the split.
     """
 
-    name: str
-    train: Annotated[int, Field(ge=1)]
-    validation: Annotated[int, Field(ge=1)]
-    test: Annotated[int, Field(ge=1)] | None = None
-    shuffle: bool = True
-    seed: Annotated[int, Field(ge=0, lt=2**32)] = 0
-    noise: Annotated[float, Field(ge=0, le=100)] | None = None
-    preprocessing: Literal["standardize", "mean_image", "unit", "none"] = "standardize"
+    name: str = Field(description="The data set: `cifar10`, `mnist`, `two_moons` or `two_blobs`.")
+    train: Annotated[int, Field(ge=1)] = Field(description="How many examples are trained on.")
+    validation: Annotated[int, Field(ge=1)] = Field(
+        description="How many examples trials are compared by; they are never trained on."
+    )
+    test: Annotated[int, Field(ge=1)] | None = Field(
+        None, description="How many test examples the evaluation reads; without it, all of them."
+    )
+    shuffle: bool = Field(
+        True,
+        description=(
+            "Whether the examples are mixed before they are split; if not, training takes the "
+            "first."
+        ),
+    )
+    seed: Annotated[int, Field(ge=0, lt=2**32)] = Field(
+        0, description="What the mixing is drawn from; of points, the points themselves too."
+    )
+    noise: Annotated[float, Field(ge=0, le=100)] | None = Field(
+        None,
+        description=(
+            "The standard deviation of the noise on points; for `two_moons` and `two_blobs` alone."
+        ),
+    )
+    preprocessing: Literal["standardize", "mean_image", "unit", "none"] = Field(
+        "standardize",
+        description=(
+            "How raw values become inputs: each feature less its mean and divided by its "
+            "deviation over the training examples, less its mean alone, bytes divided by 255, or "
+            "as they are. It may be searched."
+        ),
+    )
 
     @field_validator("noise")
     @classmethod
@@ -64,22 +88,35 @@ class NetworkSettings(Section):
     `activation` and `dropout` are one for all hidden layers, or a list with one for each.
     """
 
-    hidden: Annotated[tuple[Annotated[int, Field(ge=1)], ...], BeforeValidator(as_tuple)]
+    hidden: Annotated[tuple[Annotated[int, Field(ge=1)], ...], BeforeValidator(as_tuple)] = Field(
+        description="The hidden layers' widths, numbers or names of parameters; `[]` for none.",
+    )
     activation: Annotated[
         Annotated[Activation, Tag(ONE)]
         | Annotated[tuple[Activation, ...], BeforeValidator(as_tuple), Tag(EACH)],
         ONE_OR_EACH,
-    ] = "relu"
+    ] = Field(
+        "relu",
+        description="What follows each hidden layer; one for all, or a list with one for each.",
+    )
     dropout: Annotated[
         Annotated[Rate, Tag(ONE)]
         | Annotated[tuple[Rate, ...], BeforeValidator(as_tuple), Tag(EACH)],
         ONE_OR_EACH,
-    ] = 0.0
-    loss: Literal["softmax_cross_entropy", "sigmoid_cross_entropy", "mean_squared_error"] = (
-        "softmax_cross_entropy"
+    ] = Field(
+        0.0,
+        description="The share of units to drop in training; one for all, or a list.",
     )
-    initializer: Literal["he", "glorot", "normal"] = "he"
-    initial_deviation: Annotated[float, Field(gt=0, allow_inf_nan=False)] | None = None
+    loss: Literal["softmax_cross_entropy", "sigmoid_cross_entropy", "mean_squared_error"] = Field(
+        "softmax_cross_entropy", description="What is minimized."
+    )
+    initializer: Literal["he", "glorot", "normal"] = Field(
+        "he", description="How the first weights are drawn; `normal` takes `initial_deviation`."
+    )
+    initial_deviation: Annotated[float, Field(gt=0, allow_inf_nan=False)] | None = Field(
+        None,
+        description='The deviation of the first weights; for `initializer = "normal"` alone.',
+    )
 
     @model_validator(mode="after")
     def _deviation_belongs_to_normal(self) -> Self:
@@ -109,28 +146,71 @@ class TrainingSettings(Section):
     says whether a trial ends with its last weights or with those that did best at such a look.
     """
 
-    optimizer: Literal["sgd", "momentum", "nesterov", "adagrad", "rmsprop", "adam", "adamw"] = "sgd"
-    momentum: Rate = 0.9
-    averaged: bool = False
-    beta1: Rate = 0.9
-    beta2: Rate = 0.999
-    epsilon: Annotated[float, Field(gt=0, allow_inf_nan=False)] = 1e-7
-    epsilon_inside: bool = False
-    weight_decay: Annotated[float, Field(ge=0, allow_inf_nan=False)] = 0.0
-    learning_rate: Annotated[float, Field(gt=0, allow_inf_nan=False)]
-    learning_rate_decay: Annotated[float, Field(gt=0, le=1)] = 1.0
-    schedule: Literal["exponential", "step", "cosine"] = "exponential"
-    step_epochs: Annotated[int, Field(ge=1)] = 1
-    warmup_iterations: Annotated[int, Field(ge=0)] = 0
-    l2: Annotated[float, Field(ge=0, allow_inf_nan=False)] = 0.0
-    batch_size: Annotated[int, Field(ge=1)] = 200
-    sampling: Literal["shuffle", "with_replacement"] = "shuffle"
-    mirror: bool = False
-    repeat: Annotated[int, Field(ge=0)] = 0
-    evaluate_every: Annotated[int, Field(ge=1)] = 1
-    keep: Literal["last", "best"] = "last"
-    epochs: Annotated[int, Field(ge=1)] | None = None
-    iterations: Annotated[int, Field(ge=1)] | None = None
+    optimizer: Literal["sgd", "momentum", "nesterov", "adagrad", "rmsprop", "adam", "adamw"] = (
+        Field("sgd", description="How the weights follow the gradient.")
+    )
+    momentum: Rate = Field(0.9, description="The share of the last step that the next one keeps.")
+    averaged: bool = Field(
+        False,
+        description="Momentum as a running mean, v ← βv + (1 - β)g, in place of v ← βv + lr·g.",
+    )
+    beta1: Rate = Field(0.9, description="The decay of Adam's mean of the gradient.")
+    beta2: Rate = Field(0.999, description="The decay of the mean of the squared gradient.")
+    epsilon: Annotated[float, Field(gt=0, allow_inf_nan=False)] = Field(
+        1e-7,
+        description="ε, which keeps the division by the root of squared gradients finite.",
+    )
+    epsilon_inside: bool = Field(
+        False, description="Whether ε is below the root, √(h + ε), or beside it, √h + ε."
+    )
+    weight_decay: Annotated[float, Field(ge=0, allow_inf_nan=False)] = Field(
+        0.0, description="The share of each weight that a step takes away, times the learning rate."
+    )
+    learning_rate: Annotated[float, Field(gt=0, allow_inf_nan=False)] = Field(
+        description="The length of the first steps."
+    )
+    learning_rate_decay: Annotated[float, Field(gt=0, le=1)] = Field(
+        1.0,
+        description="The factor of the learning rate, as `schedule` says; `cosine` takes none.",
+    )
+    schedule: Literal["exponential", "step", "cosine"] = Field(
+        "exponential",
+        description="When the rate falls: every epoch, every `step_epochs`, along half a cosine.",
+    )
+    step_epochs: Annotated[int, Field(ge=1)] = Field(
+        1, description='How many epochs lie between two falls with `schedule = "step"`.'
+    )
+    warmup_iterations: Annotated[int, Field(ge=0)] = Field(
+        0, description="Over how many iterations the learning rate rises from nothing first."
+    )
+    l2: Annotated[float, Field(ge=0, allow_inf_nan=False)] = Field(
+        0.0, description="The strength of the penalty ½·l2·‖W‖² on the weights."
+    )
+    batch_size: Annotated[int, Field(ge=1)] = Field(200, description="Examples in a minibatch.")
+    sampling: Literal["shuffle", "with_replacement"] = Field(
+        "shuffle",
+        description="Whether an epoch takes each example once, or draws batches from all.",
+    )
+    mirror: bool = Field(
+        False, description="Flip half of the images of each batch from left to right."
+    )
+    repeat: Annotated[int, Field(ge=0)] = Field(
+        0,
+        description="Numbers trainings of the same settings, each with its own weights and order.",
+    )
+    evaluate_every: Annotated[int, Field(ge=1)] = Field(
+        1, description="How many epochs lie between two looks at the validation examples."
+    )
+    keep: Literal["last", "best"] = Field(
+        "last",
+        description="Whether a trial ends with its last weights or the best of those looks.",
+    )
+    epochs: Annotated[int, Field(ge=1)] | None = Field(
+        None, description="How often the training examples are gone through; this or `iterations`."
+    )
+    iterations: Annotated[int, Field(ge=1)] | None = Field(
+        None, description="How many minibatches are trained on; this or `epochs`."
+    )
 
     @model_validator(mode="after")
     def _one_length(self) -> Self:
@@ -156,9 +236,9 @@ class TrainingSettings(Section):
 class TrialSettings(Section):
     """All that one training needs to know, with every sampled value in its place."""
 
-    data: DataSettings
-    network: NetworkSettings
-    training: TrainingSettings
+    data: DataSettings = Field(description="The examples.")
+    network: NetworkSettings = Field(description="What is trained.")
+    training: TrainingSettings = Field(description="How it is trained.")
 
 
 SETTING_KEYS: dict[str, frozenset[str]] = {

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import tomllib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
@@ -67,6 +67,20 @@ def load_study(study: str | Path, overrides: Sequence[str] = ()) -> StudySpec:
         lines = (f"{_place(p, path.name, text, overridden)}: {p.sentence}" for p in problems)
         raise UsageError("\n".join(lines))
     return StudySpec.model_validate(raw)
+
+
+def make_study(tables: Mapping[str, Any]) -> StudySpec:
+    """A study from Python: what a study file would hold, as dictionaries and lists.
+
+    Args:
+        tables: `{"study": {"name": ...}, "data": {...}, ...}`, as `tomllib` reads a study file.
+
+    Raises:
+        UsageError: mistakes in it: every one, a line each, with the key, the rule and the value.
+    """
+    if problems := find_problems(tables):
+        raise UsageError("\n".join(problem.sentence for problem in problems))
+    return StudySpec.model_validate(tables)
 
 
 def _place(problem: Problem, name: str, text: str, overridden: set[tuple[str, ...]]) -> str:

@@ -25,14 +25,37 @@ class StudySection(Section):
     pruned from the trials up to *k - window* alone, so that its result does not depend on timing.
     """
 
-    name: Annotated[str, Field(pattern=NAME_PATTERN.pattern, max_length=100)]
-    metric: Metric = "validation_accuracy"
-    direction: Literal["maximize", "minimize"] = "maximize"
-    seed: Annotated[int, Field(ge=0, lt=2**32)] = 0
-    trials: Annotated[int, Field(ge=1)] = 40
-    window: Annotated[int, Field(ge=1)] = 8
-    sampler: Literal["tpe", "random", "grid", "qmc", "cmaes", "gp"] = "tpe"
-    pruner: Literal["none", "median", "successive_halving", "hyperband"] = "none"
+    name: Annotated[str, Field(pattern=NAME_PATTERN.pattern, max_length=100)] = Field(
+        description=(
+            "What the study is called in the storage and in MLflow; letters, digits, `.`, `_` and "
+            "`-`."
+        ),
+    )
+    metric: Metric = Field(
+        "validation_accuracy", description="What trials are compared by, at the end of each."
+    )
+    direction: Literal["maximize", "minimize"] = Field(
+        "maximize", description="`maximize` for an accuracy, `minimize` for a loss."
+    )
+    seed: Annotated[int, Field(ge=0, lt=2**32)] = Field(
+        0, description="What all that is random in the trials is drawn from."
+    )
+    trials: Annotated[int, Field(ge=1)] = Field(
+        40,
+        description="How many trials are wanted in total; raise it to go on with a finished study.",
+    )
+    window: Annotated[int, Field(ge=1)] = Field(
+        8,
+        description=(
+            "Trial k is proposed and pruned from the trials up to k - window; at least the workers."
+        ),
+    )
+    sampler: Literal["tpe", "random", "grid", "qmc", "cmaes", "gp"] = Field(
+        "tpe", description="How the next trial's parameters are proposed."
+    )
+    pruner: Literal["none", "median", "successive_halving", "hyperband"] = Field(
+        "none", description="How trials that do badly are ended before their last epoch."
+    )
 
     @model_validator(mode="after")
     def _direction_fits_metric(self) -> Self:
@@ -48,8 +71,12 @@ class FinalistsSection(Section):
     The best `configurations` of the search are trained again from `seeds` fresh seeds each.
     """
 
-    configurations: Annotated[int, Field(ge=1, le=100)] = 3
-    seeds: Annotated[int, Field(ge=1, le=100)] = 3
+    configurations: Annotated[int, Field(ge=1, le=100)] = Field(
+        3, description="How many of the search's best configurations are trained again."
+    )
+    seeds: Annotated[int, Field(ge=1, le=100)] = Field(
+        3, description="How often each of them is, from a fresh seed each time."
+    )
 
 
 class StudySpec(Section):
@@ -60,13 +87,19 @@ class StudySpec(Section):
     for which its `when` does not hold goes without it; the key has its section's value or default.
     """
 
-    study: StudySection
-    data: dict[str, Any]
-    network: dict[str, Any]
-    training: dict[str, Any]
-    search_space: Annotated[dict[str, Parameter], Field(min_length=1)]
-    enqueue: Annotated[tuple[dict[str, Scalar], ...], BeforeValidator(as_tuple)] = ()
-    finalists: FinalistsSection | None = None
+    study: StudySection = Field(description="What is searched for, how, and for how long.")
+    data: dict[str, Any] = Field(description="The data set and how it is split.")
+    network: dict[str, Any] = Field(description="The network; its values may name parameters.")
+    training: dict[str, Any] = Field(description="The training; its values may name parameters.")
+    search_space: Annotated[dict[str, Parameter], Field(min_length=1)] = Field(
+        description="The parameters, one at least, each a table by its name."
+    )
+    enqueue: Annotated[tuple[dict[str, Scalar], ...], BeforeValidator(as_tuple)] = Field(
+        (), description="Known-good points, tried first: a value for each active parameter."
+    )
+    finalists: FinalistsSection | None = Field(
+        None, description="What is trained again when the search is done; nothing without it."
+    )
 
     @property
     def data_settings(self) -> DataSettings:

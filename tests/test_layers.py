@@ -32,7 +32,8 @@ HOMES = {
     "rich": {"champion_view", "live_view", "report_terminal", "terminal"},
     "jinja2": {"report_page"},
     "plotly": {"report_page"},
-    "pandas": {"export"},
+    "pandas": {"trial_table"},
+    "IPython": {"notebook_view"},
 }
 
 
