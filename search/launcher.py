@@ -50,7 +50,7 @@ def launch(
     options, observer = options or Options(), observer or Quiet()
     name = spec.study.name
     require_installed(spec)
-    require_data(spec)
+    spec = require_data(spec, options.data_dir, observer.fetching)
     _require_home(options.home)
     with FileLock(options.home / "start.lock"):  # MLflow's database is made by one process
         client = open_client(options.tracking_uri)

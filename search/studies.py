@@ -103,9 +103,13 @@ def differences(
 
 
 def _comparable(spec: str, fingerprint: object) -> dict[str, object]:
-    """A study by key; the order of its parameters counts, since proposals are drawn in it."""
+    """A study by key; the order of its parameters counts, since proposals are drawn in it.
+
+    Where the user's own data lie does not: the fingerprint says whether they are the same.
+    """
     parsed = json.loads(spec)
     del parsed["study"]["trials"]
+    parsed["data"].pop("path", None)
     order = ", ".join(parsed["search_space"])
     return {**_flat(parsed), "order of parameters": order, "data fingerprint": fingerprint}
 
