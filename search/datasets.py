@@ -1,4 +1,4 @@
-"""Data sets by name: fetch, verify, open, split and fingerprint them.
+"""Data sets by name: fetch, open, split and fingerprint them.
 
 Decoded arrays lie in the user's cache folder and are memory-mapped, so that all workers of a
 machine share them. Training and test arrays are files of their own, and only `open_test`, which
@@ -20,7 +20,7 @@ from search.catalog import Collection, Source
 from search.data_names import DataChoice, described
 from search.decoding import decode_source
 from search.errors import UsageError
-from search.integrity import Verification, fingerprint, verify_folder
+from search.integrity import fingerprint, verify_folder
 from search.own_data import own_data
 from search.own_page import require_page
 from search.progress import SILENT, Progress
@@ -32,15 +32,14 @@ if TYPE_CHECKING:
 __all__ = [
     "Dataset",
     "Split",
-    "Verification",
     "describe",
     "fetch",
     "fingerprint",
     "open_dataset",
     "open_test",
+    "own_settings",
     "require_fitting",
     "split_dataset",
-    "verify",
 ]
 
 # A study file's `[data]`, a name alone, or a description of a data set that has no name.
@@ -86,7 +85,7 @@ def fetch(wanted: Wanted, *, data_dir: Path | None = None, progress: Progress = 
     Raises:
         UsageError: unknown name, no source, damaged or wrong data, a cache that cannot be written.
     """
-    if own := _own(wanted):
+    if own := own_settings(wanted):
         return own_data(own, data_dir, progress)[0]
     collection = described(wanted)
     named = collection.origin.named(collection, data_dir)
@@ -109,10 +108,10 @@ def _ready(folder: Path, collection: Collection, named: Source | None, progress:
     about = read_about(folder)
     if about is None or (named and named.signature != about.signature):
         return False
-    verification = verify_folder(folder, collection)
-    for problem in verification.problems:
+    problems = verify_folder(folder, collection).problems
+    for problem in problems:
         progress.note(f"{problem}; fetching it again")
-    return verification.intact
+    return not problems
 
 
 def describe(
@@ -128,12 +127,12 @@ def describe(
     Raises:
         UsageError: unknown name, or own data that are not there or are no data set.
     """
-    own = _own(wanted)
+    own = own_settings(wanted)
     return own_data(own, data_dir, progress)[1] if own else described(wanted)
 
 
-def _own(wanted: Wanted) -> DataSettings | None:
-    """The settings of a data set of the user's own; None if it is another."""
+def own_settings(wanted: Wanted) -> DataSettings | None:
+    """Return the settings of a data set of the user's own; None if it is another."""
     if isinstance(wanted, str | Collection) or wanted.path is None:
         return None
     return cast("DataSettings", wanted)
@@ -141,26 +140,7 @@ def _own(wanted: Wanted) -> DataSettings | None:
 
 def _described(wanted: Wanted, folder: Path) -> Collection:
     """Describe a data set whose arrays lie in a folder."""
-    return require_page(folder).collection if _own(wanted) else described(wanted)
-
-
-def verify(wanted: Wanted) -> Verification:
-    """Read every byte of a data set in the cache and name what is wrong.
-
-    Args:
-        wanted: which data set.
-
-    Raises:
-        UsageError: unknown name, or the data set is not in the cache.
-    """
-    collection = described(wanted)
-    folder = cache_folder() / collection.folder
-    if not folder.is_dir():
-        raise UsageError(
-            f"{collection.name}: must be in the cache to be verified, got no folder {folder}; "
-            f"run `studyhall data fetch {collection.name}`"
-        )
-    return verify_folder(folder, collection)
+    return require_page(folder).collection if own_settings(wanted) else described(wanted)
 
 
 def open_dataset(wanted: Wanted, folder: Path) -> Dataset:

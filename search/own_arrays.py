@@ -19,7 +19,8 @@ import numpy as np
 import numpy.typing as npt
 
 from search.errors import UsageError
-from search.own_examples import OwnExamples, few
+from search.faults import listed
+from search.own_examples import OwnExamples
 from search.own_labels import LabelProblem, read_labels, require_enough
 
 NAMES = {
@@ -105,7 +106,10 @@ class ArrayFile:
             example_type=np.uint8 if first.dtype == np.uint8 else np.float32,
             labels=labels,
             row=lambda part, index: images[part][index],
-            files={},
+            files={
+                part: tuple(f"{self._names(part)['images']}[{i}]" for i in range(len(values)))
+                for part, values in labels.items()
+            },
         )
 
     def _names(self, part: str) -> dict[str, str]:
@@ -190,7 +194,7 @@ def _require_form(images: npt.NDArray[Any]) -> None:
         with np.errstate(over="ignore"):
             finite = np.isfinite(images.astype(np.float32)).all(axis=1)
         if not finite.all():
-            where = few([str(index) for index in np.flatnonzero(~finite)])
+            where = listed(np.flatnonzero(~finite))
             raise _ArrayError(f"must be finite numbers as float32, got others at index {where}")
 
 

@@ -3,23 +3,31 @@
 from __future__ import annotations
 
 from search.catalog import Collection
+from search.settings import DataSettings
 from search.study_spec import StudySpec
 
 VALIDATION_SHARE = 5  # a fifth
 
 
-def with_counts(spec: StudySpec, collection: Collection) -> StudySpec:
-    """Fill in `data.train` and `data.validation` where they are left out.
+def filled(settings: DataSettings, collection: Collection) -> DataSettings:
+    """Fill in `train` and `validation` where they are left out.
 
-    A fifth of the training part validates, one example of each class at least; the rest trains.
+    A fifth of the training part validates, as many examples as there are classes at least; the rest
+    trains.
 
     Args:
-        spec: the study.
+        settings: a study file's `[data]`.
         collection: its data set.
     """
-    settings, count = spec.data_settings, collection.count("train")
+    count = collection.count("train")
     validation = settings.validation or max(count // VALIDATION_SHARE, len(collection.classes))
     # What asks for more than there is, is refused with the user's own number.
     train = settings.train or max(count - validation, 1)
-    counts = {"train": train, "validation": validation}
+    return settings.model_copy(update={"train": train, "validation": validation})
+
+
+def with_counts(spec: StudySpec, collection: Collection) -> StudySpec:
+    """Fill in `data.train` and `data.validation` of a study, likewise."""
+    settings = filled(spec.data_settings, collection)
+    counts = {"train": settings.train, "validation": settings.validation}
     return spec.model_copy(update={"data": {**spec.data, **counts}})

@@ -9,7 +9,9 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -24,7 +26,7 @@ from search.integrity import digests, verify_folder, write_checks
 from search.own_arrays import ArrayFile
 from search.own_examples import OwnExamples, OwnSource, content_digest
 from search.own_folder import PictureFolder
-from search.own_page import Own, OwnPage, read_page, write_page
+from search.own_page import PAGE, Own, OwnPage, read_page, write_page
 from search.progress import SILENT, Progress
 from search.splits import draw_test
 
@@ -67,6 +69,12 @@ def own_source(settings: DataSettings, data_dir: Path | None = None) -> OwnSourc
     return source
 
 
+def mark_used(folder: Path) -> None:
+    """Note that decoded data are in use: changes of the source are told from the last that were."""
+    with suppress(OSError):  # a cache that others filled may be readable alone
+        os.utime(folder / PAGE)
+
+
 def variant_of(source: OwnSource, settings: DataSettings, sums: dict[str, str]) -> str:
     """Return what tells decoded data from others of their name, from all that they depend on."""
     drawing = [settings.test_share or TEST_SHARE, settings.seed] if source.drawn else None
@@ -97,6 +105,7 @@ def own_data(
     cache, name = cache_folder(), f"{settings.name}{variant_of(source, settings, sums)}"
     folder = cache / name
     if source.orderly and (page := _intact(folder, SILENT)):
+        mark_used(folder)
         return folder, page.collection
     examples = source.examine(settings.height_and_width)
     with filling(cache, name, progress):
@@ -172,8 +181,6 @@ def _chosen(examples: OwnExamples, settings: DataSettings) -> Rows:
 
 
 def _files(examples: OwnExamples, rows: Rows) -> dict[str, tuple[str, ...]]:
-    if not examples.files:
-        return {}
     return {
         split: tuple(examples.files[part][index] for part, index in chosen)
         for split, chosen in rows.items()

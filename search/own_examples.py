@@ -24,7 +24,7 @@ class OwnExamples:
         example_type: np.uint8 or np.float32.
         labels: by part, uint8 (N,).
         row: one example by its part and its index there.
-        files: by part, the name of each example's file; empty where one file holds them all.
+        files: by part, the name of each example: its file, or its array and index there.
     """
 
     classes: tuple[str, ...]
@@ -68,9 +68,3 @@ def content_digest(sums: Mapping[str, str]) -> str:
     """Return the hex SHA-256 of the names and contents of a source's files."""
     lines = [f"{digest}  {name}\n" for name, digest in sorted(sums.items())]
     return hashlib.sha256("".join(lines).encode()).hexdigest()
-
-
-def few(names: list[str], most: int = 5) -> str:
-    """Return the first names of a list, and how many more there are."""
-    more = f" and {len(names) - most} more" if len(names) > most else ""
-    return ", ".join(names[:most]) + more

@@ -8,7 +8,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from search.own_examples import MOST_CLASSES, few
+from search.faults import listed
+from search.own_examples import MOST_CLASSES
 
 Labels = dict[str, npt.NDArray[np.uint8]]
 
@@ -64,8 +65,8 @@ def read_labels(
     for name, values in flat.values():
         strange = [index for index, value in enumerate(values.tolist()) if value not in known]
         if strange:
-            found = few([f"{values[index]!s} at index {index}" for index in strange])
-            problems.append(f"{name}: must be one of the classes ({few(list(names))}), got {found}")
+            found = listed(f"{values[index]!s} at index {index}" for index in strange)
+            problems.append(f"{name}: must be one of the classes ({listed(names)}), got {found}")
     if problems:
         raise LabelProblem(problems)
     order = {value: label for label, value in enumerate(classes.tolist())}

@@ -43,23 +43,12 @@ class OwnPage:
     Attributes:
         collection: the data set.
         sums: hex SHA-256 of each source file by its name.
-        files: by part, the name of each example's file, in order; empty for a .npz file.
+        files: by split, the name of each example: its file, or its array and index there.
     """
 
     collection: Collection
     sums: dict[str, str]
     files: dict[str, tuple[str, ...]]
-
-    def file(self, split: str, index: int) -> str:
-        """Return the name of an example's file; empty text where one file holds them all."""
-        return self.files[split][index] if split in self.files else ""
-
-    def place(self, name: str) -> tuple[str, int] | None:
-        """Return the split and index of a file's example."""
-        for split, names in self.files.items():
-            if name in names:
-                return split, names.index(name)
-        return None
 
 
 def write_page(folder: Path, page: OwnPage) -> None:
