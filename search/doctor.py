@@ -11,6 +11,7 @@ from search.errors import UsageError
 from search.mirror import Finding
 from search.observer import Observer, Quiet
 from search.options import Options
+from search.own_versions import version_of
 from search.reconciliation import adopt, find, mend
 from search.recorded import recorded_summary
 from search.repairs import Repairs
@@ -20,6 +21,7 @@ from search.study import Study
 from search.tracked_study import TrackedStudy, track, tracked_data, with_runs
 from search.tracker import Tracker
 from search.tracking import TrackedData, find_study, open_client
+from search.verdict import require_same_data
 
 if TYPE_CHECKING:
     from mlflow.tracking import MlflowClient
@@ -67,7 +69,7 @@ def examine(
         fix: Repair what is found; what is lost is trained again.
 
     Raises:
-        UsageError: there is no such study, or nothing answers where it is kept.
+        UsageError: there is no such study, nothing answers where it is kept, or its data changed.
         StudyhallError: MLflow does not answer.
     """
     options, observer = options or Options(), observer or Quiet()
@@ -123,5 +125,8 @@ def _recorded(
     if study is None:
         raise UsageError(f"{name}: another program's study has that name")
     client, settings = open_client(options.tracking_uri), study.spec.data_settings
-    folder = fetch(settings, data_dir=options.data_dir, progress=observer.fetching)
+    folder = version_of(settings, study.data_fingerprint)
+    if folder is None:
+        folder = fetch(settings, data_dir=options.data_dir, progress=observer.fetching)
+        require_same_data(folder, settings, study.data_fingerprint)
     return study, client, tracked_data(study.spec, folder), folder

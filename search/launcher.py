@@ -13,6 +13,7 @@ from search.errors import UsageError
 from search.gate import require_data, require_installed, require_sane
 from search.observer import Observer, Quiet
 from search.options import Options
+from search.own_versions import version_of
 from search.patience import patiently
 from search.reconciliation import put_in_order
 from search.runner import Runner
@@ -90,7 +91,9 @@ def _end_earlier(
 ) -> None:
     """Send what waits of a study that is set aside, and leave none of its runs RUNNING."""
     settings = earlier.spec.data_settings
-    folder = fetch(settings, data_dir=options.data_dir, progress=observer.fetching)
+    folder = version_of(settings, earlier.data_fingerprint) or fetch(
+        settings, data_dir=options.data_dir, progress=observer.fetching
+    )
     tracked = track(earlier, client, tracked_data(earlier.spec, folder), folder, options)
     put_in_order(tracked, restore=False)
     tracked.end()

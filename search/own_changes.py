@@ -20,6 +20,7 @@ from search.naming import Naming
 from search.own_data import own_source, variant_of
 from search.own_examples import OwnExamples, OwnSource
 from search.own_page import PAGE, OwnPage, read_page
+from search.own_versions import versions
 
 if TYPE_CHECKING:
     from search.settings import DataSettings
@@ -73,11 +74,7 @@ def kept_data(settings: DataSettings, data_dir: Path | None = None) -> Kept:
 
 
 def _last(settings: DataSettings, source: OwnSource, sums: dict[str, str]) -> tuple[Path, OwnPage]:
-    folders = [path.parent for path in cache_folder().glob(f"{settings.name}-own-*/{PAGE}")]
-    found = [(folder, page) for folder in folders if (page := read_page(folder))]
-    other = [
-        one for one in found if one[1].sums != sums and one[1].collection.name == settings.name
-    ]
+    other = [one for one in versions(settings.name) if one[1].sums != sums]
     if not other:
         raise UsageError(
             f"{settings.name}: must have been decoded to be verified, got nothing of it in "

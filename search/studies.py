@@ -12,11 +12,10 @@ import optuna
 from optuna.storages import BaseStorage
 
 from search.errors import UsageError
-from search.study import EXPERIMENT, STUDY_ID, Study
+from search.study import DATA_FINGERPRINT, EXPERIMENT, STUDY_ID, Study
 from search.study_spec import StudySpec
 
 _SPEC = "studyhall.spec"
-_FINGERPRINT = "studyhall.data_fingerprint"
 
 
 @dataclass(frozen=True)
@@ -46,7 +45,7 @@ def open_study(storage: BaseStorage, spec: StudySpec, fingerprint: str) -> Study
             raise UsageError(f"{name}: another program's study has that name; choose one by --name")
         storage.set_study_user_attr(study_id, STUDY_ID, uuid.uuid4().hex)
         storage.set_study_user_attr(study_id, EXPERIMENT, name)
-        storage.set_study_user_attr(study_id, _FINGERPRINT, fingerprint)
+        storage.set_study_user_attr(study_id, DATA_FINGERPRINT, fingerprint)
     elif found := differences(attributes, spec, fingerprint):
         changes = ", ".join(f"{d.key} was {d.recorded!r} and is {d.given!r}" for d in found)
         raise UsageError(
@@ -93,7 +92,7 @@ def differences(
     attributes: Mapping[str, Any], spec: StudySpec, fingerprint: str
 ) -> list[Difference]:
     """What differs between a study and its record, but for the number of trials wanted."""
-    recorded = _comparable(attributes[_SPEC], attributes.get(_FINGERPRINT))
+    recorded = _comparable(attributes[_SPEC], attributes.get(DATA_FINGERPRINT))
     given = _comparable(spec.model_dump_json(), fingerprint)
     return [
         Difference(key, recorded.get(key), given.get(key))

@@ -38,6 +38,7 @@ optuna.logging.set_verbosity(optuna.logging.ERROR)
 
 STUDY_ID = "studyhall.study_id"
 EXPERIMENT = "studyhall.experiment"
+DATA_FINGERPRINT = "studyhall.data_fingerprint"
 _ENTERED = "studyhall.entered"  # seconds since 1970: Optuna's own times are in a zone not named
 _SENDING_SECONDS = 600.0  # until a run that MLflow does not have counts as missing
 
@@ -57,6 +58,11 @@ class Study:
     def study_id(self) -> str:
         """What the study's runs in MLflow are found by; a study that starts over has another."""
         return str(self._storage.get_study_user_attrs(self._id)[STUDY_ID])
+
+    @property
+    def data_fingerprint(self) -> str:
+        """The fingerprint of the data that its trials are run on."""
+        return str(self._storage.get_study_user_attrs(self._id)[DATA_FINGERPRINT])
 
     @property
     def experiment(self) -> str:

@@ -7,11 +7,12 @@ import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
-from search.datasets import fetch, fingerprint, open_dataset, split_dataset
+from search.datasets import fingerprint, open_dataset, split_dataset
 from search.errors import UsageError
 from search.evaluation import Evaluation, evaluate
 from search.judgements import log_evaluation
 from search.observer import Quiet
+from search.own_versions import fetch_recorded
 from search.plots import confusion_picture
 from search.progress import Progress
 from search.registry import Champion, champion
@@ -47,7 +48,7 @@ def judge(
     """
     winner = champion(name, tracking_uri)
     settings = winner.settings.data
-    folder = fetch(settings, data_dir=data_dir, progress=progress)
+    folder = fetch_recorded(settings, winner.data_fingerprint, data_dir, progress)
     require_same_data(folder, settings, winner.data_fingerprint)
     evaluation = evaluate(winner.classifier, folder, settings)
     with tempfile.TemporaryDirectory() as temporary:
@@ -72,10 +73,11 @@ def require_same_data(folder: Path, settings: DataSettings, recorded: str) -> No
     """
     found = fingerprint(folder, split_dataset(open_dataset(settings, folder), settings))
     if found != recorded:
+        target = "STUDY.toml" if settings.path else settings.name
         raise UsageError(
             f"{settings.name}: the data differ from those that the model was selected on "
             f"(fingerprint {found[:12]}, was {recorded[:12]}); "
-            f"check them with `studyhall data verify {settings.name}`"
+            f"check them with `studyhall data verify {target}`"
         )
 
 

@@ -12,9 +12,10 @@ from typing import Any
 import pytest
 
 import search.downloads
-from search.datasets import fetch, verify
+from search.datasets import fetch
 from search.errors import UsageError
 from search.sources import NEXT_STEP
+from search.verification import verify
 
 
 def _sent(body: bytes, *, claimed: int | None = None, **headers: str) -> Callable[..., None]:
