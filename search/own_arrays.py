@@ -84,7 +84,8 @@ class ArrayFile:
         arrays, classes = self._read(problems)
         for part in dict.fromkeys(part for part, _ in arrays):
             problems += _misfits(self._names(part), arrays, part)
-        problems += self._unlike(arrays)
+        if not problems:
+            problems += self._unlike(arrays)
         told = {
             part: (self._names(part)["labels"], values)
             for (part, kind), values in arrays.items()

@@ -104,6 +104,8 @@ def _opened(content: bytes) -> Iterator[Image]:
             warnings.simplefilter("ignore", UserWarning)
             with Image.open(io.BytesIO(content), formats=FORMATS) as picture:
                 yield picture
+    except UndecodableError:
+        raise  # it is a ValueError too
     except UnidentifiedImageError:
         known = ", ".join(FORMATS)
         raise UndecodableError(f"must be a picture in one of the formats {known}") from None
