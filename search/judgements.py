@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import json
+import re
 import tempfile
 import time
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -35,6 +36,20 @@ def earlier_readings(client: MlflowClient, trial: Run) -> dict[str, dict[str, fl
         path = client.download_artifacts(found[0].info.run_id, name, folder)
         readings = json.loads(Path(path).read_bytes())["readings"]
     return {run: dict(values) for run, values in readings.items()}
+
+
+def metric_keys(names: Iterable[str]) -> dict[str, str]:
+    """Make names into ends of metrics' keys, all different; return the names by them.
+
+    MLflow takes letters, digits and a few signs, but classes of a user's own may have any name.
+    """
+    keys: dict[str, str] = {}
+    for name in names:
+        key = re.sub(r"[^\w .-]", "_", name)
+        while key in keys:
+            key += "_"
+        keys[key] = name
+    return keys
 
 
 def log_evaluation(

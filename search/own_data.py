@@ -28,6 +28,7 @@ from search.own_examples import OwnExamples, OwnSource, content_digest
 from search.own_folder import PictureFolder
 from search.own_page import PAGE, Own, OwnPage, read_page, write_page
 from search.progress import SILENT, Progress
+from search.sources import VARIABLE
 from search.splits import draw_test
 
 if TYPE_CHECKING:
@@ -44,13 +45,14 @@ def own_source(settings: DataSettings, data_dir: Path | None = None) -> OwnSourc
 
     Args:
         settings: a study file's `[data]` with a `path`.
-        data_dir: where it is instead.
+        data_dir: where it is instead; by default STUDYHALL_DATA says, if it is set.
 
     Raises:
         UsageError: there is no such folder or file, or `[data]` does not go with it.
     """
-    option = "--data-dir" if data_dir else "data.path"
-    place = Path(data_dir or settings.path or "").expanduser().absolute()
+    elsewhere = data_dir or os.environ.get(VARIABLE)
+    option = f"--data-dir or {VARIABLE}" if elsewhere else "data.path"
+    place = Path(elsewhere or settings.path or "").expanduser().absolute()
     if place.is_dir():
         source: OwnSource = PictureFolder(place)
     elif place.is_file() and place.suffix.lower() == ".npz":

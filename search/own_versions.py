@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -11,6 +12,7 @@ from search.datasets import fetch, fingerprint, open_dataset, own_settings, spli
 from search.errors import UsageError
 from search.own_page import PAGE, OwnPage, read_page
 from search.progress import SILENT, Progress
+from search.sources import VARIABLE
 
 if TYPE_CHECKING:
     from search.settings import DataSettings
@@ -63,7 +65,8 @@ def fetch_recorded(
     Raises:
         UsageError: they cannot be had.
     """
+    named = data_dir or os.environ.get(VARIABLE)
     moved = settings.path is not None and not Path(settings.path).exists()
-    if moved and data_dir is None and (folder := version_of(settings, recorded)):
+    if moved and not named and (folder := version_of(settings, recorded)):
         return folder
     return fetch(settings, data_dir=data_dir, progress=progress)

@@ -10,7 +10,7 @@ from pathlib import Path
 from search.datasets import fingerprint, open_dataset, split_dataset
 from search.errors import UsageError
 from search.evaluation import Evaluation, evaluate
-from search.judgements import log_evaluation
+from search.judgements import log_evaluation, metric_keys
 from search.observer import Quiet
 from search.own_versions import fetch_recorded
 from search.plots import confusion_picture
@@ -92,9 +92,8 @@ def _write_files(folder: Path, evaluation: Evaluation) -> None:
 
 def _metrics(evaluation: Evaluation) -> dict[str, float]:
     low, high = evaluation.interval
-    by_class = {
-        f"test_accuracy_{name}": share for name, share in evaluation.accuracy_by_class.items()
-    }
+    shares = evaluation.accuracy_by_class
+    by_class = {f"test_accuracy_{key}": shares[name] for key, name in metric_keys(shares).items()}
     return {
         "test_accuracy": evaluation.accuracy,
         "test_accuracy_low": low,

@@ -12,6 +12,7 @@ from PIL import Image, ImageOps
 
 from search.datasets import fetch, open_dataset, open_test
 from search.errors import UsageError
+from search.images import read_picture
 from tests.search.own_sets import CLASSES, own, picture, picture_folder, random_pixels
 
 
@@ -81,6 +82,18 @@ def test_a_picture_is_turned_upright_as_its_camera_noted(tmp_path: Path, cache: 
     settings = own(place)
     found = open_dataset(settings, fetch(settings)).train_examples
     np.testing.assert_array_equal(found[0], pixels)
+
+
+@pytest.mark.parametrize("shape", [(6, 8), (6, 8, 3)])
+def test_a_picture_to_classify_becomes_what_it_would_be_among_the_data(
+    tmp_path: Path, cache: Path, shape: tuple[int, ...]
+) -> None:
+    place = picture_folder(tmp_path / "pets", ("train", "test"), shape=shape)
+    path = picture(place / "train" / "cat" / "0.png", np.full(shape, 250, np.uint8))
+    settings = own(place, image_size=[4, 3])
+    dataset = open_dataset(settings, fetch(settings))
+    found = read_picture(path, dataset.example_shape, light_on_dark=False)
+    np.testing.assert_array_equal(found, dataset.train_examples[0])
 
 
 @pytest.mark.parametrize(("size", "shape"), [(4, (4, 4, 3)), ([3, 5], (3, 5, 3))])
@@ -193,7 +206,9 @@ def test_what_is_neither_a_folder_nor_arrays_is_refused(tmp_path: Path, cache: P
     assert complaints(path) == told
     path.write_bytes(b"PK")
     assert complaints(path) == [f"data.path: {rule} {path} (a file of another kind); {after}"]
-    with pytest.raises(UsageError, match=r"^--data-dir: must name a folder of pictures by class"):
+    with pytest.raises(
+        UsageError, match=r"^--data-dir or STUDYHALL_DATA: must name a folder of pictures by class"
+    ):
         fetch(own(tmp_path), data_dir=path)
 
 
