@@ -139,7 +139,17 @@ def test_changed_data_are_refused_wherever_a_record_depends_on_them(copied: Work
     assert replay.identical
 
 
+def test_the_doctor_needs_the_data_of_the_record(copied: Workspace) -> None:
+    options = Options(tracking_uri=copied.tracking_uri)
+    Image.new("L", (12, 9), 3).save(copied.folder / "pictures" / "plum" / "03.png")
+    assert examine("fruit", options).healthy  # they are in the cache still
+    shutil.rmtree(copied.folder / "cache")
+    with pytest.raises(UsageError, match=r"^fruit: the data differ from those that the model "):
+        examine("fruit", Options(tracking_uri=copied.tracking_uri, data_dir=Path("pictures")))
+
+
 def test_changed_data_are_taken_with_fresh_though_fewer_than_there_were(copied: Workspace) -> None:
+    relaunch(copied, 2)  # from here on the study's data are those of this folder
     for number in range(3, 12):
         (copied.folder / "pictures" / "plum" / f"{number:02}.png").unlink()
     assert relaunch(copied, 1, fresh=True).complete == 1

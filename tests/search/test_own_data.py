@@ -10,13 +10,16 @@ from typing import Any
 import numpy as np
 import pytest
 
+from search.building import TrialSeed
 from search.datasets import describe, fetch, fingerprint, open_dataset, split_dataset
 from search.errors import UsageError
 from search.own_counts import filled
 from search.own_versions import fetch_recorded, version_of
 from search.settings import DataSettings
+from search.trial_identity import identify
 from search.verification import verify
 from tests.search.own_sets import CLASSES, array_file, own, picture, picture_folder, random_pixels
+from tests.search.shades import settings
 
 
 def fingerprint_of(settings: DataSettings, **where: Any) -> str:
@@ -146,6 +149,20 @@ def test_the_recorded_version_is_found_after_the_source_has_changed_or_gone(pets
     assert fetch_recorded(settings, before) == folder
     with pytest.raises(UsageError, match=r"^data\.path: must name a folder"):
         fetch_recorded(settings, "0" * 64)
+
+
+def test_a_training_goes_on_after_the_data_have_moved(tmp_path: Path) -> None:
+    places = [str(tmp_path / "one"), str(tmp_path / "other")]
+    identities = [
+        identify(
+            settings().model_copy(update={"data": own(Path(place), train=40, validation=20)}),
+            TrialSeed(0, 1),
+            "validation_accuracy",
+            "0" * 64,
+        )
+        for place in places
+    ]
+    assert identities[0] == identities[1]
 
 
 def test_sets_of_one_name_and_other_content_do_not_meet(tmp_path: Path, cache: Path) -> None:
