@@ -6,6 +6,8 @@ from collections.abc import Iterable
 from dataclasses import asdict, dataclass
 from typing import Literal
 
+FaultKind = Literal["image", "label", "file", "copy"]
+
 _NAMED = 5
 
 
@@ -44,7 +46,7 @@ class Fault:
         file: the source file or the cached array that it was found in.
     """
 
-    kind: Literal["image", "label", "file", "copy"]
+    kind: FaultKind
     example: Example | None
     file: str
 

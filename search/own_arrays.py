@@ -21,7 +21,7 @@ import numpy.typing as npt
 from search.errors import UsageError
 from search.faults import listed
 from search.own_examples import OwnExamples
-from search.own_labels import LabelProblem, read_labels, require_enough
+from search.own_labels import LabelError, read_labels, require_enough
 
 NAMES = {
     ("train", "images"): ("train_images", "x_train", "images"),
@@ -95,7 +95,7 @@ class ArrayFile:
             found, labels = read_labels(told, classes)
             if not problems:
                 require_enough(found, labels, drawn=self.drawn)
-        except LabelProblem as error:
+        except LabelError as error:
             problems += error.problems
         if problems:
             raise UsageError("\n".join(f"{self.place}: {problem}" for problem in problems))

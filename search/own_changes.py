@@ -15,7 +15,7 @@ from search.cache import cache_folder
 from search.catalog import SPLITS, Collection
 from search.duplicates import row_digest
 from search.errors import UsageError
-from search.faults import Example, Fault
+from search.faults import Example, Fault, FaultKind
 from search.naming import Naming
 from search.own_data import own_source, variant_of
 from search.own_examples import OwnExamples, OwnSource
@@ -113,95 +113,82 @@ def _changed_files(
     source: OwnSource, sums: dict[str, str], page: OwnPage, folder: Path
 ) -> Iterator[Change]:
     """Compare a folder's files by their digests."""
-    naming, place = Naming(folder, page.collection), source.place
+    naming = Naming(folder, page.collection)
     where = {name: (s, i) for s in SPLITS for i, name in enumerate(page.files[s])}
     first = {digest: name for name, digest in reversed(page.sums.items())}
-
-    def of(name: str) -> Example:
-        return naming.example(*where[name])
-
-    moved = {digest: name for name, digest in sums.items() if name not in page.sums}
+    added = {digest: name for name, digest in sums.items() if name not in page.sums}
     for name in sorted(page.sums.keys() | sums.keys()):
-        was, now, path = page.sums.get(name), sums.get(name), str(place / name)
-        if was == now:
+        was, now = page.sums.get(name), sums.get(name)
+        if was == now or (was is None and now in first and first[now] not in sums):
+            continue  # the latter is where a file went that is missing elsewhere
+        path, same = str(source.place / name), first.get(now or "")
+        if was is None:
+            yield _added(path, naming.example(*where[same]) if same else None, source.place)
             continue
-        if was is None and now in first:
-            one = first[now]
-            if one in sums:
-                told = f"is a copy of {place / one}, {_told(of(one))}, and was not there"
-                yield f"{path}: {told}; {NEXT_STEP}", Fault("copy", of(one), path)
-        elif was is None:
-            yield (
-                f"{path}: was not there when the data were decoded; {NEXT_STEP}",
-                Fault("file", None, path),
-            )
-        elif now is None and was in moved:
-            told = f"{_told(of(name))}, is {place / moved[was]} now"
-            yield f"{path}: {told}; {NEXT_STEP}", Fault("label", of(name), path)
-        elif now is None:
-            yield f"{path}: {_told(of(name))}, is gone; {NEXT_STEP}", Fault("file", of(name), path)
-        elif now in first and first[now] != name:
-            told = f"{_told(of(name))}, is now a copy of {place / first[now]}"
-            yield f"{path}: {told}; {NEXT_STEP}", Fault("copy", of(name), path)
+        kind: FaultKind = "file"
+        if same is not None:
+            kind, told = "copy", f"is now a copy of {source.place / same}"
+        elif now is None and was in added:
+            kind, told = "label", f"is {source.place / added[was]} now"
         else:
-            told = f"{_told(of(name))}, has other bytes than when it was decoded"
-            yield f"{path}: {told}; {NEXT_STEP}", Fault("file", of(name), path)
+            told = "is gone" if now is None else "has other bytes than when it was decoded"
+        yield _change(path, told, kind, naming.example(*where[name]))
+
+
+def _added(path: str, same: Example | None, place: Path) -> Change:
+    """Say of a new file whether an example is the same."""
+    if same is None:
+        return _change(path, "was not there when the data were decoded", "file", None)
+    told = f"is a copy of {place / same.file} ({_told(same)}), and was not there before"
+    return f"{path}: {told}; {NEXT_STEP}", Fault("copy", same, path)
 
 
 def _changed_rows(
     source: OwnSource, examples: OwnExamples, page: OwnPage, folder: Path
 ) -> Iterator[Change]:
-    """Compare the arrays of a .npz file with those that were decoded, example by example."""
-    naming, place = Naming(folder, page.collection), str(source.place)
-    found = {n: (p, i) for p, names in examples.files.items() for i, n in enumerate(names)}
-    decoded = _decoded(folder, page)
-    changes = 0
-    for split in SPLITS:
-        images = open_array(folder, page.collection, split, "images")
-        labels = open_array(folder, page.collection, split, "labels")
-        for index, name in enumerate(page.files[split]):
-            if name not in found:
-                changes += 1
-                example = naming.example(split, index)
-                yield (
-                    f"{place}: {_told(example)}, is gone; {NEXT_STEP}",
-                    Fault("file", example, place),
-                )
-                continue
-            part, row = found.pop(name)
-            now, label = examples.row(part, row), examples.labels[part][row]
-            class_name, was = examples.classes[label], page.collection.classes[labels[index]]
-            if class_name != was:
-                changes += 1
-                told = f"{_told(naming.example(split, index))}, is of class {class_name} now"
-                fault = Fault("label", naming.example(split, index), place)
-                yield f"{place}: {told}; {NEXT_STEP}", fault
-            if not _same(now, images[index]):
-                changes += 1
-                yield _changed_row(naming.example(split, index), place, now, decoded, naming)
-    for name in found:
-        changes += 1
-        yield (
-            f"{place}: {name} was not there when the data were decoded; {NEXT_STEP}",
-            Fault("file", None, place),
-        )
+    """Compare the arrays of a .npz file with those that were decoded."""
+    place = str(source.place)
+    changes = list(_rows(place, examples, page, folder))
+    known = {name for names in page.files.values() for name in names}
+    for name in (name for names in examples.files.values() for name in names):
+        if name not in known:
+            told = f"{name} was not there when the data were decoded"
+            changes.append(_change(place, told, "file", None))
     if not changes:
         told = "has other bytes than when it was decoded, though the same examples"
-        yield f"{place}: {told}; {NEXT_STEP}", Fault("file", None, place)
+        changes.append(_change(place, told, "file", None))
+    yield from changes
 
 
-def _changed_row(
-    example: Example,
-    place: str,
-    now: npt.NDArray[Any],
-    decoded: dict[bytes, tuple[str, int]],
-    naming: Naming,
-) -> Change:
-    if (other := decoded.get(row_digest(now))) is None:
-        told = f"{_told(example)}, has another image than when it was decoded"
-        return f"{place}: {told}; {NEXT_STEP}", Fault("image", example, place)
-    told = f"{_told(example)}, is now a copy of {_told(naming.example(*other))}"
-    return f"{place}: {told}; {NEXT_STEP}", Fault("copy", example, place)
+def _rows(place: str, examples: OwnExamples, page: OwnPage, folder: Path) -> Iterator[Change]:
+    """Compare each example that was decoded with what is in its place now."""
+    naming, decoded = Naming(folder, page.collection), _decoded(folder, page)
+    found = {n: (p, i) for p, names in examples.files.items() for i, n in enumerate(names)}
+    for split in SPLITS:
+        images = open_array(folder, page.collection, split, "images")
+        for index, name in enumerate(page.files[split]):
+            example = naming.example(split, index)
+            if name not in found:
+                yield _change(place, "is gone", "file", example)
+                continue
+            part, row = found[name]
+            class_name = examples.classes[examples.labels[part][row]]
+            if class_name != example.class_name:
+                yield _change(place, f"is of class {class_name} now", "label", example)
+            if _same(now := examples.row(part, row), images[index]):
+                continue
+            if other := decoded.get(row_digest(now)):
+                told = f"is now a copy of {_told(naming.example(*other))}"
+                yield _change(place, told, "copy", example)
+            else:
+                told = "has another image than when it was decoded"
+                yield _change(place, told, "image", example)
+
+
+def _change(path: str, told: str, kind: FaultKind, example: Example | None) -> Change:
+    """Say what became of an example, or of a file that has none."""
+    of = f"{_told(example)}, " if example else ""
+    return f"{path}: {of}{told}; {NEXT_STEP}", Fault(kind, example, path)
 
 
 def _decoded(folder: Path, page: OwnPage) -> dict[bytes, tuple[str, int]]:

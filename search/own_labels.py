@@ -14,7 +14,7 @@ from search.own_examples import MOST_CLASSES
 Labels = dict[str, npt.NDArray[np.uint8]]
 
 
-class LabelProblem(ValueError):  # noqa: N818, "problems" is what the house calls them
+class LabelError(ValueError):
     """Labels that break rules.
 
     Attributes:
@@ -41,7 +41,7 @@ def read_labels(
         The names of the classes, and by part uint8 (N,), positions among them.
 
     Raises:
-        LabelProblem: another type or form, a value that is no class, or too few or too many.
+        LabelError: another type or form, a value that is no class, or too few or too many.
     """
     problems = [
         f"{name}: must be whole numbers or strings (N,), got {values.dtype} {values.shape}"
@@ -50,7 +50,7 @@ def read_labels(
     ]
     problems += _misnamed(named) if named is not None else []
     if "train" not in told or problems:
-        raise LabelProblem(problems)
+        raise LabelError(problems)
     flat = {part: (name, values.reshape(-1)) for part, (name, values) in told.items()}
     train = flat["train"][1]
     numbered = train.dtype.kind != "U"
@@ -68,7 +68,7 @@ def read_labels(
             found = listed(f"{values[index]!s} at index {index}" for index in strange)
             problems.append(f"{name}: must be one of the classes ({listed(names)}), got {found}")
     if problems:
-        raise LabelProblem(problems)
+        raise LabelError(problems)
     order = {value: label for label, value in enumerate(classes.tolist())}
     return names, {
         part: np.array([order[value] for value in values.tolist()], np.uint8)
@@ -85,7 +85,7 @@ def require_enough(classes: tuple[str, ...], labels: Labels, *, drawn: bool) -> 
         drawn: whether the test part is to be drawn from the training part.
 
     Raises:
-        LabelProblem: a class has fewer examples than there are parts; every such class.
+        LabelError: a class has fewer examples than there are parts; every such class.
     """
     problems = []
     for part, values in labels.items():
@@ -97,7 +97,7 @@ def require_enough(classes: tuple[str, ...], labels: Labels, *, drawn: bool) -> 
             if count < needed
         ]
     if problems:
-        raise LabelProblem(problems)
+        raise LabelError(problems)
 
 
 def _well_formed(values: npt.NDArray[Any]) -> bool:

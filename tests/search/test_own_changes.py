@@ -49,6 +49,18 @@ def test_gone_and_added_files_are_named(pets: DataSettings) -> None:
     )
 
 
+def test_a_copy_and_a_move_say_of_what_and_to_where(pets: DataSettings) -> None:
+    folder = place(pets)
+    shutil.copyfile(folder / "train" / "cat" / "0.png", folder / "test" / "cat" / "9.png")
+    (folder / "train" / "dog" / "1.png").rename(folder / "train" / "eel" / "9.png")
+    assert verify(pets).problems == (
+        f"{folder}/test/cat/9.png: is a copy of {folder}/train/cat/0.png (train index 0 (cat, "
+        f"train/cat/0.png)), and was not there before; {NEXT}",
+        f"{folder}/train/dog/1.png: train index 6 (dog, train/dog/1.png), is {folder}/train/eel/"
+        f"9.png now; {NEXT}",
+    )
+
+
 def test_after_a_fetch_the_data_as_they_are_now_are_what_must_be(pets: DataSettings) -> None:
     (place(pets) / "test" / "dog" / "1.png").unlink()
     assert not verify(pets).intact
