@@ -69,7 +69,7 @@ def test_the_authors_md5_outweighs_the_reference_digests(
     content = bytearray((folder / "test_images.npy").read_bytes())
     content[-1] ^= 1
     (folder / "test_images.npy").write_bytes(content)
-    assert "index 19 (test_batch)" in verify(collection).problems[0]
+    assert "in test_batch at index 19 (" in verify(collection).problems[0]
 
 
 def _refused() -> str:
