@@ -137,6 +137,8 @@ def _type(field: Mapping[str, Any]) -> str:
     if kinds := [kind for kind in _kinds(field) if kind.get("type") != "null"]:
         scalar = {kind.get("type") for kind in kinds} >= set(TYPES)
         return "any value" if scalar else " or ".join(map(_type, kinds))
+    if fixed := field.get("prefixItems"):
+        return f"list of {len(fixed)} {_type(fixed[0])}s"
     if field.get("type") == "array":
         items = _type(field["items"])
         return f"list of {items}s" if items in TYPES.values() else f"list of {items}"

@@ -42,7 +42,8 @@ def filling(cache: Path, name: str, progress: Progress) -> Iterator[None]:
     with _explained(cache):
         cache.mkdir(parents=True, exist_ok=True)
         with _locked(cache, name, progress):
-            for left_over in cache.glob(f"{name}-*{_STAGED}"):
+            # Eight characters, as `tempfile` has them: not what is staged of a longer name.
+            for left_over in cache.glob(f"{name}-{'?' * 8}{_STAGED}"):
                 shutil.rmtree(left_over)
             yield
 

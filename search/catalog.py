@@ -123,6 +123,7 @@ class Collection:
         source_url: what a record of a study says of where the data are from.
         example_type: np.uint8 or np.float32.
         variant: what tells it from others of its name; empty where the name stands for one.
+        balanced: whether a random split gives each class its share.
     """
 
     name: str
@@ -133,6 +134,7 @@ class Collection:
     source_url: str
     example_type: type[np.uint8 | np.float32] = np.uint8
     variant: str = ""
+    balanced: bool = False
 
     @property
     def folder(self) -> str:

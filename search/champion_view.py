@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from rich.console import Console
+from rich.markup import escape
 from rich.padding import Padding
 from rich.table import Table
 
@@ -122,9 +123,9 @@ def show_verdict(verdict: Verdict, as_json: bool) -> None:
     table = Table(box=None, pad_edge=False)
     table.add_column("")
     for name in found.classes:
-        table.add_column(name[:5], justify="right")
+        table.add_column(escape(name[:5]), justify="right")  # its brackets are not rich's marks
     for name, counts in zip(found.classes, found.confusion, strict=True):
-        table.add_row(name[:10], *map(str, counts))
+        table.add_row(escape(name[:10]), *map(str, counts))
     Console().print(table)
 
 

@@ -170,8 +170,8 @@ def check(
     from search.gate import require_data
 
     spec = load_study(study, set_ or [])
-    require_data(spec)
     with terminal.observer(quiet=json) as observer:
+        spec = require_data(spec, data_dir, observer.fetching)
         folder = fetch(spec.data_settings, data_dir=data_dir, progress=observer.fetching)
     found = check_gradients(spec, folder)
     terminal.show_check(found, as_json=json)

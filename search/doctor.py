@@ -59,7 +59,7 @@ def examine(
         fix: Repair what is found; what is lost is trained again.
 
     Raises:
-        UsageError: there is no such study, or nothing answers where it is kept.
+        UsageError: there is no such study, nothing answers where it is kept, or its data changed.
         StudyhallError: MLflow does not answer.
     """
     options, observer = options or Options(), observer or Quiet()

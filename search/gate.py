@@ -7,8 +7,10 @@ from pathlib import Path
 
 from model import Examples, Preprocessing, check_sanity
 from search.building import TrialSeed, build_network
-from search.datasets import open_dataset, require_fitting, split_dataset
+from search.datasets import describe, open_dataset, require_fitting, split_dataset
 from search.errors import UsageError
+from search.own_counts import with_counts
+from search.progress import SILENT, Progress
 from search.representatives import corners, described, one_of_each_kind, without_dropout
 from search.settings import TrialSettings
 from search.study_spec import StudySpec
@@ -16,18 +18,30 @@ from search.study_spec import StudySpec
 EXAMPLES, FITTED = 10, 1000
 
 
-def require_data(spec: StudySpec) -> None:
+def require_data(
+    spec: StudySpec, data_dir: Path | None = None, progress: Progress = SILENT
+) -> StudySpec:
     """Refuse a study that wants of its data set, or of its trainings, what they do not have.
 
     Args:
         spec: The study.
+        data_dir: Where the user's own data are instead of at their `path`.
+        progress: Told how far the decoding of the user's own data is.
+
+    Returns:
+        The study, with the numbers of examples that it leaves open.
 
     Raises:
         UsageError: a part is larger than the data, examples that are no images are to be mirrored,
-            or a training ends before its warm-up does.
+            the user's own data are no data set, or a training ends before its warm-up does.
     """
-    trainings = [settings.training for settings in corners(spec)]
-    require_fitting(spec.data_settings, mirror=any(wanted.mirror for wanted in trainings))
+    collection = describe(spec.data_settings, data_dir=data_dir, progress=progress)
+    spec = with_counts(spec, collection)
+    kinds = corners(spec)
+    trainings = [settings.training for settings in kinds]
+    unit = any(settings.data.preprocessing == "unit" for settings in kinds)
+    wanted_data = spec.data_settings.model_copy(update={"preprocessing": "unit"} if unit else {})
+    require_fitting(wanted_data, collection, mirror=any(wanted.mirror for wanted in trainings))
     for wanted in trainings:
         iterations = wanted.total_iterations(spec.data_settings.train)
         if wanted.warmup_iterations > iterations:
@@ -35,6 +49,7 @@ def require_data(spec: StudySpec) -> None:
                 f"{spec.study.name}: training.warmup_iterations: must be at most {iterations}, the "
                 f"iterations of a whole training, got {wanted.warmup_iterations}; lower it"
             )
+    return spec
 
 
 def require_installed(spec: StudySpec) -> None:

@@ -8,18 +8,23 @@ import numpy as np
 from numpy.typing import NDArray
 
 from search.errors import UsageError
+from search.own_pictures import fit
 
 
-def read_picture(path: Path, example_shape: tuple[int, ...]) -> NDArray[np.uint8]:
+def read_picture(
+    path: Path, example_shape: tuple[int, ...], *, light_on_dark: bool = True
+) -> NDArray[np.uint8]:
     """Read a picture of any size and format that Pillow knows.
 
     It is turned upright as its camera noted, cropped to a centred square, scaled to the shape of
-    the data set's images and made RGB or grey as they are. A grey picture with a bright border is
-    turned into its negative: digits are written dark on light, and MNIST's are light on dark.
+    the data set's images, as pictures of the user's own data are, and made RGB or grey as they
+    are. A grey picture with a bright border is turned into its negative: digits are written dark on
+    light, and MNIST's are light on dark.
 
     Args:
         path: The picture.
         example_shape: (height, width, channels) with three channels or one.
+        light_on_dark: Whether the data set's grey images are; else a picture is taken as it is.
 
     Returns:
         uint8 of that shape.
@@ -38,13 +43,13 @@ def read_picture(path: Path, example_shape: tuple[int, ...]) -> NDArray[np.uint8
     try:
         with Image.open(path) as picture:
             upright = ImageOps.exif_transpose(picture).convert("L" if channels == 1 else "RGB")
-            fitted = ImageOps.fit(upright, (width, height), Image.Resampling.LANCZOS)
+            fitted = fit(upright, (height, width))
     except FileNotFoundError:
         raise UsageError(f"{path}: no such picture") from None
     except (UnidentifiedImageError, OSError, ValueError, Image.DecompressionBombError) as error:
         raise UsageError(f"{path}: must be a picture that can be read, got {error}") from None
     pixels = np.asarray(fitted).reshape(example_shape)
-    if channels == 1:
+    if channels == 1 and light_on_dark:
         border = np.concatenate([pixels[0], pixels[-1], pixels[:, 0], pixels[:, -1]])
         return 255 - pixels if np.median(border) > 127 else pixels
     return pixels

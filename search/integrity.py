@@ -14,29 +14,23 @@ import numpy.typing as npt
 from search.arrays import About, array_path, checks, map_array, open_array, read_about
 from search.catalog import KINDS, SPLITS, Batch, Collection
 from search.errors import UsageError
+from search.faults import Fault, listed
+from search.naming import Naming
+from search.own_page import read_page
 from search.splits import Split
-
-_NAMED_INDICES = 5
 
 
 @dataclass(frozen=True)
-class Verification:
+class Reading:
     """What a reading of every cached byte found.
 
     Attributes:
-        name: the data set.
-        folder: its folder in the cache.
         problems: a sentence for each thing that is wrong; none where every byte is right.
+        faults: the examples that are not as they must be, as far as they can be told.
     """
 
-    name: str
-    folder: Path
     problems: tuple[str, ...]
-
-    @property
-    def intact(self) -> bool:
-        """Whether every byte is as it must be."""
-        return not self.problems
+    faults: tuple[Fault, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -104,26 +98,28 @@ def write_checks(folder: Path, collection: Collection) -> None:
         np.save(array_path(folder, split, "checks"), checks(images, labels))
 
 
-def verify_folder(folder: Path, collection: Collection) -> Verification:
+def verify_folder(folder: Path, collection: Collection) -> Reading:
     """Read every byte of a data set in the cache and name what is wrong.
 
     Args:
         folder: the data set's folder in the cache.
         collection: the data set.
     """
-    return Verification(collection.name, folder, tuple(_problems(folder, collection)))
-
-
-def _problems(folder: Path, collection: Collection) -> list[str]:
     about = read_about(folder)
     if about is None:
-        return [f"{folder / 'about.json'}: must be there and whole"]
+        return Reading((f"{folder / 'about.json'}: must be there and whole",))
     try:
         found = digests(folder, collection)
     except UsageError as error:
-        return [str(error)]
+        return Reading((str(error),))
     wrong = differences(found, expected_digests(about, collection), collection)
-    return [_sentence(folder, collection, difference) for difference in wrong]
+    if not wrong:
+        return Reading(())
+    changed = [(difference, _faults(folder, collection, difference)) for difference in wrong]
+    return Reading(
+        tuple(_sentence(folder, collection, one, faults) for one, faults in changed),
+        tuple(fault for _, faults in changed for fault in faults),
+    )
 
 
 def expected_digests(about: About, collection: Collection) -> dict[str, dict[str, str]]:
@@ -135,16 +131,24 @@ def expected_digests(about: About, collection: Collection) -> dict[str, dict[str
     return about.digests if about.authentic else reference(collection)
 
 
-def _sentence(folder: Path, collection: Collection, difference: Difference) -> str:
+def _faults(folder: Path, collection: Collection, difference: Difference) -> list[Fault]:
+    split, naming = difference.batch.split, Naming(folder, collection)
+    path = str(array_path(folder, split, difference.kind))
+    return [
+        Fault("image" if difference.kind == "images" else "label", naming.example(split, i), path)
+        for i in _changed(folder, collection, difference.batch).tolist()
+    ]
+
+
+def _sentence(
+    folder: Path, collection: Collection, difference: Difference, faults: list[Fault]
+) -> str:
     batch, kind = difference.batch, difference.kind
-    rows = slice(batch.start, batch.stop)
     path = array_path(folder, batch.split, kind)
-    indices = _changed(folder, collection, batch)
-    named = ", ".join(str(index) for index in indices[:_NAMED_INDICES])
-    more = f" and {len(indices) - _NAMED_INDICES} more" if len(indices) > _NAMED_INDICES else ""
-    where = f"index {named}{more}" if len(indices) else f"index {rows.start} to {rows.stop - 1}"
+    where = listed(fault.example for fault in faults) or f"{batch.start} to {batch.stop - 1}"
     return (
-        f"{path}: {kind} must be those of {collection.name}, got others at {where} ({batch.name})"
+        f"{path}: {kind} must be those of {collection.name}, "
+        f"got others in {batch.name} at index {where}"
     )
 
 
@@ -164,7 +168,8 @@ def _changed(folder: Path, collection: Collection, batch: Batch) -> npt.NDArray[
 def fingerprint(folder: Path, split: Split) -> str:
     """Return the hex SHA-256 over every image, label and split index of a data set.
 
-    It covers types and shapes too, and does not depend on the machine's byte order.
+    It covers types and shapes too, of the user's own data the names of the classes, and does not
+    depend on the machine's byte order.
 
     Args:
         folder: the data set's folder in the cache.
@@ -173,13 +178,15 @@ def fingerprint(folder: Path, split: Split) -> str:
     Raises:
         UsageError: an array cannot be opened.
     """
-    parts = [
+    parts: list[list[object]] = [
         [f"{part} {kind}", *_described(map_array(array_path(folder, part, kind)))]
         for part in SPLITS
         for kind in KINDS
     ]
     for name, indices in (("train", split.train), ("validation", split.validation)):
         parts.append([f"{name} indices", *_described(indices.astype("<i8"))])
+    if page := read_page(folder):
+        parts.append(["classes", *page.collection.classes])
     return hashlib.sha256(json.dumps(parts).encode()).hexdigest()
 
 

@@ -18,6 +18,7 @@ from search.gate import require_data, require_installed, require_sane
 from search.notebook_view import usual_observer
 from search.observer import Observer
 from search.options import Options
+from search.own_versions import version_of
 from search.patience import patiently
 from search.reconciliation import put_in_order
 from search.reopened import Opened
@@ -59,7 +60,7 @@ def launch(
     options, observer = options or Options(), observer or usual_observer()
     name = spec.study.name
     require_installed(spec)
-    require_data(spec)
+    spec = require_data(spec, options.data_dir, observer.fetching)
     _require_home(options.home)
     with FileLock(options.home / "start.lock"):  # MLflow's database is made by one process
         client = open_client(options.tracking_uri)
@@ -131,7 +132,9 @@ def _end_earlier(
 ) -> None:
     """Send what waits of a study that is set aside, and leave none of its runs RUNNING."""
     settings = earlier.spec.data_settings
-    folder = fetch(settings, data_dir=options.data_dir, progress=observer.fetching)
+    folder = version_of(settings, earlier.data_fingerprint) or fetch(
+        settings, data_dir=options.data_dir, progress=observer.fetching
+    )
     tracked = track(earlier, client, tracked_data(earlier.spec, folder), folder, options)
     put_in_order(tracked, restore=False)
     tracked.end()

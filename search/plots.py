@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 
 DOTS_PER_INCH = 80
 TILES = 256
+TILE_SIDES = range(4, 97)  # of images whose weights can be told apart in a sheet of tiles
+SAMPLE_SIDE = 160  # pixels of a sample, about as many as its cell has on the page
 SAMPLES = 5  # rows and columns of sample images
 GRID = 200  # probabilities along each side of a decision boundary's picture
 
@@ -45,6 +47,11 @@ def _label(axes: Axes, title: str, x: str, y: str) -> None:
     axes.set(title=title, xlabel=x, ylabel=y)
     axes.grid(alpha=0.3)
     axes.legend()
+
+
+def fits_tiles(example_shape: tuple[int, ...]) -> bool:
+    """Whether examples are images of a size of which `first_layer_tiles` makes a picture."""
+    return len(example_shape) == 3 and all(side in TILE_SIDES for side in example_shape[:2])
 
 
 def first_layer_tiles(
@@ -91,7 +98,9 @@ def titled_images(path: Path, images: NDArray[np.uint8], titles: Sequence[str]) 
         cell.set_axis_off()
     for cell, image, title in zip(cells, images[: SAMPLES**2], titles, strict=False):
         # As RGB even if it is grey: a colour map would round the shades.
-        cell.imshow(np.broadcast_to(image, (*image.shape[:2], 3)))
+        step = -(-max(image.shape[:2]) // SAMPLE_SIDE)
+        seen = image[::step, ::step]
+        cell.imshow(np.broadcast_to(seen, (*seen.shape[:2], 3)))
         cell.set_title(title, fontsize=8)
     figure.subplots_adjust(left=0.02, right=0.98, bottom=0.02, top=0.95, hspace=0.3)
     _save(figure, path)

@@ -34,11 +34,13 @@ def classify(
     Raises:
         UsageError: there is no champion, or a picture cannot be read; all such pictures are named.
     """
-    classifier = champion(name, tracking_uri).classifier
+    winner = champion(name, tracking_uri)
+    classifier, own = winner.classifier, winner.settings.data.path is not None
     images, problems = [], []
     for picture in pictures:
         try:
-            images.append(read_picture(picture, classifier.example_shape))
+            shape = classifier.example_shape
+            images.append(read_picture(picture, shape, light_on_dark=not own))
         except UsageError as error:
             problems.append(str(error))
     if problems:

@@ -17,7 +17,7 @@ from model import EpochRecord, RawArray, save_checkpoint, weights_sha256
 from search.durable import hidden_beside, put_in_place
 from search.errors import StudyhallError, remedy
 from search.manifest import MANIFEST, damage, manifest
-from search.plots import decision_boundary, first_layer_tiles, learning_curve
+from search.plots import decision_boundary, first_layer_tiles, fits_tiles, learning_curve
 from search.section import Scalar
 from search.trial import TrialRecord
 
@@ -202,7 +202,7 @@ def _write_artifacts(
         return None
     (folder / WEIGHTS).parent.mkdir()
     save_checkpoint(folder / WEIGHTS, record.classifier)
-    if len(record.classifier.example_shape) == 3:
+    if fits_tiles(record.classifier.example_shape):
         weight = record.classifier.network.parameters["affine1.weight"]
         first_layer_tiles(artifacts / "first_layer.png", weight, record.classifier.example_shape)
     elif record.classifier.example_shape == (2,) and len(record.classifier.classes) == 2:

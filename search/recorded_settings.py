@@ -32,7 +32,9 @@ def require_consistent(
     said = overlay(written, given)
     wanted = _validated(run, said).model_dump()
     # What the study leaves to a default is not compared: another version may have another.
-    for section, key in ((section, key) for section, keys in said.items() for key in keys):
+    keys_said = ((section, key) for section, keys in said.items() for key in keys)
+    # A launch after the user's own data had moved wrote their new place into the study's run.
+    for section, key in (one for one in keys_said if one != ("data", "path")):
         was, now = wanted[section][key], found[section][key]
         if was != now:
             raise StudyhallError(

@@ -9,12 +9,14 @@ from search.datasets import fetch
 from search.errors import UsageError
 from search.observer import Observer
 from search.options import Options
+from search.own_versions import version_of
 from search.recorded import recorded_summary
 from search.storage import open_storage
 from search.studies import recorded_study
 from search.study import Study
 from search.tracked_study import TrackedStudy, track, tracked_data
 from search.tracking import TrackedData, open_client
+from search.verdict import require_same_data
 
 if TYPE_CHECKING:
     from mlflow.tracking import MlflowClient
@@ -51,5 +53,8 @@ def recorded(storage: BaseStorage, name: str, options: Options, observer: Observ
     if study is None:
         raise UsageError(f"{name}: another program's study has that name")
     client, settings = open_client(options.tracking_uri), study.spec.data_settings
-    folder = fetch(settings, data_dir=options.data_dir, progress=observer.fetching)
+    folder = version_of(settings, study.data_fingerprint)
+    if folder is None:
+        folder = fetch(settings, data_dir=options.data_dir, progress=observer.fetching)
+        require_same_data(folder, settings, study.data_fingerprint)
     return Opened(study, client, tracked_data(study.spec, folder), folder)

@@ -9,12 +9,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
 from search.addresses import shown
-from search.datasets import fetch
 from search.differences import Difference, differences
 from search.environment import environment
 from search.errors import StudyhallError, UsageError
 from search.execution import training_data
 from search.mlflow_database import missing
+from search.own_versions import fetch_recorded
 from search.progress import SILENT, Progress
 from search.recorded_trial import RecordedTrial, find_run, read_trial
 from search.retraining import Stop, retrain
@@ -100,7 +100,7 @@ def replay_runs(
     trials = _all(lambda address: _read(address, tracking_uri, client), addresses)
     folders: dict[DataSettings, Path] = {}
     for data, fingerprint in dict.fromkeys((t.settings.data, t.fingerprint) for t in trials):
-        folders[data] = fetch(data, data_dir=data_dir, progress=progress)
+        folders[data] = fetch_recorded(data, fingerprint, data_dir, progress)
         require_same_data(folders[data], data, fingerprint)
     return (_replay(trial, folders[trial.settings.data]) for trial in trials)
 

@@ -20,12 +20,20 @@ def setting_problems(raw: Mapping[str, Any], space: ReadSpace) -> Iterator[Probl
     """Check `[data]`, `[network]` and `[training]` with sampled values in their places."""
     if not all(isinstance(raw.get(section), dict) for section in SETTING_KEYS):
         return
+    yield from _counts(raw["data"])
     said: set[Problem] = set()
     for point in _points(space.sound):
         for problem in _problems_at(raw, space, point):
             if problem not in said:
                 said.add(problem)
                 yield _placed(problem, space.sound, point)
+
+
+def _counts(data: Mapping[str, Any]) -> Iterator[Problem]:
+    """How much to train on and to validate by is known without the user for own data alone."""
+    for key in ("train", "validation"):
+        if key not in data and "path" not in data:
+            yield Problem(("data", key), "is required")
 
 
 def _points(space: Space) -> list[Point]:

@@ -12,11 +12,10 @@ import optuna
 from optuna.storages import BaseStorage
 
 from search.errors import UsageError
-from search.study import EXPERIMENT, SEARCH_ID, STUDY_ID, Study
+from search.study import DATA_FINGERPRINT, EXPERIMENT, SEARCH_ID, STUDY_ID, Study
 from search.study_spec import StudySpec, recorded_spec
 
 _SPEC = "studyhall.spec"
-_FINGERPRINT = "studyhall.data_fingerprint"
 
 
 @dataclass(frozen=True)
@@ -56,7 +55,7 @@ def open_study(
         storage.set_study_user_attr(study_id, EXPERIMENT, search.experiment if search else name)
         if search:
             storage.set_study_user_attr(study_id, SEARCH_ID, search.study_id)
-        storage.set_study_user_attr(study_id, _FINGERPRINT, fingerprint)
+        storage.set_study_user_attr(study_id, DATA_FINGERPRINT, fingerprint)
     elif found := differences(attributes, spec, fingerprint):
         changes = ", ".join(f"{d.key} was {d.recorded!r} and is {d.given!r}" for d in found)
         raise UsageError(
@@ -81,7 +80,7 @@ def recorded_study(storage: BaseStorage, name: str) -> Study | None:
 def recorded_fingerprint(storage: BaseStorage, name: str) -> str | None:
     """The fingerprint of the data that a recorded study was run on; None if it has none."""
     attributes = storage.get_study_user_attrs(storage.get_study_id_from_name(name))
-    found = attributes.get(_FINGERPRINT)
+    found = attributes.get(DATA_FINGERPRINT)
     return None if found is None else str(found)
 
 
@@ -117,7 +116,7 @@ def differences(
     attributes: Mapping[str, Any], spec: StudySpec, fingerprint: str
 ) -> list[Difference]:
     """What differs between a study and its record, but for how many trials and finalists."""
-    recorded = _comparable(attributes[_SPEC], attributes.get(_FINGERPRINT))
+    recorded = _comparable(attributes[_SPEC], attributes.get(DATA_FINGERPRINT))
     return _differing(recorded, _comparable(spec.model_dump_json(), fingerprint))
 
 
@@ -142,11 +141,15 @@ def _differing(recorded: Mapping[str, object], given: Mapping[str, object]) -> l
 
 
 def _comparable(spec: str, fingerprint: object) -> dict[str, object]:
-    """A study by key; the order of its parameters counts, since proposals are drawn in it."""
+    """A study by key; the order of its parameters counts, since proposals are drawn in it.
+
+    Where the user's own data lie does not: the fingerprint says whether they are the same.
+    """
     parsed = json.loads(spec)
     del parsed["study"]["trials"]
     for name in ("finalists", "retrainings"):
         parsed.pop(name, None)
+    parsed["data"].pop("path", None)
     order = ", ".join(parsed["search_space"])
     return {**_flat(parsed), "order of parameters": order, "data fingerprint": fingerprint}
 

@@ -39,6 +39,7 @@ optuna.logging.set_verbosity(optuna.logging.ERROR)
 STUDY_ID = "studyhall.study_id"
 EXPERIMENT = "studyhall.experiment"
 SEARCH_ID = "studyhall.search_id"  # of finalists: the study_id of the search
+DATA_FINGERPRINT = "studyhall.data_fingerprint"
 ENTERED = "studyhall.entered"  # seconds since 1970: Optuna's own times are in a zone not named
 _SENDING_SECONDS = 600.0  # until a run that MLflow does not have counts as missing
 
@@ -58,6 +59,11 @@ class Study:
     def study_id(self) -> str:
         """What the study's runs in MLflow are found by; a study that starts over has another."""
         return str(self._storage.get_study_user_attrs(self._id)[STUDY_ID])
+
+    @property
+    def data_fingerprint(self) -> str:
+        """The fingerprint of the data that its trials are run on."""
+        return str(self._storage.get_study_user_attrs(self._id)[DATA_FINGERPRINT])
 
     @property
     def experiment(self) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import tomllib
 from collections.abc import Mapping, Sequence
@@ -57,8 +58,10 @@ def load_study(study: str | Path, overrides: Sequence[str] = ()) -> StudySpec:
     path = find_study(str(study))
     text = _read(path)
     raw = _parse(text, path.name)
+    _anchor(raw, path.absolute().parent)
     for override in overrides:
         _override(raw, override)
+    _anchor(raw, Path.cwd())
     problems = find_problems(raw)
     if problems:
         overridden = {
@@ -107,6 +110,13 @@ def _parse(text: str, name: str) -> dict[str, Any]:
         found = re.match(r"line (\d+)", place)
         line = found[1] if found else str(text.rstrip().count("\n") + 1)
         raise UsageError(f"{name}:{line}: not valid TOML: {message}") from None
+
+
+def _anchor(raw: dict[str, Any], folder: Path) -> None:
+    """Make the place of own data absolute: a file means its own folder, an override this one."""
+    data = raw.get("data")
+    if isinstance(data, dict) and isinstance(data.get("path"), str):
+        data["path"] = os.path.abspath(folder / Path(data["path"]).expanduser())
 
 
 def _override(raw: dict[str, Any], override: str) -> None:

@@ -21,11 +21,14 @@ from search.summary import StudySummary
 if TYPE_CHECKING:
     from search.checking import Check
     from search.doctor import Examination
-    from search.integrity import Verification
     from search.ledger import Reading
     from search.replay import Replay
     from search.reproduction import Reproduced
     from search.sending import Sent
+    from search.verification import Verification
+
+
+_DUPLICATES = 10  # shown of examples that stand in more than one part
 
 
 def observer(quiet: bool = False) -> AbstractContextManager[Observer]:
@@ -137,9 +140,16 @@ def show_studies(
 def show_verification(found: Verification, as_json: bool) -> None:
     """Print that a data set in the cache is whole; what is wrong is an error's business."""
     if as_json:
-        print_json({"name": found.name, "folder": str(found.folder), "problems": found.problems})
-    elif found.intact:
+        print_json(found.to_dict())
+        return
+    if found.intact:
         print(f"{found.name}: every byte in {found.folder} is as it must be")
+    for parts, count in (found.counts or {}).items():
+        print(f"{found.name}: {count:,} exact duplicates between {parts}")
+    for duplicate in found.duplicates[:_DUPLICATES]:
+        print(f"  {duplicate}")
+    if len(found.duplicates) > _DUPLICATES:
+        print(f"  and {len(found.duplicates) - _DUPLICATES:,} more, which --json lists")
 
 
 def show_replays(replays: Iterable[Replay], as_json: bool) -> list[Replay]:

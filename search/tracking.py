@@ -228,7 +228,9 @@ def dataset_input(data: TrackedData) -> DatasetInput:
     from mlflow.entities import Dataset, DatasetInput, InputTag
 
     profile = {"train": data.train, "validation": data.validation, "sha256": data.fingerprint}
-    source = json.dumps({"url": data.source_url})
+    # Without a scheme it is the name of a file or folder of the user's own.
+    kind, key = ("http", "url") if ":" in data.source_url else ("local", "uri")
+    source = json.dumps({key: data.source_url})
     # MLflow keeps 36 characters of a digest; the whole fingerprint is in the profile and a tag.
-    dataset = Dataset(data.name, data.fingerprint[:36], "http", source, profile=json.dumps(profile))
+    dataset = Dataset(data.name, data.fingerprint[:36], kind, source, profile=json.dumps(profile))
     return DatasetInput(dataset, [InputTag("mlflow.data.context", "training")])

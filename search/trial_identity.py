@@ -54,8 +54,10 @@ def identify(
     settings: TrialSettings, seed: TrialSeed, metric: Metric, data_fingerprint: str
 ) -> TrialIdentity:
     """The identity of a training in this process, on the BLAS threads that it has now."""
+    # The user's own data may have moved; the fingerprint says whether they are the same.
+    told = settings.model_dump_json(exclude={"data": {"path"}})
     return TrialIdentity(
-        settings=hashlib.sha256(settings.model_dump_json().encode()).hexdigest(),
+        settings=hashlib.sha256(told.encode()).hexdigest(),
         seed=seed.study,
         number=seed.number,
         fresh=tuple(seed.fresh or ()),

@@ -7,7 +7,7 @@ import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
-from search.datasets import fetch, fingerprint, open_dataset, split_dataset
+from search.datasets import fingerprint, open_dataset, split_dataset
 from search.errors import UsageError
 from search.evaluation import Evaluation, evaluate
 from search.ledger import (
@@ -21,7 +21,9 @@ from search.ledger import (
     readings,
     study_run_of,
 )
+from search.metric_keys import metric_keys
 from search.observer import Quiet
+from search.own_versions import fetch_recorded
 from search.plots import confusion_picture, titled_images
 from search.progress import Progress
 from search.registry import Champion, champion
@@ -73,7 +75,7 @@ def judge(
     """
     winner = champion(name, tracking_uri)
     settings = winner.settings.data
-    folder = fetch(settings, data_dir=data_dir, progress=progress)
+    folder = fetch_recorded(settings, winner.data_fingerprint, data_dir, progress)
     require_same_data(folder, settings, winner.data_fingerprint)
     client = open_client(tracking_uri)
     earlier = readings(client, winner.run.info.experiment_id)
@@ -106,10 +108,11 @@ def require_same_data(folder: Path, settings: DataSettings, recorded: str) -> No
     """
     found = fingerprint(folder, split_dataset(open_dataset(settings, folder), settings))
     if found != recorded:
+        target = "STUDY.toml" if settings.path else settings.name
         raise UsageError(
             f"{settings.name}: the data differ from those that the model was selected on "
             f"(fingerprint {found[:12]}, was {recorded[:12]}); "
-            f"check them with `studyhall data verify {settings.name}`"
+            f"check them with `studyhall data verify {target}`"
         )
 
 
@@ -128,9 +131,8 @@ def _write_files(folder: Path, evaluation: Evaluation) -> None:
 def _metrics(verdict: Verdict) -> dict[str, float]:
     evaluation, gap = verdict.evaluation, verdict.gap
     low, high = evaluation.interval
-    by_class = {
-        f"test_accuracy_{name}": share for name, share in evaluation.accuracy_by_class.items()
-    }
+    shares = evaluation.accuracy_by_class
+    by_class = {f"test_accuracy_{key}": shares[name] for key, name in metric_keys(shares).items()}
     return {
         ACCURACY: evaluation.accuracy,
         LOW: low,

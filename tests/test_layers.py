@@ -77,6 +77,15 @@ def test_the_test_split_is_read_by_the_evaluation_alone():
     assert readers == {"evaluation"}
 
 
+def test_arrays_of_either_split_are_opened_where_data_are_checked_alone():
+    openers = {
+        path.stem
+        for path in (ROOT / "search").glob("*.py")
+        if "search.arrays.open_array" in imported(path)
+    }
+    assert openers == {"datasets", "duplicates", "integrity", "naming", "own_changes"}
+
+
 def test_there_is_no_import_cycle():
     edges = {
         f"{package}.{path.stem}": imported(path)

@@ -10,6 +10,8 @@ import pytest
 
 from tests.cli.workspace import SMALL, Workspace
 
+PLACE = "(a place in the working folder)"
+
 
 def complaints(workspace: Workspace, *arguments: object, code: int = 2) -> list[str]:
     stdout, stderr = workspace.run(*arguments, code=code)
@@ -64,7 +66,16 @@ def complaints(workspace: Workspace, *arguments: object, code: int = 2) -> list[
          ["cifar1: unknown study; did you mean 'cifar10' or 'cifar10_grid' or "
           "'cifar10_best'?"]),
         (["replay", "0123456789abcdef0123456789abcdef"], None),
-        (["data", "fetch", "cifar"], None),
+        (
+            ["data", "fetch", "cifar"],
+            ["cifar: must be a data set (cifar10, mnist, two_blobs, two_moons), a study that ships "
+             "or the path of a study file; the nearest is 'cifar10'"],
+        ),
+        (
+            ["launch", "small.toml", "--set", "data.name=pets", "--set", "data.path=no/where"],
+            [f"data.path: must name a folder of pictures by class or a .npz file, got {PLACE} "
+             "(nothing there); correct it, or name where the data are now with --data-dir"],
+        ),
         (["launch"], None),
         (["lanch", "cifar10"], None),
     ],
@@ -73,7 +84,8 @@ def complaints(workspace: Workspace, *arguments: object, code: int = 2) -> list[
 def test_misuse_is_named_and_starts_nothing(workspace, arguments, expected):
     workspace.write()
     found = complaints(workspace, *arguments)
-    assert found == expected if expected else len(found) == 1, found
+    wanted = [line.replace(PLACE, str(workspace.folder / "no/where")) for line in expected or ()]
+    assert found == wanted if expected else len(found) == 1, found
     assert [path.name for path in workspace.folder.iterdir()] == ["small.toml"]
 
 

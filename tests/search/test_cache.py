@@ -17,9 +17,10 @@ import pytest
 from search.arrays import write_arrays
 from search.cache import cache_folder, filling, staging
 from search.catalog import Collection, Piece
-from search.datasets import fetch, verify
+from search.datasets import fetch
 from search.errors import UsageError
 from search.progress import SILENT
+from search.verification import verify
 
 # Fetches the collection that is pickled on standard input, after something that a test prepares.
 CHILD = """

@@ -16,7 +16,8 @@ import pytest
 
 from search.catalog import UndecodableError
 from search.cifar10 import CIFAR10, decode
-from search.datasets import fetch, open_dataset, open_test, verify
+from search.datasets import fetch, open_dataset, open_test
+from search.verification import verify
 
 
 def test_pixels_have_the_published_means_and_deviations(cifar10_cache: Path) -> None:

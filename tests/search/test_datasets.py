@@ -15,9 +15,9 @@ from search.datasets import (
     fetch,
     open_dataset,
     open_test,
-    verify,
 )
 from search.errors import UsageError
+from search.verification import verify
 
 
 def test_unknown_names_are_refused_with_the_nearest_known() -> None:
@@ -25,7 +25,7 @@ def test_unknown_names_are_refused_with_the_nearest_known() -> None:
         fetch("cifar-10")
     assert str(caught.value) == (
         "data.name: must be one of cifar10, mnist, two_blobs, two_moons, got 'cifar-10'; "
-        "the nearest is 'cifar10'"
+        "the nearest is 'cifar10'; data of your own go with data.path"
     )
 
 

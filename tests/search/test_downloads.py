@@ -12,9 +12,10 @@ from typing import Any
 import pytest
 
 import search.downloads
-from search.datasets import fetch, verify
+from search.datasets import fetch
 from search.errors import UsageError
 from search.sources import NEXT_STEP
+from search.verification import verify
 
 
 def _sent(body: bytes, *, claimed: int | None = None, **headers: str) -> Callable[..., None]:
@@ -68,7 +69,7 @@ def test_the_authors_md5_outweighs_the_reference_digests(
     content = bytearray((folder / "test_images.npy").read_bytes())
     content[-1] ^= 1
     (folder / "test_images.npy").write_bytes(content)
-    assert "index 19 (test_batch)" in verify(collection).problems[0]
+    assert "in test_batch at index 19 (" in verify(collection).problems[0]
 
 
 def _refused() -> str:

@@ -11,9 +11,11 @@ from typing import Any
 import numpy as np
 import pytest
 
-from search.datasets import Split, fetch, fingerprint, open_dataset, split_dataset, verify
+from search.datasets import Split, fetch, fingerprint, open_dataset, split_dataset
 from search.errors import UsageError
+from search.faults import Example
 from search.settings import DataSettings
+from search.verification import verify
 
 SETTINGS = DataSettings(name="cifar10", train=45_000, validation=5_000)
 REAL = "4d04c1ef8e9ffdd650417a2d953f037aedf80cf2d71e7ee4bdb6fb36d41657b2"
@@ -37,12 +39,12 @@ def _shorter(path: Path) -> None:
 @pytest.mark.parametrize(
     ("name", "offset", "where"),
     [
-        ("train_images.npy", 0, "index 0 (data_batch_1)"),
-        ("train_images.npy", 37 * 3072 + 5, "index 37 (data_batch_2)"),
-        ("train_images.npy", 100 * 3072 - 1, "index 99 (data_batch_5)"),
-        ("train_labels.npy", 61, "index 61 (data_batch_4)"),
-        ("test_images.npy", 3072, "index 1 (test_batch)"),
-        ("test_labels.npy", 19, "index 19 (test_batch)"),
+        ("train_images.npy", 0, "in data_batch_1 at index 0"),
+        ("train_images.npy", 37 * 3072 + 5, "in data_batch_2 at index 37"),
+        ("train_images.npy", 100 * 3072 - 1, "in data_batch_5 at index 99"),
+        ("train_labels.npy", 61, "in data_batch_4 at index 61"),
+        ("test_images.npy", 3072, "in test_batch at index 1"),
+        ("test_labels.npy", 19, "in test_batch at index 19"),
     ],
 )
 def test_verify_names_the_image_or_label_that_was_changed(
@@ -51,8 +53,13 @@ def test_verify_names_the_image_or_label_that_was_changed(
     assert verify(tiny.collection).intact
     _flip(folder / name, offset)
     kind = "images" if "images" in name else "labels"
-    told = f"{folder / name}: {kind} must be those of tiny, got others at {where}"
-    assert verify(tiny.collection).problems == (told,)
+    split, index = name.partition("_")[0], int(where.rpartition(" ")[2])
+    class_name = tiny.collection.classes[np.load(folder / f"{split}_labels.npy")[index]]
+    told = f"{folder / name}: {kind} must be those of tiny, got others {where} ({class_name})"
+    found = verify(tiny.collection)
+    assert found.problems == (told,)
+    (fault,) = found.faults
+    assert (fault.kind, fault.example) == (kind[:-1], Example(split, index, class_name))
 
 
 def test_verify_does_not_take_the_folders_own_word_for_its_digests(tiny: Any, folder: Path) -> None:
@@ -63,15 +70,16 @@ def test_verify_does_not_take_the_folders_own_word_for_its_digests(tiny: Any, fo
     assert known in page
     changed = hashlib.sha256(labels.tobytes()).hexdigest()
     (folder / "about.json").write_text(page.replace(known, changed))
-    assert "index 25 (data_batch_2)" in verify(tiny.collection).problems[0]
+    assert "data_batch_2 at index 25 (" in verify(tiny.collection).problems[0]
 
 
 def test_verify_names_every_batch_and_counts_many_images(tiny: Any, folder: Path) -> None:
     for image in (0, 3, 4, 5, 6, 8, 9, 40):
         _flip(folder / "train_images.npy", image * 3072)
     first, second = verify(tiny.collection).problems
-    assert first.endswith("at index 0, 3, 4, 5, 6 and 2 more (data_batch_1)")
-    assert second.endswith("at index 40 (data_batch_3)")
+    assert [word for word in first.split() if word.isdecimal()] == ["0", "3", "4", "5", "6", "2"]
+    assert first.endswith(" and 2 more")
+    assert "in data_batch_3 at index 40 (" in second
 
 
 @pytest.mark.parametrize("damage", [Path.unlink, _text, _shorter])
@@ -81,7 +89,7 @@ def test_without_the_images_checks_verify_names_the_batch(
     damage(folder / "train_checks.npy")
     _flip(folder / "train_images.npy", 45 * 3072)
     (problem,) = verify(tiny.collection).problems
-    assert problem.endswith("got others at index 40 to 59 (data_batch_3)")
+    assert problem.endswith("got others in data_batch_3 at index 40 to 59")
 
 
 def _of_another_version(path: Path) -> None:
@@ -110,9 +118,9 @@ def test_a_damaged_cache_is_named_and_fetched_again(
     damaged = np.array(mapped)
     fetch(tiny.collection, data_dir=tmp_path / "archive.tar.gz", progress=steps)
     assert verify(tiny.collection).intact
-    assert [note.partition("index ")[2] for note in steps.notes] == [
-        "37 (data_batch_2); fetching it again"
-    ]
+    (note,) = steps.notes
+    assert "in data_batch_2 at index 37 (" in note
+    assert note.endswith("; fetching it again")
     np.testing.assert_array_equal(mapped, damaged)
     assert sorted(path.name for path in folder.parent.iterdir()) == ["tiny", "tiny.lock"]
 

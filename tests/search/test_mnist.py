@@ -10,8 +10,9 @@ import numpy as np
 import pytest
 
 from search.catalog import Collection
-from search.datasets import Split, fetch, fingerprint, open_dataset, open_test, verify
+from search.datasets import Split, fetch, fingerprint, open_dataset, open_test
 from search.errors import UsageError
+from search.verification import verify
 from tests.search.idx_files import IMAGES, LABELS, files, folder, idx, small_collection
 
 

@@ -10,7 +10,7 @@ import pytest
 from numpy.typing import NDArray
 from PIL import Image
 
-from search.plots import decision_boundary, first_layer_tiles, titled_images
+from search.plots import decision_boundary, first_layer_tiles, fits_tiles, titled_images
 
 CLASSES = ("dark", "light")
 
@@ -36,6 +36,30 @@ def test_first_layer_tiles_are_grey_or_in_colour_as_the_images_are(
     np.testing.assert_allclose(
         second_row / 255, (unit - unit.min()) / (unit.max() - unit.min()), atol=1 / 255
     )
+
+
+@pytest.mark.parametrize(
+    ("shape", "fits"),
+    [
+        ((28, 28, 1), True),
+        ((96, 4, 3), True),
+        ((97, 28, 3), False),
+        ((28, 3, 1), False),
+        ((2,), False),
+    ],
+)
+def test_tiles_are_for_images_of_a_size_that_can_be_seen(
+    shape: tuple[int, ...], fits: bool
+) -> None:
+    assert fits_tiles(shape) == fits
+
+
+def test_large_samples_are_thinned_to_what_the_page_shows(tmp_path: Path) -> None:
+    images = np.zeros((1, 1000, 2000, 3), np.uint8)
+    images[:, ::13, ::13] = 255  # of every 13 pixels the first is seen
+    titled_images(tmp_path / "samples.png", images, CLASSES[:1])
+    sheet = np.asarray(Image.open(tmp_path / "samples.png").convert("L"))
+    assert (sheet < 128).mean() < 0.01
 
 
 def test_of_a_wide_layer_the_first_units_alone_are_drawn(tmp_path: Path) -> None:

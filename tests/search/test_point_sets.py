@@ -18,11 +18,11 @@ from search.datasets import (
     open_test,
     require_fitting,
     split_dataset,
-    verify,
 )
 from search.errors import UsageError
 from search.point_sets import FORMULAS, point_set
 from search.settings import DataSettings
+from search.verification import verify
 
 NAMES = sorted(FORMULAS)
 
@@ -113,10 +113,11 @@ def test_a_changed_point_is_named_and_all_are_drawn_again(
     (folder / file).write_bytes(spoilt)
     (problem,) = verify(settings()).problems
     split, _, kind = file.removesuffix(".npy").partition("_")
-    told = f"{folder / file}: {kind} must be those of two_moons, got others at index 7 ({split})"
-    assert problem == told
+    told = f"{folder / file}: {kind} must be those of two_moons, got others in {split} at index 7"
+    class_name = np.load(folder / f"{split}_labels.npy")[7]
+    assert problem == f"{told} ({class_name})"
     fetch(settings(), progress=steps)
-    assert steps.notes == [f"{told}; fetching it again"]
+    assert steps.notes == [f"{problem}; fetching it again"]
     assert contents(folder) == before
 
 

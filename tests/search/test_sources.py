@@ -8,8 +8,9 @@ from typing import Any
 
 import pytest
 
-from search.datasets import fetch, verify
+from search.datasets import fetch
 from search.errors import UsageError
+from search.verification import verify
 
 NEXT_STEP = "name a whole copy in a folder or archive with --data-dir or STUDYHALL_DATA"
 
