@@ -39,6 +39,11 @@ class Pages:
         return asdict(self)
 
 
+def run_route(experiment_id: str, run_id: str) -> str:
+    """The address of a run within the UI."""
+    return f"#/experiments/{experiment_id}/runs/{run_id}"
+
+
 def pages_of(uri: str, experiment_id: str, run_id: str, model: str, version: str | None) -> Pages:
     """Where a study is in MLflow's UI.
 
@@ -55,7 +60,7 @@ def pages_of(uri: str, experiment_id: str, run_id: str, model: str, version: str
     return Pages(
         runs=f"{runs}?{_TRAINING}&viewStateShareKey={VIEW}",
         charts=f"{runs}?{_TRAINING}&{urlencode(_TRIALS, quote_via=quote)}",
-        study=f"{runs}/{run_id}",
+        study=f"{base}/{run_route(experiment_id, run_id)}?{_TRAINING}",
         champion=f"{base}/#/models/{quote(model)}/versions/{version}" if version else None,
         served=served,
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import tempfile
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass
@@ -18,7 +19,9 @@ from search.report_markdown import render_markdown
 from search.report_page import render_page
 from search.report_sections import report_sections
 from search.study_facts import StudyFacts
+from search.tracked_study import show_study
 from search.tracker import Tracker
+from search.tracking import REPORT, REPORT_TAG
 from search.trial_rows import best_first
 
 MOST_LAYERS = 1000  # in a page: more would make it larger than can be sent about
@@ -104,8 +107,11 @@ def _logged(recorded: Recorded, content: bytes) -> str | None:
         return None
     client, run = recorded.place
     with tempfile.TemporaryDirectory() as temporary:
-        file = Path(temporary) / "report" / "report.html"
+        file = Path(temporary) / REPORT
         file.parent.mkdir()
         file.write_bytes(content)
-        Tracker(run, client).log_study_artifacts(Path(temporary))
+        tracker = Tracker(run, client)
+        tracker.log_study_artifacts(Path(temporary))
+        tracker.append_tag(REPORT_TAG, [hashlib.sha256(content).hexdigest()])
+    show_study(client, run, recorded.facts.spec)
     return run.run_id

@@ -13,16 +13,20 @@ _METRICS = ("value", "test_accuracy")
 _TAGS = ("studyhall.state", "studyhall.reason")
 
 
-def experiment_tags(spec: StudySpec) -> dict[str, str]:
+def experiment_tags(spec: StudySpec, note: str) -> dict[str, str]:
     """The tags of a study's experiment that MLflow's UI goes by.
 
     The experiment is one of training, not of traces; charts begin with the study's metric; and a
     view that can be opened by its address has values and parameters as the first columns.
+
+    Args:
+        spec: The study.
+        note: Its description.
     """
     return {
         "mlflow.experimentKind": "custom_model_development",
         "mlflow.experiment.primaryMetric.name": spec.study.metric,
-        "mlflow.note.content": description(spec),
+        "mlflow.note.content": note,
         f"mlflow.sharedViewState.{VIEW}": _packed(_view(spec)),
     }
 
@@ -32,7 +36,7 @@ def description(spec: StudySpec, report: str | None = None) -> str:
 
     Args:
         spec: The study.
-        report: The address of its report, if it has one.
+        report: The address of its report, if it has one; within the UI.
     """
     study, data = spec.study, spec.data_settings
     finalists = ""

@@ -11,6 +11,7 @@ from search.datasets import fingerprint, open_dataset, split_dataset
 from search.environment import environment
 from search.execution import Job
 from search.options import Options
+from search.pages import run_route
 from search.restoring import restore
 from search.sender import Sender
 from search.spool import Spool
@@ -18,7 +19,16 @@ from search.study import Study
 from search.study_spec import StudySpec
 from search.study_view import description, experiment_tags
 from search.tracker import Tracker
-from search.tracking import FINGERPRINT, TrackedData, show_experiment, start_study
+from search.tracking import (
+    FINGERPRINT,
+    REPORT,
+    StudyRun,
+    TrackedData,
+    has_report,
+    show_experiment,
+    show_run,
+    start_study,
+)
 
 if TYPE_CHECKING:
     from mlflow.tracking import MlflowClient
@@ -68,13 +78,29 @@ def track(
     """
     spec = study.spec
     tags = trial_tags(spec, data.fingerprint, options.blas_threads)
-    described = tags | {"mlflow.note.content": description(spec)}
-    study_run = start_study(
-        client, study.experiment, study.study_id, data, described, study.search_id
-    )
-    if study.search_id is None:
-        show_experiment(client, study_run.experiment_id, experiment_tags(spec))
+    study_run = start_study(client, study.experiment, study.study_id, data, tags, study.search_id)
+    show_study(client, study_run, spec, above=study.search_id is None)
     return with_runs(study, Tracker(study_run, client, run_names(spec)), folder, options)
+
+
+def show_study(
+    client: MlflowClient, study_run: StudyRun, spec: StudySpec, *, above: bool = True
+) -> None:
+    """Have MLflow's UI say what a study is, lead to its report, and show what matters first.
+
+    Args:
+        client: An open client.
+        study_run: The study's run.
+        spec: The study.
+        above: Whether it stands above all runs of its experiment, as finalists do not.
+    """
+    report = None
+    if has_report(client, study_run):
+        report = f"{run_route(study_run.experiment_id, study_run.run_id)}/artifacts/{REPORT}"
+    note = description(spec, report)
+    show_run(client, study_run, note)
+    if above:
+        show_experiment(client, study_run.experiment_id, experiment_tags(spec, note))
 
 
 def with_runs(study: Study, tracker: Tracker, folder: Path, options: Options) -> TrackedStudy:

@@ -26,6 +26,8 @@ if TYPE_CHECKING:
 # MLflow's own defaults block for minutes when a server is away, and write to the terminal that
 # the progress is drawn on; what the user sets is kept.
 FINGERPRINT = "studyhall.data_fingerprint"  # the tag of a run
+REPORT = "report/report.html"  # among the files of a study's run, which then has the tag
+REPORT_TAG = "studyhall.report"
 FINALISTS = "finalists"  # the run of a search's finalists
 _SETTINGS = {
     "MLFLOW_LOGGING_LEVEL": "WARNING",
@@ -133,6 +135,18 @@ def show_experiment(client: MlflowClient, experiment_id: str, tags: Mapping[str,
         for name, value in tags.items():
             if known.get(name) != value:
                 client.set_experiment_tag(experiment_id, name, value)
+
+
+def has_report(client: MlflowClient, study_run: StudyRun) -> bool:
+    """Whether a report was added to a study's run."""
+    with explained("the study's run"):
+        return REPORT_TAG in client.get_run(study_run.run_id).data.tags
+
+
+def show_run(client: MlflowClient, study_run: StudyRun, note: str) -> None:
+    """Give a study's run its description."""
+    with explained("the study's run"):
+        client.set_tag(study_run.run_id, "mlflow.note.content", note)
 
 
 def find_study(

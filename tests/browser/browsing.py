@@ -35,6 +35,7 @@ class Visit:
     def __init__(self, page: Page) -> None:
         self.page = page
         self.errors: list[str] = []
+        self._assistant_closed = False
         page.set_default_timeout(SECONDS)
         page.on("console", self._hear)
         page.on("pageerror", lambda error: self.errors.append(str(error)))
@@ -48,10 +49,11 @@ class Visit:
         """Open an address as if it was typed in; the UI remembers nothing of the page before."""
         self.page.goto("about:blank")
         self.page.goto(address)
+        # It opens with the first page, and takes a quarter of it.
         assistant = self.page.locator("[data-component-id='mlflow.assistant.chat_panel.close']")
-        self.page.wait_for_load_state("networkidle")
-        if assistant.is_visible():
+        if not self._assistant_closed:
             assistant.click()
+            self._assistant_closed = True
         return self.page
 
     def picture(self, path: Path) -> None:
