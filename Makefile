@@ -11,13 +11,14 @@ TESTED = $(VENV)/installed-$(subst $(comma),-,$(EXTRAS))
 
 .PHONY: cifar10 test disturb docs reference install lint format typecheck lock clean
 
-cifar10: $(VENV)/installed  ## install, get CIFAR-10, run the default study, judge its champion
+cifar10: $(VENV)/installed  ## install, get CIFAR-10, run the default study, judge its champion, report
 	$(BIN)/studyhall launch $(STUDY)
 	$(BIN)/studyhall evaluate $(STUDY)
+	$(BIN)/studyhall report $(STUDY)
 	@echo "to browse the runs: $(BIN)/studyhall ui"
 
-test: $(TESTED)  ## pass the tests, on real CIFAR-10 and MNIST
-	$(BIN)/python -m pytest -n auto --maxprocesses 3 --dist loadfile
+test: $(TESTED)  ## pass the tests, on real CIFAR-10 and MNIST; a third waits while two work
+	$(BIN)/python -m pytest -n 3 --dist loadfile
 
 disturb: $(TESTED)  ## the same answer at length: 10 runs held up at random, 100 processes killed
 	STUDYHALL_RUNS=10 STUDYHALL_KILLS=100 $(BIN)/python -m pytest -s tests/cli/test_same_answer.py

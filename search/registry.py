@@ -68,13 +68,24 @@ def register_champion(
             if error.error_code != "RESOURCE_ALREADY_EXISTS":
                 raise
         known = [v for v in client.search_model_versions(f"name='{name}'") if v.run_id == run_id]
-        source = f"runs:/{run_id}/{MODEL_FOLDER}"
+        source = _source(client, run_id)
         version = known[0] if known else client.create_model_version(name, source, run_id)
         tags = {"validation_value": f"{value:.6f}", "selected_by": selected_by}
         for key, tag in tags.items():
             client.set_model_version_tag(name, version.version, key, tag)
         client.set_registered_model_alias(name, ALIAS, version.version)
     return str(version.version)
+
+
+def _source(client: MlflowClient, run_id: str) -> str:
+    """Where a run's model is.
+
+    A server that hands files on does not find them by the run: its UI would show an error. In a
+    folder the run is better, which finds them also when the folder has moved.
+    """
+    stored = str(client.get_run(run_id).info.artifact_uri)
+    root = stored if stored.startswith("mlflow-artifacts:") else f"runs:/{run_id}"
+    return f"{root}/{MODEL_FOLDER}"
 
 
 def registered_version(client: MlflowClient, name: str) -> str | None:

@@ -16,8 +16,8 @@ _TAGS = ("studyhall.state", "studyhall.reason")
 def experiment_tags(spec: StudySpec, note: str) -> dict[str, str]:
     """The tags of a study's experiment that MLflow's UI goes by.
 
-    The experiment is one of training, not of traces; charts begin with the study's metric; and a
-    view that can be opened by its address has values and parameters as the first columns.
+    The experiment is one of training, not of traces, and a view of it that can be opened by its
+    address has values and parameters as the first columns.
 
     Args:
         spec: The study.
@@ -25,7 +25,6 @@ def experiment_tags(spec: StudySpec, note: str) -> dict[str, str]:
     """
     return {
         "mlflow.experimentKind": "custom_model_development",
-        "mlflow.experiment.primaryMetric.name": spec.study.metric,
         "mlflow.note.content": note,
         f"mlflow.sharedViewState.{VIEW}": _packed(_view(spec)),
     }
