@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from playwright.sync_api import ConsoleMessage, Page, expect, sync_playwright
+from playwright.sync_api import ConsoleMessage, Locator, Page, expect, sync_playwright
 
 SECONDS = 60_000  # milliseconds: how long a busy machine may take to draw a page
 _OPTIONS = [
@@ -56,10 +56,10 @@ class Visit:
             self._assistant_closed = True
         return self.page
 
-    def picture(self, path: Path) -> None:
-        """Keep what the page shows."""
+    def picture(self, path: Path, part: Locator | None = None) -> None:
+        """Keep what the page, or a part of it, shows."""
         self.page.wait_for_timeout(500)  # what moves comes to rest
-        self.page.screenshot(path=path)
+        (part or self.page).screenshot(path=path)
 
 
 @contextmanager
