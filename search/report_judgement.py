@@ -113,8 +113,9 @@ def readings_section(facts: StudyFacts) -> Section:
         accuracy = "" if one.accuracy is None else f"{one.accuracy:.4f}"
         count = "" if one.examples is None else f"{one.examples:,}"
         when = f"{one.when:%Y-%m-%d %H:%M}"
-        rows.append([when, one.who, one.reader, model, count, accuracy, interval])
-    head = ["when", "who", "by", "model", "examples", "accuracy", "95 % interval"]
+        data = one.fingerprint[:12]
+        rows.append([when, one.who, one.reader, model, count, accuracy, interval, data])
+    head = ["when", "who", "by", "model", "examples", "accuracy", "95 % interval", "data"]
     words = (
         f"The test split was read {'once' if len(rows) == 1 else f'{len(rows)} times'}. Whoever "
         "chooses by what it says, chooses by luck as well: each further reading is less of a test."

@@ -50,7 +50,18 @@ VERDICT = VerdictFacts(
     pictures={"confusion_matrix.png": b"confused", "mistakes.png": b"wrong"},
 )
 READINGS = (
-    Reading(NOW, "me@here", "evaluation", "s version 3", "id", "judgement", "f", 200, 0.6, None),
+    Reading(
+        NOW,
+        "me@here",
+        "evaluation",
+        "s version 3",
+        "id",
+        "judgement",
+        "0123456789abcdef",
+        200,
+        0.6,
+        None,
+    ),
     Reading(NOW, "<i>", "reproduction", "S1", "id", "other", "f", None, None, (0.1, 0.2)),
 )
 
@@ -112,7 +123,7 @@ def test_the_verdict_has_its_interval_pictures_and_the_same_as_tables(page, mark
 
 def test_every_reading_of_the_test_split_is_told(page, markdown):
     assert "The test split was read 2 times." in page.text
-    assert "| 200 | 0.6000 |  |" in markdown
+    assert "| 200 | 0.6000 |  | 0123456789ab |" in markdown
     assert "| \\<i\\> | reproduction | " in markdown
 
 
