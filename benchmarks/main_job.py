@@ -56,13 +56,14 @@ def timed(folder: Path, cache: Path) -> dict[str, Any]:
     make(folder, cache)
     seconds = time.time() - start
     installed = os.stat(folder / ".venv" / "installed").st_mtime - start
-    study = StudyFolder(folder).runs(STUDY, "study")[0].info
-    search = (study.end_time - study.start_time) / 1000
+    rounds = [run.info for run in StudyFolder(folder).runs(STUDY, "study")]
+    search, finalists = ((run.end_time - run.start_time) / 1000 for run in rounds)
     times = {
         "seconds": seconds,
         "install_seconds": installed,
         "search_seconds": search,
-        "other_seconds": seconds - installed - search,
+        "finalists_seconds": finalists,
+        "other_seconds": seconds - installed - search - finalists,
     }
     return {"commit": commit[:12], **{name: round(value, 1) for name, value in times.items()}}
 

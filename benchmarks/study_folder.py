@@ -14,6 +14,7 @@ from pathlib import Path
 from time import perf_counter
 from typing import TYPE_CHECKING, Any
 
+from search.seed_tags import FINALIST
 from search.tracking import open_client
 
 if TYPE_CHECKING:
@@ -70,7 +71,7 @@ class StudyFolder:
         return answer
 
     def runs(self, study: str, kind: str = "trial") -> list[Run]:
-        """Return a study's runs in MLflow, the earliest first.
+        """Return a study's runs in MLflow, but for its finalists', the earliest first.
 
         Args:
             study: the study's name.
@@ -80,7 +81,8 @@ class StudyFolder:
         experiment = client.get_experiment_by_name(study)
         wanted = f"tags.`studyhall.kind` = '{kind}'"
         order = ["attributes.start_time ASC"]
-        return list(client.search_runs([experiment.experiment_id], wanted, order_by=order))
+        found = client.search_runs([experiment.experiment_id], wanted, order_by=order)
+        return [run for run in found if FINALIST not in run.data.tags]
 
 
 @contextmanager
