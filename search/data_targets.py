@@ -5,8 +5,8 @@ from __future__ import annotations
 from difflib import get_close_matches
 
 from search.data_names import DATA_NAMES
+from search.data_settings import DataSettings
 from search.errors import UsageError
-from search.settings import DataSettings
 from search.study_file import load_study, shipped_studies
 
 

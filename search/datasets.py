@@ -27,7 +27,7 @@ from search.progress import SILENT, Progress
 from search.splits import Split, SplitSettings, split_indices
 
 if TYPE_CHECKING:
-    from search.settings import DataSettings
+    from search.data_settings import DataSettings
 
 __all__ = [
     "Dataset",

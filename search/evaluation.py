@@ -11,8 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from model import Classifier, confusion_matrix, wilson_interval
+from search.data_settings import DataSettings
 from search.datasets import open_test
-from search.settings import DataSettings
 
 CONFIDENCE = 0.95
 MISTAKES = 25

@@ -13,6 +13,7 @@ from traceback import extract_tb
 from model import EpochRecord, Preprocessing
 from search.building import TrainingData, TrialSeed, multiplications
 from search.claim import Claimed
+from search.data_settings import DataSettings
 from search.datasets import open_dataset, split_dataset
 from search.errors import StudyhallError
 from search.heartbeat import ClaimLostError, Heartbeat
@@ -20,7 +21,7 @@ from search.live_points import LivePoints
 from search.record import StoredRecord, store, value_point
 from search.seal import sealed_test_split
 from search.seed_tags import seed_tags
-from search.settings import DataSettings, TrialSettings
+from search.settings import TrialSettings
 from search.spool import Spool
 from search.storage import reopen_storage
 from search.study import ProposedTrial, Study

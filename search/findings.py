@@ -7,7 +7,8 @@ from difflib import get_close_matches
 
 from pydantic_core import ErrorDetails
 
-from search.settings import EACH, ONE, SETTING_KEYS
+from search.section import EACH, ONE
+from search.settings import SETTING_KEYS
 from search.study_spec import StudySection, StudySpec
 
 Path = tuple[int | str, ...]

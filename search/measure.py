@@ -7,11 +7,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from model import Classifier, accuracy
+from search.data_settings import DataSettings
 from search.datasets import open_dataset, split_dataset
 from search.evaluation import evaluate
 from search.ledger import earlier_measures
 from search.reference import Quantity
-from search.settings import DataSettings
 from search.trained import load_trained
 
 if TYPE_CHECKING:

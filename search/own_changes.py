@@ -23,7 +23,7 @@ from search.own_page import PAGE, OwnPage, read_page
 from search.own_versions import versions
 
 if TYPE_CHECKING:
-    from search.settings import DataSettings
+    from search.data_settings import DataSettings
 
 NEXT_STEP = "put back what was, or take the data as they are now with `studyhall data fetch`"
 

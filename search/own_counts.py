@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from search.catalog import Collection
-from search.settings import DataSettings
+from search.data_settings import DataSettings
 from search.study_spec import StudySpec
 
 VALIDATION_SHARE = 5  # a fifth

@@ -32,7 +32,7 @@ from search.sources import VARIABLE
 from search.splits import draw_test
 
 if TYPE_CHECKING:
-    from search.settings import DataSettings
+    from search.data_settings import DataSettings
 
 # By split, the part of the source and the index there of each example.
 Rows = dict[str, list[tuple[str, int]]]

@@ -15,7 +15,7 @@ from search.progress import SILENT, Progress
 from search.sources import VARIABLE
 
 if TYPE_CHECKING:
-    from search.settings import DataSettings
+    from search.data_settings import DataSettings
 
 
 def versions(name: str) -> Iterator[tuple[Path, OwnPage]]:

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
 from search.addresses import shown
+from search.data_settings import DataSettings
 from search.differences import Difference, differences
 from search.environment import environment
 from search.errors import StudyhallError, UsageError
@@ -19,7 +20,6 @@ from search.progress import SILENT, Progress
 from search.recorded_trial import RecordedTrial, find_run, read_trial
 from search.retraining import Stop, retrain
 from search.run_addresses import RunAddress, parse_run
-from search.settings import DataSettings
 from search.tracking import open_client
 from search.verdict import require_same_data
 from search.workers import fixed_blas_threads

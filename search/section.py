@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, Discriminator
 from pydantic_core import PydanticCustomError
 
 Scalar = bool | int | float | str
+ONE, EACH = "one for all layers", "one for each layer"
+ONE_OR_EACH = Discriminator(lambda value: EACH if isinstance(value, list | tuple) else ONE)
 
 
 class Section(BaseModel):

@@ -9,9 +9,10 @@ from typing import Annotated, Any, Literal, NamedTuple, Self
 from pydantic import BeforeValidator, Field, model_validator
 
 from search.conditions import Point, corners
+from search.data_settings import DataSettings
 from search.parameters import Parameter
 from search.section import Scalar, Section, as_tuple, rule
-from search.settings import SETTING_KEYS, DataSettings, TrialSettings
+from search.settings import SETTING_KEYS, TrialSettings
 
 NAME_PATTERN = re.compile(r"^[A-Za-z0-9][A-Za-z0-9._-]*$")
 

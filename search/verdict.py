@@ -7,6 +7,7 @@ import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
+from search.data_settings import DataSettings
 from search.datasets import fingerprint, open_dataset, split_dataset
 from search.errors import UsageError
 from search.evaluation import Evaluation, evaluate
@@ -27,7 +28,6 @@ from search.own_versions import fetch_recorded
 from search.plots import confusion_picture, titled_images
 from search.progress import Progress
 from search.registry import Champion, champion
-from search.settings import DataSettings
 from search.tracking import open_client
 
 

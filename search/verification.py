@@ -10,6 +10,7 @@ from typing import cast
 from search.cache import cache_folder
 from search.catalog import Collection
 from search.data_names import DataChoice, described
+from search.data_settings import DataSettings
 from search.datasets import Wanted, open_dataset, own_settings, split_dataset
 from search.duplicates import Duplicate, counts, find_duplicates
 from search.errors import UsageError
@@ -17,7 +18,6 @@ from search.faults import Fault, listed
 from search.integrity import verify_folder
 from search.own_changes import Kept, kept_data
 from search.own_counts import filled
-from search.settings import DataSettings
 
 
 @dataclass(frozen=True)

@@ -9,8 +9,9 @@ from typing import Literal, get_args, get_origin
 
 import pytest
 
+from search.data_settings import DataSettings
 from search.parameters import CategoricalParameter, FloatParameter, IntParameter
-from search.settings import DataSettings, NetworkSettings, TrainingSettings
+from search.settings import NetworkSettings, TrainingSettings
 from search.study_spec import FinalistsSection, StudySection, StudySpec
 
 DOCS = Path(__file__).resolve().parents[2] / "docs"

@@ -11,10 +11,10 @@ from typing import Any
 import numpy as np
 import pytest
 
+from search.data_settings import DataSettings
 from search.datasets import Split, fetch, fingerprint, open_dataset, split_dataset
 from search.errors import UsageError
 from search.faults import Example
-from search.settings import DataSettings
 from search.verification import verify
 
 SETTINGS = DataSettings(name="cifar10", train=45_000, validation=5_000)

@@ -8,9 +8,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from search.data_settings import DataSettings
 from search.datasets import fetch
 from search.errors import UsageError
-from search.settings import DataSettings
 from search.verification import verify
 from tests.search.own_sets import array_file, arrays, own, picture_folder
 

@@ -11,11 +11,11 @@ import numpy as np
 import pytest
 
 from search.building import TrialSeed
+from search.data_settings import DataSettings
 from search.datasets import describe, fetch, fingerprint, open_dataset, split_dataset
 from search.errors import UsageError
 from search.own_counts import filled
 from search.own_versions import fetch_recorded, version_of
-from search.settings import DataSettings
 from search.trial_identity import identify
 from search.verification import verify
 from tests.search.own_sets import CLASSES, array_file, own, picture, picture_folder, random_pixels

@@ -11,6 +11,7 @@ import pytest
 
 from search.arrays import open_array, write_arrays
 from search.catalog import Piece
+from search.data_settings import DataSettings
 from search.datasets import (
     fetch,
     fingerprint,
@@ -21,7 +22,6 @@ from search.datasets import (
 )
 from search.errors import UsageError
 from search.point_sets import FORMULAS, point_set
-from search.settings import DataSettings
 from search.verification import verify
 
 NAMES = sorted(FORMULAS)

@@ -8,9 +8,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from search.data_settings import DataSettings
 from search.datasets import require_fitting
 from search.errors import UsageError
-from search.settings import DataSettings
 from search.splits import split_indices
 
 PINNED = [3, 11, 13, 20, 92]
