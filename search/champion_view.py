@@ -25,16 +25,17 @@ def show_finals(summary: StudySummary, as_json: bool) -> None:
     """Print how a study's finalists did."""
     if as_json:
         print_json(summary.to_dict())
-    elif summary.finals is None:
+        return
+    print_finals(summary)
+    if summary.finals is None or not summary.finals.current:
         print(f"{summary.name}: not all finalists are trained; the same command goes on")
-    else:
-        print_finals(summary)
 
 
 def print_finals(summary: StudySummary) -> None:
     """Print the finalists, the best first, how much luck was in the search, and the champion."""
     if finals := summary.finals:
-        print(f"finalists, trained again from {finals.seeds} fresh seeds each:")
+        so_far = "" if finals.current else " (not all yet of the best that there are now)"
+        print(f"finalists, trained again from {finals.seeds} fresh seeds each{so_far}:")
         table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0))
         for column in ("", "in the search", "mean", "±", "from each seed"):
             table.add_column(column)
@@ -51,7 +52,12 @@ def print_finals(summary: StudySummary) -> None:
         best = finals.winner
         values = ", ".join(f"{name} {shown(value)}" for name, value in best.parameters.items())
         print(f"best by mean: trial {best.trial}: {values}")
-        print(f"luck in the search's best value: {finals.optimism:+.4f}")
+        for trial in finals.diverged:
+            print(f"trial {trial}: diverged from every fresh seed")
+        if finals.optimism is not None:
+            print(f"luck in the search's best value: {finals.optimism:+.4f}")
+    elif summary.finals_pending:
+        print("finalists: not trained yet")
     if summary.champion_version:
         print(f"champion: version {summary.champion_version} of model {summary.name}")
 
@@ -111,6 +117,8 @@ def show_verdict(verdict: Verdict, as_json: bool) -> None:
         f"{champion.name} version {champion.version}: test accuracy {found.accuracy:.4f} "
         f"on {found.examples:,} examples (95 % interval {low:.4f} to {high:.4f})"
     )
+    if champion.selected_by == "search before finalists":
+        print("This is the best single run of the search: its finalists are not trained yet.")
     if verdict.gap is not None:
         print(
             f"validation accuracy {found.accuracy + verdict.gap:.4f}: the gap to the test accuracy "

@@ -8,7 +8,7 @@ from typing import Literal
 from search.finalists import Finals
 from search.summary import Best
 
-SelectedBy = Literal["search", "finalists"]
+SelectedBy = Literal["search", "search before finalists", "finalists"]
 
 
 @dataclass(frozen=True)
@@ -20,21 +20,21 @@ class Choice:
     selected_by: SelectedBy
 
 
-def best_of_search(best: Best | None, finals: Finals | None) -> Choice | None:
-    """The best trial of a search, unless finals that it took part in have decided.
+def best_of_search(best: Best | None, finals: Finals | None, *, provisional: bool) -> Choice | None:
+    """The best trial of a search, unless it was among finalists: then the finals decide.
 
     Args:
         best: The best trial, if one has completed.
-        finals: How the search's finalists did, if they are trained.
+        finals: How the search's finalists did, as far as they are trained.
+        provisional: Whether finalists are still to be trained.
     """
     if best is None or (finals and best.number in finals.trials):
         return None
-    return Choice(best.number, best.value, "search")
+    return Choice(best.number, best.value, "search before finalists" if provisional else "search")
 
 
 def winner_of_finals(finals: Finals | None) -> Choice | None:
     """The typical training of the configuration that won, once all finalists are trained."""
-    if finals is None:
+    if finals is None or not finals.current:
         return None
-    typical = finals.winner.typical
-    return Choice(typical.number, typical.value, "finalists")
+    return Choice(finals.typical.number, finals.typical.value, "finalists")

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass, replace
 
 from search.finalists import finalists_name
+from search.ledger import end_broken_readings
 from search.mirror import Finding
 from search.observer import Observer, Quiet
 from search.options import Options
@@ -75,6 +76,7 @@ def _examined(name: str, options: Options, observer: Observer) -> Examination:
     tracked = reopen(name, options, observer)
     try:
         tracked.study.claims.live_for_sure()  # whoever died on another machine is heard silent
+        end_broken_readings(tracked.tracker.client, tracked.tracker.study_run.experiment_id)
         adopt(tracked.study, tracked.spool)
         found = find(tracked, deep=True)
         return Examination(name, tuple(found), mend(tracked, found, restore=True))

@@ -105,11 +105,15 @@ def work(job: Job) -> str | None:
     Raises:
         StudyhallError, OSError: the storage or the disk failed, which no other attempt would mend.
     """
-    place = _open(job)
+    with sealed_test_split(job.spec.data_settings.path):
+        return _work(_open(job))
+
+
+def _work(place: Workplace) -> str | None:
     if (claimed := place.claim()) is None:
         return None
     try:
-        with sealed_test_split(), Heartbeat(place.study.claims, claimed) as heartbeat:
+        with Heartbeat(place.study.claims, claimed) as heartbeat:
             _run(place, claimed, heartbeat)
     except ClaimLostError:
         pass  # the worker that took over enters the same result

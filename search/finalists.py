@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from statistics import fmean, stdev
 
 from optuna.storages import BaseStorage
@@ -12,7 +12,14 @@ from optuna.trial import FrozenTrial, TrialState
 from search.section import Scalar
 from search.studies import recorded_study
 from search.study import Study
-from search.study_spec import FinalistsSection, FinalistsSpec, Retraining, StudySpec
+from search.study_spec import (
+    FINALISTS_ENDING,
+    FinalistsSection,
+    FinalistsSpec,
+    Retraining,
+    StudySpec,
+)
+from search.summary import StudySummary
 
 _WINDOW = 1000  # none of them looks back on another
 _REPETITION = "repeat"  # trials that differ in it alone are of one configuration
@@ -60,23 +67,21 @@ class Finalist:
         """Their standard deviation (with n - 1), if there are two at least."""
         return stdev(self.values) if len(self.values) > 1 else None
 
-    @property
-    def typical(self) -> Retrained:
-        """The training in the middle of all by value, the lower one of two; not the luckiest."""
-        by_value = sorted(self.retrained, key=lambda one: (one.value, one.number))
-        return by_value[(len(by_value) - 1) // 2]
-
 
 @dataclass(frozen=True)
 class Finals:
-    """The finalists of a search, the best by mean first; those of whom none completed are left out.
+    """The finalists of a search, the best by mean first.
 
     Attributes:
         study: The finalists' own study.
         metric: What the search selects by.
         direction: "maximize" or "minimize".
         seeds: How many fresh seeds each was to be trained from.
-        finalists: The winner first.
+        finalists: Those with a training that completed, the winner first.
+        leader: The best trial of the search among them.
+        diverged: The trials of which no training completed.
+        current: Whether they are the best of the search as it is now, all of them trained. If not,
+            they are those that were trained before more trials came, or the first of them.
     """
 
     study: str
@@ -84,11 +89,14 @@ class Finals:
     direction: str
     seeds: int
     finalists: tuple[Finalist, ...]
+    leader: int = -1
+    diverged: tuple[int, ...] = ()
+    current: bool = True
 
     @property
     def trials(self) -> frozenset[int]:
         """Their trials in the search."""
-        return frozenset(one.trial for one in self.finalists)
+        return frozenset((*self.diverged, *(one.trial for one in self.finalists)))
 
     @property
     def winner(self) -> Finalist:
@@ -96,15 +104,26 @@ class Finals:
         return self.finalists[0]
 
     @property
-    def optimism(self) -> float:
+    def typical(self) -> Retrained:
+        """The winner's training in the middle by value, the worse of two: not the luckiest."""
+        ranked = sorted(self.winner.retrained, key=lambda one: (self._sign * one.value, one.number))
+        return ranked[(len(ranked) - 1) // 2]
+
+    @property
+    def optimism(self) -> float | None:
         """By how much the best in the search was better than the mean of its fresh trainings.
 
         The best of many trials is the best by luck too; this is the part of its lead that fresh
-        seeds took back. Negative if they did better.
+        seeds took back. Negative if they did better; None if all of them diverged.
         """
-        sign = 1 if self.direction == "maximize" else -1
-        best = max(self.finalists, key=lambda one: (sign * one.value, -one.trial))
-        return sign * (best.value - best.mean)
+        best = max(self.finalists, key=lambda one: (self._sign * one.value, -one.trial))
+        if any(trial == self.leader for trial in self.diverged):
+            return None
+        return self._sign * (best.value - best.mean)
+
+    @property
+    def _sign(self) -> int:
+        return 1 if self.direction == "maximize" else -1
 
     def to_dict(self) -> dict[str, object]:
         """The finals as JSON holds them."""
@@ -116,12 +135,14 @@ class Finals:
             "seeds": self.seeds,
             "finalists": rows,
             "optimism": self.optimism,
+            "diverged": list(self.diverged),
+            "current": self.current,
         }
 
 
 def finalists_name(search: str) -> str:
     """The name under which the finalists of a study are recorded."""
-    return f"{search}.finalists"
+    return f"{search}{FINALISTS_ENDING}"
 
 
 def chosen(study: Study, configurations: int) -> list[FrozenTrial]:
@@ -179,8 +200,16 @@ def finalists_spec(
     return FinalistsSpec(**values, search=search.study.name, retrainings=retrainings)
 
 
+def with_finals(summary: StudySummary, search: Study, storage: BaseStorage) -> StudySummary:
+    """A search's summary with how its finalists did, and whether some are still to be trained."""
+    finals = recorded_finals(storage, search)
+    done = finals is not None and finals.current
+    pending = search.spec.finalists is not None and summary.best is not None and not done
+    return replace(summary, finals=finals, finals_pending=pending)
+
+
 def recorded_finals(storage: BaseStorage, search: Study) -> Finals | None:
-    """How the finalists of a search did; None while not all of the best are trained again.
+    """How the finalists of a search did; None while none of them is trained again.
 
     Args:
         storage: Where both studies are recorded.
@@ -193,41 +222,50 @@ def recorded_finals(storage: BaseStorage, search: Study) -> Finals | None:
 
 
 def finals_of(study: Study, search: Study) -> Finals | None:
-    """How the finalists in a study of their own did; None if they have not all been trained.
+    """How the finalists in a study of their own did; None while none of them is trained.
 
     Args:
         study: The finalists' study.
-        search: The search that they are the best of, as it is now.
+        search: The search that they are the best of.
     """
     spec = study.spec
-    if not isinstance(spec, FinalistsSpec) or spec.finalists is None or not study.is_whole():
+    if not isinstance(spec, FinalistsSpec) or spec.finalists is None:
         return None
-    best, seeds = chosen(search, spec.finalists.configurations), spec.finalists.seeds
-    found = [_finalist(trial, study, spec, seeds) for trial in best]
-    trained = [one for one in found if one and one.retrained]
-    if None in found or not trained:
+    seeds, ranked = spec.finalists.seeds, chosen(search, len(search.trials()))
+    trained = {
+        trial.number: finalist
+        for trial in ranked
+        if (finalist := _finalist(trial, study, spec, seeds)) is not None
+    }
+    best = [trial.number for trial in ranked[: spec.finalists.configurations]]
+    current = all(number in trained for number in best)
+    considered = [trained[number] for number in best] if current else list(trained.values())
+    found = [one for one in considered if one.retrained]
+    if not found:
         return None
     sign = -1 if spec.study.direction == "maximize" else 1
-    trained.sort(key=lambda one: (one.failed, sign * one.mean, one.trial))
     return Finals(
         study=spec.study.name,
         metric=spec.study.metric,
         direction=spec.study.direction,
         seeds=seeds,
-        finalists=tuple(trained),
+        finalists=tuple(sorted(found, key=lambda one: (one.failed, sign * one.mean, one.trial))),
+        leader=considered[0].trial,
+        diverged=tuple(one.trial for one in considered if not one.retrained),
+        current=current,
     )
 
 
 def _finalist(trial: FrozenTrial, study: Study, spec: FinalistsSpec, seeds: int) -> Finalist | None:
-    """A trial of the search with its fresh trainings; None if it has not all of them."""
+    """A trial of the search with its fresh trainings; None if not all of them have ended."""
+    trials = study.trials()
     own = [
         (number, one.seed)
-        for number, one in enumerate(spec.retrainings)
-        if one.trial == trial.number and one.seed <= seeds
+        for number, one in enumerate(spec.retrainings[: len(trials)])
+        if one.trial == trial.number and one.seed <= seeds and trials[number].state.is_finished()
     ]
     if len(own) < seeds:
         return None
-    trials = study.trials()
     complete = [
         Retrained(number, seed, float(trials[number].value or 0.0))
         for number, seed in own

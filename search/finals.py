@@ -5,8 +5,11 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from pydantic import ValidationError
+
 from search.errors import UsageError
-from search.finalists import chosen, finalists_name, finalists_spec, recorded_finals
+from search.finalists import chosen, finalists_name, finalists_spec, with_finals
+from search.findings import problem_of
 from search.notebook_view import usual_observer
 from search.observer import Observer
 from search.options import Options
@@ -16,7 +19,7 @@ from search.recorded import recorded_summary
 from search.reopened import Opened, recorded
 from search.runner import Runner
 from search.storage import exclusive, open_storage
-from search.studies import open_study, recorded_study, set_aside
+from search.studies import open_study, recorded_study
 from search.study_spec import FinalistsSection
 from search.summary import StudySummary, summarize
 from search.tracked_study import TrackedStudy, track
@@ -57,11 +60,21 @@ def train_finalists(
         raise UsageError(f"{name}: is a study of finalists itself; name the search")
     if not chosen(search, 1):
         raise UsageError(f"{name}: no trial has completed, so there are no finalists; launch it on")
-    given = {"configurations": configurations, "seeds": seeds}
-    wanted = (search.spec.finalists or FinalistsSection()).model_copy(
-        update={key: value for key, value in given.items() if value is not None}
-    )
+    wanted = _wanted(search.spec.finalists or FinalistsSection(), configurations, seeds)
     return run_finals(opened, storage, wanted, options, observer)
+
+
+def _wanted(
+    usual: FinalistsSection, configurations: int | None, seeds: int | None
+) -> FinalistsSection:
+    given = {"configurations": configurations, "seeds": seeds}
+    values = {**usual.model_dump(), **{k: v for k, v in given.items() if v is not None}}
+    try:
+        return FinalistsSection(**values)
+    except ValidationError as error:
+        problems = [problem_of(details) for details in error.errors()]
+        lines = (f"--{problem.path[0]}: {problem.rule}" for problem in problems)
+        raise UsageError("\n".join(lines)) from None
 
 
 def run_finals(
@@ -78,8 +91,7 @@ def run_finals(
     run_id = find_study_run(opened.client, experiment_id, search.study_id)
     uri, name = opened.client.tracking_uri, search.spec.study.name
     return replace(
-        summarize(search),
-        finals=recorded_finals(storage, search),
+        with_finals(summarize(search), search, storage),
         champion_version=version,
         pages=pages_of(uri, experiment_id, run_id, name, version) if run_id else None,
         interrupted=ended.interrupted,
@@ -95,9 +107,11 @@ def _open(
     name = finalists_name(search.spec.study.name)
     with exclusive(storage, "start"):
         earlier = recorded_study(storage, name)
-        if earlier and earlier.search_id != search.study_id:  # of a search that was set aside
-            set_aside(storage, earlier)
-            earlier = None
+        if earlier and earlier.search_id != search.study_id:
+            raise UsageError(
+                f"{name}: another study has the name of these finalists; run the search under "
+                "another name with --name"
+            )
         best = chosen(search, wanted.configurations)
         spec = finalists_spec(search.spec, best, wanted, earlier.spec if earlier else None)
         study = open_study(storage, spec, data.fingerprint, search)

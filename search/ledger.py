@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import getpass
 import json
+import os
 import socket
 import tempfile
 import time
@@ -17,9 +18,10 @@ from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Literal, get_args
 
 from search.mlflow_errors import explained
+from search.owner import is_running, new_owner
 from search.record import Point
 from search.tracking import FINGERPRINT, metrics_of, search_runs
 
@@ -28,6 +30,8 @@ if TYPE_CHECKING:
     from mlflow.tracking import MlflowClient
 
 Reader = Literal["evaluation", "reproduction"]
+READERS: tuple[Reader, ...] = get_args(Reader)
+_OWNER = "studyhall.read_process"
 _READER, _MODEL, _STUDY = "studyhall.read_by", "studyhall.read_model", "studyhall.study_id"
 ACCURACY, LOW, HIGH = "test_accuracy", "test_accuracy_low", "test_accuracy_high"
 EXAMPLES, GAP = "test_examples", "validation_test_gap"
@@ -103,7 +107,8 @@ def reading(
         "mlflow.parentRunId": str(study_run.info.run_id),
         "studyhall.kind": reader,
         _STUDY: study_run.data.tags[_STUDY],
-        _READER: f"{getpass.getuser()}@{socket.gethostname()}",
+        _READER: _reader(),
+        _OWNER: new_owner(),
         _MODEL: model,
         FINGERPRINT: study_run.data.tags.get(FINGERPRINT, ""),
     }
@@ -121,6 +126,24 @@ def reading(
         raise
 
 
+def _reader() -> str:
+    try:
+        user = getpass.getuser()
+    except (KeyError, OSError):  # as in a container that was given a number alone
+        user = f"uid {os.getuid()}"
+    return f"{user}@{socket.gethostname()}"
+
+
+def end_broken_readings(client: MlflowClient, experiment_id: str) -> None:
+    """End the readings of an experiment whose process on this machine is gone."""
+    for reader in READERS:
+        wanted = f"tags.`studyhall.kind` = '{reader}' and attributes.status = 'RUNNING'"
+        for run in search_runs(client, experiment_id, wanted):
+            if is_running(run.data.tags.get(_OWNER, "")) is False:
+                with explained("the ledger of the test split"):
+                    client.set_terminated(run.info.run_id, "FAILED")
+
+
 def readings(client: MlflowClient, experiment_id: str) -> list[Reading]:
     """Every reading of the test split of a study's experiment, the oldest first.
 
@@ -134,7 +157,7 @@ def readings(client: MlflowClient, experiment_id: str) -> list[Reading]:
         StudyhallError: MLflow does not answer.
     """
     found: list[Run] = []
-    for reader in ("evaluation", "reproduction"):
+    for reader in READERS:
         wanted = f"tags.`studyhall.kind` = '{reader}'"
         found += search_runs(client, experiment_id, wanted, deleted=True)
     return sorted(map(_reading, found), key=lambda one: (one.when, one.run_id))

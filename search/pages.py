@@ -39,6 +39,12 @@ class Pages:
         return asdict(self)
 
 
+def ui_address(uri: str) -> str:
+    """A server's address as it may be shown: without the name and password of a user."""
+    parts = urlsplit(uri.rstrip("/"))
+    return parts._replace(netloc=parts.netloc.rpartition("@")[2]).geturl()
+
+
 def run_route(experiment_id: str, run_id: str) -> str:
     """The address of a run within the UI."""
     return f"#/experiments/{experiment_id}/runs/{run_id}"
@@ -55,7 +61,7 @@ def pages_of(uri: str, experiment_id: str, run_id: str, model: str, version: str
         version: Its champion's version, if there is one.
     """
     served = urlsplit(uri).scheme in ("http", "https")
-    base = uri.rstrip("/") if served else LOCAL
+    base = ui_address(uri) if served else LOCAL
     runs = f"{base}/#/experiments/{experiment_id}/runs"
     return Pages(
         runs=f"{runs}?{_TRAINING}&viewStateShareKey={VIEW}",

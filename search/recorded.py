@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from difflib import get_close_matches
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from search.errors import UsageError
-from search.finalists import recorded_finals
+from search.finalists import with_finals
 from search.ledger import Reading, readings
 from search.mlflow_database import missing
 from search.options import Options
@@ -42,7 +41,7 @@ def recorded_summary(name: str, storage: Path | str | None = None) -> StudySumma
 
 def summary_of(storage: BaseStorage, study: Study) -> StudySummary:
     """Where a study of a storage stands, with its finalists."""
-    return replace(summarize(study), finals=recorded_finals(storage, study))
+    return with_finals(summarize(study), study, storage)
 
 
 def open_recorded(name: str, storage: BaseStorage) -> Study:

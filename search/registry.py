@@ -29,6 +29,7 @@ class Champion:
     name: str
     version: str
     run: Run
+    selected_by: str
     settings: TrialSettings
     classifier: Classifier
 
@@ -131,4 +132,7 @@ def champion(name: str, tracking_uri: str | None = None) -> Champion:
         trained = load_trained(client, run)
     except (MlflowException, StudyhallError) as error:
         raise StudyhallError(f"{name}: version {version.version}: {error}") from error
-    return Champion(name, str(version.version), run, trained.settings, trained.classifier)
+    selected_by = str(version.tags.get("selected_by", "search"))
+    return Champion(
+        name, str(version.version), run, selected_by, trained.settings, trained.classifier
+    )

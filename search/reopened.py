@@ -11,12 +11,12 @@ from search.observer import Observer
 from search.options import Options
 from search.own_versions import version_of
 from search.recorded import recorded_summary
+from search.same_data import require_same_data
 from search.storage import open_storage
 from search.studies import recorded_study
 from search.study import Study
 from search.tracked_study import TrackedStudy, track, tracked_data
 from search.tracking import TrackedData, open_client
-from search.verdict import require_same_data
 
 if TYPE_CHECKING:
     from mlflow.tracking import MlflowClient

@@ -20,8 +20,8 @@ from search.progress import SILENT, Progress
 from search.recorded_trial import RecordedTrial, find_run, read_trial
 from search.retraining import Stop, retrain
 from search.run_addresses import RunAddress, parse_run
+from search.same_data import require_same_data
 from search.tracking import open_client
-from search.verdict import require_same_data
 from search.workers import fixed_blas_threads
 
 if TYPE_CHECKING:

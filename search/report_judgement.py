@@ -17,7 +17,8 @@ def finals_section(facts: StudyFacts) -> Section:
     if finals is None:
         return Section("finalists", "Finalists", [])
     seeds = counted(finals.seeds, "fresh seed")
-    words = f"The best trials were trained again from {seeds} each. {_luck(finals.optimism)}"
+    luck = "" if finals.optimism is None else _luck(finals.optimism)
+    words = f"The best trials were trained again from {seeds} each. {luck}"
     head = ["trial", "searched", "mean", "deviation", "lowest", "highest", "failed", "parameters"]
     rows = [_finalist(facts, one) for one in finals.finalists]
     parts: list[Part] = [Words(words), Table(f"{finals.metric}, the best mean first", head, rows)]

@@ -21,12 +21,12 @@ from search.measure import Measure
 from search.observer import Observer, Quiet
 from search.options import Options
 from search.reference import Quantity, ReferenceStudy, Row, System
+from search.same_data import require_same_data
 from search.section import Scalar
 from search.storage import read_storage
 from search.studies import recorded_study
 from search.study_file import load_study
 from search.tracking import FINGERPRINT, complete_trials, open_client
-from search.verdict import require_same_data
 
 if TYPE_CHECKING:
     from mlflow.entities import Run

@@ -20,6 +20,7 @@ from search.execution import abandon, work
 from search.finalists import Finals, recorded_finals
 from search.interrupts import Stop, stop_on_signals
 from search.leaving import leave_in_order
+from search.ledger import end_broken_readings
 from search.observer import Observer
 from search.options import Options
 from search.owner import end_child
@@ -88,6 +89,7 @@ class Runner:
     def _begin(self) -> None:
         """Start from where earlier launches left the study."""
         self._put_in_order()
+        end_broken_readings(self.tracker.client, self.tracker.study_run.experiment_id)
         self._log_spec()
         jobs, window = self.options.jobs, self.study.spec.study.window
         if jobs > window:
@@ -205,14 +207,15 @@ class Runner:
                     client, name, run_id, choice.value, choice.selected_by
                 )
         else:
-            version = registered_version(client, name) if finals else None
+            version = registered_version(client, name)
         run = self.tracker.study_run
         pages = pages_of(run.uri, run.experiment_id, run.run_id, name, version)
         return replace(summary, champion_version=version, pages=pages)
 
     def _choose(self, summary: StudySummary, finals: Finals | None) -> Choice | None:
         if self.search is None:
-            return best_of_search(summary.best, finals)
+            provisional = self.study.spec.finalists is not None
+            return best_of_search(summary.best, finals, provisional=provisional)
         return winner_of_finals(finals)
 
     def _await_run(self, number: int, interrupted: bool) -> None:

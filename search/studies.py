@@ -10,10 +10,11 @@ from typing import Any
 
 import optuna
 from optuna.storages import BaseStorage
+from pydantic import ValidationError
 
-from search.errors import UsageError
+from search.errors import StudyhallError, UsageError
 from search.study import DATA_FINGERPRINT, EXPERIMENT, SEARCH_ID, STUDY_ID, Study
-from search.study_spec import StudySpec, recorded_spec
+from search.study_spec import FINALISTS_ENDING, StudySpec, recorded_spec
 
 _SPEC = "studyhall.spec"
 
@@ -74,7 +75,14 @@ def recorded_study(storage: BaseStorage, name: str) -> Study | None:
     attributes = storage.get_study_user_attrs(storage.get_study_id_from_name(name))
     if _SPEC not in attributes:
         return None
-    return Study(storage, recorded_spec(json.loads(attributes[_SPEC])))
+    try:
+        return Study(storage, recorded_spec(json.loads(attributes[_SPEC])))
+    except ValidationError as error:
+        problem = error.errors()[0]
+        raise StudyhallError(
+            f"{name}: the study was recorded by a version that this one cannot read "
+            f"({'.'.join(map(str, problem['loc']))}: {problem['msg']})"
+        ) from error
 
 
 def recorded_fingerprint(storage: BaseStorage, name: str) -> str | None:
@@ -90,21 +98,25 @@ def study_names(storage: BaseStorage) -> list[str]:
 
 
 def set_aside(storage: BaseStorage, study: Study) -> str:
-    """Rename a recorded study, so that its name is free; return the new name."""
+    """Rename a recorded study, and its finalists', so that its name is free; return the new one."""
     name, names = study.spec.study.name, study_names(storage)
     aside = next(f"{name}.{n}" for n in range(1, len(names) + 2) if f"{name}.{n}" not in names)
-    rename(storage, study, aside)
+    finalists = f"{name}{FINALISTS_ENDING}"
+    own = recorded_study(storage, finalists)
+    if own and own.search_id == study.study_id:  # first: who is killed between can go on
+        _rename(storage, own, f"{aside}{FINALISTS_ENDING}", {"search": aside})
+    _rename(storage, study, aside, {})
     return aside
 
 
-def rename(storage: BaseStorage, study: Study, new: str) -> None:
+def _rename(storage: BaseStorage, study: Study, new: str, changes: Mapping[str, object]) -> None:
     """Give a recorded study another name, which must be free."""
     name = study.spec.study.name
     optuna.copy_study(
         from_study_name=name, from_storage=storage, to_storage=storage, to_study_name=new
     )
     renamed = study.spec.model_copy(
-        update={"study": study.spec.study.model_copy(update={"name": new})}
+        update={**changes, "study": study.spec.study.model_copy(update={"name": new})}
     )
     storage.set_study_user_attr(
         storage.get_study_id_from_name(new), _SPEC, renamed.model_dump_json()

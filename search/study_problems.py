@@ -14,7 +14,7 @@ from search.grid import Grid
 from search.parameters import CategoricalParameter
 from search.setting_problems import setting_problems
 from search.settings import SETTING_KEYS, TrainingSettings
-from search.study_spec import StudySection, StudySpec
+from search.study_spec import FINALISTS_ENDING, StudySection, StudySpec
 from search.unit_interval import numbers_of_all
 
 _FIXED_DATA = SETTING_KEYS["data"] - {"preprocessing"}
@@ -25,6 +25,7 @@ def find_problems(raw: Mapping[str, Any]) -> list[Problem]:
     space = ReadSpace(_table(raw, "search_space"))
     problems = [
         *_structural(raw),
+        *_reserved(raw),
         *space.problems,
         *setting_problems(raw, space),
         *_search_space(raw, space),
@@ -43,6 +44,14 @@ def _structural(raw: Mapping[str, Any]) -> list[Problem]:
     except ValidationError as error:
         return [problem_of(details) for details in error.errors()]
     return []
+
+
+def _reserved(raw: Mapping[str, Any]) -> Iterator[Problem]:
+    """The names of finalists' studies are made, not given."""
+    name = _table(raw, "study").get("name")
+    if isinstance(name, str) and name.endswith(FINALISTS_ENDING):
+        rule = f"must not end with '{FINALISTS_ENDING}', as finalists' studies do, got '{name}'"
+        yield Problem(("study", "name"), rule)
 
 
 def _search_space(raw: Mapping[str, Any], space: ReadSpace) -> Iterator[Problem]:

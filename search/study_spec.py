@@ -6,7 +6,7 @@ import re
 from collections.abc import Mapping
 from typing import Annotated, Any, Literal, NamedTuple, Self
 
-from pydantic import BeforeValidator, Field, model_validator
+from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 
 from search.conditions import Point, corners
 from search.data_settings import DataSettings
@@ -19,6 +19,18 @@ NAME_PATTERN = re.compile(r"^[A-Za-z0-9][A-Za-z0-9._-]*$")
 Metric = Literal["validation_accuracy", "validation_loss"]
 
 
+FINALISTS_ENDING = ".finalists"  # of the name of a search's finalists
+_MOST_LETTERS = 100
+
+
+def _short(name: str) -> str:
+    """A name that is not too long, but for what is added when a study is set aside and such."""
+    own = re.sub(rf"(\{FINALISTS_ENDING}|\.\d+)+$", "", name)
+    if len(own) > _MOST_LETTERS:
+        raise rule(f"must have at most {_MOST_LETTERS} characters, got {len(own)}")
+    return name
+
+
 class StudySection(Section):
     """`[study]`: what is searched for, how, and for how long.
 
@@ -26,7 +38,7 @@ class StudySection(Section):
     pruned from the trials up to *k - window* alone, so that its result does not depend on timing.
     """
 
-    name: Annotated[str, Field(pattern=NAME_PATTERN.pattern, max_length=100)] = Field(
+    name: Annotated[str, Field(pattern=NAME_PATTERN.pattern), AfterValidator(_short)] = Field(
         description=(
             "What the study is called in the storage and in MLflow; letters, digits, `.`, `_` and "
             "`-`."

@@ -30,9 +30,9 @@ class StudySummary:
     """How many trials a study wants and has, by state, and the best of them.
 
     `unfinished` counts trials that run now or were interrupted; `seconds` is the training time of
-    all finished trials together; `finals` say how its finalists did, once all of them are trained
-    again; `champion_version` is the registered model's version; `pages` say where all this is in
-    MLflow's UI.
+    all finished trials together; `finals` say how its finalists did, as far as they are trained
+    again, and `finals_pending` whether its study file asks for more of them; `champion_version` is
+    the registered model's version; `pages` say where all this is in MLflow's UI.
     """
 
     name: str
@@ -45,6 +45,7 @@ class StudySummary:
     seconds: float
     best: Best | None
     finals: Finals | None = None
+    finals_pending: bool = False
     champion_version: str | None = None
     pages: Pages | None = None
     interrupted: bool = False

@@ -49,7 +49,7 @@ def show_launched(summary: StudySummary, command: str, as_json: bool) -> None:
         return
     _print_status(summary)
     print_finals(summary)
-    if summary.finished < summary.wanted:
+    if summary.finished < summary.wanted or summary.finals_pending:
         print(f"to go on: {command}")
     elif summary.champion_version:
         print(f"next: studyhall evaluate {summary.name}; studyhall report {summary.name}")

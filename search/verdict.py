@@ -7,9 +7,6 @@ import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
-from search.data_settings import DataSettings
-from search.datasets import fingerprint, open_dataset, split_dataset
-from search.errors import UsageError
 from search.evaluation import Evaluation, evaluate
 from search.ledger import (
     ACCURACY,
@@ -28,6 +25,7 @@ from search.own_versions import fetch_recorded
 from search.plots import confusion_picture, titled_images
 from search.progress import Progress
 from search.registry import Champion, champion
+from search.same_data import require_same_data
 from search.tracking import open_client
 
 
@@ -78,7 +76,6 @@ def judge(
     folder = fetch_recorded(settings, winner.data_fingerprint, data_dir, progress)
     require_same_data(folder, settings, winner.data_fingerprint)
     client = open_client(tracking_uri)
-    earlier = readings(client, winner.run.info.experiment_id)
     study_run, model = study_run_of(client, winner.run), f"{name} version {winner.version}"
     judged = {
         "studyhall.judged_run": str(winner.run.info.run_id),
@@ -88,32 +85,14 @@ def judge(
         reading(client, study_run, "evaluation", model, judged) as entry,
         tempfile.TemporaryDirectory() as temporary,
     ):
+        # Once this one is entered, so that of two at a time neither says that it is the first.
+        all_of_them = readings(client, winner.run.info.experiment_id)
+        others = tuple(one for one in all_of_them if one.run_id != entry.run_id)
         evaluation = evaluate(winner.classifier, folder, settings)
-        verdict = Verdict(winner, evaluation, entry.run_id, tuple(earlier))
+        verdict = Verdict(winner, evaluation, entry.run_id, others)
         _write_files(Path(temporary), evaluation)
         entry.complete(_metrics(verdict), Path(temporary))
     return verdict
-
-
-def require_same_data(folder: Path, settings: DataSettings, recorded: str) -> None:
-    """Refuse to judge on other data than those that a model was selected on.
-
-    Args:
-        folder: Where the data set's arrays lie.
-        settings: The data set and its split.
-        recorded: The fingerprint that the model's run is tagged with.
-
-    Raises:
-        UsageError: the data have another fingerprint.
-    """
-    found = fingerprint(folder, split_dataset(open_dataset(settings, folder), settings))
-    if found != recorded:
-        target = "STUDY.toml" if settings.path else settings.name
-        raise UsageError(
-            f"{settings.name}: the data differ from those that the model was selected on "
-            f"(fingerprint {found[:12]}, was {recorded[:12]}); "
-            f"check them with `studyhall data verify {target}`"
-        )
 
 
 def _write_files(folder: Path, evaluation: Evaluation) -> None:

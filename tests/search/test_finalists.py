@@ -2,14 +2,21 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from statistics import fmean, stdev
 
 import pytest
 
-from search import Options, StudySpec, UsageError, launch, replay_runs
+from search import Options, StudySpec, UsageError, judge, launch, make_study, replay_runs
+from search.champion_view import show_verdict
+from search.crowning import best_of_search, winner_of_finals
 from search.doctor import examine
+from search.finalists import Finalist, Finals, Retrained
 from search.finals import train_finalists
 from search.recorded import recorded_summaries
+from search.summary import Best
+from search.terminal import show_launched
 from tests.search.moons import SPEC, Moons
 
 
@@ -110,7 +117,10 @@ def test_one_worker_in_parts_gives_the_same_and_more_trials_keep_what_was_traine
     assert again.items() >= first.items()
     assert again.keys() <= whole.keys() | first.keys()
     assert {key: again[key] for key in whole} == whole
-    assert moons.summary().finals == final.summary().finals or len(again) > len(whole)
+    ours, theirs = moons.summary().finals, final.summary().finals
+    assert [(one.trial, one.values) for one in ours.finalists] == [
+        (one.trial, one.values) for one in theirs.finalists
+    ]
 
 
 def test_finalists_that_were_stopped_go_on_and_the_search_does_not_take_the_title_back(moons):
@@ -118,6 +128,7 @@ def test_finalists_that_were_stopped_go_on_and_the_search_does_not_take_the_titl
     assert moons.champion.tags["selected_by"] == "search"
     stopped = train_finalists("moons", 2, 2, moons.options(timeout=1e-6))
     assert stopped.finals is None
+    assert moons.summary().finals is None
     assert str(moons.champion.version) == "1"
     done = train_finalists("moons", 2, 2, moons.options())
     assert done.champion_version == "2"
@@ -145,3 +156,100 @@ def test_finalists_of_a_study_without_a_completed_trial_are_refused(moons):
     launch(spec, Options(jobs=1, gate=False, **moons.places))
     with pytest.raises(UsageError, match="no trial has completed, so there are no finalists"):
         train_finalists("moons", options=moons.options())
+
+
+def test_an_extension_that_is_cut_short_leaves_the_title_where_it_was(moons):
+    wanted = {"configurations": 1, "seeds": 2}
+    moons.launch(wanted, study={"trials": 2})
+    crowned = moons.champion.version
+    late = moons.launch(wanted, study={"trials": 6}, timeout=1e-6)
+    assert late.finals_pending or late.finished < 6
+    assert moons.champion.version == crowned
+    whole = moons.launch(wanted, study={"trials": 6})
+    assert not whole.finals_pending
+    assert whole.finals.current
+    best = max(searched(moons).items(), key=lambda item: (item[1], -item[0]))[0]
+    assert whole.finals.winner.trial == best
+
+
+def test_a_champion_of_before_the_finals_says_so(moons, capsys):
+    moons.launch(study={"trials": 2})
+    summary = moons.launch({"configurations": 1}, study={"trials": 2}, timeout=1e-9)
+    assert summary.finals_pending
+    show_launched(summary, "studyhall launch again", as_json=False)
+    out = capsys.readouterr().out
+    assert "finalists: not trained yet" in out
+    assert "to go on: studyhall launch again" in out
+    show_verdict(judge("moons", moons.tracking_uri), as_json=False)
+    assert "its finalists are not trained yet" in capsys.readouterr().out
+
+
+def test_finals_that_were_killed_are_put_in_order_by_a_launch_without_them(moons):
+    moons.launch()
+    dying = (
+        "import os, search.runner as runner, search.finals as finals, search.options as options\n"
+        "runner.Runner._close = lambda *a: os.kill(os.getpid(), 9)\n"
+        f"places = options.Options(jobs=1, tracking_uri='{moons.tracking_uri}')\n"
+        "finals.train_finalists('moons', 1, 1, places)"
+    )
+    done = subprocess.run([sys.executable, "-c", dying], cwd=moons.folder, capture_output=True)
+    assert done.returncode == -9, done.stderr
+    assert "RUNNING" in {run.info.status for run in (*moons.runs("study"), *moons.runs())}
+    moons.launch()
+    assert {run.info.status for run in moons.runs("study")} == {"FINISHED"}
+    assert len(retrained(moons)) == 1
+    assert examine("moons", moons.options()).found == ()
+
+
+def test_wishes_that_cannot_be_are_refused_before_anything_is_recorded(moons):
+    moons.launch(study={"trials": 1})
+    with pytest.raises(UsageError) as caught:
+        train_finalists("moons", 101, 0, moons.options())
+    assert str(caught.value) == (
+        "--configurations: must be at most 100, got 101\n--seeds: must be at least 1, got 0"
+    )
+    assert [one.name for one in recorded_summaries(moons.storage)] == ["moons"]
+
+
+def test_long_names_have_room_for_what_is_added(moons):
+    name = "m" * 100
+    spec = moons.spec({"configurations": 1, "seeds": 1}, name=name, trials=1)
+    launch(spec, moons.options())
+    launch(spec, moons.options(fresh=True))
+    names = {one.name for one in recorded_summaries(moons.storage)}
+    assert names == {name, f"{name}.finalists", f"{name}.1", f"{name}.1.finalists"}
+    with pytest.raises(UsageError, match=r"study\.name: must have at most 100 characters, got 101"):
+        make_study({**SPEC, "study": {**SPEC["study"], "name": "m" * 101}})
+    with pytest.raises(UsageError, match=r"must not end with '\.finalists'"):
+        make_study({**SPEC, "study": {**SPEC["study"], "name": "m.finalists"}})
+
+
+def finalist(trial: int, value: float, *values: float, failed: int = 0) -> Finalist:
+    retrained = tuple(Retrained(10 * trial + seed, seed, v) for seed, v in enumerate(values, 1))
+    return Finalist(trial, value, {}, retrained, failed)
+
+
+@pytest.mark.parametrize(
+    ("direction", "values", "typical"),
+    [
+        ("maximize", (0.5, 0.7), 0.5),
+        ("minimize", (0.5, 0.7), 0.7),
+        ("maximize", (0.5, 0.9, 0.7), 0.7),
+        ("minimize", (0.1, 0.2, 0.3, 0.4), 0.3),
+    ],
+)
+def test_the_typical_training_is_never_the_luckier_of_two(direction, values, typical):
+    finals = Finals("s", "m", direction, len(values), (finalist(1, 0.6, *values),))
+    assert finals.typical.value == typical
+
+
+def test_a_leader_that_diverged_from_every_fresh_seed_does_not_win(moons):
+    finals = Finals("s", "m", "maximize", 1, (finalist(1, 0.6, 0.5),), leader=3, diverged=(3,))
+    assert finals.optimism is None
+    assert best_of_search(Best(3, 0.9, {}), finals, provisional=True) is None
+    assert winner_of_finals(finals).value == 0.5
+
+
+def test_the_optimism_of_a_loss_is_what_it_rose_by():
+    finals = Finals("s", "m", "minimize", 2, (finalist(1, 0.3, 0.4, 0.5),), leader=1)
+    assert finals.optimism == pytest.approx(0.15)

@@ -8,9 +8,10 @@ import sys
 import mlflow.tracking
 import pytest
 
+import search.ledger
 import search.verdict
 from search import StudyhallError, champion, judge
-from search.ledger import Reading
+from search.ledger import Reading, end_broken_readings
 from search.recorded import recorded_readings
 from search.terminal import show_status
 from tests.search.moons import Moons
@@ -95,6 +96,22 @@ def test_nothing_is_read_where_nothing_can_be_entered(judged, monkeypatch):
 
 
 def test_a_study_that_starts_over_keeps_the_earlier_readings(judged):
+    judge("moons", judged.tracking_uri)
     before = ledger(judged)
+    assert before
     judged.launch(study={"trials": 1}, fresh=True)
     assert ledger(judged) == before
+
+
+def test_a_reading_whose_process_was_killed_does_not_stay_running(judged):
+    end_broken_readings(judged.client, judged.runs("study")[0].info.experiment_id)
+    assert "RUNNING" not in {run.info.status for run in judged.runs("evaluation")}
+
+
+def test_a_reader_without_a_name_is_known_by_the_number(judged, monkeypatch):
+    def unknown() -> str:
+        raise KeyError("getpwuid(): uid not found")
+
+    monkeypatch.setattr(search.ledger.getpass, "getuser", unknown)
+    judge("moons", judged.tracking_uri)
+    assert ledger(judged)[-1].who.startswith("uid ")

@@ -1,10 +1,12 @@
-"""The test split is sealed from trials: a real worker tries every way that Python has."""
+"""The test split is sealed from trials: a real worker tries the ways that Python has."""
 
 from __future__ import annotations
 
 import mmap
 import os
 import shutil
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -34,6 +36,8 @@ WAYS: dict[str, Callable[[Path, Path], Any]] = {
     "a second name": lambda folder, own: os.link(folder / "test_images.npy", own / "link"),
     "a link": lambda folder, own: os.symlink(folder / "test_images.npy", own / "symlink"),
     "a new name": lambda folder, own: os.rename(folder / "test_images.npy", own / "moved"),
+    "a program": lambda folder, own: subprocess.run(["cat", folder / "test_images.npy"]),
+    "a shell": lambda folder, own: os.system(f"cp {folder}/test_images.npy {own}/copied"),
     "checksums": lambda folder, own: np.load(folder / "test_checks.npy"),
 }
 
@@ -86,6 +90,25 @@ def test_a_worker_has_no_way_to_the_test_split(job, tmp_path, workers):
         found.append(result)
     assert found[:2] == [dict.fromkeys(WAYS, "sealed")] * 2
     assert open_test("two_moons", job.data_folder)[0].shape[1] == 2  # here no trial is at work
+
+
+def test_the_users_own_source_is_sealed_too(tmp_path):
+    pictures = tmp_path / "pictures"
+    pictures.mkdir()
+    (pictures / "one.png").write_bytes(b"x")
+    with sealed_test_split(str(pictures)):
+        with pytest.raises(SealedError):
+            (pictures / "one.png").read_bytes()
+        with sealed_test_split(), pytest.raises(SealedError):
+            (pictures / "one.png").read_bytes()
+    assert (pictures / "one.png").read_bytes() == b"x"
+
+
+def test_what_launches_and_trains_does_not_import_what_evaluates():
+    asked = "import sys, search.launcher, search.finals, search.execution; print(*sys.modules)"
+    done = subprocess.run([sys.executable, "-c", asked], capture_output=True, text=True, check=True)
+    assert "search.runner" in done.stdout.split()
+    assert "search.evaluation" not in done.stdout.split()
 
 
 def test_the_training_split_and_other_files_are_open_to_a_trial(job, tmp_path):
