@@ -16,9 +16,11 @@ from search import Options, StudySummary, UsageError, judge, launch, load_study,
 from search.data_commands import data_fetch
 from search.doctor import examine
 from search.predictions import classify
+from search.reporting import write_report
 from search.verification import verify
 from tests.cli.record import child_runs, client_of, runs_by_trial
 from tests.cli.workspace import Workspace
+from tests.search.told_page import parsed
 
 STUDY = """\
 [study]
@@ -114,6 +116,19 @@ def test_mlflow_is_told_of_the_data_without_their_place(fruit: Workspace) -> Non
     files = {file.path for file in client.list_artifacts(study.info.run_id)}
     assert {"samples.png", "study.toml"} <= files
     assert "first_layer.png" in {file.path for file in client.list_artifacts(run_of(fruit))}
+
+
+def test_the_report_shows_first_layers_as_long_as_the_size_of_the_pictures_is_known(
+    copied: Workspace,
+) -> None:
+    shutil.rmtree(copied.folder / "pictures")
+    write_report("fruit", tracking_uri=copied.tracking_uri)
+    found = parsed((copied.folder / "fruit-report.html").read_bytes())
+    assert len([i for i in found.all("img") if str(i["src"]).startswith("data:image/jpeg")]) == 2
+    shutil.rmtree(copied.folder / "cache")
+    write_report("fruit", tracking_uri=copied.tracking_uri)
+    found = parsed((copied.folder / "fruit-report.html").read_bytes())
+    assert "gallery" not in found.titles
 
 
 def test_a_moved_folder_is_no_change_of_the_study(copied: Workspace) -> None:
