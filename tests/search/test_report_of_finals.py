@@ -48,11 +48,13 @@ def test_the_champion_is_told_from_the_one_that_was_judged(moons: Moons) -> None
     )
     assert facts.tracked.champion is not None
     assert facts.tracked.champion.run_id == moons.champion.run_id
-    moons.client.set_registered_model_alias("moons", "champion", "1")
-    again = read(moons).facts.tracked
-    moons.client.set_registered_model_alias("moons", "champion", "2")
-    assert again is not None
-    assert again.outdated is None
+    judge("moons", moons.tracking_uri)
+    for version in ("1", "2"):  # each was judged, and the champion's verdict is the one that counts
+        moons.client.set_registered_model_alias("moons", "champion", version)
+        tracked = read(moons).facts.tracked
+        assert tracked is not None
+        assert tracked.verdict is not None
+        assert (tracked.verdict.version, tracked.outdated) == (version, None)
 
 
 def test_the_finalists_trainings_are_counted(moons: Moons) -> None:
