@@ -28,10 +28,12 @@ def data_fetch(name: NameArgument, data_dir: DataOption = None) -> None:
     from search import terminal
     from search.data_targets import read_target
     from search.datasets import fetch
+    from search.own_page import mark_used
 
     wanted = read_target(name)
     with terminal.observer() as observer:
         folder = fetch(wanted, data_dir=data_dir, progress=observer.fetching)
+    mark_used(folder)
     typer.echo(f"{name}: verified and ready in {folder}")
 
 

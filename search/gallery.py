@@ -33,7 +33,7 @@ def small_sheet(path: Path, example_shape: tuple[int, ...]) -> bytes | None:
             box = (0, 0, min(width, sheet.width), min(height, sheet.height))
         cut = _cut_beginning(path, share, box) if share < 1 else None
         if cut is None:
-            with Image.open(path) as sheet:
+            with _flag, Image.open(path) as sheet:  # else another thread's beginnings would do
                 cut = sheet.crop(box)
     except (OSError, SyntaxError, UnidentifiedImageError):  # SyntaxError is Pillow's, of a PNG
         return None

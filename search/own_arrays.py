@@ -151,7 +151,8 @@ class ArrayFile:
             KeyError,
             zipfile.BadZipFile,
             zlib.error,
-            NotImplementedError,
+            MemoryError,  # a header may claim any shape
+            RuntimeError,  # an archive may be encrypted, or packed in an unknown way
         ) as error:
             reason = " ".join(str(error).split())
             problems.append(f"{name}: must be a whole array without Python objects, got '{reason}'")

@@ -19,7 +19,7 @@ from search.faults import Example, Fault, FaultKind
 from search.naming import Naming
 from search.own_data import own_source, variant_of
 from search.own_examples import OwnExamples, OwnSource
-from search.own_page import PAGE, OwnPage, read_page
+from search.own_page import OwnPage, last_used, read_page
 from search.own_versions import versions
 
 if TYPE_CHECKING:
@@ -48,7 +48,8 @@ class Kept:
 def kept_data(settings: DataSettings, data_dir: Path | None = None) -> Kept:
     """Find what the cache has of the user's own data, and compare their source with it.
 
-    What was decoded from the same place is compared with, or else what was last used of the name.
+    What a study or `data fetch` last took of the same place is compared with, or else of the name;
+    what a refused command decoded is not.
 
     Args:
         settings: a study file's `[data]` with a `path`.
@@ -60,10 +61,9 @@ def kept_data(settings: DataSettings, data_dir: Path | None = None) -> Kept:
     source = own_source(settings, data_dir)
     sums = source.sums()
     exact = cache_folder() / f"{settings.name}{variant_of(source, settings, sums)}"
-    page = read_page(exact)
-    if page and source.orderly:
+    folder, page = _compared(exact, settings, source, sums)
+    if folder == exact and source.orderly:
         return Kept(exact, page.collection, (), ())
-    folder, page = (exact, page) if page else _last(settings, source, sums)
     changes = list(_changes(source, sums, page, folder, settings))
     return Kept(
         folder,
@@ -73,18 +73,28 @@ def kept_data(settings: DataSettings, data_dir: Path | None = None) -> Kept:
     )
 
 
-def _last(settings: DataSettings, source: OwnSource, sums: dict[str, str]) -> tuple[Path, OwnPage]:
-    other = [one for one in versions(settings.name) if one[1].sums != sums]
+def _compared(
+    exact: Path, settings: DataSettings, source: OwnSource, sums: dict[str, str]
+) -> tuple[Path, OwnPage]:
+    """The version that the source must be like, which may be what it is, `exact`."""
+    page = read_page(exact)
+    other = [
+        one
+        for one in versions(settings.name)
+        if one[1].sums != sums and (page is None or last_used(one[0]))
+    ]
+    if page and (last_used(exact) or not other):
+        return exact, page
     if not other:
         raise UsageError(
             f"{settings.name}: must have been decoded to be verified, got nothing of it in "
             f"{cache_folder()}; run `studyhall data fetch` with the same study file"
         )
 
-    def recency(one: tuple[Path, OwnPage]) -> tuple[bool, int]:
-        about = read_about(one[0])
+    def recency(one: tuple[Path, OwnPage]) -> tuple[bool, bool, int]:
+        about, used = read_about(one[0]), last_used(one[0])
         same = about is not None and about.source == str(source.place)
-        return same, (one[0] / PAGE).stat().st_mtime_ns
+        return used > 0, same, used
 
     return max(other, key=recency)
 

@@ -11,7 +11,6 @@ import hashlib
 import json
 import os
 from collections.abc import Iterator
-from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -26,7 +25,7 @@ from search.integrity import digests, verify_folder, write_checks
 from search.own_arrays import ArrayFile
 from search.own_examples import OwnExamples, OwnSource, content_digest
 from search.own_folder import PictureFolder
-from search.own_page import PAGE, Own, OwnPage, read_page, write_page
+from search.own_page import Own, OwnPage, last_used, mark_used, read_page, write_page
 from search.progress import SILENT, Progress
 from search.sources import VARIABLE
 from search.splits import draw_test
@@ -71,12 +70,6 @@ def own_source(settings: DataSettings, data_dir: Path | None = None) -> OwnSourc
     return source
 
 
-def mark_used(folder: Path) -> None:
-    """Note that decoded data are in use: changes of the source are told from the last that were."""
-    with suppress(OSError):  # a cache that others filled may be readable alone
-        os.utime(folder / PAGE)
-
-
 def variant_of(source: OwnSource, settings: DataSettings, sums: dict[str, str]) -> str:
     """Return what tells decoded data from others of their name, from all that they depend on."""
     drawing = [settings.test_share or TEST_SHARE, settings.seed] if source.drawn else None
@@ -90,6 +83,8 @@ def own_data(
     progress: Progress = SILENT,
 ) -> tuple[Path, Collection]:
     """Make a data set of the user's own ready in the cache.
+
+    That does not yet make it what `data verify` compares with; see `mark_used`.
 
     Args:
         settings: a study file's `[data]` with a `path`.
@@ -107,7 +102,6 @@ def own_data(
     cache, name = cache_folder(), f"{settings.name}{variant_of(source, settings, sums)}"
     folder = cache / name
     if source.orderly and (page := _intact(folder, SILENT)):
-        mark_used(folder)
         return folder, page.collection
     examples = source.examine(settings.height_and_width)
     with filling(cache, name, progress):
@@ -115,6 +109,8 @@ def own_data(
         if not (page := _intact(folder, progress)):
             with staging(cache, name) as temporary:
                 page = _decode(examples, source, settings, sums, temporary / "arrays", progress)
+                # A launch may refuse them yet: no one has taken what was just decoded.
+                mark_used(temporary / "arrays", last_used(folder))
                 put_in_place(temporary / "arrays", folder)
     return folder, page.collection
 

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import json
+import os
+import time
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -76,6 +79,26 @@ def read_page(folder: Path) -> OwnPage | None:
         return _page(content) if content["format"] == _FORMAT else None
     except (OSError, ValueError, TypeError, KeyError, AttributeError):
         return None
+
+
+def mark_used(folder: Path, when: int | None = None) -> None:
+    """Note that a study or the user took decoded data as theirs: `data verify` goes by the last.
+
+    Args:
+        folder: the data's folder in the cache.
+        when: in nanoseconds since 1970, by default now; 0 of data that no one took yet.
+    """
+    with suppress(OSError):  # a cache that others filled may be readable alone
+        now = time.time_ns() if when is None else when
+        os.utime(folder / PAGE, ns=(now, now))
+
+
+def last_used(folder: Path) -> int:
+    """When decoded data were last taken, in nanoseconds since 1970; 0 if they never were."""
+    try:
+        return (folder / PAGE).stat().st_mtime_ns
+    except OSError:
+        return 0
 
 
 def require_page(folder: Path) -> OwnPage:

@@ -3,22 +3,32 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from search.addresses import shown
+from search.finalists import finalists_name
 from search.ledger import GAP, readings
 from search.mlflow_database import missing
 from search.mlflow_errors import explained
 from search.options import Options
 from search.recorded import open_recorded, summary_of
+from search.registry import registered_version
 from search.run_tags import RunTags
 from search.storage import read_storage
-from search.studies import recorded_fingerprint
+from search.studies import recorded_fingerprint, recorded_study
 from search.study import Study
-from search.study_facts import StudyFacts, TrackedFacts, TrialRun, VerdictFacts
+from search.study_facts import (
+    ChampionFacts,
+    FinalistsFacts,
+    StudyFacts,
+    TrackedFacts,
+    TrialRun,
+    VerdictFacts,
+)
 from search.tracking import StudyRun, TrackedData, find_study, open_client, search_runs
 from search.trained import artifact_bytes
 from search.trial_rows import trial_rows
@@ -57,17 +67,46 @@ def read_recorded(
     study = open_recorded(name, opened)
     fingerprint = recorded_fingerprint(opened, name)
     place = find_tracked(study, fingerprint, tracking_uri)
+    finals = recorded_study(opened, finalists_name(name))
+    if finals and finals.search_id != study.study_id:
+        finals = None  # of a search that was set aside
+    studies = [one.study_id for one in (study, finals) if one]
     facts = StudyFacts(
         spec=study.spec,
         summary=summary_of(opened, study),
         fingerprint=fingerprint,
         trials=trial_rows(study),
-        tracked=_tracked_facts(*place) if place else None,
+        tracked=_tracked_facts(*place, _champion(*place, name, studies)) if place else None,
+        finalists=_finalists_facts(finals) if finals else None,
     )
     return Recorded(study, facts, place)
 
 
-def _tracked_facts(client: MlflowClient, run: StudyRun) -> TrackedFacts:
+def _finalists_facts(finals: Study) -> FinalistsFacts | None:
+    wanted = finals.spec.finalists
+    if wanted is None:
+        return None
+    return FinalistsFacts(wanted.configurations, wanted.seeds, trial_rows(finals))
+
+
+def _champion(
+    client: MlflowClient, run: StudyRun, name: str, studies: Sequence[str]
+) -> ChampionFacts | None:
+    """The champion, if it is of these studies, not of one that had the name before."""
+    version = registered_version(client, name)
+    if version is None:
+        return None
+    with explained(f"model {name}"):
+        run_id = str(client.get_model_version(name, version).run_id)
+    for found in search_runs(client, run.experiment_id, f"attributes.run_id = '{run_id}'"):
+        if found.data.tags.get("studyhall.study_id") in studies:
+            return ChampionFacts(version, run_id)
+    return None
+
+
+def _tracked_facts(
+    client: MlflowClient, run: StudyRun, champion: ChampionFacts | None
+) -> TrackedFacts:
     with explained("the study's run"):
         tags = RunTags(run.run_id, client.get_run(run.run_id).data.tags)
     runs = trial_runs(client, run)
@@ -78,8 +117,9 @@ def _tracked_facts(client: MlflowClient, run: StudyRun) -> TrackedFacts:
         runs=runs,
         environment=tags.environment(),
         blas_threads=tags.number("studyhall.blas_threads", "1"),
-        verdict=_verdict(client, run),
+        verdict=_verdict(client, run, champion),
         readings=readings(client, run.experiment_id),
+        champion=champion,
     )
 
 
@@ -116,12 +156,18 @@ def trial_runs(client: MlflowClient, study: StudyRun) -> dict[int, TrialRun]:
     }
 
 
-def _verdict(client: MlflowClient, study: StudyRun) -> VerdictFacts | None:
-    """The last evaluation of a study's champion that came to its end."""
+def _verdict(
+    client: MlflowClient, study: StudyRun, champion: ChampionFacts | None
+) -> VerdictFacts | None:
+    """The champion's last evaluation that came to its end, or else that of an earlier champion."""
+
+    def rank(run: Run) -> tuple[bool, int]:
+        judged = run.data.tags.get("studyhall.judged_version")
+        return champion is not None and judged == champion.version, int(run.info.start_time or 0)
+
     kind = "tags.`studyhall.kind` = 'evaluation' and attributes.status = 'FINISHED'"
     wanted = f"{kind} and tags.`mlflow.parentRunId` = '{study.run_id}'"
-    found = search_runs(client, study.experiment_id, wanted)
-    for run in sorted(found, key=lambda run: int(run.info.start_time or 0), reverse=True):
+    for run in sorted(search_runs(client, study.experiment_id, wanted), key=rank, reverse=True):
         if text := artifact_bytes(client, run.info.run_id, "evaluation.json"):
             return _verdict_of(client, run, json.loads(text))
     return None

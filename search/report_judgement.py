@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
-from search.finalists import Finalist
+from search.finalists import Finalist, Finals
 from search.live_view import counted, shown
 from search.report_parts import Cell, Link, Part, Picture, Section, Table, Words, trial_link
 from search.study_facts import StudyFacts, VerdictFacts
@@ -17,24 +17,31 @@ def finals_section(facts: StudyFacts) -> Section:
     if finals is None:
         return Section("finalists", "Finalists", [])
     seeds = counted(finals.seeds, "fresh seed")
-    luck = "" if finals.optimism is None else _luck(finals.optimism)
-    words = f"The best trials were trained again from {seeds} each. {luck}"
+    yet = "" if finals.current else " Not all of the best that there are now are trained yet."
+    words = f"The best trials were trained again from {seeds} each. {_luck(finals)}{yet}"
     head = ["trial", "searched", "mean", "deviation", "lowest", "highest", "failed", "parameters"]
     rows = [_finalist(facts, one) for one in finals.finalists]
     parts: list[Part] = [Words(words), Table(f"{finals.metric}, the best mean first", head, rows)]
     return Section("finalists", "Finalists", parts)
 
 
-def _luck(optimism: float) -> str:
-    if optimism <= 0:
-        return (
-            f"The best in the search did better by {-optimism:.4f} on average in its fresh "
-            "trainings, so that its place was not luck."
-        )
-    return (
-        f"The best in the search was better by {optimism:.4f} than its fresh trainings are on "
-        "average: so much of its value was the luck of the best of many."
-    )
+def _luck(finals: Finals) -> str:
+    """How the best in the search did from fresh seeds, beside how far those differ anyway."""
+    sign = 1 if finals.direction == "maximize" else -1
+    best = max(finals.finalists, key=lambda one: (sign * one.value, -one.trial))
+    if finals.optimism is None:
+        return f"The best in the search, trial {finals.leader}, diverged from every fresh seed."
+    by = f"{abs(finals.optimism):.4f}"
+    if not float(by):
+        told = "The best in the search did as well in its fresh trainings, on average"
+    elif finals.optimism > 0:
+        told = f"The best in the search was better by {by} than its fresh trainings are on average"
+    else:
+        told = f"The best in the search did better by {by} on average in its fresh trainings"
+    if best.deviation is None:
+        return f"{told}; with one of them, how far seeds differ is not known."
+    count = len(best.values)
+    return f"{told}; these {count} differ by a standard deviation of {best.deviation:.4f}."
 
 
 def _finalist(facts: StudyFacts, one: Finalist) -> list[Cell]:
@@ -51,6 +58,8 @@ def verdict_section(facts: StudyFacts) -> Section:
     if verdict is None:
         return Section("verdict", "Test verdict", [])
     parts: list[Part] = [Words(_verdict_words(verdict))]
+    if facts.tracked and (outdated := facts.tracked.outdated):
+        parts.append(Words(f"That is {outdated}."))
     if facts.tracked and (address := facts.tracked.address(verdict.run_id)):
         parts.append(Words(Link("The evaluation in MLflow", address)))
     shares = [[name, f"{share:.3f}"] for name, share in verdict.accuracy_by_class.items()]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator
+from pathlib import Path
 
 import tomli_w
 
@@ -13,14 +14,17 @@ from search.study_spec import FinalistsSpec
 
 
 def cost_section(facts: StudyFacts) -> Section:
-    """The core-seconds that training took, by how the trials ended."""
-    spent, counts = facts.core_seconds(), Counter(row.state for row in facts.trials)
+    """The core-seconds that training took, by how the trials ended, and the finalists'."""
+    spent = facts.core_seconds()
+    counts = Counter[str](row.state for row in facts.trials)
+    if facts.finalists:
+        counts["finalists"] = len(facts.finalists.trainings)
     rows = [
         [state, str(counts[state]), f"{spent[state]:,.1f}", f"{spent[state] / counts[state]:,.1f}"]
-        for state in ("complete", "pruned", "failed", "unfinished")
-        if state in spent
+        for state in ("complete", "pruned", "failed", "unfinished", "finalists")
+        if counts[state]
     ]
-    total, number = sum(spent.values()), len(facts.trials)
+    total, number = sum(spent.values()), counts.total()
     rows.append(["all", str(number), f"{total:,.1f}", f"{total / number:,.1f}" if number else ""])
     threads = facts.blas_threads
     each = "one thread" if threads == 1 else f"{threads} threads"
@@ -50,7 +54,14 @@ def reproduction_section(facts: StudyFacts) -> Section:
         return Section("reproduce", title, [Words(words), Code("", command)])
     words += "With these, the study file below and the same kind of machine, the commands give "
     words += "the same trials, bit for bit:"
-    file = tomli_w.dumps(spec.model_dump(mode="json", exclude_none=True))
+    content = spec.model_dump(mode="json", exclude_none=True)
+    if path := spec.data_settings.path:
+        content["data"]["path"] = Path(path).name  # where it lies is nobody's business
+        words = words.removesuffix(":") + (
+            f". The data are your own, and the study file has but their last name: where "
+            f"{Path(path).name} is not beside it, name the place with --data-dir in each command:"
+        )
+    file = tomli_w.dumps(content)
     name, commands = f"{spec.study.name}.toml", "\n".join(_commands(facts))
     parts: list[Part] = [Words(words), Code("", commands), Code(name, file, folded=True)]
     return Section("reproduce", title, parts)
@@ -69,6 +80,13 @@ def _code(facts: StudyFacts) -> str:
 def _commands(facts: StudyFacts) -> Iterator[str]:
     name, best = facts.spec.study.name, facts.summary.best
     yield f"studyhall launch {name}.toml"
+    if facts.finalists:
+        wanted, usual = facts.finalists, facts.spec.finalists
+        asked = (wanted.configurations, wanted.seeds)
+        if usual is None or (usual.configurations, usual.seeds) != asked:
+            yield f"studyhall finalists {name} --configurations {asked[0]} --seeds {asked[1]}"
     yield f"studyhall evaluate {name}"
-    if facts.tracked and best and (run := facts.tracked.runs.get(best.number)):
+    if facts.tracked and (champion := facts.tracked.champion):
+        yield f"studyhall replay {champion.run_id}"
+    elif facts.tracked and best and (run := facts.tracked.runs.get(best.number)):
         yield f"studyhall replay {run.run_id}"

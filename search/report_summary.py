@@ -52,10 +52,13 @@ def _judged(facts: StudyFacts) -> Iterator[str]:
     if facts.tracked is None:
         yield "MLflow has no run of this study here, so what only MLflow keeps is missing."
     elif verdict := facts.tracked.verdict:
-        low, high = verdict.interval
+        (low, high), outdated = verdict.interval, facts.tracked.outdated
+        who = f"version {verdict.version}" if outdated else "its champion"
         yield (
-            f"On the test split its champion is right about {verdict.accuracy:.2%} of "
+            f"On the test split {who} is right about {verdict.accuracy:.2%} of "
             f"{verdict.examples:,} examples (95 % interval {low:.2%} to {high:.2%})."
         )
+        if outdated:
+            yield f"That is {outdated}: studyhall evaluate {facts.summary.name}."
     elif facts.summary.best and not isinstance(facts.spec, FinalistsSpec):
         yield f"Its champion was not judged yet: studyhall evaluate {facts.summary.name}."

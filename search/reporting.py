@@ -13,6 +13,9 @@ from search.data_names import described
 from search.errors import UsageError
 from search.first_layers import FirstLayers
 from search.output_file import output_problems, write_output
+from search.own_page import read_page
+from search.own_versions import version_of
+from search.plots import fits_tiles
 from search.recorded_facts import Recorded, read_recorded
 from search.report_figures import curve_figure, study_figures
 from search.report_markdown import render_markdown
@@ -93,13 +96,23 @@ def _page(recorded: Recorded, tracking_uri: str | None, now: datetime) -> bytes:
 
 def _layers(facts: StudyFacts, tracking_uri: str | None) -> dict[int, bytes]:
     """The first layers of the trials that left weights, if these can be seen."""
-    shape = described(facts.spec.data_settings).example_shape
-    if facts.tracked is None or len(shape) != 3:
+    shape = _example_shape(facts)
+    if facts.tracked is None or not fits_tiles(shape):
         return {}
     ranked = best_first(list(facts.trials), facts.spec)
     numbers = [row.number for row in ranked if row.weights_sha256 is not None]
     layers = FirstLayers(tracking_uri, shape, facts.tracked.runs)
     return layers.small(numbers[:MOST_LAYERS])
+
+
+def _example_shape(facts: StudyFacts) -> tuple[int, ...]:
+    """The shape of the study's examples; empty if the user's own are not in the cache any more."""
+    settings = facts.spec.data_settings
+    if settings.path is None:
+        return described(settings).example_shape
+    folder = version_of(settings, facts.fingerprint or "")
+    page = read_page(folder) if folder else None
+    return page.collection.example_shape if page else ()
 
 
 def _logged(recorded: Recorded, content: bytes) -> str | None:
@@ -113,5 +126,8 @@ def _logged(recorded: Recorded, content: bytes) -> str | None:
         tracker = Tracker(run, client)
         tracker.log_study_artifacts(Path(temporary))
         tracker.append_tag(REPORT_TAG, [hashlib.sha256(content).hexdigest()])
-    show_study(client, run, recorded.facts.spec)
+    study = recorded.study
+    # What a search is that was set aside, or finalists are, is not what their experiment is.
+    above = study.search_id is None and study.experiment == study.spec.study.name
+    show_study(client, run, study.spec, above=above)
     return run.run_id

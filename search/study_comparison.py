@@ -17,7 +17,8 @@ class Standing:
     """How far one study came.
 
     `finalists` are the means of its finalists by trial, best first; `test` is the accuracy on the
-    test split with its 95 % interval; `core_seconds` goes by the state of the trials.
+    test split with its 95 % interval, and `outdated` says so where that is not the champion's;
+    `core_seconds` goes by the state of the trials, and has the finalists' apart.
     """
 
     name: str
@@ -29,6 +30,7 @@ class Standing:
     finalists: dict[int, float]
     test: tuple[float, float, float] | None
     core_seconds: dict[str, float]
+    outdated: str | None = None
 
 
 @dataclass(frozen=True)
@@ -77,6 +79,8 @@ class Comparison:
             yield "finalists' means", *(_means(s.finalists) for s in self.studies)
         if one.test or other.test:
             yield "test accuracy", *(_interval(s.test) for s in self.studies)
+        if one.outdated or other.outdated:
+            yield "  which is of", *(_text(s.outdated) for s in self.studies)
         yield "core-seconds", *(f"{sum(s.core_seconds.values()):.1f}" for s in self.studies)
         for trials, *values in self.best_so_far:
             yield f"best of {trials} trials", *map(_number, values)
@@ -110,6 +114,7 @@ def _standing(facts: StudyFacts) -> Standing:
         finalists={one.trial: one.mean for one in finals.finalists} if finals else {},
         test=(verdict.accuracy, *verdict.interval) if verdict else None,
         core_seconds={state: round(s, 1) for state, s in facts.core_seconds().items()},
+        outdated=facts.tracked.outdated if facts.tracked else None,
     )
 
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from search.ledger import Reading
+from search.pages import run_route, ui_address
 from search.study_spec import StudySpec
 from search.summary import StudySummary
 from search.trial_rows import TrialRow
@@ -59,6 +60,23 @@ class TrialRun:
 
 
 @dataclass(frozen=True)
+class ChampionFacts:
+    """The version that is a study's champion now, and the run that it is from."""
+
+    version: str
+    run_id: str
+
+
+@dataclass(frozen=True)
+class FinalistsFacts:
+    """How the best of a search were trained again, and every such training that was begun."""
+
+    configurations: int
+    seeds: int
+    trainings: Sequence[TrialRow]
+
+
+@dataclass(frozen=True)
 class TrackedFacts:
     """What MLflow has of a study.
 
@@ -69,8 +87,9 @@ class TrackedFacts:
         runs: The run of each trial, by number.
         environment: Code, machine and libraries, by name.
         blas_threads: The threads of a worker's matrix products.
-        verdict: The last evaluation, if there is one.
+        verdict: The champion's last evaluation, or else that of an earlier one; if there is one.
         readings: Every reading of the test split, the oldest first.
+        champion: The registered champion; None if none of the study's models is.
     """
 
     uri: str
@@ -81,13 +100,27 @@ class TrackedFacts:
     blas_threads: int
     verdict: VerdictFacts | None = None
     readings: Sequence[Reading] = ()
+    champion: ChampionFacts | None = None
+
+    @property
+    def outdated(self) -> str | None:
+        """What to know of a verdict that is not on the champion; None of one that is."""
+        if self.verdict is None or self.champion is None:
+            return None
+        judged, current = self.verdict.version, self.champion.version
+        if judged == current:
+            return None
+        return (
+            f"version {judged}, no longer the champion; the champion (version {current}) has not "
+            "been judged"
+        )
 
     def address(self, run_id: str | None = None) -> str | None:
         """The page of MLflow's UI about a run, or the study's run; None without a server."""
         if not self.uri.startswith(("http://", "https://")):
             return None
-        place = f"experiments/{self.experiment_id}/runs/{run_id or self.run_id}"
-        return f"{self.uri.rstrip('/')}/#/{place}"
+        route = run_route(self.experiment_id, run_id or self.run_id)
+        return f"{ui_address(self.uri)}/{route}"
 
     def address_of(self, number: int) -> str | None:
         """The page of MLflow's UI about a trial; None without a server or a run."""
@@ -105,6 +138,7 @@ class StudyFacts:
         fingerprint: That of its data; None in records of before there was one.
         trials: Every trial that was begun, in the order of their numbers.
         tracked: What MLflow has of it; None if that is nothing.
+        finalists: How its best were trained again; None if they were not.
     """
 
     spec: StudySpec
@@ -112,6 +146,7 @@ class StudyFacts:
     fingerprint: str | None
     trials: Sequence[TrialRow]
     tracked: TrackedFacts | None = None
+    finalists: FinalistsFacts | None = None
 
     @property
     def blas_threads(self) -> int:
@@ -119,9 +154,12 @@ class StudyFacts:
         return self.tracked.blas_threads if self.tracked else 1
 
     def core_seconds(self) -> dict[str, float]:
-        """What training took, by the state that the trials ended in."""
+        """What training took, by the state that the trials ended in; `finalists` stand apart."""
         found: dict[str, float] = {}
         for row in self.trials:
             spent = row.seconds * self.blas_threads
             found[row.state] = found.get(row.state, 0.0) + spent
+        if self.finalists:
+            spent = sum(row.seconds for row in self.finalists.trainings)
+            found["finalists"] = spent * self.blas_threads
         return found

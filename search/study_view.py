@@ -7,7 +7,7 @@ import json
 import zlib
 
 from search.pages import VIEW
-from search.study_spec import StudySpec
+from search.study_spec import FinalistsSpec, StudySpec
 
 _METRICS = ("value", "test_accuracy")
 _TAGS = ("studyhall.state", "studyhall.reason")
@@ -38,17 +38,25 @@ def description(spec: StudySpec, report: str | None = None) -> str:
         report: The address of its report, if it has one; within the UI.
     """
     study, data = spec.study, spec.data_settings
+    examples = f"{data.train:,} training and {data.validation:,} validation examples"
+    read = f"[Report]({report})." if report else f"`studyhall report {study.name}` writes a report."
+    if isinstance(spec, FinalistsSpec):
+        return (
+            f"Finalists of study **{spec.search}**: its best configurations trained again from "
+            f"fresh seeds, for the best {study.metric} by mean on {data.name} ({examples}). Their "
+            f"trainings are the runs below; `studyhall status {spec.search}` says how they did. "
+            f"{read}"
+        )
     finalists = ""
     if wanted := spec.finalists:
         finalists = (
             f" The best {wanted.configurations} are trained again from {wanted.seeds} fresh seeds "
             "each, and the best by mean is the champion."
         )
-    read = f"[Report]({report})." if report else f"`studyhall report {study.name}` writes a report."
     return (
         f"Study **{study.name}**: {study.sampler} search over {', '.join(spec.search_space)}, "
         f"pruner {study.pruner}, seed {study.seed}, for the best {study.metric} on {data.name} "
-        f"({data.train:,} training and {data.validation:,} validation examples).{finalists} "
+        f"({examples}).{finalists} "
         f"Its trials are the runs below; `studyhall status {study.name}` says where it stands. "
         f"{read}"
     )

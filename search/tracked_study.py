@@ -11,6 +11,7 @@ from search.datasets import fingerprint, open_dataset, split_dataset
 from search.environment import environment
 from search.execution import Job
 from search.options import Options
+from search.own_page import mark_used
 from search.pages import run_route
 from search.restoring import restore
 from search.sender import Sender
@@ -76,6 +77,7 @@ def track(
     Raises:
         StudyhallError: MLflow does not answer.
     """
+    mark_used(folder)
     spec = study.spec
     tags = trial_tags(spec, data.fingerprint, options.blas_threads)
     study_run = start_study(client, study.experiment, study.study_id, data, tags, study.search_id)

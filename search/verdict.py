@@ -111,7 +111,8 @@ def _metrics(verdict: Verdict) -> dict[str, float]:
     evaluation, gap = verdict.evaluation, verdict.gap
     low, high = evaluation.interval
     shares = evaluation.accuracy_by_class
-    by_class = {f"test_accuracy_{key}": shares[name] for key, name in metric_keys(shares).items()}
+    # A prefix of their own: a class may be called "low" or "high".
+    by_class = {f"test_accuracy_of_{key}": shares[n] for key, n in metric_keys(shares).items()}
     return {
         ACCURACY: evaluation.accuracy,
         LOW: low,

@@ -13,10 +13,14 @@ import pytest
 from PIL import Image
 
 from search import Options, StudySummary, UsageError, judge, launch, load_study, replay_runs
+from search.data_commands import data_fetch
 from search.doctor import examine
 from search.predictions import classify
+from search.reporting import write_report
+from search.verification import verify
 from tests.cli.record import child_runs, client_of, runs_by_trial
 from tests.cli.workspace import Workspace
+from tests.search.told_page import parsed
 
 STUDY = """\
 [study]
@@ -114,6 +118,19 @@ def test_mlflow_is_told_of_the_data_without_their_place(fruit: Workspace) -> Non
     assert "first_layer.png" in {file.path for file in client.list_artifacts(run_of(fruit))}
 
 
+def test_the_report_shows_first_layers_as_long_as_the_size_of_the_pictures_is_known(
+    copied: Workspace,
+) -> None:
+    shutil.rmtree(copied.folder / "pictures")
+    write_report("fruit", tracking_uri=copied.tracking_uri)
+    found = parsed((copied.folder / "fruit-report.html").read_bytes())
+    assert len([i for i in found.all("img") if str(i["src"]).startswith("data:image/jpeg")]) == 2
+    shutil.rmtree(copied.folder / "cache")
+    write_report("fruit", tracking_uri=copied.tracking_uri)
+    found = parsed((copied.folder / "fruit-report.html").read_bytes())
+    assert "gallery" not in found.titles
+
+
 def test_a_moved_folder_is_no_change_of_the_study(copied: Workspace) -> None:
     (copied.folder / "pictures").rename(copied.folder / "elsewhere")
     copied.write(STUDY.format(path="elsewhere", others="image_size = 8\n"), "fruit.toml")
@@ -134,6 +151,10 @@ def test_changed_data_are_refused_wherever_a_record_depends_on_them(copied: Work
         judge("fruit", uri, place)
     with pytest.raises(UsageError, match=differ):
         replay_runs([run_of(copied)], uri, place)
+    (problem,) = verify(load_study(copied.folder / "fruit.toml").data_settings).problems
+    assert f"{place}/plum/03.png: " in problem
+    data_fetch("fruit.toml")
+    assert verify(load_study(copied.folder / "fruit.toml").data_settings).intact
     assert judge("fruit", uri, before).evaluation.correct == 4
     (replay,) = replay_runs([run_of(copied)], uri, before)
     assert replay.identical
@@ -178,7 +199,7 @@ def test_points_from_arrays_are_fetched_verified_and_searched(
     monkeypatch.chdir(tmp_path)
     workspace = Workspace(tmp_path, {"STUDYHALL_CACHE": str(tmp_path / "cache")})
     generator = np.random.default_rng(0)
-    labels, names = np.arange(60) % 2, np.array(["C++ & [co]", "yes"])
+    labels, names = np.arange(60) % 2, np.array(["C++ & [co]", "low"])
     points = generator.normal(size=(60, 5)) + 4 * labels[:, None]
     np.savez(tmp_path / "points.npz", images=points, labels=names[labels])
     workspace.write(STUDY.format(path="points.npz", others=""), "fruit.toml")
@@ -188,10 +209,11 @@ def test_points_from_arrays_are_fetched_verified_and_searched(
     assert relaunch(workspace, 1).complete == 1
     verdict = judge("fruit", workspace.tracking_uri)
     metrics = client_of(workspace).get_run(verdict.run_id).data.metrics
-    assert {"test_accuracy_C__ _ _co_", "test_accuracy_yes"} <= set(metrics)
+    assert (metrics["test_accuracy_of_C__ _ _co_"], metrics["test_accuracy_of_low"]) == (1, 1)
+    assert metrics["test_accuracy_low"] == verdict.evaluation.interval[0] < 1
     assert verdict.evaluation.examples == 12
     points[7] += 1
     np.savez(tmp_path / "points.npz", images=points, labels=names[labels])
     stdout, told = workspace.run("data", "verify", "fruit.toml", code=1)
     assert "every byte" not in stdout
-    assert "(yes, images[7]), has another image than when it was decoded" in told
+    assert "(low, images[7]), has another image than when it was decoded" in told

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import io
+import zipfile
 from pathlib import Path
 from typing import Any
 
@@ -154,6 +156,31 @@ def test_a_file_that_is_cut_or_none_is_refused(tmp_path: Path, cache: Path) -> N
     path = array_file(tmp_path / "pets.npz")
     path.write_bytes(path.read_bytes()[:-9])
     assert complaints(path) == ["must be a .npz file, as numpy.savez writes it"]
+
+
+def test_a_header_of_more_than_any_memory_is_refused(tmp_path: Path, cache: Path) -> None:
+    path = array_file(tmp_path / "pets.npz", changed(train_images=None))
+    header = io.BytesIO()
+    shape = {"descr": "|u1", "fortran_order": False, "shape": (10**9, 10**3, 10**3, 3)}
+    np.lib.format.write_array_header_1_0(header, shape)
+    with zipfile.ZipFile(path, "a") as file:
+        file.writestr("train_images.npy", header.getvalue())
+    (told,) = complaints(path)
+    assert told.startswith("train_images: must be a whole array without Python objects, got 'Unabl")
+
+
+def test_an_encrypted_archive_is_refused(tmp_path: Path, cache: Path) -> None:
+    path = array_file(tmp_path / "pets.npz")
+    with zipfile.ZipFile(path) as file:
+        where = file.getinfo("classes.npy").header_offset
+    content = bytearray(path.read_bytes())
+    entry = content.rindex(b"classes.npy") - 46  # in the archive's table of contents
+    for flags in (where + 6, entry + 8):
+        content[flags] |= 1
+    path.write_bytes(content)
+    (told,) = complaints(path)
+    assert told.startswith("classes: must be a whole array without Python objects, got ")
+    assert "encrypted" in told
 
 
 def test_what_goes_with_pictures_alone_is_refused(tmp_path: Path, cache: Path) -> None:

@@ -11,6 +11,7 @@ import pytest
 from search.data_settings import DataSettings
 from search.datasets import fetch
 from search.errors import UsageError
+from search.own_page import mark_used
 from search.verification import verify
 from tests.search.own_sets import array_file, arrays, own, picture_folder
 
@@ -72,15 +73,28 @@ def test_the_version_that_was_used_last_is_compared_with(pets: DataSettings) -> 
     path = place(pets) / "test" / "dog" / "1.png"
     content = path.read_bytes()
     path.unlink()
-    fetch(pets)
+    mark_used(fetch(pets))
     path.write_bytes(content)
-    fetch(pets)
+    mark_used(fetch(pets))
     path.write_bytes(content + b"more")
     (problem,) = verify(pets).problems
     assert problem == (
         f"{path}: test index 6 (dog, test/dog/1.png), has other bytes than when it was decoded; "
         f"{NEXT}"
     )
+
+
+def test_what_no_one_took_yet_is_not_compared_with(pets: DataSettings) -> None:
+    mark_used(fetch(pets))
+    (place(pets) / "test" / "dog" / "1.png").unlink()
+    folder = fetch(pets)
+    assert len(verify(pets).problems) == 1
+    for path in folder.glob("train_*"):
+        path.write_bytes(b"damaged")
+    fetch(pets)
+    assert len(verify(pets).problems) == 1
+    mark_used(folder)
+    assert verify(pets).intact
 
 
 def test_a_copy_of_the_data_elsewhere_is_verified_in_their_place(

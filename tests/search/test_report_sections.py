@@ -16,8 +16,15 @@ from search.report_figures import Figure
 from search.report_markdown import render_markdown
 from search.report_page import render_page
 from search.report_sections import report_sections
-from search.study_facts import TrackedFacts, TrialRun, VerdictFacts
-from search.study_spec import StudySpec
+from search.study_comparison import compare_studies
+from search.study_facts import (
+    ChampionFacts,
+    FinalistsFacts,
+    TrackedFacts,
+    TrialRun,
+    VerdictFacts,
+)
+from search.study_spec import FinalistsSection, StudySpec
 from tests.search.told import record_study
 from tests.search.told_page import parsed
 
@@ -95,7 +102,11 @@ def markdown(facts):
 
 def test_finalists_are_told_with_their_spread(page, markdown):
     assert "Trained again from 2 fresh seeds, trial 4 did best of 2 finalists: 0.5500" in page.text
-    assert "better by 0.3000 than its fresh trainings are on average" in page.text
+    assert (
+        "better by 0.3000 than its fresh trainings are on average; with one of them, how far seeds "
+        "differ is not known."
+    ) in page.text
+    assert "luck" not in page.text.partition("Test verdict")[0]
     assert "| 0.6000 | 0.5500 | 0.0707 | 0.5000 | 0.6000 | 0 | rate 0.02 |" in markdown
     assert "| 0.7000 | 0.4000 |  | 0.4000 | 0.4000 | 1 | rate 0.01 |" in markdown
 
@@ -104,7 +115,32 @@ def test_finalists_that_did_better_are_not_said_to_be_lucky(facts):
     better = replace(FINALS, finalists=FINALS.finalists[:1], direction="minimize")
     told = replace(facts, summary=replace(facts.summary, finals=better))
     text = render_markdown("s", report_sections(told), NOW).decode()
-    assert "did better by 0.0500 on average in its fresh trainings" in text
+    assert (
+        "did better by 0.0500 on average in its fresh trainings; these 2 differ by a standard "
+        "deviation of 0.0707."
+    ) in text
+
+
+def test_finalists_that_did_as_well_are_said_to(facts):
+    equal = replace(FINALS.finalists[0], value=0.55000001)
+    told = replace(FINALS, finalists=(equal,))
+    told = replace(facts, summary=replace(facts.summary, finals=told))
+    text = render_markdown("s", report_sections(told), NOW).decode()
+    assert "did as well in its fresh trainings, on average; these 2 differ" in text
+
+
+def test_a_verdict_on_an_earlier_champion_is_not_the_champions(facts):
+    overtaken = replace(facts.tracked, champion=ChampionFacts("6", "winner"))
+    told = replace(facts, tracked=overtaken)
+    text = parsed(render_page("s", report_sections(told), NOW)).text
+    assert "On the test split version 3 is right about 60.00% of 200 examples" in text
+    since = "version 3, no longer the champion; the champion (version 6) has not been judged"
+    assert f"That is {since}: studyhall evaluate s." in text
+    assert f"That is {since}." in text.partition("On the test split")[2]
+    found = compare_studies(told, facts)
+    assert [one.outdated for one in found.studies] == [since, None]
+    assert ("  which is of", since, "-") in list(found.rows())
+    assert "studyhall replay winner" in text
 
 
 def test_the_verdict_has_its_interval_pictures_and_the_same_as_tables(page, markdown):
@@ -156,6 +192,18 @@ def test_core_seconds_count_each_thread(page, markdown):
     assert "| complete | 3 | 12.0 | 4.0 |" in markdown
 
 
+def test_the_cost_has_the_finalists_and_so_do_the_commands(facts):
+    told = replace(facts, finalists=FinalistsFacts(2, 3, facts.trials[:3]))
+    text = render_markdown("s", report_sections(told), NOW).decode()
+    assert "Training took 32 core-seconds" in text
+    assert "| finalists | 3 | 12.0 | 4.0 |\n| all | 8 | 32.0 | 4.0 |" in text
+    finalists = "studyhall finalists s --configurations 2 --seeds 3\n"
+    assert f"studyhall launch s.toml\n{finalists}studyhall evaluate s\n" in text
+    spec = facts.spec.model_copy(update={"finalists": FinalistsSection(configurations=2, seeds=3)})
+    text = render_markdown("s", report_sections(replace(told, spec=spec)), NOW).decode()
+    assert finalists not in text
+
+
 def test_it_says_with_which_code_to_run_it_again(page):
     assert "Studyhall 1.2, commit abc, with changes that are not in it, seed 3" in page.text
     assert "studyhall launch s.toml\nstudyhall evaluate s\nstudyhall replay run1" in page.text
@@ -164,6 +212,15 @@ def test_it_says_with_which_code_to_run_it_again(page):
 def test_the_study_file_in_the_report_is_that_of_the_study(facts, markdown):
     file = markdown.rpartition("```\n")[0].rpartition("```\n")[2]
     assert StudySpec.model_validate(tomllib.loads(file)) == facts.spec
+
+
+def test_where_data_of_ones_own_lie_is_not_told(facts):
+    data = {**facts.spec.data, "name": "pets", "path": "/home/me/secret/pets"}
+    told = replace(facts, spec=facts.spec.model_copy(update={"data": data}))
+    text = render_markdown("s", report_sections(told), NOW).decode()
+    assert "/home/me" not in text
+    assert '\npath = "pets"\n' in text
+    assert "where pets is not beside it, name the place with " in text
 
 
 def test_without_a_server_nothing_leads_out_of_the_page(facts):
