@@ -34,7 +34,7 @@ def require_whole(workspace: Workspace, undisturbed) -> None:
 
 @pytest.mark.parametrize(
     ("workspace", "head_start"),
-    [("journal", 0), ("journal", 1), ("database", 0)],
+    [("journal", 1), ("database", 0)],
     indirect=["workspace"],
 )
 def test_two_launches_divide_the_trials(workspace, launches, undisturbed, head_start):

@@ -14,7 +14,7 @@ from tests.cli.disturbance import delay_some, end, kill_some, start
 from tests.cli.record import answers, child_runs
 from tests.cli.workspace import SMALL, Workspace
 
-RUNS = int(os.environ.get("STUDYHALL_RUNS", "2"))
+RUNS = int(os.environ.get("STUDYHALL_RUNS", "1"))
 KILLS = int(os.environ.get("STUDYHALL_KILLS", "10"))
 KILLS_A_STUDY = 10
 STUDY = SMALL.replace("trials = 8", "trials = 12").replace("epochs = 4", "epochs = 120")
