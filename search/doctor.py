@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from dataclasses import asdict, dataclass, replace
 
-from search.finalists import finalists_name
 from search.ledger import end_broken_readings
 from search.mirror import Finding
 from search.observer import Observer, Quiet
@@ -13,7 +12,7 @@ from search.reconciliation import adopt, find, mend
 from search.reopened import recorded, reopen
 from search.repairs import Repairs
 from search.storage import read_storage
-from search.studies import recorded_study
+from search.studies import finalists_name, recorded_study
 from search.tracked_study import run_names, with_runs
 from search.tracker import Tracker
 from search.tracking import find_study

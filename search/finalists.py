@@ -10,10 +10,9 @@ from optuna.storages import BaseStorage
 from optuna.trial import FrozenTrial, TrialState
 
 from search.section import Scalar
-from search.studies import recorded_study
+from search.studies import finalists_name, recorded_finalists
 from search.study import Study
 from search.study_spec import (
-    FINALISTS_ENDING,
     FinalistsSection,
     FinalistsSpec,
     Retraining,
@@ -117,7 +116,7 @@ class Finals:
         seeds took back. Negative if they did better; None if all of them diverged.
         """
         best = max(self.finalists, key=lambda one: (self._sign * one.value, -one.trial))
-        if any(trial == self.leader for trial in self.diverged):
+        if self.leader in self.diverged:
             return None
         return self._sign * (best.value - best.mean)
 
@@ -138,11 +137,6 @@ class Finals:
             "diverged": list(self.diverged),
             "current": self.current,
         }
-
-
-def finalists_name(search: str) -> str:
-    """The name under which the finalists of a study are recorded."""
-    return f"{search}{FINALISTS_ENDING}"
 
 
 def chosen(study: Study, configurations: int) -> list[FrozenTrial]:
@@ -215,10 +209,8 @@ def recorded_finals(storage: BaseStorage, search: Study) -> Finals | None:
         storage: Where both studies are recorded.
         search: The search's study.
     """
-    study = recorded_study(storage, finalists_name(search.spec.study.name))
-    if study is None or study.search_id != search.study_id:
-        return None
-    return finals_of(study, search)
+    study = recorded_finalists(storage, search)
+    return finals_of(study, search) if study else None
 
 
 def finals_of(study: Study, search: Study) -> Finals | None:
@@ -232,10 +224,11 @@ def finals_of(study: Study, search: Study) -> Finals | None:
     if not isinstance(spec, FinalistsSpec) or spec.finalists is None:
         return None
     seeds, ranked = spec.finalists.seeds, chosen(search, len(search.trials()))
+    again, named = study.trials(), {one.trial for one in spec.retrainings}
     trained = {
         trial.number: finalist
         for trial in ranked
-        if (finalist := _finalist(trial, study, spec, seeds)) is not None
+        if trial.number in named and (finalist := _finalist(trial, again, spec, seeds)) is not None
     }
     best = [trial.number for trial in ranked[: spec.finalists.configurations]]
     current = all(number in trained for number in best)
@@ -256,9 +249,10 @@ def finals_of(study: Study, search: Study) -> Finals | None:
     )
 
 
-def _finalist(trial: FrozenTrial, study: Study, spec: FinalistsSpec, seeds: int) -> Finalist | None:
+def _finalist(
+    trial: FrozenTrial, trials: Sequence[FrozenTrial], spec: FinalistsSpec, seeds: int
+) -> Finalist | None:
     """A trial of the search with its fresh trainings; None if not all of them have ended."""
-    trials = study.trials()
     own = [
         (number, one.seed)
         for number, one in enumerate(spec.retrainings[: len(trials)])

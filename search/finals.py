@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from pydantic import ValidationError
 
 from search.errors import UsageError
-from search.finalists import chosen, finalists_name, finalists_spec, with_finals
+from search.finalists import chosen, finalists_spec, with_finals
 from search.findings import problem_of
 from search.notebook_view import usual_observer
 from search.observer import Observer
@@ -19,7 +19,7 @@ from search.recorded import recorded_summary
 from search.reopened import Opened, recorded
 from search.runner import Runner
 from search.storage import exclusive, open_storage
-from search.studies import open_study, recorded_study
+from search.studies import finalists_name, open_study, recorded_study
 from search.study_spec import FinalistsSection
 from search.summary import StudySummary, summarize
 from search.tracked_study import TrackedStudy, track

@@ -12,7 +12,7 @@ from filelock import FileLock
 
 from search.datasets import fetch
 from search.errors import UsageError
-from search.finalists import finalists_name, with_finals
+from search.finalists import with_finals
 from search.finals import run_finals
 from search.gate import require_data, require_installed, require_sane
 from search.notebook_view import usual_observer
@@ -24,7 +24,7 @@ from search.reconciliation import put_in_order
 from search.reopened import Opened
 from search.runner import Runner
 from search.storage import exclusive, open_storage
-from search.studies import open_study, recorded_study, set_aside
+from search.studies import open_study, recorded_finalists, recorded_study, set_aside
 from search.study import Study
 from search.study_spec import StudySpec
 from search.summary import StudySummary
@@ -79,15 +79,9 @@ def launch(
     if wanted and ended and rest:
         opened = Opened(tracked.study, client, data, folder)
         return run_finals(opened, storage, wanted, rest, observer)
-    if finalists := _finalists_of(tracked.study, storage):
+    if finalists := recorded_finalists(storage, tracked.study):
         _end_earlier(finalists, client, options, observer)  # what a killed launch left of them
     return with_finals(summary, tracked.study, storage)
-
-
-def _finalists_of(search: Study, storage: BaseStorage) -> Study | None:
-    """The recorded study of a search's finalists."""
-    study = recorded_study(storage, finalists_name(search.spec.study.name))
-    return study if study and study.search_id == search.study_id else None
 
 
 def _rest(options: Options, started: float) -> Options | None:
@@ -106,7 +100,7 @@ def _set_aside(
     observer: Observer,
 ) -> None:
     """Keep a study, and that of its finalists, under another name."""
-    finalists = _finalists_of(earlier, storage)
+    finalists = recorded_finalists(storage, earlier)
     both = [study for study in (earlier, finalists) if study]
     for study in both:
         _require_idle(study)

@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from search.addresses import shown
-from search.finalists import finalists_name
 from search.ledger import GAP, readings
 from search.mlflow_database import missing
 from search.mlflow_errors import explained
@@ -19,7 +18,7 @@ from search.recorded import open_recorded, summary_of
 from search.registry import registered_version
 from search.run_tags import RunTags
 from search.storage import read_storage
-from search.studies import recorded_fingerprint, recorded_study
+from search.studies import finalists_name, recorded_fingerprint, recorded_study
 from search.study import Study
 from search.study_facts import (
     ChampionFacts,

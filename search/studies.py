@@ -92,6 +92,17 @@ def recorded_fingerprint(storage: BaseStorage, name: str) -> str | None:
     return None if found is None else str(found)
 
 
+def finalists_name(search: str) -> str:
+    """The name under which the finalists of a study are recorded."""
+    return f"{search}{FINALISTS_ENDING}"
+
+
+def recorded_finalists(storage: BaseStorage, search: Study) -> Study | None:
+    """Open the study of a search's finalists as it was recorded; None if there is none."""
+    study = recorded_study(storage, finalists_name(search.spec.study.name))
+    return study if study and study.search_id == search.study_id else None
+
+
 def study_names(storage: BaseStorage) -> list[str]:
     """The studies that the storage holds."""
     return [study.study_name for study in storage.get_all_studies()]
@@ -101,10 +112,8 @@ def set_aside(storage: BaseStorage, study: Study) -> str:
     """Rename a recorded study, and its finalists', so that its name is free; return the new one."""
     name, names = study.spec.study.name, study_names(storage)
     aside = next(f"{name}.{n}" for n in range(1, len(names) + 2) if f"{name}.{n}" not in names)
-    finalists = f"{name}{FINALISTS_ENDING}"
-    own = recorded_study(storage, finalists)
-    if own and own.search_id == study.study_id:  # first: who is killed between can go on
-        _rename(storage, own, f"{aside}{FINALISTS_ENDING}", {"search": aside})
+    if own := recorded_finalists(storage, study):  # first: who is killed between can go on
+        _rename(storage, own, finalists_name(aside), {"search": aside})
     _rename(storage, study, aside, {})
     return aside
 

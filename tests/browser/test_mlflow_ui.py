@@ -12,6 +12,7 @@ from __future__ import annotations
 import json
 import os
 import re
+import shutil
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -60,6 +61,8 @@ class Tour:
 
 @pytest.fixture(scope="module")
 def tour(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Tour]:
+    if shutil.which("chromium") is None:
+        pytest.skip("no Chromium is installed here (Debian: chromium)")
     folder = Path(os.environ.get("STUDYHALL_TOUR", tmp_path_factory.mktemp("tour")))
     pictures = Path(os.environ.get("STUDYHALL_PICTURES", tmp_path_factory.mktemp("pictures")))
     server = Server(folder)
