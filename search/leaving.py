@@ -15,11 +15,10 @@ from search.execution import abandon
 from search.sender import Sender
 from search.tracked_study import TrackedStudy
 
-_SECONDS = 5.0  # for all that is done here: a cluster kills ten seconds after SIGTERM
-_LAST_SECONDS = 0.5  # how long to wait for what MLflow is being sent
+_SECONDS = 7.0  # for all that is done here: a cluster kills ten seconds after SIGTERM
 
 
-def leave_in_order(tracked: TrackedStudy, sender: Sender) -> None:
+def leave_in_order(tracked: TrackedStudy, sender: Sender) -> bool:
     """Leave neither claims nor runs of this launch behind, as far as that is done in time.
 
     The next launch puts right what is not: MLflow may be away, or the disk full.
@@ -27,54 +26,57 @@ def leave_in_order(tracked: TrackedStudy, sender: Sender) -> None:
     Args:
         tracked: The study; no worker of this launch is left.
         sender: What sends its records.
+
+    Returns:
+        Whether all was done.
     """
     deadline = time.monotonic() + _SECONDS
-    steps: tuple[Callable[[], None], ...] = (
-        lambda: _release(tracked),
-        lambda: _send(tracked, sender, deadline),
-    )
-    for step in steps:
-        with suppress(StudyhallError, OSError):
-            _within(deadline - time.monotonic(), step)
+    released = _within(deadline, lambda: _release(tracked))
+    return _within(deadline, lambda: _send(tracked, sender, deadline)) and released
 
 
-def _release(tracked: TrackedStudy) -> None:
+def _release(tracked: TrackedStudy) -> bool:
     """Let others have this launch's trials, without blame."""
     abandon()
     tracked.study.claims.release_dead()
+    return True
 
 
-def _send(tracked: TrackedStudy, sender: Sender, deadline: float) -> None:
-    if sender.drain(deadline - time.monotonic()) or not sender.stop(_LAST_SECONDS):
-        return
+def _send(tracked: TrackedStudy, sender: Sender, deadline: float) -> bool:
+    unsent = sender.drain(deadline - time.monotonic())
+    if unsent or not sender.stop(deadline - time.monotonic()):
+        return False
     _withdraw_unfinished(tracked)
     tracked.end()
+    return True
 
 
 def _withdraw_unfinished(tracked: TrackedStudy) -> None:
-    """Delete the runs of trials that were stopped half-way: another attempt gets another run."""
+    """Delete the runs of trials that were stopped half-way: another attempt gets another run.
+
+    A record that was stored and not entered in the study goes too: the next attempt makes it again.
+    """
     study, tracker, spool = tracked.study, tracked.tracker, tracked.spool
     with suppress(Timeout), spool.sending_lock():  # another launch may be sending
         live = study.claims.live()
         for waiting in spool.waiting():
             number, attempt = waiting.number, waiting.attempt
             undecided = study.accepted(number, attempt) is None
-            if undecided and number not in live and not waiting.record:
+            if undecided and number not in live:
                 Delivery(tracker, spool, number, attempt).withdraw()
 
 
-def _within(seconds: float, function: Callable[[], None]) -> None:
-    """Call a function, and wait for it that long at most; what it raises till then is raised."""
-    failed: list[BaseException] = []
+def _within(deadline: float, step: Callable[[], bool]) -> bool:
+    """Take a step, and wait for it till the deadline at most; return whether it was taken."""
+    if (seconds := deadline - time.monotonic()) <= 0:
+        return False
+    taken: list[bool] = []
 
-    def call() -> None:
-        try:
-            function()
-        except BaseException as error:
-            failed.append(error)
+    def take() -> None:
+        with suppress(StudyhallError, OSError):
+            taken.append(step())
 
-    thread = threading.Thread(target=call, name="leaving", daemon=True)
+    thread = threading.Thread(target=take, name="leaving", daemon=True)
     thread.start()
-    thread.join(max(0.0, seconds))
-    if failed:
-        raise failed[0]
+    thread.join(seconds)
+    return taken == [True]

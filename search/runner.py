@@ -44,6 +44,7 @@ _LOOK_SECONDS = 0.5
 _LAST_SECONDS = 1.0  # how long the end waits for what MLflow is being sent
 _PATIENCE_SECONDS = 120.0  # how long the end of a launch waits for MLflow
 _STOP_SECONDS = 3.0  # the same of one that was told to finish what runs
+_NOT_TOLD = "MLflow has not been told in time of all that stopped; the next launch does that"
 SAMPLES = 25
 
 
@@ -81,7 +82,8 @@ class Runner:
                 self._work(stop, deadline)
                 return self._conclude(stop.requested)
         except BaseException:
-            leave_in_order(self.tracked, self.sender)
+            if not leave_in_order(self.tracked, self.sender):
+                self.observer.note(_NOT_TOLD)
             raise
         finally:
             self.sender.stop(_LAST_SECONDS)
