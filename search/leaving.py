@@ -12,6 +12,7 @@ from filelock import Timeout
 from search.delivery import Delivery
 from search.errors import StudyhallError
 from search.execution import abandon
+from search.reconciliation import adopt
 from search.sender import Sender
 from search.tracked_study import TrackedStudy
 
@@ -36,7 +37,8 @@ def leave_in_order(tracked: TrackedStudy, sender: Sender) -> bool:
 
 
 def _release(tracked: TrackedStudy) -> bool:
-    """Let others have this launch's trials, without blame."""
+    """Keep what is recorded of this launch's trials, and let others have them, without blame."""
+    adopt(tracked.study, tracked.spool)
     abandon()
     tracked.study.claims.release_dead()
     return True
@@ -52,17 +54,14 @@ def _send(tracked: TrackedStudy, sender: Sender, deadline: float) -> bool:
 
 
 def _withdraw_unfinished(tracked: TrackedStudy) -> None:
-    """Delete the runs of trials that were stopped half-way: another attempt gets another run.
-
-    A record that was stored and not entered in the study goes too: the next attempt makes it again.
-    """
+    """Delete the runs of trials that were stopped half-way: another attempt gets another run."""
     study, tracker, spool = tracked.study, tracked.tracker, tracked.spool
     with suppress(Timeout), spool.sending_lock():  # another launch may be sending
         live = study.claims.live()
         for waiting in spool.waiting():
             number, attempt = waiting.number, waiting.attempt
             undecided = study.accepted(number, attempt) is None
-            if undecided and number not in live:
+            if undecided and number not in live and not waiting.record:
                 Delivery(tracker, spool, number, attempt).withdraw()
 
 

@@ -44,19 +44,19 @@ def launch_ended_before_its_second_result(moons: Moons, observer: Told, monkeypa
     def end(self: Study, record) -> bool:
         if record.number == 0:
             return finish(self, record)
+        monkeypatch.setattr(Study, "finish", finish)
         wait_for(lambda: sorted(statuses(moons)) == ["FINISHED", "RUNNING", "RUNNING"])
         raise Terminated(signal.SIGTERM)
 
     monkeypatch.setattr(Study, "finish", end)
     with pytest.raises(Terminated):
         launch(moons.spec(), moons.options(), observer)
-    monkeypatch.setattr(Study, "finish", finish)
 
 
-def test_a_trial_that_was_recorded_and_not_entered_leaves_no_run(moons, monkeypatch):
+def test_a_trial_that_was_recorded_and_not_entered_is_kept(moons, monkeypatch):
     told = Told()
     launch_ended_before_its_second_result(moons, told, monkeypatch)
-    assert statuses(moons) == ["KILLED", "FINISHED"]
+    assert statuses(moons) == ["KILLED", "FINISHED", "FINISHED"]
     assert not [note for note in told.notes if "in time" in note]
     assert moons.launch().complete == 6
     assert statuses(moons) == ["FINISHED"] * 7
