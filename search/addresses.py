@@ -15,6 +15,7 @@ _SCHEMES = ("postgresql", "postgres", _DRIVER)
 _PASSWORD = re.compile(r"(://[^:/?#@\[]*):.*@")
 # Without a host, the password stands where a port would.
 _MISPLACED = re.compile(r"(://[^:/?#@\[]+):(?!\d+(?:[/?#]|$))[^/?#@*][^/?#]*")
+_KEY_IN_QUERY = re.compile(r"([?&])(?:ssl)?password=[^&]*&?", re.IGNORECASE)
 _IN_QUERY = re.compile(r"([?&](?:ssl)?password=)[^&]*", re.IGNORECASE)
 
 
@@ -45,3 +46,8 @@ def shown(address: str | Path) -> str:
     """An address without its password, for messages and records; any other text as it is."""
     text = _PASSWORD.sub(r"\1:***@", str(address))
     return _IN_QUERY.sub(r"\1***", _MISPLACED.sub(r"\1:***", text))
+
+
+def without_password(address: str) -> str:
+    """An address that can be handed on: who uses it has the password from elsewhere."""
+    return re.sub(r"[?&]$", "", _KEY_IN_QUERY.sub(r"\1", _PASSWORD.sub(r"\1@", address)))

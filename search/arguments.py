@@ -32,6 +32,13 @@ StorageOption = Annotated[
         help="The journal file of studies and trials, or a database: postgresql://user@host/name.",
     ),
 ]
+ClusterOption = Annotated[
+    str | None,
+    typer.Option(
+        envvar="STUDYHALL_CLUSTER",
+        help="A Dask cluster whose workers do the trials: tcp://scheduler:8786.",
+    ),
+]
 DataOption = Annotated[
     Path | None,
     typer.Option(envvar="STUDYHALL_DATA", help="Folder or archive to take the data from."),

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
 from search.arguments import (
+    ClusterOption,
     DataOption,
     JobsOption,
     JsonOption,
@@ -36,6 +37,7 @@ def finalists(
     data_dir: DataOption = None,
     tracking_uri: TrackingOption = None,
     storage: StorageOption = None,
+    cluster: ClusterOption = None,
     quiet: QuietOption = False,
     json: JsonOption = False,
 ) -> int:
@@ -52,9 +54,13 @@ def finalists(
     from search.finals import train_finalists
     from search.options import Options
 
-    chosen: dict[str, Any] = {} if jobs is None else {"jobs": jobs}
     options = Options(
-        timeout=timeout, data_dir=data_dir, tracking_uri=tracking_uri, storage=storage, **chosen
+        jobs=jobs,
+        timeout=timeout,
+        data_dir=data_dir,
+        tracking_uri=tracking_uri,
+        storage=storage,
+        cluster=cluster,
     )
     name = recorded_name(study)
     with terminal.observer(quiet=quiet or json) as observer:

@@ -5,12 +5,13 @@ from __future__ import annotations
 import shlex
 import sys
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
 from search.addresses import shown
 from search.arguments import (
+    ClusterOption,
     DataOption,
     FreshOption,
     JobsOption,
@@ -63,6 +64,10 @@ def launch(
     data_dir: DataOption = None,
     tracking_uri: TrackingOption = None,
     storage: StorageOption = None,
+    cluster: ClusterOption = None,
+    detach: Annotated[
+        bool, typer.Option("--detach", help="Leave the launch to the cluster, and return.")
+    ] = False,
     attempts: Annotated[
         int, typer.Option(help="Workers in a row that may die of a trial before it is failed.")
     ] = 5,
@@ -79,6 +84,11 @@ def launch(
         *at_least_one("--attempts", attempts),
         *above_zero("--timeout", timeout),
         *proper_name("--name", name),
+        *(
+            ["--detach: goes with --cluster, which runs the launch"]
+            if detach > bool(cluster)
+            else []
+        ),
     ]
     overrides = list(set_ or [])
     overrides += [f"study.trials={trials}"] if trials and not problems else []
@@ -92,8 +102,8 @@ def launch(
     from search import launcher, terminal
     from search.options import Options
 
-    chosen: dict[str, Any] = {} if jobs is None else {"jobs": jobs}
     options = Options(
+        jobs=jobs,
         timeout=timeout,
         attempts=attempts,
         fresh=fresh,
@@ -101,9 +111,14 @@ def launch(
         tracking_uri=tracking_uri,
         storage=storage,
         gate=not no_gate,
-        **chosen,
+        cluster=cluster,
     )
     with terminal.observer(quiet=quiet or json) as observer:
+        if detach:
+            from search.detaching import detach as hand_over
+
+            terminal.show_detached(hand_over(spec, options, observer), as_json=json)
+            return 0
         summary = launcher.launch(spec, options, observer)
     words = (shown(word) for word in sys.argv[1:] if word != "--fresh")
     again = shlex.join(["studyhall", *words])
@@ -142,6 +157,21 @@ def status(
     except StudyhallError as error:  # the rest is known all the same
         readings, trouble = [], str(error)
     terminal.show_status(summary, readings, trouble, as_json=json)
+
+
+@app.command()
+def stop(
+    study: StudyArgument,
+    now: Annotated[bool, typer.Option("--now", help="Leave running trials unfinished.")] = False,
+    storage: StorageOption = None,
+    json: JsonOption = False,
+) -> None:
+    """Have all launches of a study stop, on whatever machine: running trials are finished."""
+    from search import stopping, terminal
+    from search.options import Options
+
+    name = recorded_name(study)
+    terminal.show_stopping(stopping.stop(name, Options(storage=storage), at_once=now), as_json=json)
 
 
 @app.command()
@@ -207,9 +237,8 @@ def reproduce(
         raise UsageError("\n".join(problems))
     if update:
         reproduction_table.require_marks(update)
-    chosen: dict[str, Any] = {} if jobs is None else {"jobs": jobs}
     options = Options(
-        fresh=fresh, data_dir=data_dir, tracking_uri=tracking_uri, storage=storage, **chosen
+        jobs=jobs, fresh=fresh, data_dir=data_dir, tracking_uri=tracking_uri, storage=storage
     )
     found = []
     for one in systems:

@@ -78,7 +78,7 @@ def _examined(name: str, options: Options, observer: Observer) -> Examination:
         end_broken_readings(tracked.tracker.client, tracked.tracker.study_run.experiment_id)
         adopt(tracked.study, tracked.spool)
         found = find(tracked, deep=True)
-        return Examination(name, tuple(found), mend(tracked, found, restore=True))
+        return Examination(name, tuple(found), mend(tracked, found, tracked.restore))
     finally:
         tracked.end()
 

@@ -5,12 +5,13 @@ from __future__ import annotations
 import time
 from collections.abc import Mapping
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache, partial
 from pathlib import Path
 from traceback import extract_tb
 
 from model import EpochRecord, Preprocessing
+from search.addresses import without_password
 from search.building import TrainingData, TrialSeed, multiplications
 from search.claim import Claimed
 from search.data_settings import DataSettings
@@ -52,6 +53,12 @@ class Job:
     tags: Mapping[str, str]
     attempts: int
     last: int = 0
+
+    def handed_on(self) -> Job:
+        """The job as other machines may see it: without the password of the storage."""
+        if isinstance(self.storage, Path):
+            return self
+        return replace(self, storage=without_password(self.storage))
 
 
 class Workplace:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from pydantic import ValidationError
 
+from search.crew import require_crew
 from search.errors import UsageError
 from search.finalists import chosen, finalists_spec, with_finals
 from search.findings import problem_of
@@ -52,6 +53,7 @@ def train_finalists(
         StudyhallError: the work failed; what finished is kept, and a new call goes on from there.
     """
     options, observer = options or Options(), observer or usual_observer()
+    require_crew(options, observer.note)
     recorded_summary(name, options.address)  # before a storage is made where there is none
     storage = open_storage(options.address)
     opened = recorded(storage, name, options, observer)

@@ -6,10 +6,11 @@ import tempfile
 import time
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from filelock import FileLock
 
+from search.crew import require_crew
 from search.datasets import fetch
 from search.errors import UsageError
 from search.finalists import with_finals
@@ -58,10 +59,37 @@ def launch(
         Terminated: a second Ctrl-C or SIGTERM ended it.
     """
     options, observer = options or Options(), observer or usual_observer()
+    tracked, storage, opened = prepare(spec, options, observer)
+    started = time.monotonic()
+    summary = Runner(tracked, storage, options, observer).run()
+    wanted, rest = tracked.study.spec.finalists, _rest(options, started)
+    ended = tracked.study.is_whole() and summary.best and not summary.interrupted
+    if wanted and ended and rest:
+        return run_finals(opened, storage, wanted, rest, observer)
+    if finalists := recorded_finalists(storage, tracked.study):
+        _end_earlier(finalists, opened.client, options, observer)  # what a killed launch left
+    return with_finals(summary, tracked.study, storage)
+
+
+class Ready(NamedTuple):
+    """A study that can be run: all was checked, and all is open."""
+
+    tracked: TrackedStudy
+    storage: BaseStorage
+    opened: Opened
+
+
+def prepare(spec: StudySpec, options: Options, observer: Observer) -> Ready:
+    """Check all that a launch needs, fetch the data, and open the study and its runs.
+
+    Raises:
+        UsageError: there is something to correct.
+    """
     name = spec.study.name
     require_installed(spec)
     spec = require_data(spec, options.data_dir, observer.fetching)
     _require_home(options.home)
+    require_crew(options, observer.note)
     with FileLock(options.home / "start.lock"):  # MLflow's database is made by one process
         client = open_client(options.tracking_uri)
     folder = fetch(spec.data_settings, data_dir=options.data_dir, progress=observer.fetching)
@@ -71,17 +99,8 @@ def launch(
     storage = open_storage(options.address)
     if options.fresh and (earlier := recorded_study(storage, name)):
         _set_aside(storage, earlier, client, options, observer)
-    started = time.monotonic()
     tracked = _open(storage, spec, client, data, folder, options)
-    summary = Runner(tracked, storage, options, observer).run()
-    wanted, rest = spec.finalists, _rest(options, started)
-    ended = tracked.study.is_whole() and summary.best and not summary.interrupted
-    if wanted and ended and rest:
-        opened = Opened(tracked.study, client, data, folder)
-        return run_finals(opened, storage, wanted, rest, observer)
-    if finalists := recorded_finalists(storage, tracked.study):
-        _end_earlier(finalists, client, options, observer)  # what a killed launch left of them
-    return with_finals(summary, tracked.study, storage)
+    return Ready(tracked, storage, Opened(tracked.study, client, data, folder))
 
 
 def _rest(options: Options, started: float) -> Options | None:
@@ -136,7 +155,7 @@ def _end_earlier(
         settings, data_dir=options.data_dir, progress=observer.fetching
     )
     tracked = track(earlier, client, tracked_data(earlier.spec, folder), folder, options)
-    put_in_order(tracked, restore=False)
+    put_in_order(tracked, None)
     tracked.end()
 
 

@@ -19,28 +19,32 @@ from search.tracked_study import TrackedStudy
 _SECONDS = 7.0  # for all that is done here: a cluster kills ten seconds after SIGTERM
 
 
-def leave_in_order(tracked: TrackedStudy, sender: Sender) -> bool:
+def leave_in_order(
+    tracked: TrackedStudy, sender: Sender, dismiss: Callable[[], None] = lambda: None
+) -> bool:
     """Leave neither claims nor runs of this launch behind, as far as that is done in time.
 
     The next launch puts right what is not: MLflow may be away, or the disk full.
 
     Args:
-        tracked: The study; no worker of this launch is left.
+        tracked: The study; no worker of this launch is left on this machine.
         sender: What sends its records.
+        dismiss: Has workers elsewhere leave what they are at.
 
     Returns:
         Whether all was done.
     """
     deadline = time.monotonic() + _SECONDS
-    released = _within(deadline, lambda: _release(tracked))
+    released = _within(deadline, lambda: _release(tracked, dismiss))
     return _within(deadline, lambda: _send(tracked, sender, deadline)) and released
 
 
-def _release(tracked: TrackedStudy) -> bool:
+def _release(tracked: TrackedStudy, dismiss: Callable[[], None]) -> bool:
     """Keep what is recorded of this launch's trials, and let others have them, without blame."""
     adopt(tracked.study, tracked.spool)
     abandon()
     tracked.study.claims.release_dead()
+    dismiss()
     return True
 
 

@@ -21,7 +21,8 @@ class Options:
     """Where a study is kept and how much of the machine it gets.
 
     Attributes:
-        jobs: worker processes; 1 trains in the calling process.
+        jobs: worker processes, by default one for each core that may be used; 1 trains in the
+            calling process.
         timeout: seconds after which no further trial starts; None for no limit.
         fresh: set earlier trials of the same name aside and start over.
         attempts: workers in a row that a trial may bring down before it is failed.
@@ -31,11 +32,13 @@ class Options:
         storage: the journal file of studies and trials, or the address of a PostgreSQL database;
             by default a journal in `folder`.
         folder: the working folder.
+        cluster: the address of a Dask cluster's scheduler, whose workers do the trials; `jobs` is
+            then how many at once, by default all.
         blas_threads: threads of the matrix products in each worker; the last bits of a result
             depend on them, so that a study keeps to one number.
     """
 
-    jobs: int = field(default_factory=usable_cores)
+    jobs: int | None = None
     timeout: float | None = None
     fresh: bool = False
     attempts: int = 5
@@ -44,7 +47,13 @@ class Options:
     tracking_uri: str | None = None
     storage: Path | str | None = None
     folder: Path = field(default_factory=Path.cwd)
+    cluster: str | None = None
     blas_threads: int = 1
+
+    @property
+    def workers(self) -> int:
+        """How many worker processes of this machine do the trials."""
+        return self.jobs or usable_cores()
 
     @property
     def address(self) -> Path | str:

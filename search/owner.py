@@ -35,6 +35,11 @@ def is_running(owner: str) -> bool | None:
         return False
 
 
+def machine(owner: str) -> str:
+    """The name of the machine that an owner's process is on."""
+    return owner.rsplit(":", 4)[0]
+
+
 def end_child(owner: str) -> bool:
     """Kill the owner's process if it is a child of this one; return whether it was."""
     if is_running(owner) is not True:

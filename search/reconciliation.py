@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from search.mirror import Finding, compare
 from search.record import DamagedRecordError, read
 from search.repairs import Repairs, repair
@@ -11,36 +13,45 @@ from search.study import Study
 from search.tracked_study import TrackedStudy
 
 _RESTORED_UNASKED = 3
+Restore = Callable[[int], None]
 
 
-def put_in_order(tracked: TrackedStudy, *, restore: bool) -> Repairs:
+def put_in_order(
+    tracked: TrackedStudy,
+    restore: Restore | None,
+    *,
+    at_most: int = _RESTORED_UNASKED,
+    elsewhere: bool = True,
+) -> Repairs:
     """Make MLflow what the study says, as far as no worker is at it.
 
     Args:
         tracked: The study; nothing of it may be sent meanwhile by this process.
-        restore: Train again what is lost of a finished trial, if it is lost of a few alone:
-            where MLflow is another than before, it is better to be asked.
+        restore: Trains again, by its number, a finished trial whose record is lost.
+        at_most: Of how many trials; where MLflow is another than before, more are lost, and it is
+            better to be asked.
+        elsewhere: Another machine may be about to send what it has just finished.
 
     Raises:
         StudyhallError: MLflow does not answer.
     """
     tracked.spool.sweep()
     adopt(tracked.study, tracked.spool)
-    found = find(tracked)
+    found = find(tracked, elsewhere=elsewhere)
     if tracked.study.claims.live():  # the launch that is at work sends what waits
         found = [finding for finding in found if finding.kind != "unsent"]
-    few = sum(finding.kind == "missing" for finding in found) <= _RESTORED_UNASKED
-    return mend(tracked, found, restore=restore and few)
+    few = sum(finding.kind == "missing" for finding in found) <= at_most
+    return mend(tracked, found, restore if few else None)
 
 
-def find(tracked: TrackedStudy, *, deep: bool = False) -> list[Finding]:
+def find(tracked: TrackedStudy, *, deep: bool = False, elsewhere: bool = True) -> list[Finding]:
     """How MLflow differs from the study, but for trials that are under way or have just ended."""
     before, waiting = _standings(tracked.study), _waiting(tracked.spool)
     found = compare(list(before.values()), tracked.tracker, tracked.spool, deep=deep)
     after = _standings(tracked.study)
     busy = {n for n, s in after.items() if before.get(n) != s or s.live_attempt is not None}
     busy |= {number for number, *_ in waiting ^ _waiting(tracked.spool)}  # sent meanwhile
-    busy |= tracked.study.recent_elsewhere()
+    busy |= tracked.study.recent_elsewhere() if elsewhere else set()
     return [finding for finding in found if finding.number not in busy]
 
 
@@ -56,10 +67,9 @@ def _waiting(spool: Spool) -> set[tuple[int, int, bool, RunNote | None]]:
     }
 
 
-def mend(tracked: TrackedStudy, found: list[Finding], *, restore: bool) -> Repairs:
+def mend(tracked: TrackedStudy, found: list[Finding], restore: Restore | None) -> Repairs:
     """Repair what `find` found; with `restore`, by training again what is lost."""
-    standings, retrain = tracked.study.standings(), tracked.restore if restore else None
-    return repair(found, standings, tracked.tracker, tracked.spool, retrain)
+    return repair(found, tracked.study.standings(), tracked.tracker, tracked.spool, restore)
 
 
 def adopt(study: Study, spool: Spool) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 import tempfile
 import time
 from contextlib import closing
@@ -13,12 +14,13 @@ import numpy as np
 import tomli_w
 
 from search.claims import GRACE_SECONDS
+from search.courier import Unsent
+from search.crew import open_crew
 from search.crowning import Choice, best_of_search, winner_of_finals
 from search.datasets import open_dataset
 from search.errors import StudyhallError
-from search.execution import abandon, work
 from search.finalists import Finals, recorded_finals
-from search.interrupts import Stop, stop_on_signals
+from search.interrupts import Stop, Terminated, stop_on_signals
 from search.leaving import leave_in_order
 from search.ledger import end_broken_readings
 from search.observer import Observer
@@ -33,14 +35,13 @@ from search.study import Study
 from search.study_figures import write_figures
 from search.summary import StudySummary, summarize
 from search.tracked_study import TrackedStudy
-from search.workers import Order, WorkerDied, run_workers
+from search.workers import LOOK_SECONDS, Order, WorkerDied
 
 if TYPE_CHECKING:
     from optuna.storages import BaseStorage
 
 _DEATHS_ALLOWED = 10  # a worker in a row, while no trial ends: nothing can be trained here
 _HUNG_SECONDS = 0.75 * GRACE_SECONDS
-_LOOK_SECONDS = 0.5
 _LAST_SECONDS = 1.0  # how long the end waits for what MLflow is being sent
 _PATIENCE_SECONDS = 120.0  # how long the end of a launch waits for MLflow
 _STOP_SECONDS = 3.0  # the same of one that was told to finish what runs
@@ -67,10 +68,16 @@ class Runner:
     search: Study | None = None
     _told: set[int] = field(default_factory=set)
     _deaths: int = 0
+    _stops: int = 0
 
     def __post_init__(self) -> None:
         self.study, self.tracker = self.tracked.study, self.tracked.tracker
         self.sender = self.tracked.sender(self.observer.note)
+        self.crew = open_crew(self.tracked, self.options)
+
+    @property
+    def _name(self) -> str:
+        return self.study.spec.study.name
 
     def run(self) -> StudySummary:
         """Run the trials that are missing; see `search.launcher.launch`."""
@@ -82,23 +89,25 @@ class Runner:
                 self._work(stop, deadline)
                 return self._conclude(stop.requested)
         except BaseException:
-            if not leave_in_order(self.tracked, self.sender):
+            if not leave_in_order(self.tracked, self.sender, self.crew.leave):
                 self.observer.note(_NOT_TOLD)
             raise
         finally:
             self.sender.stop(_LAST_SECONDS)
+            self.crew.close()
 
     def _begin(self) -> None:
         """Start from where earlier launches left the study."""
         self._put_in_order()
         end_broken_readings(self.tracker.client, self.tracker.study_run.experiment_id)
         self._log_spec()
-        jobs, window = self.options.jobs, self.study.spec.study.window
+        jobs, window = self.crew.size, self.study.spec.study.window
         if jobs > window:
             self.observer.note(f"--jobs {jobs} is more than the window of {window}: some will wait")
         self.observer.begin(self.study.spec, summarize(self.study), jobs)
         self._told = {outcome.number for outcome in self.study.outcomes(())}
         self.sender.start()
+        self._stops = self.study.stop_asked().times
 
     def _work(self, stop: Stop, deadline: float) -> None:
         def order() -> Order:
@@ -106,18 +115,31 @@ class Runner:
             if self._whole:
                 return Order.STOP
             self._end_hung()
+            self._heed(stop)
             return Order.FINISH if stop.requested or time.monotonic() >= deadline else Order.GO_ON
 
-        jobs, threads = self.options.jobs, self.options.blas_threads
-        with closing(
-            run_workers(work, (self.tracked.job,), jobs, threads, order, abandon)
-        ) as results:
+        with closing(self.crew.results(order)) as results:
             for result in results:
                 if isinstance(result, WorkerDied):
-                    self._mourn("a worker process was killed, or the memory ran out")
+                    self._mourn(result.trouble)
                 elif result:
                     self._mourn(result)
         self._tell_outcomes()
+
+    def _heed(self, stop: Stop) -> None:
+        """Stop as someone asked, maybe on another machine, since this launch began.
+
+        Raises:
+            Terminated: at once.
+        """
+        asked = self.study.stop_asked()
+        if asked.times <= self._stops:
+            return
+        if asked.at_once:
+            raise Terminated(signal.SIGTERM)
+        if not stop.requested:
+            stop.requested = True
+            self.observer.note("asked to stop: finishing the trials that run, starting no more")
 
     def _tell_outcomes(self) -> None:
         """Report what has ended since the last look, in this launch or in another."""
@@ -142,25 +164,29 @@ class Runner:
     def _mourn(self, trouble: str) -> None:
         """Say what a trial died of; give up if that happens again and again."""
         self._deaths += 1
-        if self._deaths == max(_DEATHS_ALLOWED, self.options.attempts) * self.options.jobs:
+        if self._deaths == max(_DEATHS_ALLOWED, self.options.attempts) * self.crew.size:
             raise StudyhallError(
-                f"{self.study.spec.study.name}: {trouble}, and {self._deaths - 1} such troubles "
+                f"{self._name}: {trouble}, and {self._deaths - 1} such troubles "
                 "before it in a row; launch again with fewer --jobs: finished trials are kept"
             )
         self.observer.note(f"{trouble}; the trial is tried again")
 
-    def _put_in_order(self) -> None:
+    def _put_in_order(self, *, drained: bool = False) -> None:
         """Put right what earlier launches left; what is lost for good is trained again.
 
-        With a database another machine may still have what seems lost: there the doctor is asked.
+        With a database another machine may still have what seems lost: there the doctor is asked,
+        unless the hosts of a cluster were: what those that are left have not sent is lost.
         """
         embedded = isinstance(self.options.address, Path)
-        repairs = put_in_order(self.tracked, restore=embedded)
+        if drained and not self.crew.is_local:
+            wanted = self.study.spec.study.trials
+            repairs = put_in_order(self.tracked, self.crew.restore, at_most=wanted, elsewhere=False)
+        else:
+            repairs = put_in_order(self.tracked, self.tracked.restore if embedded else None)
         for sentence in repairs.done:
             self.observer.note(f"repaired: {sentence}")
         for sentence in repairs.left:
-            name = self.study.spec.study.name
-            self.observer.note(f"not repaired: {sentence} (see `studyhall doctor {name}`)")
+            self.observer.note(f"not repaired: {sentence} (see `studyhall doctor {self._name}`)")
 
     def _say_stopping(self) -> None:
         self.observer.note(
@@ -179,17 +205,19 @@ class Runner:
 
     def _close(self, interrupted: bool) -> StudySummary:
         """See everything sent, register the champion, and end the study's run."""
-        unsent = self.sender.drain(_STOP_SECONDS if interrupted else _PATIENCE_SECONDS)
-        if unsent:
-            name = self.study.spec.study.name
-            trials = "a trial" if len(unsent) == 1 else f"{len(unsent)} trials"
+        seconds, name = _STOP_SECONDS if interrupted else _PATIENCE_SECONDS, self._name
+        if unsent := self.sender.drain(seconds):
             raise StudyhallError(
-                f"{name}: MLflow does not have the record of {trials} ({unsent[0].reason}), which "
-                f"waits in {self.tracked.job.spool}; when that is mended, `studyhall sync {name}` "
-                "sends it"
+                f"{name}: MLflow does not have the record of {_counted(unsent)}, which waits in "
+                f"{self.tracked.job.spool}; when that is mended, `studyhall sync {name}` sends it"
+            )
+        if unsent := self.crew.drain(seconds):
+            raise StudyhallError(
+                f"{name}: MLflow does not have the record of {_counted(unsent)}, which waits on "
+                "the cluster; when that is mended, the same launch has it sent"
             )
         self.sender.stop(_PATIENCE_SECONDS)
-        self._put_in_order()
+        self._put_in_order(drained=not interrupted)
         summary = replace(summarize(self.study), interrupted=interrupted)
         self._log_study(summary)
         summary = self._crown(summary)
@@ -226,7 +254,7 @@ class Runner:
         while number in self.study.recent_elsewhere() and not self.tracker.has_run_of(number):
             if time.monotonic() >= deadline:
                 return
-            time.sleep(_LOOK_SECONDS)
+            time.sleep(LOOK_SECONDS)
 
     def _log_study(self, summary: StudySummary) -> None:
         with tempfile.TemporaryDirectory() as temporary:
@@ -251,6 +279,11 @@ class Runner:
             examples, labels = dataset.train_examples[:SAMPLES], dataset.train_labels[:SAMPLES]
             titles = [dataset.classes[label] for label in labels]
             titled_images(path, np.asarray(examples, np.uint8), titles)
+
+
+def _counted(unsent: list[Unsent]) -> str:
+    trials = "a trial" if len(unsent) == 1 else f"{len(unsent)} trials"
+    return f"{trials} ({unsent[0].reason})"
 
 
 def _metrics(summary: StudySummary) -> dict[str, float]:

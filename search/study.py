@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Container
 from contextlib import AbstractContextManager
-from typing import Any, cast
+from typing import Any, NamedTuple, cast
 
 import optuna
 from optuna.pruners import (
@@ -22,7 +22,7 @@ from model import EpochRecord
 from search.claim import claim_of
 from search.claims import CLAIMS_MUTEX, Claims
 from search.outcomes import ATTEMPT, STATES, WEIGHTS, Outcome, outcome_of, standing_of
-from search.owner import is_running
+from search.owner import is_running, machine
 from search.patience import patiently
 from search.record import StoredRecord
 from search.section import Scalar
@@ -41,7 +41,16 @@ EXPERIMENT = "studyhall.experiment"
 SEARCH_ID = "studyhall.search_id"  # of finalists: the study_id of the search
 DATA_FINGERPRINT = "studyhall.data_fingerprint"
 ENTERED = "studyhall.entered"  # seconds since 1970: Optuna's own times are in a zone not named
+_STOP = "studyhall.stop"
+_TROUBLE = "studyhall.trouble"
 _SENDING_SECONDS = 600.0  # until a run that MLflow does not have counts as missing
+
+
+class StopAsked(NamedTuple):
+    """How often launches of a study were asked to stop, and whether at once the last time."""
+
+    times: int
+    at_once: bool
 
 
 class Study:
@@ -95,6 +104,36 @@ class Study:
         """How the finished trials ended, but for those that are known."""
         finished = (t for t in self.trials() if t.state.is_finished())
         return [outcome_of(trial) for trial in finished if trial.number not in known]
+
+    @patiently
+    def stop_asked(self) -> StopAsked:
+        """What launches of this study were asked so far, by whoever uses its storage."""
+        return StopAsked(*self._storage.get_study_user_attrs(self._id).get(_STOP, (0, False)))
+
+    @patiently
+    def ask_to_stop(self, *, at_once: bool) -> None:
+        """Ask all launches that are under way to stop, wherever they run."""
+        asked = self._storage.get_study_user_attrs(self._id).get(_STOP, (0, False))
+        self._storage.set_study_user_attr(self._id, _STOP, (asked[0] + 1, at_once))
+
+    @property
+    def trouble(self) -> str | None:
+        """What the last detached launch ended with, if it failed."""
+        return self._storage.get_study_user_attrs(self._id).get(_TROUBLE)
+
+    @patiently
+    def note_trouble(self, trouble: str | None) -> None:
+        """Keep what a detached launch ended with: no one was there to be told."""
+        self._storage.set_study_user_attr(self._id, _TROUBLE, trouble)
+
+    def at_work(self) -> dict[int, str]:
+        """The machines that say they are at a trial, by its number."""
+        claims = ((t.number, claim_of(t)) for t in self.trials() if not t.state.is_finished())
+        return {
+            number: machine(claim.owner)
+            for number, claim in claims
+            if claim and claim.owner and is_running(claim.owner) is not False
+        }
 
     def is_whole(self) -> bool:
         """Whether all trials that are wanted have finished."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING
 
 from optuna.trial import TrialState
@@ -32,7 +32,8 @@ class StudySummary:
     `unfinished` counts trials that run now or were interrupted; `seconds` is the training time of
     all finished trials together; `finals` say how its finalists did, as far as they are trained
     again, and `finals_pending` whether its study file asks for more of them; `champion_version` is
-    the registered model's version; `pages` say where all this is in MLflow's UI.
+    the registered model's version; `pages` say where all this is in MLflow's UI; `at_work` are the
+    machines at the trials that are under way, and `trouble` what a detached launch ended with.
     """
 
     name: str
@@ -49,6 +50,8 @@ class StudySummary:
     champion_version: str | None = None
     pages: Pages | None = None
     interrupted: bool = False
+    at_work: dict[int, str] = field(default_factory=dict)
+    trouble: str | None = None
 
     @property
     def finished(self) -> int:
@@ -59,7 +62,7 @@ class StudySummary:
         """The summary as JSON holds it."""
         values = {**asdict(self), "finished": self.finished}
         values["finals"] = self.finals.to_dict() if self.finals else None
-        for name in ("champion_version", "pages"):  # not asked for, or none
+        for name in ("champion_version", "pages", "trouble"):  # not asked for, or none
             if values[name] is None:
                 del values[name]
         return values
@@ -80,4 +83,6 @@ def summarize(study: Study) -> StudySummary:
         unfinished=sum(trial.state is TrialState.RUNNING for trial in begun),
         seconds=round(sum(t.user_attrs.get("seconds", 0.0) for t in trials), 1),
         best=Best(best.number, float(best.value or 0.0), dict(best.params)) if best else None,
+        at_work=study.at_work(),
+        trouble=study.trouble,
     )

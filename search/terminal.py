@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from search.replay import Replay
     from search.reproduction import Reproduced
     from search.sending import Sent
+    from search.stopping import Stopping
     from search.verification import Verification
 
 
@@ -101,6 +102,29 @@ def show_status(
     _print_status(summary)
     print_finals(summary)
     print_readings(readings, trouble)
+
+
+def show_detached(summary: StudySummary, as_json: bool) -> None:
+    """Print how to follow and to stop a launch that the cluster runs."""
+    if as_json:
+        print_json(summary.to_dict())
+        return
+    name = summary.name
+    print(f"{name}: the cluster runs it, {summary.finished} of {summary.wanted} trials finished")
+    print(f"to follow: studyhall status {name}; to stop: studyhall stop {name}")
+
+
+def show_stopping(stopping: Stopping, as_json: bool) -> None:
+    """Print who was asked to stop."""
+    if as_json:
+        print_json(stopping.to_dict())
+        return
+    trials = counted(len(stopping.at_work), "trial")
+    where = ", ".join(sorted(set(stopping.at_work.values())))
+    what = "left as they are" if stopping.at_once else "finished, and no more started"
+    print(f"{stopping.study}: asked to stop; {trials} under way{f' on {where}' if where else ''}")
+    if stopping.at_work:
+        print(f"they are {what}")
 
 
 def show_best(summary: StudySummary, as_json: bool) -> None:
@@ -234,3 +258,8 @@ def _print_status(summary: StudySummary) -> None:
         values = ", ".join(f"{k} {shown(v)}" for k, v in summary.best.parameters.items())
         print(f"best: {summary.metric} {summary.best.value:.4f} in trial {summary.best.number}")
         print(f"      {values}")
+    if summary.at_work:
+        places = (f"trial {number} on {machine}" for number, machine in summary.at_work.items())
+        print(f"under way: {', '.join(places)}")
+    if summary.trouble:
+        print(f"the launch that was left to the cluster ended: {summary.trouble}")

@@ -36,6 +36,8 @@ if TYPE_CHECKING:
 
 _LAST = 4  # trials a worker at the end of a study, among which the longest goes first
 
+_MANY = 64  # in place of the workers of a cluster, which come and go
+
 
 @dataclass(frozen=True, eq=False)
 class TrackedStudy:
@@ -109,6 +111,7 @@ def with_runs(study: Study, tracker: Tracker, folder: Path, options: Options) ->
     """A study whose runs are open; nothing in MLflow is changed."""
     tags = trial_tags(study.spec, tracker.study_run.data.fingerprint, options.blas_threads)
     spool = Spool(options.home / study.study_id)
+    workers = _MANY if options.cluster else options.workers
     job = Job(
         spec=study.spec,
         storage=options.address,
@@ -116,7 +119,7 @@ def with_runs(study: Study, tracker: Tracker, folder: Path, options: Options) ->
         data_folder=folder,
         tags=tags,
         attempts=options.attempts,
-        last=_LAST * options.jobs if options.jobs > 1 else 0,
+        last=_LAST * workers if workers > 1 else 0,
     )
     return TrackedStudy(study, tracker, spool, job, options.blas_threads)
 

@@ -37,7 +37,7 @@ class Tracker:
 
     Args:
         study_run: The study's run.
-        client: An open client.
+        client: An open client; by default one is opened at the address of the study's run.
         name: The name of a trial's run, by the trial's number.
     """
 
@@ -49,7 +49,18 @@ class Tracker:
     ) -> None:
         self.study_run = study_run
         self._name = name
-        self.client = client or open_client(study_run.uri)
+        self._client = client
+
+    @property
+    def client(self) -> MlflowClient:
+        """MLflow's client, opened when it is first needed: the server may be away until then.
+
+        Raises:
+            UsageError: nothing answers at the address.
+        """
+        if self._client is None:
+            self._client = open_client(self.study_run.uri)
+        return self._client
 
     def create_run(self, number: int, attempt: int, started: int) -> str:
         """Create the run of an attempt at a trial; return the run's id.

@@ -9,6 +9,7 @@ import time
 from collections.abc import Callable, Generator, Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, wait
 from contextlib import contextmanager
+from dataclasses import dataclass
 from enum import Enum
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
@@ -16,7 +17,7 @@ if TYPE_CHECKING:
     from joblib.externals.loky import ProcessPoolExecutor
 
 Result = TypeVar("Result")
-_LOOK_SECONDS = 0.5  # how often the caller is asked whether to go on while all workers are busy
+LOOK_SECONDS = 0.5  # how often the caller is asked whether to go on while all workers are busy
 _LAST_SECONDS = 5.0  # how long a worker may take to come to its end once all work is done
 _KILL_SECONDS = 2.0  # how long the system may take to end what is killed
 
@@ -29,11 +30,14 @@ class Order(Enum):
     STOP = 3
 
 
+@dataclass(frozen=True)
 class WorkerDied:
     """In place of a result: the worker was killed, by a user or by the system, for want of memory.
 
     Another takes its place.
     """
+
+    trouble: str = "a worker process was killed, or the memory ran out"
 
 
 def run_workers(
@@ -83,7 +87,7 @@ def _run_slots(
             idle = []
         if not running:
             return
-        for future in wait(running, _LOOK_SECONDS, FIRST_COMPLETED).done:
+        for future in wait(running, LOOK_SECONDS, FIRST_COMPLETED).done:
             idle.append(slot := running.pop(future))
             yield slot.result(future)
     ended, stuck = wait(running, _LAST_SECONDS)

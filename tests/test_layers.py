@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parent.parent
-ENGINES = {"optuna", "mlflow", "joblib", "sqlalchemy"}
+ENGINES = {"optuna", "mlflow", "joblib", "sqlalchemy", "distributed"}
 HOMES = {
     "optuna": {
         *("claim", "claims", "evolution", "finalists", "gaussian_process", "journal", "outcomes"),
@@ -25,7 +25,8 @@ HOMES = {
         *("first_layers", "mlflow_database", "mlflow_errors", "mlflow_model", "recorded_trial"),
         *("registry", "tracker", "tracking", "trained"),
     },
-    "joblib": {"workers"},
+    "joblib": {"cluster_workers", "workers"},
+    "distributed": {"cluster"},
     "typer": {
         *("arguments", "champion_commands", "cli", "data_commands", "entry", "record_commands"),
         "report_commands",

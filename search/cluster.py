@@ -1,0 +1,209 @@
+"""A Dask cluster, found at its scheduler's address: who works there, and what is asked of them."""
+
+from __future__ import annotations
+
+import re
+import time
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+import distributed
+from distributed import Client
+
+from search.code_version import difference
+from search.environment import environment
+from search.errors import StudyhallError, UsageError
+from search.host import HostReport, report
+
+Result = TypeVar("Result")
+CONNECT_SECONDS = 10.0
+WORKERS_SECONDS = 10.0  # how long a cluster without workers is given
+PATIENCE_SECONDS = 300.0  # how long a scheduler may be away in the middle of a study
+_CLOCKS_SECONDS = 60.0  # what clocks of two hosts may differ by
+_ADDRESS = re.compile(r"(tcp|tls|ucx|ws|wss)://[^/\s]+:\d+")
+HERE = "here"  # in place of an address: the cluster whose worker this process is
+
+
+class Cluster:
+    """A cluster at an address, which may go away for a while.
+
+    Args:
+        address: The scheduler's address, or `HERE`.
+
+    Raises:
+        UsageError: it is no address, or no scheduler answers there.
+    """
+
+    def __init__(self, address: str) -> None:
+        if address != HERE and not _ADDRESS.fullmatch(address):
+            raise UsageError(
+                "--cluster: must be the address of a Dask scheduler as tcp://host:8786 (tls:// "
+                f"where it is encrypted), got '{address}'"
+            )
+        self.address = address
+        self.client = self._connect()
+        self._scheduler = self._identity()
+
+    def _connect(self) -> Client:
+        if self.address == HERE:
+            return distributed.get_client()
+        try:
+            return Client(self.address, timeout=CONNECT_SECONDS, set_as_default=False)
+        except (OSError, TimeoutError, ValueError, RuntimeError) as error:
+            raise UsageError(
+                f"--cluster: no Dask scheduler answers at {self.address} ({_reason(error)}); "
+                "start one with `dask scheduler`, or correct the address"
+            ) from None
+
+    def _identity(self) -> object:
+        return self.client._scheduler_identity.get("id")
+
+    @property
+    def answers(self) -> bool:
+        """Whether the scheduler is the one that was connected to, and is there."""
+        return self.client.status == "running" and self._identity() == self._scheduler
+
+    def reconnect(self) -> None:
+        """Wait for a scheduler that went away, or for the one in its place.
+
+        Raises:
+            StudyhallError: it has been away for minutes.
+        """
+        self.close()
+        deadline = time.monotonic() + PATIENCE_SECONDS
+        while True:
+            try:
+                self.client = self._connect()
+                self._scheduler = self._identity()
+                return
+            except UsageError as error:
+                if time.monotonic() >= deadline:
+                    raise StudyhallError(
+                        f"the cluster at {self.address} has not answered for "
+                        f"{PATIENCE_SECONDS:.0f} s; launch again when it is back: finished trials "
+                        "are kept"
+                    ) from error
+                time.sleep(1.0)
+
+    def close(self) -> None:
+        """Let go of the cluster; what it was asked to do and has not begun is dropped."""
+        if self.address != HERE:
+            self.client.close(timeout=CONNECT_SECONDS)
+
+    def workers(self) -> dict[str, int]:
+        """The workers' addresses, and how many trials each would do at once."""
+        return dict(self.client.ncores())
+
+    def ask(self, function: Callable[..., Result], *arguments: object) -> dict[str, Result]:
+        """Call a function in each worker, beside its trial; leave out those that are gone."""
+        answers = self.client.run(_aside, function, arguments, on_error="ignore")
+        return dict(answers)
+
+    def submit(self, function: Callable[..., Any], *arguments: object, key: str) -> Any:
+        """Have some worker call a function; return its future."""
+        return self.client.submit(function, *arguments, key=key, pure=False)
+
+
+async def _aside(function: Callable[..., Result], arguments: tuple[object, ...]) -> Result:
+    """Call a function in a thread: the worker's own has a trial, its loop keeps it connected."""
+    import asyncio
+
+    return await asyncio.to_thread(function, *arguments)
+
+
+def require_workers(cluster: Cluster) -> list[str]:
+    """See that a cluster's workers can do the trials of this code, before they are given any.
+
+    Returns:
+        What the user should know besides.
+
+    Raises:
+        UsageError: there are none, or not of this code; every mistake, a line each.
+    """
+    deadline = time.monotonic() + WORKERS_SECONDS
+    while not (threads := cluster.workers()):
+        if time.monotonic() >= deadline:
+            raise UsageError(
+                f"--cluster: the cluster at {cluster.address} has no workers; start some with "
+                f"`dask worker {cluster.address} --nthreads 1`"
+            )
+        time.sleep(0.5)
+    before = time.time()
+    reports: dict[str, object] = cluster.client.run(report, on_error="return")
+    after = time.time()
+    problems, notes = [], []
+    for address, found in sorted(reports.items()):
+        named = f"--cluster: worker {address}"
+        if not isinstance(found, HostReport):
+            problems.append(
+                f"{named} cannot run Studyhall ({_reason(found)}); install this version there, "
+                "with its extra `cluster`"
+            )
+            continue
+        problems += [f"{named} on {found.host} {said}" for said in _mistakes(found, before, after)]
+        if threads.get(address, 1) != 1:
+            problems.append(
+                f"{named} on {found.host} must do one trial at a time, got "
+                f"{threads[address]} threads; start it with --nthreads 1"
+            )
+        if found.blas != environment()["machine.blas"]:
+            notes.append(
+                f"{found.host} has other BLAS kernels ({found.blas}) than this machine, so the "
+                "last bits of results depend on who did a trial; OPENBLAS_CORETYPE makes them alike"
+            )
+    if problems:
+        raise UsageError("\n".join(problems))
+    return sorted(set(notes))
+
+
+def _mistakes(found: HostReport, before: float, after: float) -> list[str]:
+    """What is wrong with a worker, given when it was asked and had answered."""
+    mistakes = []
+    if different := difference(found.code):
+        mistakes.append(f"runs other code than this launch ({different}); install the same there")
+    ahead = max(0.0, found.clock - after) - max(0.0, before - found.clock)
+    if abs(ahead) > _CLOCKS_SECONDS:
+        way = "ahead of" if ahead > 0 else "behind"
+        mistakes.append(
+            f"has a clock {abs(ahead):,.0f} s {way} this machine's, so that the times of its runs "
+            "would be wrong; set the clocks (NTP)"
+        )
+    return mistakes
+
+
+def _reason(error: object) -> str:
+    text = " ".join(str(error).split()) or type(error).__name__
+    return text[:200]
+
+
+def hand_over(
+    cluster: Cluster, function: Callable[..., None], *arguments: object, name: str
+) -> None:
+    """Leave a call to a cluster for good: it is made though this process ends.
+
+    Args:
+        cluster: The cluster.
+        function: A function of a module, which steps aside.
+        arguments: Picklable, and small.
+        name: What the call is named by; the same call is not made twice at a time.
+    """
+    key = f"studyhall-launch-{name}"
+    distributed.fire_and_forget(cluster.client.submit(function, *arguments, key=key, pure=False))
+    if not cluster.client.run_on_scheduler(_knows, key=key):
+        raise StudyhallError("the cluster's scheduler did not take the launch; try again")
+
+
+async def _knows(dask_scheduler: Any, key: str) -> bool:
+    """Whether a task has come to the scheduler, which may take a moment."""
+    import asyncio
+
+    for _ in range(100):
+        if key in dask_scheduler.tasks:
+            return True
+        await asyncio.sleep(0.1)
+    return False
+
+
+def step_aside() -> None:
+    """Let the worker that this is called in do trials beside what its caller goes on with."""
+    distributed.secede()

@@ -1,0 +1,133 @@
+"""The workers of a Dask cluster as the crew of a launch."""
+
+from __future__ import annotations
+
+import io
+import os
+import tarfile
+from collections.abc import Callable, Generator
+from contextlib import closing
+from dataclasses import replace
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from search.addresses import shown, without_password
+from search.cluster import Cluster, require_workers
+from search.cluster_workers import run_on_cluster
+from search.code_version import code_version
+from search.courier import Unsent
+from search.errors import StudyhallError, UsageError
+from search.host import (
+    Assignment,
+    drain_host,
+    leave_host,
+    restore_on_host,
+    work_on_host,
+)
+from search.options import Options
+from search.tracked_study import TrackedStudy
+from search.workers import Order, WorkerDied
+
+
+class ClusterCrew:
+    """Workers of any number of hosts, each of which sends what its trials leave.
+
+    Args:
+        tracked: The study.
+        options: How to run it; `cluster` is the scheduler's address.
+
+    Raises:
+        UsageError: no scheduler answers.
+    """
+
+    is_local = False
+
+    def __init__(self, tracked: TrackedStudy, options: Options) -> None:
+        self._cluster = Cluster(str(options.cluster))
+        self.size = options.jobs or len(self._cluster.workers())
+        # Workers that join later find calls that wait for them.
+        self._at_once = options.jobs or tracked.study.spec.study.window
+        self._tracked = tracked
+        run = tracked.tracker.study_run
+        self._assignment = Assignment(
+            job=tracked.job.handed_on(),
+            study_id=tracked.study.study_id,
+            study_run=replace(run, uri=without_password(run.uri)),
+            blas_threads=options.blas_threads,
+            code=tuple(code_version().items()),
+        )
+
+    def results(self, order: Callable[[], Order]) -> Generator[str | WorkerDied | None]:
+        """See `Crew`."""
+        arguments = (self._assignment,)
+        return run_on_cluster(self._cluster, work_on_host, arguments, self._at_once, order)
+
+    def drain(self, seconds: float) -> list[Unsent]:
+        """See `Crew`; a host that is gone has nothing to say."""
+        if not self._cluster.answers:
+            self._cluster.reconnect()
+        answers = self._cluster.ask(drain_host, self._assignment, seconds)
+        waiting = {(u.number, u.attempt): u for unsent in answers.values() for u in unsent}
+        return [waiting[key] for key in sorted(waiting)]
+
+    def restore(self, number: int) -> None:
+        """See `Crew`; a worker does it, since the study's trials are those of its kind."""
+        spool = self._tracked.job.spool
+        key = f"restore-{self._assignment.study_id}-{number}"
+        try:
+            future = self._cluster.submit(restore_on_host, self._assignment, number, key=key)
+            packed = future.result()
+        except StudyhallError:
+            raise
+        except Exception as error:
+            raise StudyhallError(
+                f"trial {number}: its record is lost, and the cluster did not train it again "
+                f"({type(error).__name__}); launch again"
+            ) from error
+        spool.mkdir(parents=True, exist_ok=True)
+        with tarfile.open(fileobj=io.BytesIO(packed)) as archive:
+            archive.extractall(spool, filter="data")
+
+    def leave(self) -> None:
+        """See `Crew`."""
+        if self._cluster.answers:
+            self._cluster.ask(leave_host, self._assignment.study_id)
+
+    def close(self) -> None:
+        """See `Crew`."""
+        self._cluster.close()
+
+
+def require_cluster(options: Options, notify: Callable[[str], None]) -> None:
+    """See that a cluster can do the trials of this code, and that its hosts can record them.
+
+    Args:
+        options: How the study is to be run; `cluster` is the scheduler's address.
+        notify: Told what the user should know besides.
+
+    Raises:
+        UsageError: no scheduler answers, its workers are none or of other code, or the study would
+            be recorded where they cannot reach; every mistake, a line each.
+    """
+    problems = []
+    if isinstance(options.address, Path):
+        problems.append(
+            "--storage: must be a PostgreSQL database with --cluster, which the cluster's hosts "
+            f"reach as well, got the journal {options.address}"
+        )
+    uri = options.tracking_uri or os.environ.get("MLFLOW_TRACKING_URI", "")
+    if urlsplit(uri).scheme not in ("http", "https"):
+        problems.append(
+            "--tracking-uri: must be an MLflow server with --cluster, which the cluster's hosts "
+            f"reach as well, got '{shown(uri)}'"
+        )
+    try:
+        cluster = Cluster(str(options.cluster))
+        with closing(cluster):
+            notes = require_workers(cluster)
+    except UsageError as error:
+        problems.append(str(error))
+    if problems:
+        raise UsageError("\n".join(problems))
+    for note in notes:
+        notify(note)

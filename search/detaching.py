@@ -1,0 +1,99 @@
+"""A launch that goes on without the one who started it, as a task of the cluster itself."""
+
+from __future__ import annotations
+
+import logging
+import os
+from dataclasses import replace
+from pathlib import Path
+
+from search.addresses import without_password
+from search.cluster import HERE, Cluster, hand_over, step_aside
+from search.errors import StudyhallError
+from search.host import home
+from search.interrupts import Terminated
+from search.launcher import launch, prepare
+from search.live_view import trial_line
+from search.observer import Observer, Quiet
+from search.options import Options
+from search.outcomes import Outcome
+from search.storage import reopen_storage
+from search.studies import recorded_study
+from search.study_spec import StudySpec
+from search.summary import StudySummary, summarize
+
+_log = logging.getLogger("studyhall.launch")
+
+
+class Logged(Quiet):
+    """Writes what happens to the log of the worker that the launch runs on."""
+
+    def trial(self, outcome: Outcome) -> None:
+        """Log how a trial ended."""
+        _log.info("%s", trial_line(outcome))
+
+    def note(self, message: str) -> None:
+        """Log it."""
+        _log.warning("%s", message)
+
+
+def detach(spec: StudySpec, options: Options, observer: Observer) -> StudySummary:
+    """Check all, open the study, and leave the launch to its cluster.
+
+    A worker of the cluster runs it, beside trials of its own. If that worker dies the cluster gives
+    the launch to another; only with the scheduler it is lost, and a new launch goes on.
+
+    Args:
+        spec: The study.
+        options: How to run it; `cluster` is the scheduler's address.
+        observer: Who is told of the progress until then.
+
+    Returns:
+        Where the study stands now.
+
+    Raises:
+        UsageError: something to correct was found before any work started.
+        StudyhallError: the work failed.
+    """
+    tracked = prepare(spec, options, observer).tracked
+    study, address = tracked.study, options.address
+    uri = tracked.tracker.study_run.uri
+    given = replace(
+        options,
+        fresh=False,
+        data_dir=None,
+        gate=False,  # the networks were checked here
+        storage=address if isinstance(address, Path) else without_password(address),
+        tracking_uri=without_password(uri),
+    )
+    cluster = Cluster(str(options.cluster))
+    try:
+        hand_over(cluster, _launch_here, study.spec, given, name=study.study_id)
+    finally:
+        cluster.close()
+    return summarize(study)
+
+
+def _launch_here(spec: StudySpec, given: Options) -> None:
+    """Run a launch in a worker of the cluster, with its host's folder and addresses."""
+    step_aside()
+    storage = os.environ.get("STUDYHALL_STORAGE", given.storage)
+    options = replace(
+        given,
+        cluster=HERE,
+        folder=home(),
+        storage=storage,
+        tracking_uri=os.environ.get("MLFLOW_TRACKING_URI", given.tracking_uri),
+    )
+    study = recorded_study(reopen_storage(options.address), spec.study.name)
+    try:
+        if study:
+            study.note_trouble(None)
+        summary = launch(spec, options, Logged())
+        _log.info("%s: %s of %s trials", summary.name, summary.finished, summary.wanted)
+    except Terminated:
+        _log.warning("%s: stopped at once", spec.study.name)
+    except StudyhallError as error:
+        _log.error("%s", error)
+        if study:
+            study.note_trouble(str(error))

@@ -1,0 +1,172 @@
+"""What a worker of a cluster does: its host's own data, storage and spool stand for the launch's.
+
+Nothing but names and settings comes from the launch. The addresses of the services may be others
+on each host, and passwords are there already: a worker takes both from its environment.
+"""
+
+from __future__ import annotations
+
+import io
+import logging
+import os
+import platform
+import tarfile
+import tempfile
+import time
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from platformdirs import user_state_path
+
+from search.addresses import shown
+from search.code_version import code_version, difference
+from search.courier import Unsent
+from search.errors import StudyhallError
+from search.execution import Job, work
+from search.leaving import leave_in_order
+from search.own_versions import fetch_recorded
+from search.restoring import restore
+from search.same_data import require_same_data
+from search.sender import Sender
+from search.spool import Spool
+from search.storage import reopen_storage
+from search.study import Study
+from search.tracked_study import TrackedStudy, run_names
+from search.tracker import Tracker
+from search.tracking import FINGERPRINT, StudyRun
+from search.workers import fixed_blas_threads
+
+HOME = "STUDYHALL_HOME"  # where a host keeps records that MLflow does not have yet
+_PAUSE_SECONDS = 5.0  # a host on which nothing works does not take one trial after another
+_log = logging.getLogger("studyhall.host")
+
+
+@dataclass(frozen=True)
+class Assignment:
+    """The trials of a study, as a launch hands them to the workers of a cluster.
+
+    `job` has the launch's own paths, in whose place each host puts its own, and the address of the
+    storage without its password; `code` is what the launch runs.
+    """
+
+    job: Job
+    study_id: str
+    study_run: StudyRun
+    blas_threads: int
+    code: tuple[tuple[str, str], ...]
+
+
+@dataclass(frozen=True)
+class HostReport:
+    """What a worker says of itself before it is given trials; `clock` in seconds since 1970."""
+
+    host: str
+    code: dict[str, str]
+    blas: str
+    clock: float
+
+
+def home() -> Path:
+    """The folder of this host's records; all its workers use the same."""
+    return Path(os.environ.get(HOME) or user_state_path("studyhall")).resolve()
+
+
+def report() -> HostReport:
+    """What this worker is."""
+    from search.environment import environment
+
+    return HostReport(platform.node(), code_version(), environment()["machine.blas"], time.time())
+
+
+class Station:
+    """What a worker's process keeps open of a study: the study, its runs, and who sends records."""
+
+    def __init__(self, assignment: Assignment) -> None:
+        self.assignment = assignment
+        if different := difference(dict(assignment.code)):
+            raise StudyhallError(f"its code is not that of the launch ({different})")
+        uri = os.environ.get("MLFLOW_TRACKING_URI", assignment.study_run.uri)
+        run, job = replace(assignment.study_run, uri=uri), self._at_home(assignment)
+        self.tracked = TrackedStudy(
+            Study(reopen_storage(job.storage), job.spec),
+            Tracker(run, name=run_names(job.spec)),
+            Spool(job.spool),
+            job,
+            assignment.blas_threads,
+        )
+        self.sender: Sender = self.tracked.sender(_log.warning)
+        self.sender.start()
+
+    @staticmethod
+    def _at_home(assignment: Assignment) -> Job:
+        job, settings = assignment.job, assignment.job.spec.data_settings
+        folder = fetch_recorded(settings, job.tags[FINGERPRINT])
+        require_same_data(folder, settings, job.tags[FINGERPRINT])
+        return replace(
+            job,
+            storage=os.environ.get("STUDYHALL_STORAGE", job.storage),
+            spool=home() / assignment.study_id,
+            data_folder=folder,
+        )
+
+    def work(self) -> str | None:
+        """Do the next trial, if there is one; see `search.execution.work`."""
+        with fixed_blas_threads(self.tracked.blas_threads):
+            return work(self.tracked.job)
+
+
+_stations: dict[str, Station] = {}  # by the study's id
+
+
+def work_on_host(assignment: Assignment) -> str | None:
+    """Do the next trial of a study on this host, if there is one to do now.
+
+    Returns:
+        What it died of, if it did, or why this host can do none: others go on.
+    """
+    try:
+        return _station(assignment).work()
+    except (StudyhallError, OSError) as error:
+        time.sleep(_PAUSE_SECONDS)
+        return f"{platform.node()}: {shown(str(error))}"
+
+
+def drain_host(assignment: Assignment, seconds: float) -> list[Unsent]:
+    """See what this worker's host has of a study sent; return what waits still."""
+    name = assignment.study_id
+    if name not in _stations and not Spool(home() / name).records():
+        return []
+    return _station(assignment).sender.drain(seconds)
+
+
+def leave_host(study_id: str) -> None:
+    """Give up what this worker is at, of a study whose launch ends at once."""
+    if station := _stations.pop(study_id, None):
+        leave_in_order(station.tracked, station.sender)
+
+
+def restore_on_host(assignment: Assignment, number: int) -> bytes:
+    """Train a finished trial again; return its record, a folder as a tar archive.
+
+    Raises:
+        StudyhallError: it came out another way.
+    """
+    tracked = _station(assignment).tracked
+    with tempfile.TemporaryDirectory() as temporary:
+        job = replace(tracked.job, spool=Path(temporary))
+        restore(tracked.study, job, number, tracked.blas_threads)
+        packed = io.BytesIO()
+        with tarfile.open(fileobj=packed, mode="w") as archive:
+            for folder in sorted(Path(temporary).iterdir()):
+                archive.add(folder, folder.name)
+        return packed.getvalue()
+
+
+def _station(assignment: Assignment) -> Station:
+    earlier = _stations.get(assignment.study_id)
+    if earlier and earlier.assignment == assignment:
+        return earlier
+    if earlier:
+        earlier.sender.stop(_PAUSE_SECONDS)
+    _stations[assignment.study_id] = Station(assignment)
+    return _stations[assignment.study_id]
