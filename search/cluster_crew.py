@@ -28,6 +28,9 @@ from search.options import Options
 from search.tracked_study import TrackedStudy
 from search.workers import Order, WorkerDied
 
+_SLACK_SECONDS = 10.0  # for opening what a drain needs
+_LEAVE_SECONDS = 7.0
+
 
 class ClusterCrew:
     """Workers of any number of hosts, each of which sends what its trials leave.
@@ -66,7 +69,7 @@ class ClusterCrew:
         """See `Crew`; a host that is gone has nothing to say."""
         if not self._cluster.answers:
             self._cluster.reconnect()
-        answers = self._cluster.ask(drain_host, self._assignment, seconds)
+        answers = self._cluster.ask(seconds + _SLACK_SECONDS, drain_host, self._assignment, seconds)
         waiting = {(u.number, u.attempt): u for unsent in answers.values() for u in unsent}
         return [waiting[key] for key in sorted(waiting)]
 
@@ -91,7 +94,7 @@ class ClusterCrew:
     def leave(self) -> None:
         """See `Crew`."""
         if self._cluster.answers:
-            self._cluster.ask(leave_host, self._assignment.study_id)
+            self._cluster.ask(_LEAVE_SECONDS, leave_host, self._assignment.study_id)
 
     def close(self) -> None:
         """See `Crew`."""

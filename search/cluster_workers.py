@@ -83,19 +83,28 @@ class _Calls:
 
     def _call(self, function: Callable[..., Any], arguments: tuple[Any, ...], most: int) -> None:
         from joblib import Parallel, delayed, parallel_config
+        from joblib._dask import DaskDistributedBackend
+
+        class Backend(DaskDistributedBackend):  # type: ignore[misc]
+            """Joblib's own, which would make the calls here where there is one worker."""
+
+            def effective_n_jobs(self, n_jobs: int) -> int:
+                return max(2, int(super().effective_n_jobs(n_jobs)))
 
         def calls() -> Iterator[Any]:
             while self._wanted:
                 yield delayed(function)(*arguments)
 
         try:
-            with parallel_config(backend="dask", client=self._cluster.client):
+            with parallel_config(backend=Backend(client=self._cluster.client)):
                 parallel = Parallel(
                     batch_size=1, pre_dispatch=most, return_as="generator_unordered"
                 )
                 for result in parallel(calls()):
                     self._found.put(result)
+        except TimeoutError:
+            self._found.put(WorkerDied("the cluster has no workers; waiting for some"))
         except Exception as error:  # Dask gives a call up whose workers died again and again
-            self._found.put(WorkerDied(f"the cluster gave a trial up ({type(error).__name__})"))
+            self._found.put(WorkerDied(f"the cluster gave a call up ({type(error).__name__})"))
         else:
             self._found.put(_END)

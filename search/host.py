@@ -25,6 +25,7 @@ from search.errors import StudyhallError
 from search.execution import Job, work
 from search.leaving import leave_in_order
 from search.own_versions import fetch_recorded
+from search.reconciliation import adopt
 from search.restoring import restore
 from search.same_data import require_same_data
 from search.sender import Sender
@@ -132,11 +133,13 @@ def work_on_host(assignment: Assignment) -> str | None:
 
 
 def drain_host(assignment: Assignment, seconds: float) -> list[Unsent]:
-    """See what this worker's host has of a study sent; return what waits still."""
+    """See what this worker's host has of a study sent or swept; return what waits still."""
     name = assignment.study_id
-    if name not in _stations and not Spool(home() / name).records():
+    if name not in _stations and not any((home() / name).glob("trial-*")):
         return []
-    return _station(assignment).sender.drain(seconds)
+    station = _station(assignment)
+    adopt(station.tracked.study, station.tracked.spool)
+    return station.sender.drain(seconds)
 
 
 def leave_host(study_id: str) -> None:

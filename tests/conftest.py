@@ -49,6 +49,14 @@ def database(postgres: Server) -> Iterator[str]:
     postgres.query(f"DROP DATABASE {address.rpartition('/')[2]} WITH (FORCE)")
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Keep a file's tests in one process, and all of the service, which takes long to start."""
+    service = Path(__file__).parent / "service"
+    for item in items:
+        group = "service" if service in item.path.parents else str(item.path)
+        item.add_marker(pytest.mark.xdist_group(group))
+
+
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_makereport(
     item: pytest.Item, call: pytest.CallInfo[None]

@@ -10,10 +10,11 @@ from contextlib import suppress
 class Gateway:
     """Passes on what comes to a port of its own, while it is open."""
 
-    def __init__(self, port: int) -> None:
+    def __init__(self, port: int, host: str = "127.0.0.1") -> None:
         self._behind = port
-        self._listener = socket.create_server(("127.0.0.1", 0))
-        self.address = f"http://127.0.0.1:{self._listener.getsockname()[1]}"
+        self._listener = socket.create_server((host, 0))
+        self.port = int(self._listener.getsockname()[1])
+        self.address = f"http://{host}:{self.port}"
         self._passing: list[socket.socket] = []
         self._closed = False
         threading.Thread(target=self._accept, daemon=True).start()
@@ -40,7 +41,11 @@ class Gateway:
                 if self._closed:
                     _shut(near)
                     continue
-                far = socket.create_connection(("127.0.0.1", self._behind))
+                try:
+                    far = socket.create_connection(("127.0.0.1", self._behind))
+                except OSError:  # the server is away
+                    _shut(near)
+                    continue
                 self._passing += [near, far]
                 for pair in ((near, far), (far, near)):
                     threading.Thread(target=_pass_on, args=pair, daemon=True).start()

@@ -57,7 +57,11 @@ class Moons:
         self, finalists: dict[str, int] | None = None, *, study: Any = None, **chosen: Any
     ) -> StudySummary:
         """Launch the study; MLflow's files go where its database is."""
-        return launch(self.spec(finalists, **(study or {})), self.options(**chosen))
+        return self.run(self.spec(finalists, **(study or {})), **chosen)
+
+    def run(self, spec: StudySpec, **chosen: Any) -> StudySummary:
+        """Launch another study here."""
+        return launch(spec, self.options(**chosen))
 
     def summary(self, name: str = "moons") -> StudySummary:
         return recorded_summary(name, self.storage)

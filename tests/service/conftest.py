@@ -7,8 +7,12 @@ from pathlib import Path
 
 import pytest
 
+from search import launch
+from tests.dask_cluster import DaskCluster
 from tests.postgres import Server as Postgres
 from tests.s3 import MISSING, S3, find_rclone
+from tests.search.moons import Moons
+from tests.service.on_cluster import Answers, OnCluster, answers_of, long
 from tests.service.stack import BUCKET, Served, Stack, start_mlflow
 
 
@@ -38,3 +42,28 @@ def stack(postgres: Postgres, s3: S3, tmp_path_factory: pytest.TempPathFactory) 
 def served(stack: Stack, tmp_path: Path) -> Served:
     """A study of points on the service, launched from a folder of its own."""
     return Served(tmp_path, stack)
+
+
+@pytest.fixture(scope="session")
+def undisturbed(tmp_path_factory: pytest.TempPathFactory) -> Answers:
+    """What the study answers with one worker, a journal and SQLite."""
+    moons = Moons(tmp_path_factory.mktemp("undisturbed"))
+    spec = long(moons)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(moons.folder)
+        launch(spec, moons.options())
+    return answers_of(moons, "moons")
+
+
+@pytest.fixture(scope="session")
+def cluster(stack: Stack, tmp_path_factory: pytest.TempPathFactory) -> Iterator[DaskCluster]:
+    """A cluster of two hosts, which tests may disturb but must leave at work."""
+    found = DaskCluster(tmp_path_factory.mktemp("cluster"), stack.environment, hosts=2)
+    yield found
+    found.end()
+
+
+@pytest.fixture
+def study(cluster: DaskCluster, stack: Stack, tmp_path: Path) -> OnCluster:
+    """A study of points that the cluster does, named after its test."""
+    return OnCluster(tmp_path, stack, cluster)

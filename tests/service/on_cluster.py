@@ -1,0 +1,91 @@
+"""A study of points on a cluster, and what each of its trials came to."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+from search import StudySpec, StudySummary, launch
+from search.doctor import examine
+from search.observer import Quiet
+from search.options import Options
+from search.outcomes import Outcome
+from tests.dask_cluster import DaskCluster
+from tests.search.moons import Moons
+from tests.service.stack import Served
+
+Answers = dict[str, tuple[Any, ...]]
+
+
+@dataclass
+class Told(Quiet):
+    """Keeps what it is told, and acts on the first trial that ends."""
+
+    at_first: Callable[[], object] = lambda: None
+    notes: list[str] = field(default_factory=list)
+    trials: list[int] = field(default_factory=list)
+
+    def note(self, message: str) -> None:
+        self.notes.append(message)
+
+    def trial(self, outcome: Outcome) -> None:
+        self.trials.append(outcome.number)
+        if len(self.trials) == 1:
+            self.at_first()
+
+
+def long(moons: Moons, **study: Any) -> StudySpec:
+    """A study of ten trials, of about a second each."""
+    spec = moons.spec(**{"trials": 10, "window": 4, **study})
+    return spec.model_copy(update={"training": spec.training | {"epochs": 400}})
+
+
+@dataclass(frozen=True)
+class OnCluster(Served):
+    """A study of points, done by the cluster."""
+
+    cluster: DaskCluster
+
+    def options(self, **chosen: Any) -> Options:
+        return super().options(**{"cluster": self.cluster.address, "jobs": None, **chosen})
+
+    def long(self, **study: Any) -> StudySpec:
+        return long(self, **{"name": self.name, **study})
+
+    @property
+    def name(self) -> str:
+        return self.folder.name.replace("_", "-")
+
+    def answers(self) -> dict[str, tuple[Any, ...]]:
+        """What each trial came to, by its number; no trial has two runs, and none is open."""
+        return answers_of(self, self.name)
+
+
+def answers_of(moons: Moons, name: str) -> dict[str, tuple[Any, ...]]:
+    client = moons.client
+    experiment = client.get_experiment_by_name(name)
+    found = client.search_runs(
+        [experiment.experiment_id], "tags.`studyhall.kind` = 'trial'", max_results=1000
+    )
+    told = {
+        run.data.tags["studyhall.trial"]: (
+            run.info.status,
+            run.data.params,
+            run.data.metrics["value"],
+            run.data.tags["studyhall.weights_sha256"],
+        )
+        for run in found
+    }
+    assert len(told) == len(found), "a trial has two runs"
+    return told
+
+
+def launched(study: OnCluster, told: Told | None = None, **chosen: Any) -> StudySummary:
+    """Launch the study; what is chosen is the study's own."""
+    return launch(study.long(**chosen), study.options(), told or Told())
+
+
+def require_whole(study: OnCluster, undisturbed: Answers) -> None:
+    assert study.answers() == undisturbed
+    assert examine(study.name, Options(**study.places)).found == ()

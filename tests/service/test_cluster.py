@@ -1,0 +1,80 @@
+"""Studies on a Dask cluster: the same answer, and nothing lost, whatever host or link is."""
+
+from __future__ import annotations
+
+import shutil
+import threading
+from typing import Any
+
+from search.detaching import detach
+from search.recorded import recorded_summary
+from search.stopping import stop
+from tests.dask_cluster import wait_for
+from tests.gateway import Gateway
+from tests.service.on_cluster import OnCluster, Told, launched, require_whole
+
+
+def test_a_cluster_answers_as_one_machine_does(study, undisturbed):
+    told = Told()
+    summary = launched(study, told)
+    assert sorted(told.trials) == list(range(10))
+    assert not told.notes
+    assert summary.champion_version == "1"
+    require_whole(study, undisturbed)
+
+
+def test_what_a_lost_host_had_not_sent_is_done_again(study, cluster, stack, undisturbed):
+    gateway = Gateway(stack.mlflow.port)
+    lost = cluster.add("lost", MLFLOW_TRACKING_URI=gateway.address)
+    cluster.scheduler.wait_for_workers(3)
+    gateway.close()
+
+    def has_records() -> bool:
+        return bool(list(lost.folder.glob("home/*/trial-????.1/record.json")))
+
+    def lose_it() -> None:
+        wait_for(has_records)
+        lost.lose()
+
+    told = Told(lambda: threading.Thread(target=lose_it).start())
+    launched(study, told)
+    gateway.remove()
+    assert [note for note in told.notes if "trained it again and recorded its run" in note]
+    require_whole(study, undisturbed)
+    shutil.rmtree(lost.folder)
+
+
+def test_who_is_asked_to_stop_finishes_what_runs_and_goes_on_later(study, undisturbed):
+    told = Told(lambda: stop(study.name, study.options()))
+    summary = launched(study, told)
+    assert summary.interrupted
+    assert 0 < summary.finished < 10
+    assert not launched(study).interrupted
+    require_whole(study, undisturbed)
+
+
+def test_a_launch_that_was_left_to_the_cluster_outlives_the_worker_that_runs_it(
+    study, cluster, undisturbed
+):
+    assert detach(study.long(), study.options(), Told()).finished == 0
+    wait_for(lambda: recorded_summary(study.name, study.storage).finished)
+    cluster.hosts[0].kill()
+    wait_for(lambda: study.client.search_model_versions(f"name='{study.name}'"))
+    wait_for(lambda: run_of_study(study).info.status == "FINISHED")
+    require_whole(study, undisturbed)
+    cluster.scheduler.wait_for_workers(2)
+
+
+def run_of_study(study: OnCluster) -> Any:
+    experiment = study.client.get_experiment_by_name(study.name)
+    [run] = study.client.search_runs([experiment.experiment_id], "tags.`studyhall.kind` = 'study'")
+    return run
+
+
+def test_a_launch_that_was_left_to_the_cluster_stops_at_once_when_asked(study):
+    detach(study.long(trials=500), study.options(), Told())
+    wait_for(lambda: recorded_summary(study.name, study.storage).finished)
+    stop(study.name, study.options(), at_once=True)
+    wait_for(lambda: run_of_study(study).info.status == "KILLED")
+    wait_for(lambda: not recorded_summary(study.name, study.storage).at_work)
+    assert recorded_summary(study.name, study.storage).finished < 500

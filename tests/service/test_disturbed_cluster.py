@@ -1,0 +1,138 @@
+"""A study on a service of which one part after the other is killed or cut off.
+
+STUDYHALL_DISTURBANCES says how often; `make disturb` tries it at length.
+"""
+
+from __future__ import annotations
+
+import os
+import threading
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import psutil
+
+from search.outcomes import Outcome
+from tests.dask_cluster import DaskCluster, Host, wait_for
+from tests.gateway import Gateway
+from tests.search.moons import Moons
+from tests.service.on_cluster import OnCluster, Told, answers_of, launched, long, require_whole
+from tests.service.stack import Stack
+
+TIMES = int(os.environ.get("STUDYHALL_DISTURBANCES", "8"))
+LONGEST_CUT = 3.0 if TIMES < 50 else 30.0  # seconds; of more than 20 a host's trials are taken over
+
+
+class Disturbances:
+    """Kills and cuts in an order drawn at random, in which none comes a second time too soon."""
+
+    def __init__(self, stack: Stack, cluster: DaskCluster, folder: Path, seed: int) -> None:
+        self._stack, self._cluster = stack, cluster
+        self._generator = np.random.default_rng(seed)
+        self._gateways = [Gateway(stack.postgres.port), Gateway(stack.mlflow.port)]
+        storage = stack.storage.replace(f":{stack.postgres.port}/", f":{self._gateways[0].port}/")
+        self.cut_off = cluster.add(
+            folder.name, STUDYHALL_STORAGE=storage, MLFLOW_TRACKING_URI=self._gateways[1].address
+        )
+        self._order: list[Callable[[], object]] = []
+        self.done: list[str] = []
+
+    def next(self) -> None:
+        """Disturb the study once more."""
+        if not self._order:
+            self._order = [
+                *(self.kill_a_trainer, self.kill_a_host, self.kill_the_scheduler),
+                *(self.kill_postgres, self.restart_postgres, self.kill_mlflow, self.kill_s3),
+                self.cut_a_link,
+            ]
+            self._generator.shuffle(self._order)  # type: ignore[arg-type]
+        disturb = self._order.pop()
+        disturb()
+        self.done.append(disturb.__name__)
+
+    def kill_a_trainer(self) -> None:
+        self._host().kill_trainer()
+
+    def kill_a_host(self) -> None:
+        self._host().kill()
+
+    def kill_the_scheduler(self) -> None:
+        self._cluster.scheduler.kill()
+        self._cluster.scheduler.start()
+
+    def kill_postgres(self) -> None:
+        self._stack.postgres.kill()
+        self._stack.postgres.start()
+
+    def restart_postgres(self) -> None:
+        self._stack.postgres.restart()
+
+    def kill_mlflow(self) -> None:
+        self._stack.mlflow.kill()
+        self._stack.mlflow.start()
+
+    def kill_s3(self) -> None:
+        self._stack.s3.kill()
+        self._stack.s3.start()
+
+    def cut_a_link(self) -> None:
+        for gateway in self._gateways:
+            gateway.close()
+        threading.Timer(self._generator.uniform(0.5, LONGEST_CUT), self._mend).start()
+
+    def _mend(self) -> None:
+        for gateway in self._gateways:
+            gateway.open()
+
+    def _host(self) -> Host:
+        hosts = [*self._cluster.hosts, self.cut_off]
+        return hosts[int(self._generator.integers(len(hosts)))]
+
+    def end(self) -> None:
+        """Leave the cluster as it was."""
+        self._mend()
+        self.cut_off.lose()
+        for gateway in self._gateways:
+            gateway.remove()
+        self._cluster.scheduler.wait_for_workers(len(self._cluster.hosts))
+
+
+class Disturbed(Told):
+    """Disturbs the study whenever a trial has ended, as often as that was wanted."""
+
+    def __init__(self, disturbances: Disturbances) -> None:
+        super().__init__()
+        self._disturbances = disturbances
+
+    def trial(self, outcome: Outcome) -> None:
+        super().trial(outcome)
+        if len(self._disturbances.done) < TIMES:
+            self._disturbances.next()
+
+
+def test_whatever_is_killed_or_cut_the_study_is_finished_and_the_same(
+    study: OnCluster, stack: Stack, cluster: DaskCluster, tmp_path_factory, monkeypatch
+) -> None:
+    trials = TIMES + 4
+    alone = Moons(tmp_path_factory.mktemp("alone"))
+    with monkeypatch.context() as patch:
+        patch.chdir(alone.folder)
+        alone.run(long(alone, trials=trials))
+    disturbances = Disturbances(stack, cluster, study.folder, seed=TIMES)
+    try:
+        launched(study, Disturbed(disturbances), trials=trials)
+    finally:
+        disturbances.end()
+    print(f"disturbed: {', '.join(disturbances.done)}")
+    assert len(disturbances.done) == TIMES
+    require_whole(study, answers_of(alone, "moons"))
+    for host in cluster.hosts:
+        wait_for(lambda host=host: not list(host.folder.glob("home/*/trial-*")))
+    assert not [p for p in psutil.process_iter(["ppid", "cmdline"]) if is_orphan(p)]
+
+
+def is_orphan(process: psutil.Process) -> bool:
+    """Whether a process that did trials has lost the one that started it."""
+    command = " ".join(process.info["cmdline"] or [])
+    return process.info["ppid"] == 1 and "spawn_main" in command
