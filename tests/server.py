@@ -4,37 +4,56 @@ from __future__ import annotations
 
 import os
 import signal
-import socket
 import subprocess
 import sys
 import time
 import urllib.request
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 
-
-def free_port() -> int:
-    """A port of this machine that no one listens on."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
+from tests.postgres import free_port
 
 
+@dataclass(eq=False)
 class Server:
-    """An MLflow server on a port of its own."""
+    """An MLflow server on a port of its own.
 
-    def __init__(self, folder: Path) -> None:
-        self.folder, self.port = folder, free_port()
+    Attributes:
+        folder: Where it works, and keeps its log.
+        backend: The address of its database; by default SQLite in `folder`.
+        artifacts: Where it keeps files, such as `s3://bucket`; by default in `folder`.
+        options: Further options of `mlflow server`.
+        environment: What is set for it beyond this process's own environment.
+    """
+
+    folder: Path
+    backend: str | None = None
+    artifacts: str | None = None
+    options: Sequence[str] = ()
+    environment: Mapping[str, str] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        self.port = free_port()
         self.address = f"http://127.0.0.1:{self.port}"
         self.start()
 
+    @property
+    def settings(self) -> dict[str, str]:
+        """Its whole environment."""
+        quick = {"MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false"}
+        return {**os.environ, **quick, **self.environment}
+
     def start(self) -> None:
+        """Start it, and wait until it answers."""
         options = ["--host", "127.0.0.1", "--port", str(self.port), "--workers", "1"]
-        environment = {**os.environ, "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false"}
-        with (self.folder / "server.log").open("ab") as log:
+        options += ["--backend-store-uri", self.backend] if self.backend else []
+        options += ["--artifacts-destination", self.artifacts] if self.artifacts else []
+        with self.log.open("ab") as log:
             self.process = subprocess.Popen(
-                [sys.executable, "-m", "mlflow", "server", *options],
+                [sys.executable, "-m", "mlflow", "server", *options, *self.options],
                 cwd=self.folder,
-                env=environment,
+                env=self.settings,
                 stdout=log,
                 stderr=log,
                 start_new_session=True,
@@ -45,9 +64,26 @@ class Server:
                 urllib.request.urlopen(f"{self.address}/health", timeout=5).close()
                 return
             except OSError:
+                assert self.process.poll() is None, self.log.read_text()
                 assert time.monotonic() < deadline, "the server did not come up"
                 time.sleep(0.2)
 
+    @property
+    def log(self) -> Path:
+        """What it and its workers say."""
+        return self.folder / "server.log"
+
+    def stop(self) -> None:
+        """Stop it in order."""
+        os.killpg(self.process.pid, signal.SIGTERM)
+        self.process.wait()
+
     def kill(self) -> None:
+        """End it and its workers as a power cut would."""
         os.killpg(self.process.pid, signal.SIGKILL)
         self.process.wait()
+
+    def restart(self) -> None:
+        """Stop it and start it again, with what its attributes now say."""
+        self.stop()
+        self.start()

@@ -22,7 +22,7 @@ from PIL import Image
 from model import wilson_interval
 from search import champion
 from tests.cli.record import child_runs, client_of, runs_by_trial
-from tests.server import free_port
+from tests.postgres import free_port
 
 
 @pytest.fixture(scope="module")

@@ -1,0 +1,40 @@
+"""The service, started once for all tests of it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.postgres import Server as Postgres
+from tests.s3 import MISSING, S3, find_rclone
+from tests.service.stack import BUCKET, Served, Stack, start_mlflow
+
+
+@pytest.fixture(scope="session")
+def s3(tmp_path_factory: pytest.TempPathFactory) -> Iterator[S3]:
+    """A real S3 server, which tests may restart but must leave running."""
+    program = find_rclone()
+    if program is None:
+        pytest.skip(MISSING)
+    server = S3(program, tmp_path_factory.mktemp("s3"))
+    yield server
+    server.stop()
+
+
+@pytest.fixture(scope="session")
+def stack(postgres: Postgres, s3: S3, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
+    """The whole service; a test gives its studies names of their own."""
+    pytest.importorskip("boto3")
+    storage, backend = postgres.new_database(), postgres.new_database()
+    s3.new_bucket(BUCKET)
+    server = start_mlflow(tmp_path_factory.mktemp("mlflow"), backend, s3)
+    yield Stack(postgres, s3, server, storage, backend)
+    server.kill()
+
+
+@pytest.fixture
+def served(stack: Stack, tmp_path: Path) -> Served:
+    """A study of points on the service, launched from a folder of its own."""
+    return Served(tmp_path, stack)
