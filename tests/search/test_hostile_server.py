@@ -16,6 +16,7 @@ from mlflow.tracking import MlflowClient
 
 from search.doctor import examine
 from search.errors import StudyhallError
+from search.mlflow_model import WEIGHTS_IN_MODEL
 from search.registry import champion
 from search.tracker import Tracker
 from search.tracking import StudyRun
@@ -107,9 +108,9 @@ def test_a_planted_pickle_or_loader_is_not_run(tmp_path):
     study.launch(study={"trials": 1})
     run_id = champion("moons", study.tracking_uri).run.info.run_id
     planted = tmp_path / "planted"
-    for name in ("code", "data"):
+    for name in ("code", "data/weights"):
         (planted / name).mkdir(parents=True)
-    for name in ("python_model.pkl", "data/weights.safetensors", "settings.json"):
+    for name in ("python_model.pkl", WEIGHTS_IN_MODEL, "settings.json"):
         (planted / name).write_bytes(pickle.dumps(Planted(ran)))
     (planted / "code" / "evil.py").write_text(f"open({str(ran)!r}, 'w').close()")
     flavor = "{loader_module: evil, code: code, python_model: python_model.pkl}"
@@ -119,7 +120,7 @@ def test_a_planted_pickle_or_loader_is_not_run(tmp_path):
     assert champion("moons", study.tracking_uri).version == "1"
     [finding] = examine("moons", study.options()).found
     assert "artifact model/MLmodel" in str(finding)
-    for name, place in (("data/weights.safetensors", "model/data"), ("settings.json", None)):
+    for name, place in ((WEIGHTS_IN_MODEL, "model/data/weights"), ("settings.json", None)):
         study.client.log_artifact(run_id, str(planted / name), place)
         with pytest.raises(StudyhallError, match="its model cannot be loaded"):
             champion("moons", study.tracking_uri)
