@@ -74,8 +74,9 @@ def explained(what: str) -> Iterator[None]:
     except (MlflowException, SQLAlchemyError, OSError) as error:
         refused = _is_refusal(error)
         reason = _short(error) if refused else innermost(error)
-        kind = MlflowDeniedError if denial(error) else MlflowAwayError
-        kind = MlflowRefusedError if refused else kind
+        kind: type[MlflowError] = MlflowRefusedError if refused else MlflowAwayError
+        if denial(error):
+            kind = MlflowDeniedError
         remedy = "; make room, then try again" if is_disk_full(error) else ""
         message = f"MLflow did not take the record of {what}: {reason}{remedy}"
         raise kind(message, reason) from error

@@ -17,8 +17,7 @@ _ESCAPES = [
     "%2ftmp/escaped.txt",
     "file:%2f%2f%2ftmp/escaped.txt",
 ]
-_OTHER_SYSTEMS = ["..%5cescaped.txt", "%2e%2e%5cescaped.txt"]  # here a name like any other
-_ARTIFACTS = "/api/2.0/mlflow-artifacts/artifacts"
+ARTIFACTS = "/api/2.0/mlflow-artifacts/artifacts"
 _SEARCH = "/api/2.0/mlflow/experiments/search"
 
 
@@ -51,11 +50,9 @@ def require_no_escape(port: int, headers: Mapping[str, str]) -> None:
 
     The caller looks at the folders: a file `escaped.txt` must not have come into being.
     """
-    for path in _OTHER_SYSTEMS:
-        asked(port, "PUT", f"{_ARTIFACTS}/{path}", headers, b"planted")
     for path in _ESCAPES:
         for method, body in (("PUT", b"planted"), ("GET", None), ("DELETE", None)):
-            status, _ = asked(port, method, f"{_ARTIFACTS}/{path}", headers, body)
+            status, _ = asked(port, method, f"{ARTIFACTS}/{path}", headers, body)
             assert 300 <= status < 500, (method, path, status)
-        status, answer = asked(port, "GET", f"{_ARTIFACTS}?path={path}", headers)
+        status, answer = asked(port, "GET", f"{ARTIFACTS}?path={path}", headers)
         assert 300 <= status < 500, (path, status, answer)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import subprocess
+import time
 from collections.abc import Iterator
 
 import psutil
@@ -28,11 +29,11 @@ def launched(guarded, tmp_path_factory) -> tuple[Workspace, list[str]]:
     (folder / "storage").write_text(f"{guarded.storage}\n")
     places = {"STUDYHALL_STORAGE_FILE": "storage", "MLFLOW_TRACKING_URI": guarded.address}
     workspace = Workspace(folder, {**places, **credentials("ada")})
-    study = {**SPEC, "study": {**SPEC["study"], "name": "secrets", "trials": 3}}
+    study = {**SPEC, "study": {**SPEC["study"], "name": "secrets", "trials": 2}}
     workspace.write(tomli_w.dumps(study))
     with (folder / "launch.log").open("w") as log:
         process = workspace.start("launch", "small.toml", "--jobs", 2, stdout=log, stderr=log)
-        lines = list(command_lines(process))
+        lines = sorted(set(command_lines(process)))
     assert process.returncode == 0, (folder / "launch.log").read_text()
     for words in (["report", "secrets"], ["export", "secrets", "table.csv"]):
         stdout, stderr = workspace.run(*words)
@@ -49,6 +50,7 @@ def command_lines(process: subprocess.Popen[str]) -> Iterator[str]:
                 yield " ".join(one.cmdline())
             except psutil.Error:
                 continue
+        time.sleep(0.1)
 
 
 def test_no_command_line_holds_a_password(launched):
@@ -73,7 +75,7 @@ def test_no_run_or_artifact_holds_a_password(launched, guarded, tmp_path):
         experiment = client.get_experiment_by_name("secrets")
         require_none(repr(dict(experiment)).encode(), "the experiment")
         runs = client.search_runs([experiment.experiment_id])
-        assert len(runs) >= 4
+        assert len(runs) >= 3
         for run in runs:
             require_none(repr(run.to_dictionary()).encode(), run.info.run_name)
             folder = tmp_path / run.info.run_id
