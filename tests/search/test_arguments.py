@@ -40,7 +40,7 @@ def complaint(tmp_path, monkeypatch, capsys):
         (["launch", "cifar10", f"--storage={DATABASE}"], "STUDYHALL_STORAGE"),
         (["status", "cifar10", "--storage", "postgresql://h/n?password=x"], "PGPASSWORD"),
         (["launch", "cifar10", "--tracking-uri", SERVER], "MLFLOW_TRACKING_PASSWORD"),
-        (["ui", "--tracking-uri", DATABASE], "MLFLOW_TRACKING_URI"),
+        (["doctor", "cifar10", "--tracking-uri", DATABASE], "MLFLOW_TRACKING_URI"),
         (["replay", f"{SERVER}/#/experiments/1/runs/{'0' * 32}"], "MLFLOW_TRACKING_PASSWORD"),
     ],
 )

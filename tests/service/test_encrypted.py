@@ -7,6 +7,7 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
@@ -87,8 +88,16 @@ def dask_settings(trusted: Authority, shown: Authority) -> dict[str, str]:
     return {**os.environ, "DASK_DISTRIBUTED__COMM__REQUIRE_ENCRYPTION": "true", **settings}
 
 
+@dataclass(frozen=True)
+class Scheduler:
+    """Where it listens, and what it says."""
+
+    address: str
+    log: Path
+
+
 @pytest.fixture(scope="module")
-def scheduler(authority, tmp_path_factory) -> Iterator[str]:
+def scheduler(authority, tmp_path_factory) -> Iterator[Scheduler]:
     """A scheduler and a worker, as the page starts them."""
     folder, port = tmp_path_factory.mktemp("dask"), free_port()
     address = f"tls://127.0.0.1:{port}"
@@ -106,7 +115,7 @@ def scheduler(authority, tmp_path_factory) -> Iterator[str]:
                     stderr=log,
                 )
             )
-    yield address
+    yield Scheduler(address, folder / "scheduler.log")
     for process in reversed(started):
         process.terminate()
         process.wait()
@@ -131,17 +140,17 @@ def called(address: str, seconds: int, settings: Mapping[str, str]) -> subproces
 
 
 def test_a_cluster_works_for_a_client_with_a_certificate(scheduler, authority):
-    done = called(scheduler, 120, dask_settings(authority, authority))
+    done = called(scheduler.address, 120, dask_settings(authority, authority))
     assert done.stdout == "32\n", done.stderr
 
 
 def test_a_cluster_refuses_a_client_without_a_certificate_of_its_authority(
     scheduler, authority, stranger
 ):
-    done = called(scheduler, 3, dask_settings(authority, stranger))
+    done = called(scheduler.address, 3, dask_settings(authority, stranger))
     assert done.returncode != 0
-    assert "certificate" in done.stderr or "unknown ca" in done.stderr.lower(), done.stderr
+    assert "TLS handshake failed" in scheduler.log.read_text()
     assert done.stdout == ""
-    bare = called(scheduler.replace("tls://", "tcp://"), 3, os.environ)
+    bare = called(scheduler.address.replace("tls://", "tcp://"), 3, os.environ)
     assert bare.returncode != 0
     assert bare.stdout == ""

@@ -9,7 +9,6 @@ from pathlib import Path
 
 import pytest
 
-from search.doctor import examine
 from search.errors import StudyhallError
 from tests.foreign import ARTIFACTS, asked, require_no_escape, require_own_names
 from tests.server import Server
@@ -97,7 +96,6 @@ def test_a_wrong_secret_of_the_store_is_a_sentence_and_loses_nothing(guarded, tm
         assert "SignatureDoesNotMatch" in server.log.read_text()
         assert "another secret" not in server.log.read_text()
         assert study.launch(study={"name": "stored", "trials": 2}).complete == 2
-        assert examine("stored", study.options()).healthy
 
 
 def restarted(server: Server, environment: Mapping[str, str]) -> None:
