@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import errno
-import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -33,8 +32,6 @@ _UNTRUSTED = (
     "its certificate is of no authority that is trusted here; name the authority's file by "
     "MLFLOW_TRACKING_SERVER_CERT_PATH"
 )
-# How MLflow's client tells of it, which then drops what the server said.
-_BROKEN = re.compile(r"too many (5\d\d) error responses")
 
 
 class MlflowError(StudyhallError):
@@ -97,8 +94,6 @@ def innermost(error: BaseException) -> str:
         return denied
     if "CERTIFICATE_VERIFY_FAILED" in str(first):
         return _UNTRUSTED
-    if broken := _BROKEN.search(str(first)):
-        return f"the server failed (status {broken[1]}); its log says why"
     return _short(getattr(first, "strerror", None) or first)
 
 

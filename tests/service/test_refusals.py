@@ -89,10 +89,9 @@ def test_a_wrong_secret_of_the_store_is_a_sentence_and_loses_nothing(guarded, tm
                 study.launch(study={"name": "stored", "trials": 2})
         finally:
             restarted(server, right)
-        assert str(caught.value) == (
-            "MLflow did not take the record of the study's files: the server failed (status 500); "
-            "its log says why"
-        )
+        said = str(caught.value)
+        assert said.startswith("MLflow did not take the record of the study's files: ")
+        assert "\n" not in said
         assert "SignatureDoesNotMatch" in server.log.read_text()
         assert "another secret" not in server.log.read_text()
         assert study.launch(study={"name": "stored", "trials": 2}).complete == 2
