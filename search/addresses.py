@@ -8,6 +8,7 @@ from pathlib import Path
 from search.errors import UsageError
 
 JOURNAL = "studyhall.journal"
+STORAGE_FILE = "STUDYHALL_STORAGE_FILE"  # the variable that names a file with the address
 _DRIVER = "postgresql+psycopg"
 _SCHEMES = ("postgresql", "postgres", _DRIVER)
 
@@ -34,6 +35,27 @@ def resolved(address: str | Path) -> str | Path:
             f"postgresql://user:password@host/database, got '{shown(address)}'"
         )
     return f"{_DRIVER}://{rest}"
+
+
+def address_in(path: Path) -> str:
+    """The address that a file holds, as the secrets of containers are handed over.
+
+    Raises:
+        UsageError: the file cannot be read, or does not hold one line.
+    """
+    try:
+        lines = path.read_text(encoding="utf-8").splitlines()
+    except (OSError, UnicodeDecodeError) as error:
+        reason = getattr(error, "strerror", None) or "it is not UTF-8"
+        raise UsageError(
+            f"{STORAGE_FILE}: must name a file that can be read, got '{path}': {reason}"
+        ) from None
+    found = [line.strip() for line in lines if line.strip()]
+    if len(found) != 1:
+        raise UsageError(
+            f"{STORAGE_FILE}: '{path}' must hold one line, the address, got {len(found)} lines"
+        )
+    return found[0]
 
 
 def password_is_plain(address: str) -> bool:

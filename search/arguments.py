@@ -2,17 +2,57 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
+from search.addresses import STORAGE_FILE, address_in, shown
+from search.errors import UsageError
 from search.study_file import shipped_studies
 from search.study_spec import NAME_PATTERN
+
+_ELSEWHERE = {
+    "--storage": "put the address into STUDYHALL_STORAGE or into a file that "
+    f"{STORAGE_FILE} names, or the password into PGPASSWORD or ~/.pgpass",
+    "--tracking-uri": "put the address into MLFLOW_TRACKING_URI, or name and password into "
+    "MLFLOW_TRACKING_USERNAME and MLFLOW_TRACKING_PASSWORD or ~/.mlflow/credentials",
+}
 
 
 def _complete_study(incomplete: str) -> list[str]:
     return [name for name in shipped_studies() if name.startswith(incomplete)]
+
+
+def _kept_secret(context: typer.Context, option: typer.CallbackParam, value: str) -> None:
+    """Refuse a password where the list of processes shows it to all users of the machine.
+
+    Raises:
+        UsageError: there is one, and it came by the command line.
+    """
+    source = context.get_parameter_source(str(option.name))
+    if source is None or source.name != "COMMANDLINE" or shown(value) == value:
+        return
+    name = option.opts[0]
+    raise UsageError(
+        f"{name}: must hold no password on the command line, where every user of this machine can "
+        f"read it, got '{shown(value)}'; {_ELSEWHERE[name]}"
+    )
+
+
+def _tracking(context: typer.Context, option: typer.CallbackParam, value: str | None) -> str | None:
+    if value is not None:
+        _kept_secret(context, option, value)
+    return value
+
+
+def _storage(context: typer.Context, option: typer.CallbackParam, value: str | None) -> str | None:
+    if value is not None:
+        _kept_secret(context, option, value)
+        return value
+    path = os.environ.get(STORAGE_FILE)
+    return address_in(Path(path)) if path else None
 
 
 StudyArgument = Annotated[
@@ -23,12 +63,17 @@ StudyArgument = Annotated[
 ]
 TrackingOption = Annotated[
     str | None,
-    typer.Option(envvar="MLFLOW_TRACKING_URI", help="MLflow's address; here by default."),
+    typer.Option(
+        envvar="MLFLOW_TRACKING_URI",
+        callback=_tracking,
+        help="MLflow's address; here by default.",
+    ),
 ]
 StorageOption = Annotated[
     str | None,
     typer.Option(
         envvar="STUDYHALL_STORAGE",
+        callback=_storage,
         help="The journal file of studies and trials, or a database: postgresql://user@host/name.",
     ),
 ]

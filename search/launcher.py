@@ -21,6 +21,7 @@ from search.observer import Observer
 from search.options import Options
 from search.own_versions import version_of
 from search.patience import patiently
+from search.permission import require_writer
 from search.reconciliation import put_in_order
 from search.reopened import Opened
 from search.runner import Runner
@@ -92,6 +93,7 @@ def prepare(spec: StudySpec, options: Options, observer: Observer) -> Ready:
     require_crew(options, observer.note)
     with FileLock(options.home / "start.lock"):  # MLflow's database is made by one process
         client = open_client(options.tracking_uri)
+    require_writer(client, name)
     folder = fetch(spec.data_settings, data_dir=options.data_dir, progress=observer.fetching)
     if options.gate:
         require_sane(spec, folder)

@@ -20,6 +20,19 @@ _REFUSALS = {
 }
 _REFUSAL_STATUSES = {400, 404, 409, 413, 422}
 
+_UNKNOWN = (
+    "it does not know this user and password; set MLFLOW_TRACKING_USERNAME and "
+    "MLFLOW_TRACKING_PASSWORD, or correct ~/.mlflow/credentials"
+)
+_NOT_ALLOWED = "this user may not do that; who keeps the server can allow it"
+_OTHER_NAME = (
+    "it does not answer to the name in this address; its --allowed-hosts must have the name"
+)
+_UNTRUSTED = (
+    "its certificate is of no authority that is trusted here; name the authority's file by "
+    "MLFLOW_TRACKING_SERVER_CERT_PATH"
+)
+
 
 class MlflowError(StudyhallError):
     """MLflow did not do what it was asked to; `reason` says why, without what was asked."""
@@ -33,6 +46,10 @@ class MlflowAwayError(MlflowError):
     """MLflow did not answer, or could not do its work just now; the same may succeed later."""
 
 
+class MlflowDeniedError(MlflowAwayError):
+    """MLflow does not let this user do it: another password, or right, and it may succeed."""
+
+
 class MlflowRefusedError(MlflowError):
     """MLflow does not take what it was sent, and would not take it later."""
 
@@ -43,6 +60,7 @@ def explained(what: str) -> Iterator[None]:
 
     Raises:
         MlflowRefusedError: MLflow does not take it.
+        MlflowDeniedError: MLflow does not let this user do it.
         MlflowAwayError: MLflow does not answer, or has trouble of its own.
     """
     from mlflow.exceptions import MlflowException
@@ -53,7 +71,9 @@ def explained(what: str) -> Iterator[None]:
     except (MlflowException, SQLAlchemyError, OSError) as error:
         refused = _is_refusal(error)
         reason = _short(error) if refused else innermost(error)
-        kind = MlflowRefusedError if refused else MlflowAwayError
+        kind: type[MlflowError] = MlflowRefusedError if refused else MlflowAwayError
+        if denial(error):
+            kind = MlflowDeniedError
         remedy = "; make room, then try again" if is_disk_full(error) else ""
         message = f"MLflow did not take the record of {what}: {reason}{remedy}"
         raise kind(message, reason) from error
@@ -70,7 +90,22 @@ def is_disk_full(error: BaseException) -> bool:
 def innermost(error: BaseException) -> str:
     """What an error that MLflow wrapped several times began with, such as "Connection refused"."""
     first = _first(error)
+    if denied := denial(error):
+        return denied
+    if "CERTIFICATE_VERIFY_FAILED" in str(first):
+        return _UNTRUSTED
     return _short(getattr(first, "strerror", None) or first)
+
+
+def denial(error: BaseException) -> str | None:
+    """Why MLflow does not let this user in, and what to do; None if it is not that."""
+    status = getattr(getattr(error, "response", None), "status_code", None)
+    code = getattr(error, "error_code", None)
+    if status == 401 or code == "UNAUTHENTICATED":
+        return _UNKNOWN
+    if status == 403 or code == "PERMISSION_DENIED":
+        return _OTHER_NAME if "Invalid Host header" in str(error) else _NOT_ALLOWED
+    return None
 
 
 def _first(error: BaseException) -> BaseException:

@@ -13,6 +13,9 @@ from search.errors import UsageError
 HOST = "127.0.0.1"
 # MLflow's job runner doubles the server's start and memory, and the UI does not need it.
 _ENVIRONMENT = {"MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false"}
+# MLflow's own list takes each name that begins like a private address: 10.example.com, which its
+# owner may have point to this machine. Any port, as a tunnel gives it another.
+_HOSTS = {"MLFLOW_SERVER_ALLOWED_HOSTS": f"{HOST},{HOST}:*,localhost,localhost:*"}
 
 
 def serve(port: int, tracking_uri: str | None) -> NoReturn:
@@ -31,9 +34,11 @@ def serve(port: int, tracking_uri: str | None) -> NoReturn:
             probe.bind((HOST, port))
         except OSError:
             raise UsageError(f"--port: {port} is taken; name another, such as {port + 1}") from None
-    store = ["--backend-store-uri", tracking_uri] if tracking_uri else []
+    # As variables: a database's address may hold a password, and arguments are seen by everyone.
+    store = {"MLFLOW_BACKEND_STORE_URI": tracking_uri} if tracking_uri else {}
     address = f"http://{HOST}:{port}"
     print(f"MLflow's UI comes up at {address} in a few seconds; Ctrl-C ends it", flush=True)
-    command = ["-m", "mlflow", "ui", "--host", HOST, "--port", str(port), "--workers", "1", *store]
+    command = ["-m", "mlflow", "ui", "--host", HOST, "--port", str(port), "--workers", "1"]
     # In place of this process, so that a signal to it reaches the server.
-    os.execve(sys.executable, [sys.executable, *command], {**os.environ, **_ENVIRONMENT})  # noqa: S606
+    environment = {**_HOSTS, **os.environ, **_ENVIRONMENT, **store}
+    os.execve(sys.executable, [sys.executable, *command], environment)  # noqa: S606

@@ -6,6 +6,7 @@ import re
 from dataclasses import dataclass
 from urllib.parse import urlsplit
 
+from search.addresses import shown
 from search.errors import UsageError
 
 _ID = r"([A-Za-z0-9][A-Za-z0-9_-]{0,255})"
@@ -46,6 +47,12 @@ def parse_run(text: str) -> RunAddress:
     parts = urlsplit(text)
     in_ui = _IN_UI.search(parts.fragment)
     if parts.scheme in ("http", "https") and in_ui:
+        if "@" in parts.netloc:
+            raise UsageError(
+                "RUN: must hold no name or password, which every user of this machine could read, "
+                f"got '{shown(text)}'; put them into MLFLOW_TRACKING_USERNAME and "
+                "MLFLOW_TRACKING_PASSWORD"
+            )
         return RunAddress(in_ui[1], f"{parts.scheme}://{parts.netloc}{parts.path}".rstrip("/"))
     raise UsageError(
         f"RUN: must be the id of a run, runs:/ID, or the address of one run in MLflow's UI, "

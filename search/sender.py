@@ -9,7 +9,7 @@ from filelock import FileLock, Timeout
 
 from search.courier import Accepted, Courier, Unsent
 from search.errors import StudyhallError
-from search.mlflow_errors import MlflowError
+from search.mlflow_errors import MlflowDeniedError, MlflowError
 from search.outage import Outage
 from search.spool import Spool
 from search.tracker import Tracker
@@ -120,7 +120,7 @@ class Sender:
             left = self._all_unsent("another launch is sending them")
         except (StudyhallError, OSError) as error:
             reason = error.reason if isinstance(error, MlflowError) else str(error)
-            left = self._all_unsent(reason)
+            left = self._all_unsent(reason, final=isinstance(error, MlflowDeniedError))
             pause = self._outage.failed(error, self._courier.sent)
         with self._turned:
             self._answered, self._left = asked, left
@@ -136,6 +136,6 @@ class Sender:
                 break
         return left
 
-    def _all_unsent(self, reason: str) -> list[Unsent]:
+    def _all_unsent(self, reason: str, *, final: bool = False) -> list[Unsent]:
         records = self._spool.records()
-        return [Unsent(r.number, r.attempt, reason, final=False) for r in records]
+        return [Unsent(r.number, r.attempt, reason, final) for r in records]

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 from search.addresses import shown
 from search.errors import UsageError
 from search.mlflow_database import create_whole
-from search.mlflow_errors import explained, innermost
+from search.mlflow_errors import denial, explained, innermost
 from search.record import Point
 
 if TYPE_CHECKING:
@@ -85,6 +85,8 @@ def open_client(uri: str | None = None) -> MlflowClient:
         client.search_experiments(max_results=1)
     except (MlflowException, SQLAlchemyError, OSError) as error:
         place = shown(uri or "the default address")
+        if denied := denial(error):
+            raise UsageError(f"--tracking-uri: {place} does not let you in: {denied}") from error
         raise UsageError(
             f"--tracking-uri: no MLflow tracking store answers at {place}; "
             f"start it, or correct the option or MLFLOW_TRACKING_URI ({innermost(error)})"

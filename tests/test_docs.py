@@ -76,3 +76,10 @@ def test_every_file_of_the_library_has_its_section():
     )
     assert len(titles) == len(set(titles))
     assert set(titles) == files
+
+
+def test_every_test_that_a_page_names_exists():
+    named = re.findall(r"`(tests/[\w/]+\.py)::(\w+)`", "".join(p.read_text("utf-8") for p in PAGES))
+    assert len(named) > 15
+    for file, test in named:
+        assert f"def {test}(" in (ROOT / file).read_text("utf-8"), f"{file}::{test}"

@@ -22,6 +22,7 @@ from PIL import Image
 from model import wilson_interval
 from search import champion
 from tests.cli.record import child_runs, client_of, runs_by_trial
+from tests.foreign import require_no_escape, require_own_names
 from tests.postgres import free_port
 
 
@@ -202,3 +203,7 @@ def test_the_ui_shows_the_runs_of_the_folder(finished, command):
         found = post(f"{address}/api/2.0/mlflow/runs/search", wanted)
         names = {run["info"]["run_name"] for run in found["runs"]}
         assert {"small", "trial-0000", "trial-0007"} <= names
+        if command == "studyhall":
+            require_own_names(port, f"127.0.0.1:{port}", {})
+            require_no_escape(port, {})
+            assert not list(finished.folder.parent.rglob("escaped.txt"))

@@ -14,6 +14,7 @@ from tests.s3 import MISSING, S3, find_rclone
 from tests.search.moons import Moons
 from tests.service.on_cluster import Answers, OnCluster, answers_of, long
 from tests.service.stack import BUCKET, Served, Stack, start_mlflow
+from tests.service.users import Guarded, start_guarded
 
 
 @pytest.fixture(scope="session")
@@ -32,7 +33,8 @@ def stack(postgres: Postgres, s3: S3, tmp_path_factory: pytest.TempPathFactory) 
     """The whole service; a test gives its studies names of their own."""
     pytest.importorskip("boto3")
     storage, backend = postgres.new_database(), postgres.new_database()
-    s3.new_bucket(BUCKET)
+    if not (s3.folder / BUCKET).exists():
+        s3.new_bucket(BUCKET)
     server = start_mlflow(tmp_path_factory.mktemp("mlflow"), backend, s3)
     yield Stack(postgres, s3, server, storage, backend)
     server.kill()
@@ -67,3 +69,15 @@ def cluster(stack: Stack, tmp_path_factory: pytest.TempPathFactory) -> Iterator[
 def study(cluster: DaskCluster, stack: Stack, tmp_path: Path) -> OnCluster:
     """A study of points that the cluster does, named after its test."""
     return OnCluster(tmp_path, stack, cluster)
+
+
+@pytest.fixture(scope="session")
+def guarded(
+    postgres: Postgres, s3: S3, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Guarded]:
+    """An MLflow server that asks who calls; tests must leave its users as they were."""
+    if not (s3.folder / BUCKET).exists():
+        s3.new_bucket(BUCKET)
+    started = start_guarded(tmp_path_factory.mktemp("guarded"), postgres, s3)
+    yield started
+    started.server.kill()
