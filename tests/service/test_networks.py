@@ -10,7 +10,7 @@ import pytest
 from tests.dask_cluster import Host, Scheduler, wait_for
 from tests.gateway import Gateway
 from tests.service.networks import HERE, Network, may_have_networks, network
-from tests.service.on_cluster import Answers, OnCluster, Told, launched, require_whole
+from tests.service.on_cluster import Answers, OnCluster, Told, attempts, launched, require_whole
 from tests.service.stack import Stack
 
 pytestmark = pytest.mark.skipif(
@@ -77,10 +77,9 @@ def test_a_host_that_is_cut_off_loses_its_trial_and_nothing_else(
     told = Told(cut)
     launched(study, told)
     require_whole(study, undisturbed)
+    assert "2" in attempts(study)
     hosts.network.mend(hosts.names[0])
-    wait_for(lambda: not hosts.has_begun(0) or left(hosts))
+    hosts.scheduler.wait_for_workers(2)
+    launched(study)  # has the host swept what it was at
+    assert not hosts.has_begun(0)
     require_whole(study, undisturbed)
-
-
-def left(hosts: Hosts) -> bool:
-    return False

@@ -1,0 +1,118 @@
+"""What a launch on a cluster refuses before it does anything, each in a sentence."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from search import Options, UsageError, launch
+from search.storage import read_storage
+from search.studies import study_names
+from tests.dask_cluster import ROOT, Host, Scheduler
+from tests.postgres import free_port
+from tests.search.moons import Moons
+from tests.service.stack import Stack
+
+AN_HOUR_AHEAD = """\
+import time
+from types import SimpleNamespace
+
+import search.host
+
+search.host.time = SimpleNamespace(time=lambda: time.time() + 3600, sleep=time.sleep)
+"""
+
+
+@pytest.fixture(scope="module")
+def scheduler(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Scheduler]:
+    """A scheduler without workers."""
+    found = Scheduler(tmp_path_factory.mktemp("scheduler"))
+    yield found
+    found.kill()
+
+
+def refusal(stack: Stack, folder: Path, **chosen: object) -> str:
+    """What a launch says that is refused; nothing of its study is recorded."""
+    moons, places = Moons(folder), {"storage": stack.storage, "tracking_uri": stack.mlflow.address}
+    options = Options(**{"folder": folder, **places, **chosen})  # type: ignore[arg-type]
+    with pytest.raises(UsageError) as refused:
+        launch(moons.spec(name=folder.name), options)
+    assert folder.name not in study_names(read_storage(stack.storage))
+    return str(refused.value)
+
+
+@pytest.mark.parametrize("address", ["scheduler:8786", "http://127.0.0.1:8786", "tcp://host"])
+def test_what_is_no_address_of_a_scheduler_is_named(stack, tmp_path, address):
+    said = refusal(stack, tmp_path, cluster=address)
+    assert "--cluster: must be the address of a Dask scheduler as tcp://host:8786" in said
+    assert said.endswith(f"got '{address}'")
+
+
+def test_a_scheduler_that_does_not_answer_is_named(stack, tmp_path):
+    address = f"tcp://127.0.0.1:{free_port()}"
+    said = refusal(stack, tmp_path, cluster=address)
+    assert f"--cluster: no Dask scheduler answers at {address} (" in said
+    assert "start one with `dask scheduler`" in said
+
+
+def test_a_cluster_without_workers_is_named(stack, scheduler, tmp_path):
+    said = refusal(stack, tmp_path, cluster=scheduler.address)
+    assert f"the cluster at {scheduler.address} has no workers; start some with" in said
+
+
+def test_a_study_that_hosts_could_not_record_is_refused_with_all_that_is_wrong(stack, tmp_path):
+    here = {"storage": tmp_path / "studyhall.journal", "tracking_uri": f"sqlite:///{tmp_path}/m.db"}
+    said = refusal(stack, tmp_path, cluster="nowhere", **here).splitlines()
+    assert [line.partition(":")[0] for line in said] == ["--storage", "--tracking-uri", "--cluster"]
+    assert not list(tmp_path.glob("*.db"))
+
+
+def test_workers_that_cannot_do_the_trials_are_refused_each_with_its_reason(
+    stack, scheduler, tmp_path, tmp_path_factory
+):
+    folder = tmp_path_factory.mktemp("hosts")
+    code = folder / "code"
+    for package in ("model", "search", "studies"):
+        shutil.copytree(ROOT / package, code / package)
+    with (code / "search" / "trial.py").open("a") as file:
+        file.write("# another version\n")
+    (folder / "ahead.py").write_text(AN_HOUR_AHEAD)
+    hosts = [
+        Host(folder / "many", scheduler.address, {}, threads=2),
+        Host(folder / "other", scheduler.address, {"PYTHONPATH": str(code)}),
+        Host(folder / "ahead", scheduler.address, {}, "--preload", str(folder / "ahead.py")),
+        Host(folder / "none", scheduler.address, {"PYTHONPATH": str(without(folder, "search"))}),
+    ]
+    try:
+        scheduler.wait_for_workers(len(hosts))
+        said = refusal(stack, tmp_path, cluster=scheduler.address)
+    finally:
+        for host in hosts:
+            host.lose()
+    assert len(said.splitlines()) == len(hosts)
+    for words in (
+        "must do one trial at a time, got 2 threads; start it with --nthreads 1",
+        "runs other code than this launch (studyhall 0.1.0 (",
+        "s ahead of this machine's, so that the times",
+        "cannot run Studyhall (No module named 'search'); install this version there",
+    ):
+        assert words in said
+
+
+def without(folder: Path, package: str) -> Path:
+    """A folder that hides an installed package, as where it is not installed."""
+    hiding = folder / "hiding"
+    hiding.mkdir()
+    (hiding / f"{package}.py").write_text(
+        f"raise ModuleNotFoundError(\"No module named '{package}'\", name='{package}')\n"
+    )
+    return hiding
+
+
+def test_an_installation_without_dask_says_what_to_install(stack, tmp_path, monkeypatch):
+    monkeypatch.setattr("search.crew.find_spec", lambda name: None)
+    said = refusal(stack, tmp_path, cluster="tcp://127.0.0.1:8786")
+    assert said.endswith("`pip install 'studyhall[cluster]'`")
