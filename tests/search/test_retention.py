@@ -9,10 +9,12 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
+from search import StudyhallError
 from search.cli import app
 from search.doctor import examine
 from search.replay import replay_runs
 from search.retention import collect
+from search.trained import load_trained
 from tests.search.moons import Moons
 
 
@@ -47,6 +49,9 @@ def test_only_weights_of_trials_that_matter_are_kept_and_the_record_stays_whole(
     best = kept.summary().best.number
     assert best not in {one.trial for one in done.removals}
     assert examine("moons", options).healthy
+    run = kept.client.get_run(sorted(removed)[0])
+    with pytest.raises(StudyhallError, match="its weights were removed by `studyhall gc` on 20"):
+        load_trained(kept.client, run)
     [replayed] = replay_runs([sorted(removed)[0]], kept.tracking_uri)
     assert replayed.identical
     assert not collect("moons", options, keep_weights=2).removals
