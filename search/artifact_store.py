@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
-from search.mlflow_errors import ArtifactStoreError
+from search.mlflow_errors import ArtifactStoreError, innermost
 from search.mlflow_http import ask_for_file, is_server, said
 
 if TYPE_CHECKING:
@@ -65,7 +65,9 @@ def store_explained(uri: str) -> Iterator[None]:
         yield
     except (MlflowException, OSError) as error:
         answer = getattr(error, "response", None)
-        if not is_server(uri) or (answer is not None and answer.status_code < 500):
+        refused = answer is not None and answer.status_code < 500
+        # A server that hangs would hang here again, and an interrupted launch is to end soon.
+        if not is_server(uri) or refused or "timed out" in innermost(error):
             raise
         try:
             problem = store_problem(uri)
