@@ -30,6 +30,7 @@ from search.data_commands import data
 from search.errors import StudyhallError, UsageError
 from search.record_commands import records
 from search.report_commands import reports
+from search.service_commands import service
 from search.study_file import load_study, recorded_name, shipped_studies
 
 app = typer.Typer(
@@ -43,6 +44,7 @@ app.add_typer(data, name="data")
 app.add_typer(records)
 app.add_typer(champions)
 app.add_typer(reports)
+app.add_typer(service, name="service")
 
 
 @app.callback()

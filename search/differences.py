@@ -97,8 +97,9 @@ def _at_the_end(recorded: RecordedTrial, trained: TrialRecord) -> list[Differenc
         ("studyhall.reason", recorded.reason, _reason(recorded, trained)),
         ("the run's status", recorded.status, RUN_STATUS[trained.state]),
         ("studyhall.weights_sha256", recorded.weights_sha256, weights),
-        (STORED_WEIGHTS, recorded.stored_sha256, weights),
     ]
+    if not recorded.weights_removed:
+        ends.append((STORED_WEIGHTS, recorded.stored_sha256, weights))
     return [Difference(*end) for end in ends if end[1] != end[2]]
 
 

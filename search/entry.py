@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import sys
 import traceback
@@ -46,4 +47,9 @@ def main() -> None:
 
 def _complain(message: str) -> None:
     for line in message.splitlines():
-        print(f"studyhall: {line}", file=sys.stderr)
+        if os.environ.get("STUDYHALL_LOG") == "json":
+            from search import json_log
+
+            json_log.write("error", "end", line)
+        else:
+            print(f"studyhall: {line}", file=sys.stderr)

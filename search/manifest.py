@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Container
 from pathlib import Path
 
 MANIFEST = "SHA256SUMS"
@@ -22,16 +23,21 @@ def manifest(folder: Path) -> bytes:
     return "".join(lines).encode()
 
 
-def damage(folder: Path) -> str | None:
+def damage(folder: Path, removed: Container[str] = ()) -> str | None:
     """Say which file of a folder is not as its manifest has it; None if all are.
 
     Files that the manifest does not name may lie beside those that it names.
+
+    Args:
+        folder: The folder.
+        removed: Files that may be missing.
     """
     try:
         sums = listed(folder)
     except (OSError, ValueError):
         return f"{folder / MANIFEST}: must be there and list files with their SHA-256"
-    problems = (_difference(folder / name, digest) for name, digest in sums.items())
+    there = {n: d for n, d in sums.items() if n not in removed or (folder / n).exists()}
+    problems = (_difference(folder / name, digest) for name, digest in there.items())
     return next((problem for problem in problems if problem), None)
 
 

@@ -12,6 +12,7 @@ from search.mlflow_model import MODEL_FOLDER, WEIGHTS_IN_MODEL
 from search.standing import TrialStanding
 from search.tracked_run import TrackedRun
 from search.tracker import ARTIFACTS_TAG, Tracker
+from search.tracking import WEIGHTS_REMOVED
 
 _WEIGHTS = f"{MODEL_FOLDER}/{WEIGHTS_IN_MODEL}"
 
@@ -33,7 +34,8 @@ def files_problem(tracker: Tracker, run: TrackedRun, standing: TrialStanding) ->
             if not tracker.answers():
                 raise
             return "its artifacts cannot be fetched"
-        problem = damage(folder) or _sums_problem(folder, run, standing)
+        removed = {_WEIGHTS} if WEIGHTS_REMOVED in run.tags else ()
+        problem = damage(folder, removed) or _sums_problem(folder, run, standing)
         return problem and problem.replace(f"{folder}/", "artifact ", 1)
 
 

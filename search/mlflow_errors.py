@@ -54,6 +54,10 @@ class MlflowRefusedError(MlflowError):
     """MLflow does not take what it was sent, and would not take it later."""
 
 
+class ArtifactStoreError(MlflowAwayError):
+    """MLflow works, but what keeps its files takes none; the same may succeed later."""
+
+
 @contextmanager
 def explained(what: str) -> Iterator[None]:
     """Turn MLflow's errors into a sentence that names what was being recorded.

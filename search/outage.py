@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from search.mlflow_errors import MlflowAwayError, MlflowDeniedError
+from search.mlflow_errors import ArtifactStoreError, MlflowAwayError, MlflowDeniedError
 
 LONGEST_PAUSE = 30.0  # seconds
 
@@ -54,6 +54,8 @@ class Outage:
 def _complaint(error: Exception) -> str:
     if isinstance(error, MlflowDeniedError):
         return f"MLflow does not take records ({error.reason}): training goes on, records wait"
+    if isinstance(error, ArtifactStoreError):
+        return f"{error.reason}: training goes on, records wait"
     if isinstance(error, MlflowAwayError):
         return f"MLflow does not answer ({error.reason}): training goes on, records wait"
     return f"records cannot be sent ({error}): training goes on, records wait"

@@ -15,7 +15,6 @@ from optuna.storages import RDBStorage, _CachedStorage
 from optuna.trial import FrozenTrial, TrialState
 from sqlalchemy import URL, Connection
 from sqlalchemy.exc import (
-    ArgumentError,
     DBAPIError,
     InterfaceError,
     OperationalError,
@@ -24,10 +23,9 @@ from sqlalchemy.exc import (
 )
 from sqlalchemy.orm import Session
 
-from search.addresses import password_is_plain, shown
-from search.errors import UsageError
+from search.database_errors import explained, parsed
 
-_TABLES = ("studies", "trials", "version_info", "alembic_version")
+TABLES = ("studies", "trials", "version_info", "alembic_version")
 # A holder that says nothing for so long has lost its turn; with claims, before those that wait for
 # them are taken for dead.
 SECONDS_HUNG = 60
@@ -131,7 +129,7 @@ def open_database(address: str) -> Database:
     Raises:
         UsageError: it cannot be reached or written to.
     """
-    with _explained(address):
+    with explained(address):
         return reopen_database(address)
 
 
@@ -142,7 +140,7 @@ def reopen_database(address: str) -> Database:
         UsageError: the address is malformed.
         SQLAlchemyError: it cannot be reached.
     """
-    url = _parsed(address)
+    url = parsed(address)
     with _alone(url):
         return Database(_tables(url))
 
@@ -153,9 +151,9 @@ def read_database(address: str) -> Database | None:
     Raises:
         UsageError: it cannot be reached or read.
     """
-    url = _parsed(address)
-    with _explained(address), _alone(url) as connection:
-        if not set(_TABLES) <= set(sqlalchemy.inspect(connection).get_table_names()):
+    url = parsed(address)
+    with explained(address), _alone(url) as connection:
+        if not set(TABLES) <= set(sqlalchemy.inspect(connection).get_table_names()):
             return None
         return Database(_tables(url))
 
@@ -174,6 +172,23 @@ def connection_trouble(error: BaseException) -> bool:
     if isinstance(error, StorageInternalError | SQLAlchemyError):
         return error.__cause__ is not None and connection_trouble(error.__cause__)
     return False
+
+
+@contextmanager
+def look_into(address: str) -> Iterator[Connection]:
+    """A connection to see how a database is; what it writes is never kept.
+
+    Raises:
+        UsageError: it cannot be reached, or what is done with the connection failed.
+    """
+    url = parsed(address)
+    with explained(address):
+        engine = sqlalchemy.create_engine(url, **_settings(url))
+        try:
+            with engine.connect() as connection:
+                yield connection
+        finally:
+            engine.dispose()
 
 
 @contextmanager
@@ -205,42 +220,3 @@ def _lock(connection: Connection, name: str) -> None:
     connection.execute(sqlalchemy.text(limit))
     lock = sqlalchemy.text("SELECT pg_advisory_xact_lock(hashtextextended(:name, 0))")
     connection.execute(lock, {"name": f"studyhall.{name}"})
-
-
-def _parsed(address: str) -> URL:
-    try:
-        if password_is_plain(address):
-            return sqlalchemy.make_url(address)
-    except (ArgumentError, ValueError):
-        pass
-    raise UsageError(
-        "--storage: must read postgresql://user:password@host:port/database, with %40 in place of "
-        f"an '@' in the password, %2F of a '/', %3F of a '?', %23 of a '#', got '{shown(address)}'"
-    ) from None
-
-
-@contextmanager
-def _explained(address: str) -> Iterator[None]:
-    """Say in a sentence why a database cannot be opened, and never its password."""
-    try:
-        yield
-    except ImportError:
-        raise UsageError(
-            f"--storage: {shown(address)} needs psycopg; install it with "
-            "`pip install 'studyhall[postgresql]'`"
-        ) from None
-    except (SQLAlchemyError, StorageInternalError, RuntimeError) as error:
-        raise UsageError(
-            f"--storage: {shown(address)} must be a database that can be reached and written to: "
-            f"{_reason(error, _parsed(address))}"
-        ) from None
-
-
-def _reason(error: BaseException, url: URL) -> str:
-    """The first line of what the database or its driver said."""
-    while error.__cause__ is not None:
-        error = error.__cause__
-    line = (str(error).strip().splitlines() or [type(error).__name__])[0]
-    for secret in filter(None, (url.password, url.query.get("password"))):
-        line = line.replace(str(secret), "***")
-    return line

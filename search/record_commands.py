@@ -1,4 +1,4 @@
-"""The commands that look after what was recorded: doctor, sync and replay."""
+"""The commands that look after what was recorded: doctor, sync, replay and gc."""
 
 from __future__ import annotations
 
@@ -12,7 +12,9 @@ from search.arguments import (
     StorageOption,
     StudyArgument,
     TrackingOption,
+    at_least_one,
 )
+from search.errors import UsageError
 from search.study_file import recorded_name
 
 records = typer.Typer()
@@ -83,3 +85,32 @@ def replay(
         replays = replay_runs(runs, tracking_uri, data_dir, observer.fetching)
     found = terminal.show_replays(replays, as_json=json)
     return 0 if all(one.identical for one in found) else 1
+
+
+@records.command()
+def gc(
+    study: Annotated[
+        str | None, typer.Argument(help="A recorded study; all of them by default.")
+    ] = None,
+    keep_weights: Annotated[
+        int | None,
+        typer.Option(help="Remove weights of all but so many of each study's best trials."),
+    ] = None,
+    yes: Annotated[
+        bool, typer.Option("--yes", help="Delete it for good; without this it is only listed.")
+    ] = False,
+    tracking_uri: TrackingOption = None,
+    storage: StorageOption = None,
+    json: JsonOption = False,
+) -> None:
+    """List what may go for good: deleted runs, leftovers of studies that are gone, weights."""
+    from search import retention_view
+    from search.options import Options
+    from search.retention import collect
+
+    if problems := at_least_one("--keep-weights", keep_weights):
+        raise UsageError("\n".join(problems))
+    options = Options(tracking_uri=tracking_uri, storage=storage)
+    name = recorded_name(study) if study else None
+    found = collect(name, options, keep_weights=keep_weights, remove=yes)
+    retention_view.show_collection(found, as_json=json)

@@ -18,7 +18,7 @@ from search.run_tags import RunTags
 from search.seed_tags import tagged_seed
 from search.settings import TrialSettings
 from search.study_spec import Metric, StudySpec, recorded_spec
-from search.tracking import FINGERPRINT
+from search.tracking import FINGERPRINT, WEIGHTS_REMOVED
 from search.trained import downloaded
 from search.trial import TrialState
 
@@ -58,7 +58,8 @@ class RecordedTrial:
         reason: why it was pruned or failed.
         status: the state of the run in MLflow's words.
         weights_sha256: the digest of its weights, as the run is tagged.
-        stored_sha256: the digest of the weights' file that the run holds.
+        stored_sha256: the digest of the weights' file that the run holds; None if it holds none.
+        weights_removed: whether that file was deleted on purpose.
         losses: the training loss by iteration, 1 for the first.
         points: the values of its metrics by iteration and key; more than one where a point was
             written again.
@@ -77,6 +78,7 @@ class RecordedTrial:
     status: str
     weights_sha256: str | None
     stored_sha256: str | None
+    weights_removed: bool
     losses: Mapping[int, float]
     points: Mapping[tuple[int, str], Sequence[float]]
     fingerprint: str
@@ -123,7 +125,7 @@ def read_trial(client: MlflowClient, run: Run) -> RecordedTrial:
     require_consistent(f"run {run_id}", settings, run.data.params, spec)
     states: tuple[TrialState, ...] = get_args(TrialState)
     state = tags.choice("studyhall.state", states)
-    weights = tags.get("studyhall.weights_sha256")
+    weights, removed = tags.get("studyhall.weights_sha256"), tags.get(WEIGHTS_REMOVED)
     with _reading(run_id, "experiment"):
         study = str(client.get_experiment(run.info.experiment_id).name)
     return RecordedTrial(
@@ -136,7 +138,8 @@ def read_trial(client: MlflowClient, run: Run) -> RecordedTrial:
         reason=tags.get("studyhall.reason"),
         status=str(run.info.status),
         weights_sha256=weights,
-        stored_sha256=_stored_sha256(client, run_id) if weights else None,
+        stored_sha256=_stored_sha256(client, run_id) if weights and not removed else None,
+        weights_removed=removed is not None,
         losses=_losses(client, run_id, tags),
         points=_points(client, run),
         fingerprint=tags.required(FINGERPRINT),

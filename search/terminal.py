@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from rich.console import Console
 from rich.table import Table
 
+from search import json_log
 from search.champion_view import print_finals, print_json, print_pages, print_readings
 from search.live_view import LiveView, PlainView, counted, shown
 from search.observer import Observer
@@ -33,10 +34,12 @@ _DUPLICATES = 10  # shown of examples that stand in more than one part
 
 
 def observer(quiet: bool = False) -> AbstractContextManager[Observer]:
-    """Who shows the progress: a live view on a terminal, plain lines elsewhere, or no one.
+    """Who shows the progress: a live view on a terminal, plain lines elsewhere, JSON if asked.
 
     Progress goes to stderr, so that stdout holds results alone.
     """
+    if json_log.wanted():
+        return json_log.JsonLog(quiet)
     console = Console(stderr=True)
     if console.is_terminal and not console.is_dumb_terminal and not quiet:
         return LiveView(console)

@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
+from search.artifact_store import store_explained
 from search.errors import StudyhallError
 from search.mlflow_errors import explained
 from search.mlflow_model import lay_out
@@ -130,7 +131,7 @@ class Tracker:
                 params=[Param(name, str(value)) for name, value in record.parameters.items()],
                 tags=[RunTag(name, value) for name, value in tags.items()],
             )
-            self.client.log_artifacts(run_id, str(folder / ARTIFACTS))
+            self._send_files(run_id, folder / ARTIFACTS)
             self.client.set_terminated(run_id, RUN_STATUS[record.state], record.ended)
 
     def log_files(self, run_id: str, folder: Path) -> None:
@@ -138,7 +139,7 @@ class Tracker:
         sum_of_sums = lay_out(folder)
         with explained(f"run {run_id}"):
             self.client.set_tag(run_id, ARTIFACTS_TAG, sum_of_sums)
-            self.client.log_artifacts(run_id, str(folder / ARTIFACTS))
+            self._send_files(run_id, folder / ARTIFACTS)
 
     def download(self, run_id: str, folder: Path) -> Path:
         """Fetch the files of a run into a folder; return the folder that they are in."""
@@ -240,7 +241,7 @@ class Tracker:
     def log_study_artifacts(self, folder: Path) -> None:
         """Add the files of a folder to the study's run."""
         with explained("the study's files"):
-            self.client.log_artifacts(self.study_run.run_id, str(folder))
+            self._send_files(self.study_run.run_id, folder)
 
     def study_is_running(self) -> bool:
         """Whether the study's own run has not ended."""
@@ -256,6 +257,10 @@ class Tracker:
         self.log_points(self.study_run.run_id, points)
         with explained("the study's run"):
             self.client.set_terminated(self.study_run.run_id, status)
+
+    def _send_files(self, run_id: str, folder: Path) -> None:
+        with store_explained(self.study_run.uri):
+            self.client.log_artifacts(run_id, str(folder))
 
     def _trials(self, wanted: str, deleted: bool = False) -> list[Run]:
         study = f"tags.`studyhall.study_id` = '{self.study_run.study_id}'"

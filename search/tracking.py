@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 FINGERPRINT = "studyhall.data_fingerprint"  # the tag of a run
 REPORT = "report/report.html"  # among the files of a study's run, which then has the tag
 REPORT_TAG = "studyhall.report"
+WEIGHTS_REMOVED = "studyhall.weights_removed"  # when they were deleted on purpose
 FINALISTS = "finalists"  # the run of a search's finalists
 _SETTINGS = {
     "MLFLOW_LOGGING_LEVEL": "WARNING",
@@ -63,18 +64,23 @@ class StudyRun:
     data: TrackedData
 
 
-def open_client(uri: str | None = None) -> MlflowClient:
-    """Open MLflow's client; by default where plain `mlflow ui` looks in the same folder.
-
-    Raises:
-        UsageError: nothing answers at the address, or it is no address.
-    """
+def prepare_client() -> None:
+    """Set MLflow's client so that it answers soon and prints nothing; to be called before it is."""
     for name, value in _SETTINGS.items():
         os.environ.setdefault(name, value)
     os.environ.update(_RETRIES)
     logging.getLogger("alembic").setLevel(logging.WARNING)
     # It prints the traceback of a database that is locked or away, which is told in a sentence.
     logging.getLogger("mlflow.store.db.utils").setLevel(logging.CRITICAL)
+
+
+def open_client(uri: str | None = None) -> MlflowClient:
+    """Open MLflow's client; by default where plain `mlflow ui` looks in the same folder.
+
+    Raises:
+        UsageError: nothing answers at the address, or it is no address.
+    """
+    prepare_client()
     from mlflow.exceptions import MlflowException
     from mlflow.tracking import MlflowClient
     from sqlalchemy.exc import SQLAlchemyError

@@ -13,6 +13,7 @@ from model import Classifier, load_checkpoint
 from search.errors import StudyhallError
 from search.mlflow_model import MODEL_FOLDER, WEIGHTS_IN_MODEL
 from search.settings import TrialSettings
+from search.tracking import WEIGHTS_REMOVED
 
 if TYPE_CHECKING:
     from mlflow.entities import Run
@@ -42,6 +43,10 @@ def load_trained(client: MlflowClient, run: Run) -> Trained:
         with downloaded(client, run_id, f"{MODEL_FOLDER}/{WEIGHTS_IN_MODEL}") as path:
             return Trained(settings, load_checkpoint(path))
     except (MlflowException, OSError, ValueError) as error:
+        if removed := run.data.tags.get(WEIGHTS_REMOVED):
+            raise StudyhallError(
+                f"run {run_id}: its weights were removed by `studyhall gc` on {removed[:10]}"
+            ) from None
         raise StudyhallError(f"run {run_id}: its model cannot be loaded: {error}") from error
 
 

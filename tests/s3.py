@@ -10,6 +10,8 @@ import sys
 import time
 import urllib.error
 import urllib.request
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from tests.postgres import free_port
@@ -51,8 +53,18 @@ class S3:
     def new_bucket(self, name: str) -> Path:
         """Make a bucket; return the folder that holds its objects."""
         path = self.folder / name
-        path.mkdir()
+        with self.away():  # it remembers which folders there are
+            path.mkdir()
         return path
+
+    @contextmanager
+    def away(self) -> Iterator[None]:
+        """The server is stopped; folders may be changed."""
+        self.stop()
+        try:
+            yield
+        finally:
+            self.start()
 
     def start(self) -> None:
         """Start it, and wait until it answers."""

@@ -14,22 +14,33 @@ ROOT = Path(__file__).resolve().parent.parent
 ENGINES = {"optuna", "mlflow", "joblib", "sqlalchemy", "distributed"}
 HOMES = {
     "optuna": {
-        *("claim", "claims", "evolution", "finalists", "gaussian_process", "journal", "outcomes"),
+        *(
+            "claim",
+            "claims",
+            "database_check",
+            "database_errors",
+            "evolution",
+            "finalists",
+            "gaussian_process",
+            "journal",
+            "outcomes",
+        ),
         *("postgres", "report_figures", "space", "storage"),
         *("studies", "study", "study_figures", "summary", "window"),
     },
     "cmaes": {"evolution"},
     "torch": {"gaussian_process"},
-    "sqlalchemy": {"mlflow_errors", "postgres", "tracking"},
+    "sqlalchemy": {"database_check", "database_errors", "mlflow_errors", "postgres", "tracking"},
     "mlflow": {
+        *("artifact_store", "mlflow_check", "mlflow_http"),
         *("first_layers", "mlflow_database", "mlflow_errors", "mlflow_model", "recorded_trial"),
-        *("registry", "tracker", "tracking", "trained"),
+        *("registry", "stored_runs", "tracker", "tracking", "trained"),
     },
     "joblib": {"cluster_workers", "workers"},
     "distributed": {"cluster"},
     "typer": {
         *("arguments", "champion_commands", "cli", "data_commands", "entry", "record_commands"),
-        "report_commands",
+        *("report_commands", "service_commands"),
     },
     "rich": {"champion_view", "live_view", "report_terminal", "terminal"},
     "jinja2": {"report_page"},

@@ -36,7 +36,10 @@ def stack(postgres: Postgres, s3: S3, tmp_path_factory: pytest.TempPathFactory) 
     if not (s3.folder / BUCKET).exists():
         s3.new_bucket(BUCKET)
     server = start_mlflow(tmp_path_factory.mktemp("mlflow"), backend, s3)
-    yield Stack(postgres, s3, server, storage, backend)
+    with pytest.MonkeyPatch.context() as patch:
+        # The server's first file, for which it loads boto3, takes long on a busy machine.
+        patch.setenv("MLFLOW_HTTP_REQUEST_TIMEOUT", "60")
+        yield Stack(postgres, s3, server, storage, backend)
     server.kill()
 
 

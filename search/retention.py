@@ -1,0 +1,257 @@
+"""What of the records may go for good: a plan, made without changing anything, and carried out."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Iterator, Sequence
+from contextlib import suppress
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal
+
+from filelock import Timeout
+
+from search.durable import discard
+from search.errors import StudyhallError, UsageError
+from search.finalists import recorded_finals
+from search.mlflow_database import missing
+from search.options import Options
+from search.recorded import open_recorded
+from search.spool import Spool
+from search.storage import read_storage
+from search.stored_runs import StoredRuns
+from search.studies import finalists_name, recorded_study, study_names
+from search.study import Study
+from search.study_spec import FINALISTS_ENDING
+from search.tracked_run import TrackedRun
+from search.tracking import open_client
+
+if TYPE_CHECKING:
+    from optuna.storages import BaseStorage
+
+
+@dataclass(frozen=True)
+class Removal:
+    """One thing that may go.
+
+    Attributes:
+        kind: A run that was deleted in MLflow; the weights of a run; or what a study that is gone
+            has left in the working folder.
+        study: The study's name; its id where the name is gone with it.
+        what: The run's id, or the folder.
+        trial: The number of the trial, if it is of one.
+        size: How many bytes its files have.
+    """
+
+    kind: Literal["run", "weights", "spool"]
+    study: str
+    what: str
+    trial: int | None
+    size: int
+
+
+@dataclass(frozen=True)
+class Collection:
+    """What may go or is gone.
+
+    Attributes:
+        removals: One entry each.
+        kept: A sentence for each thing that was left though it might have seemed to go.
+        done: Whether it is gone.
+        by_hand: A command that deletes the runs where MLflow's database is; None if none is needed.
+    """
+
+    removals: tuple[Removal, ...]
+    kept: tuple[str, ...]
+    done: bool = False
+    by_hand: str | None = None
+
+    @property
+    def size(self) -> int:
+        """How many bytes all of it has."""
+        return sum(one.size for one in self.removals)
+
+    def to_dict(self) -> dict[str, object]:
+        """The same as JSON holds it."""
+        return {
+            "removed": self.done,
+            "bytes": self.size,
+            "items": [asdict(one) for one in self.removals],
+            "kept": list(self.kept),
+            "by_hand": self.by_hand,
+        }
+
+
+def collect(
+    name: str | None = None,
+    options: Options | None = None,
+    *,
+    keep_weights: int | None = None,
+    remove: bool = False,
+) -> Collection:
+    """Find what may go: deleted runs, leftovers of studies that are gone, weights if asked.
+
+    A registered version, a finalist, a reading of the test split, and all of a study that is under
+    way stay. So does a deleted run that is the only one of its trial.
+
+    Args:
+        name: A study; by default all of them, and what studies that are gone have left.
+        options: Where things are kept.
+        keep_weights: Of how many of the best trials of each study weights stay; by default of all.
+        remove: Delete it, too.
+
+    Raises:
+        UsageError: there is no such study, or nothing answers where it is kept.
+        StudyhallError: MLflow does not answer, or did not delete what it was to.
+    """
+    options = options or Options()
+    storage = read_storage(options.address)
+    if name:
+        open_recorded(name, storage)
+    if missing(options.tracking_uri):
+        raise UsageError("--tracking-uri: no MLflow tracking store is here yet; nothing can go")
+    runs = StoredRuns(open_client(options.tracking_uri))
+    plan = _Plan(storage, runs, options)
+    for study in _studies(storage, name):
+        plan.of_study(study, keep_weights)
+    if name is None:
+        plan.of_gone()
+    plan.spare_experiments()
+    found = Collection(tuple(plan.removals), tuple(plan.kept), by_hand=plan.by_hand)
+    return plan.carry_out(found) if remove else found
+
+
+def _studies(storage: BaseStorage, name: str | None) -> Iterator[Study]:
+    names = [name, finalists_name(name)] if name else sorted(study_names(storage))
+    for one in names:
+        if study := recorded_study(storage, one):
+            yield study
+
+
+class _Plan:
+    def __init__(self, storage: BaseStorage, runs: StoredRuns, options: Options) -> None:
+        self._storage, self._runs, self._options = storage, runs, options
+        self._registered = runs.registered()
+        self.removals, self.kept = list[Removal](), list[str]()
+
+    @property
+    def by_hand(self) -> str | None:
+        """What is to be typed where MLflow's database is."""
+        ids = self._ids("run")
+        return self._runs.by_hand(ids) if ids else None
+
+    def of_study(self, study: Study, keep_weights: int | None) -> None:
+        """Add what may go of a study that is recorded."""
+        name = study.spec.study.name
+        if study.claims.live_for_sure():
+            self.kept.append(f"{name}: is under way; nothing of it goes")
+            return
+        own = self._runs.of_study(study.experiment, study.study_id)
+        self._deleted(name, own)
+        if keep_weights is None or name.endswith(FINALISTS_ENDING):
+            return
+        if not study.is_whole() or Spool(self._options.home / study.study_id).waiting():
+            self.kept.append(f"{name}: has not come to its end; all weights stay")
+            return
+        self._weights(name, own, self._worthy(study, keep_weights))
+
+    def _deleted(self, name: str, own: Sequence[TrackedRun]) -> None:
+        """Deleted runs of trials that have another run."""
+        whole = {run.number for run in own if not run.deleted and not run.is_running}
+        for run in own:
+            if not run.deleted or run.run_id in self._registered:
+                continue
+            if run.tags.get("studyhall.kind") == "trial" and run.number in whole:
+                self._add("run", name, run, self._runs.size(run.run_id))
+            else:
+                self.kept.append(
+                    f"{name}: run {run.run_id} was deleted, and is the only one of what it "
+                    f"records; `studyhall doctor {name} --fix` brings it back"
+                )
+
+    def _weights(self, name: str, own: Sequence[TrackedRun], worthy: set[int]) -> None:
+        for run in own:
+            kind = run.tags.get("studyhall.kind")
+            if kind != "trial" or run.deleted or run.number is None or run.number in worthy:
+                continue
+            if run.run_id in self._registered or run.is_running:
+                continue
+            if size := self._runs.weights_size(run.run_id):
+                self._add("weights", name, run, size)
+
+    def _worthy(self, study: Study, keep: int) -> set[int]:
+        """The best trials, and those that were trained again as finalists."""
+        sign = -1 if study.spec.study.direction == "maximize" else 1
+        ended = [one for one in study.outcomes(()) if one.state == "complete"]
+        ranked = sorted(ended, key=lambda one: (sign * (one.value or 0.0), one.number))
+        finals = recorded_finals(self._storage, study)
+        return {one.number for one in ranked[:keep]} | set(finals.trials if finals else ())
+
+    def of_gone(self) -> None:
+        """Add what studies have left that are not recorded any more."""
+        found = (recorded_study(self._storage, n) for n in study_names(self._storage))
+        known = {study.study_id for study in found if study}
+        strangers = [run for run in self._runs.of_all() if run.study_id not in known]
+        for stranger in strangers:
+            run, kind = stranger.run, stranger.run.tags.get("studyhall.kind")
+            stays = not run.deleted or run.run_id in self._registered
+            if not stays and kind in ("trial", "study"):
+                self._add("run", stranger.study_id, run, self._runs.size(run.run_id))
+        shown = {one.study_id for one in strangers if not one.run.deleted}
+        for folder in sorted(self._options.home.glob("*")):
+            if _is_spool(folder) and folder.name not in known:
+                self._spool(folder, shown)
+
+    def _spool(self, folder: Path, shown: set[str]) -> None:
+        if folder.name in shown:
+            self.kept.append(
+                f"{folder}: is of a study that MLflow has and {self._options.address} has not; "
+                "it may be recorded elsewhere"
+            )
+            return
+        size = sum(file.stat().st_size for file in folder.rglob("*") if file.is_file())
+        self.removals.append(Removal("spool", folder.name, str(folder), None, size))
+
+    def spare_experiments(self) -> None:
+        """Leave runs alone if MLflow would delete more with them than they are."""
+        if self._ids("run") and (names := self._runs.deleted_experiments()):
+            self.removals = [one for one in self.removals if one.kind != "run"]
+            self.kept.append(
+                f"deleted runs: with them `mlflow gc` would delete {', '.join(names)} whole, since "
+                "those experiments are deleted; bring them back with `mlflow experiments restore`"
+            )
+
+    def _add(self, kind: Literal["run", "weights"], name: str, run: TrackedRun, size: int) -> None:
+        self.removals.append(Removal(kind, name, run.run_id, run.number, size))
+
+    def carry_out(self, found: Collection) -> Collection:
+        """Delete what the plan names, but for runs that only MLflow's server can delete."""
+        for run_id in self._ids("weights"):
+            self._runs.remove_weights(run_id)
+        for folder in self._ids("spool"):
+            _remove_spool(Path(folder))
+        removals = found.removals
+        if ids := self._ids("run"):
+            if found.by_hand:
+                removals = tuple(one for one in removals if one.kind != "run")
+            else:
+                self._runs.remove(ids)
+        return Collection(removals, found.kept, True, found.by_hand)
+
+    def _ids(self, kind: str) -> list[str]:
+        return [one.what for one in self.removals if one.kind == kind]
+
+
+def _is_spool(folder: Path) -> bool:
+    """Whether a folder is named as spools are: by the id of a study."""
+    with suppress(ValueError):
+        return folder.is_dir() and uuid.UUID(hex=folder.name).hex == folder.name
+    return False
+
+
+def _remove_spool(folder: Path) -> None:
+    try:
+        with Spool(folder).sending_lock():
+            discard(folder)
+    except Timeout:
+        raise StudyhallError(f"{folder}: a launch is sending from it; end it first") from None

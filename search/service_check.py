@@ -1,0 +1,23 @@
+"""The service looked at, part by part, and all its problems at once."""
+
+from __future__ import annotations
+
+from concurrent.futures import ThreadPoolExecutor
+
+from search.database_check import check_database
+from search.mlflow_check import check_mlflow
+from search.options import Options
+from search.service_part import Part
+
+
+def check_service(options: Options | None = None) -> list[Part]:
+    """Look at every part that a launch with these options would use; nothing is kept there.
+
+    Raises:
+        UsageError: an address is malformed.
+    """
+    options = options or Options()
+    address = options.address
+    with ThreadPoolExecutor() as pool:  # a part that is away takes its time
+        database = pool.submit(check_database, address)
+        return [database.result(), *check_mlflow(options.tracking_uri)]

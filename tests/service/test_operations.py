@@ -1,0 +1,115 @@
+"""docs/operations.md: its very commands back up, restore and upgrade a service with a study."""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+import sys
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from search import UsageError
+from search.database_check import check_database
+from search.doctor import examine
+from search.storage import read_storage
+from search.studies import recorded_study
+from tests.s3 import KEY, SECRET
+from tests.service.stack import BUCKET, Served
+
+PAGE = Path(__file__).resolve().parents[2] / "docs" / "operations.md"
+
+
+def commands(heading: str) -> str:
+    """The commands that the page gives under a heading."""
+    section = PAGE.read_text(encoding="utf-8").split(f"\n## {heading}\n", 1)[1]
+    return re.search(r"^```bash\n(.*?)^```$", section, re.MULTILINE | re.DOTALL)[1]
+
+
+@pytest.fixture
+def settings(served, tmp_path) -> dict[str, str]:
+    """The variables of the page's first block, for the service here."""
+    stack, name = served.stack, "RCLONE_CONFIG_STORE_"
+    return {
+        **stack.environment,
+        "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}",
+        "HOME": str(tmp_path),
+        "BACKEND": stack.backend,
+        "POSTGRES": stack.postgres.address("postgres"),
+        "BUCKET": BUCKET,
+        **{f"{name}TYPE": "s3", f"{name}PROVIDER": "Other", f"{name}ENDPOINT": stack.s3.address},
+        **{f"{name}ACCESS_KEY_ID": KEY, f"{name}SECRET_ACCESS_KEY": SECRET},
+        "BACKUP": str(tmp_path / "backup"),
+    }
+
+
+def typed(text: str, settings: dict[str, str]) -> None:
+    """Type commands as the page has them, in a shell that stops at the first that fails."""
+    done = subprocess.run(
+        ["bash", "-euo", "pipefail", "-c", text],
+        env=settings,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    )
+    assert done.returncode == 0, done.stdout
+
+
+def record(served: Served, name: str) -> object:
+    """What the study and MLflow say of its trials, the digests of their weights included."""
+    study = recorded_study(read_storage(served.storage), name)
+    assert study is not None
+    experiment = served.client.get_experiment_by_name(name)
+    runs = served.client.search_runs([experiment.experiment_id])
+    assert len(runs) > 1
+    return study.standings(), sorted(
+        (run.info.run_id, run.info.status, dict(run.data.tags), dict(run.data.metrics))
+        for run in runs
+    )
+
+
+def test_every_setting_of_the_page_is_one_that_its_commands_use(settings):
+    block = re.search(r"^```bash\n(.*?)^```$", PAGE.read_text("utf-8"), re.MULTILINE | re.DOTALL)[1]
+    named = set(re.findall(r"(\w+)=", block))
+    assert named == set(settings) - {"PATH", "HOME"}
+
+
+def test_what_was_backed_up_is_restored_after_everything_was_destroyed(served, settings):
+    stack = served.stack
+    served.launch(study={"name": "backed", "trials": 3})
+    before = record(served, "backed")
+    typed(commands("Back up"), settings)
+    stack.mlflow.stop()
+    try:
+        for address in (stack.storage, stack.backend):
+            stack.postgres.query(f"DROP DATABASE {address.rpartition('/')[2]} WITH (FORCE)")
+        typed('rclone purge "store:$BUCKET"', settings)
+        assert not stack.bucket.exists()
+        typed(commands("Restore"), settings)
+    finally:
+        stack.mlflow.start()
+    assert record(served, "backed") == before
+    assert examine("backed", served.options()).healthy
+    assert served.launch(study={"name": "backed", "trials": 4}).complete == 4
+
+
+def test_the_documented_upgrade_brings_earlier_tables_up_to_date(served, settings, database):
+    stack = replace(served.stack, storage=database)
+    served = Served(served.folder, stack)
+    served.launch(study={"name": "upgraded", "trials": 2})
+    before = record(served, "upgraded")
+    name = database.rpartition("/")[2]  # what Optuna 3.2's migration did, undone
+    stack.postgres.query("DROP INDEX ix_trials_study_id", name)
+    stack.postgres.query("UPDATE alembic_version SET version_num = 'v3.0.0.d'", name)
+    [problem] = check_database(database).problems
+    assert "has the tables of an earlier Optuna" in problem
+    with pytest.raises(UsageError) as raised:
+        served.launch(study={"name": "upgraded"})
+    assert "optuna storage upgrade --storage 'postgresql+psycopg://" in str(raised.value)
+    assert "p%40ss" not in f"{problem}{raised.value}"
+    typed(commands("Upgrade"), {**settings, "STUDYHALL_STORAGE": database})
+    assert check_database(database).healthy
+    assert record(served, "upgraded") == before
+    assert served.launch(study={"name": "upgraded", "trials": 3}).complete == 3
