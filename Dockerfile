@@ -12,7 +12,7 @@ RUN mkdir model search studies \
     && export UV_NO_CACHE=1 UV_SYSTEM_CERTS=1 VIRTUAL_ENV=/opt/venv \
     && /tmp/uv/bin/uv venv --quiet --python python3.11 /opt/venv \
     && /tmp/uv/bin/uv pip install --quiet --compile-bytecode --constraint requirements.lock \
-        ".[cluster,server]" \
+        pip ".[cluster,server]" \
     && /tmp/uv/bin/uv pip uninstall --quiet studyhall \
     # The packages' own tests and headers, and sources of what is compiled: nothing reads them.
     && cd /opt/venv/lib/python3.11/site-packages \
@@ -34,12 +34,13 @@ COPY --from=wheel /wheel /tmp/wheel
 RUN useradd --uid 10001 --user-group --home-dir /var/lib/studyhall --shell /usr/sbin/nologin \
         studyhall \
     && install -d -o studyhall -g studyhall -m 0700 /var/lib/studyhall /var/cache/studyhall \
-    && pip --python /opt/venv install --quiet --no-deps --no-index /tmp/wheel/*.whl \
-    && rm -r /tmp/wheel \
-    # The list of fonts, which every process would make for itself in a container without a home.
-    && MPLCONFIGDIR=/opt/matplotlib python -c "import matplotlib.font_manager"
+    && pip install --quiet --no-deps --no-index /tmp/wheel/*.whl \
+    && rm -r /tmp/wheel
 COPY compose /opt/compose
-ENV MPLCONFIGDIR=/opt/matplotlib STUDYHALL_CACHE=/var/cache/studyhall PYTHONUNBUFFERED=1
+ENV STUDYHALL_CACHE=/var/cache/studyhall MPLCONFIGDIR=/var/cache/studyhall/matplotlib \
+    PYTHONUNBUFFERED=1
 USER studyhall
 WORKDIR /var/lib/studyhall
+# The list of fonts, which takes seconds to make; the volume of the cache takes it over.
+RUN python -c "import matplotlib.font_manager"
 CMD ["studyhall", "--help"]

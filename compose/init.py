@@ -10,6 +10,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+from typing import LiteralString
 
 import boto3
 import psycopg
@@ -23,15 +24,7 @@ _PASSWORDS = {"studyhall": "STUDYHALL_DATABASE_PASSWORD", "mlflow": "MLFLOW_DATA
 
 def main() -> None:
     """Prepare all of it, in the order in which one part needs another."""
-    with psycopg.connect(
-        host=_HOST,
-        user="postgres",
-        password=os.environ["POSTGRES_PASSWORD"],
-        dbname="postgres",
-        autocommit=True,
-    ) as server:
-        for name, variable in _PASSWORDS.items():
-            create_database(server, name, os.environ[variable])
+    create_databases()
     # At the same time: both take seconds, most of them to import what they need.
     with upgrade_of_mlflow() as upgrade:
         create_bucket()
@@ -39,6 +32,20 @@ def main() -> None:
     if upgrade.returncode != 0:
         sys.exit("init: MLflow's tables could not be made")
     print("init: the databases and the bucket are ready")
+
+
+def create_databases() -> None:
+    """Create the roles and databases that are not there yet, as the server's administrator."""
+    password = os.environ["POSTGRES_PASSWORD"]
+    try:
+        server = psycopg.connect(
+            host=_HOST, user="postgres", password=password, dbname="postgres", autocommit=True
+        )
+    except psycopg.OperationalError as error:
+        sys.exit(f"init: POSTGRES_PASSWORD is that of the first start, or: {error}")
+    with server:
+        for name, variable in _PASSWORDS.items():
+            create_database(server, name, os.environ[variable])
 
 
 def create_database(server: psycopg.Connection, name: str, password: str) -> None:
@@ -58,7 +65,7 @@ def create_database(server: psycopg.Connection, name: str, password: str) -> Non
     server.execute(sql.SQL("REVOKE ALL ON DATABASE {} FROM PUBLIC").format(role))
 
 
-def _exists(server: psycopg.Connection, query: sql.LiteralString, name: str) -> bool:
+def _exists(server: psycopg.Connection, query: LiteralString, name: str) -> bool:
     return server.execute(query, [name]).fetchone() is not None
 
 

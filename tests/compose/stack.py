@@ -87,7 +87,7 @@ class Stack:
         quoted = (f'{name}="{value}"\n' for name, value in self.settings.items())
         (self.folder / ".env").write_text("".join(quoted))
         studies = self.folder / "studies"
-        studies.mkdir()
+        studies.mkdir(exist_ok=True)
         (studies / "moons.toml").write_text(STUDY)
         studies.chmod(0o755)
 
@@ -100,10 +100,10 @@ class Stack:
             check=check,
         )
 
-    def up(self) -> None:
+    def up(self, *options: str) -> None:
         """Start everything, with two workers, and wait until all is well."""
         build = [] if "STUDYHALL_IMAGE" in os.environ else ["--build"]
-        self.compose("up", "--detach", *build, "--wait", "--scale", "worker=2")
+        self.compose(*options, "up", "--detach", *build, "--wait", "--scale", "worker=2")
 
     def run(self, *words: str) -> str:
         """Run a command of Studyhall in a container of its own; return its output."""

@@ -6,12 +6,16 @@ import json
 import re
 import socket
 import urllib.request
+from base64 import b64encode
+from dataclasses import replace
+from urllib.error import HTTPError
 
 import pytest
 
 from tests.compose.stack import Stack, docker
 
 RUNNING = ("mlflow-1", "postgres-1", "s3-1", "scheduler-1", "worker-1", "worker-2")
+USERS = {"MLFLOW_ADMIN_PASSWORD": "a long p@ssword", "MLFLOW_SECRET_KEY": "signs forms"}
 
 
 def call(stack: Stack, path: str, body: object = None) -> dict:
@@ -19,6 +23,10 @@ def call(stack: Stack, path: str, body: object = None) -> dict:
     address = f"http://127.0.0.1:{stack.settings['MLFLOW_PORT']}/{path}"
     data = json.dumps(body).encode() if body is not None else None
     request = urllib.request.Request(address, data, {"Content-Type": "application/json"})
+    if password := stack.settings.get("MLFLOW_ADMIN_PASSWORD"):
+        request.add_header(
+            "Authorization", f"Basic {b64encode(f'admin:{password}'.encode()).decode()}"
+        )
     with urllib.request.urlopen(request, timeout=30) as answer:
         return json.load(answer)
 
@@ -123,20 +131,27 @@ def test_passwords_are_in_no_command_image_or_log(stack, launched):
         assert not any(password in text for text in said), name
 
 
-@pytest.mark.parametrize("name", RUNNING)
-def test_a_killed_container_comes_back(stack, launched, name):
-    found = stack.containers()[name]
-    # All processes but the first, which ends with its child.
-    docker("exec", found["Id"], "sh", "-c", "kill -9 -1", check=False)
-    stack.wait_healthy(name, found["RestartCount"] + 1)
+def test_killed_containers_come_back(stack, launched):
+    before = {name: stack.containers()[name] for name in RUNNING}
+    for found in before.values():
+        # All processes but the first, which ends with its child.
+        docker("exec", found["Id"], "sh", "-c", "kill -9 -1", check=False)
+    for name, found in before.items():
+        stack.wait_healthy(name, found["RestartCount"] + 1)
+    assert json.loads(stack.run("best", "moons", "--json"))
 
 
-def test_the_study_survives_down_and_up(stack, launched):
+def test_the_study_survives_down_and_up_and_users_of_mlflow(stack, launched):
     before, best = runs(stack), stack.run("best", "moons", "--json")
     stack.compose("down", "--timeout", "20")
-    stack.up()
-    assert runs(stack) == before
-    assert stack.run("best", "moons", "--json") == best
-    again = json.loads(stack.run("launch", "/studies/moons.toml", "--json"))
+    guarded = replace(stack, settings={**stack.settings, **USERS})
+    guarded.write()
+    guarded.up("--profile", "dashboard")
+    with pytest.raises(HTTPError, match="401"):
+        runs(stack)
+    assert runs(guarded) == before
+    assert guarded.run("best", "moons", "--json") == best
+    again = json.loads(guarded.run("launch", "/studies/moons.toml", "--json"))
     assert again["complete"] + again["pruned"] == 6
-    assert runs(stack) == before
+    assert runs(guarded) == before
+    assert guarded.containers()["optuna-dashboard-1"]["State"]["Health"]["Status"] == "healthy"

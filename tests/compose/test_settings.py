@@ -17,6 +17,13 @@ def test_the_file_is_valid(unstarted):
     unstarted.compose("--profile", "*", "config", "--quiet")
 
 
+def test_the_example_alone_starts_nothing(unstarted, tmp_path):
+    (tmp_path / ".env").write_text(EXAMPLE)
+    refused = replace(unstarted, folder=tmp_path).compose("config", "--quiet", check=False)
+    assert refused.returncode != 0
+    assert "must be set in .env; see .env.example" in refused.stderr
+
+
 @pytest.mark.parametrize("name", PASSWORDS)
 def test_nothing_starts_without_a_password(unstarted, tmp_path, name):
     lacking = replace(unstarted, folder=tmp_path, settings={**unstarted.settings, name: ""})
