@@ -21,7 +21,8 @@ def test_the_example_alone_starts_nothing(unstarted, tmp_path):
     (tmp_path / ".env").write_text(EXAMPLE)
     refused = replace(unstarted, folder=tmp_path).compose("config", "--quiet", check=False)
     assert refused.returncode != 0
-    assert "must be set in .env; see .env.example" in refused.stderr
+    for name in PASSWORDS:
+        assert f"{name} is missing a value: must be set in .env; see .env.example" in refused.stderr
 
 
 @pytest.mark.parametrize("name", PASSWORDS)
@@ -57,6 +58,11 @@ def test_the_example_has_the_defaults():
     assert {name: named[name] for name in defaults} == defaults
 
 
+def test_images_of_others_have_a_version():
+    images = re.findall(r"image: \$\{\w+:-([^}]+)\}", COMPOSE_FILE.read_text("utf-8"))
+    assert all(re.search(r":\d+(\.\d+)*$", image) for image in images), images
+
+
 def test_ports_are_those_of_the_settings_on_loopback(unstarted):
     config = json.loads(unstarted.compose("--profile", "*", "config", "--format", "json").stdout)
     ports = [port for service in config["services"].values() for port in service.get("ports", [])]
@@ -73,4 +79,3 @@ def test_every_container_has_its_limits(unstarted: Stack):
         assert int(service["mem_limit"]) > 0, name
         assert service["pids_limit"] > 0, name
         assert service["logging"]["options"]["max-size"], name
-        assert not re.search(r"latest$", service["image"]), name
