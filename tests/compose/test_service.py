@@ -1,0 +1,154 @@
+"""The running service: safe, and a study on it survives what happens to containers."""
+
+from __future__ import annotations
+
+import json
+import re
+import socket
+import urllib.request
+from base64 import b64encode
+from dataclasses import replace
+from urllib.error import HTTPError
+
+import pytest
+
+from tests.compose.stack import Stack, docker
+
+RUNNING = ("mlflow-1", "postgres-1", "s3-1", "scheduler-1", "worker-1", "worker-2")
+USERS = {"MLFLOW_ADMIN_PASSWORD": "a long p@ssword", "MLFLOW_SECRET_KEY": "signs forms"}
+
+
+def call(stack: Stack, path: str, body: object = None) -> dict:
+    """What MLflow's server answers to this machine."""
+    address = f"http://127.0.0.1:{stack.settings['MLFLOW_PORT']}/{path}"
+    data = json.dumps(body).encode() if body is not None else None
+    request = urllib.request.Request(address, data, {"Content-Type": "application/json"})
+    if password := stack.settings.get("MLFLOW_ADMIN_PASSWORD"):
+        request.add_header(
+            "Authorization", f"Basic {b64encode(f'admin:{password}'.encode()).decode()}"
+        )
+    with urllib.request.urlopen(request, timeout=30) as answer:
+        return json.load(answer)
+
+
+def runs(stack: Stack) -> dict[str, str]:
+    """The state of each run of the study, by its name."""
+    search = "api/2.0/mlflow/experiments/search"
+    experiments = call(stack, search, {"max_results": 100})["experiments"]
+    (study,) = (found["experiment_id"] for found in experiments if found["name"] == "moons")
+    body = {"experiment_ids": [study], "max_results": 100}
+    found = call(stack, "api/2.0/mlflow/runs/search", body)["runs"]
+    return {run["info"]["run_name"]: run["info"]["status"] for run in found}
+
+
+def test_everything_is_healthy(stack):
+    states = {name: found["State"] for name, found in stack.containers().items()}
+    assert states.pop("init-1")["ExitCode"] == 0
+    assert set(states) == set(RUNNING)
+    assert {state["Health"]["Status"] for state in states.values()} == {"healthy"}
+
+
+@pytest.mark.parametrize("name", RUNNING)
+def test_processes_may_do_little(stack, name):
+    container = stack.containers()[name]["Id"]
+    status = docker("exec", container, "cat", "/proc/self/status", "/proc/1/status").stdout
+    fields = re.findall(r"^(Uid|CapEff|CapBnd|NoNewPrivs):\s+(\w+)", status, re.MULTILINE)
+    values = {field: {value for key, value in fields if key == field} for field, _ in fields}
+    assert "0" not in values["Uid"]
+    assert values["CapEff"] == values["CapBnd"] == {"0" * 16}
+    assert values["NoNewPrivs"] == {"1"}
+    refused = docker("exec", container, "sh", "-c", "echo > /etc/mark", check=False)
+    assert "Read-only file system" in refused.stderr
+
+
+def test_this_machine_alone_reaches_the_ports(stack):
+    opened = {
+        (binding["HostIp"], binding["HostPort"])
+        for found in stack.containers().values()
+        for bindings in (found["NetworkSettings"]["Ports"] or {}).values()
+        for binding in bindings or ()
+    }
+    assert {address for address, _ in opened} == {"127.0.0.1"}
+    for address, port in opened:
+        socket.create_connection((address, int(port)), timeout=10).close()
+
+
+def test_the_store_is_where_the_server_alone_is(stack):
+    networks = {
+        name: {network.removeprefix(f"{stack.project}_") for network in joined}
+        for name, found in stack.containers().items()
+        for joined in [found["NetworkSettings"]["Networks"]]
+    }
+    assert networks.pop("s3-1") == {"artifacts"}
+    assert {name for name, joined in networks.items() if "artifacts" in joined} == {
+        *("init-1", "mlflow-1"),
+    }
+    assert (
+        docker("network", "inspect", "-f", "{{.Internal}}", f"{stack.project}_artifacts").stdout
+        == "true\n"
+    )
+
+
+def test_a_study_runs_and_is_on_record(stack, launched):
+    assert launched["complete"] + launched["pruned"] == 6
+    states = runs(stack)
+    assert {name for name in states if name.startswith("trial-")} == {
+        f"trial-{number:04d}" for number in range(6)
+    }
+    assert set(states.values()) <= {"FINISHED", "KILLED"}
+
+
+def test_files_go_through_the_server_to_the_store(stack, launched):
+    files = docker("exec", stack.containers()["s3-1"]["Id"], "sh", "-c", "find /data | wc -l")
+    assert int(files.stdout) > 10
+    assert json.loads(stack.run("evaluate", "moons", "--json"))
+
+
+def test_mlflow_serves_figures_for_prometheus(stack, launched):
+    address = f"http://127.0.0.1:{stack.settings['MLFLOW_PORT']}/metrics"
+    with urllib.request.urlopen(address, timeout=30) as answer:
+        assert b"mlflow_http_request_total" in answer.read()
+
+
+def test_mlflow_stays_small(stack, launched):
+    container = stack.containers()["mlflow-1"]["Id"]
+    used = docker("stats", "--no-stream", "--format", "{{.MemUsage}}", container).stdout
+    print(f"MLflow after a study: {used.strip()}")
+    amount, unit = re.match(r"([\d.]+)(MiB|GiB)", used).groups()
+    assert float(amount) * {"MiB": 2**20, "GiB": 2**30}[unit] < 0.6e9
+
+
+def test_passwords_are_in_no_command_image_or_log(stack, launched):
+    said = [stack.compose("logs", "--no-color").stdout]
+    for name, found in stack.containers().items():
+        said.append(json.dumps([found["Path"], found["Args"], found["Config"]["Cmd"]]))
+        if found["State"]["Running"] and name != "s3-1":
+            said.append(docker("top", found["Id"], "-o", "pid,args").stdout)
+    image = stack.containers()["mlflow-1"]["Image"]
+    said.append(docker("image", "history", "--no-trunc", image).stdout)
+    said.append(docker("image", "inspect", image).stdout)
+    for name, password in stack.passwords.items():
+        assert not any(password in text for text in said), name
+
+
+def test_killed_containers_come_back(stack, launched):
+    before = {name: stack.containers()[name] for name in RUNNING}
+    for found in before.values():
+        # All processes but the first, which ends with its child.
+        docker("exec", found["Id"], "sh", "-c", "kill -9 -1", check=False)
+    for name, found in before.items():
+        stack.wait_healthy(name, found["RestartCount"] + 1)
+    assert json.loads(stack.run("best", "moons", "--json"))
+
+
+def test_the_study_survives_down_and_up_and_users_of_mlflow(stack, launched):
+    before, best = runs(stack), stack.run("best", "moons", "--json")
+    stack.compose("down", "--timeout", "20")
+    guarded = replace(stack, settings={**stack.settings, **USERS})
+    guarded.write()
+    guarded.up("--profile", "dashboard")
+    with pytest.raises(HTTPError, match="401"):
+        runs(stack)
+    assert runs(guarded) == before
+    assert guarded.run("best", "moons", "--json") == best
+    assert guarded.containers()["optuna-dashboard-1"]["State"]["Health"]["Status"] == "healthy"
