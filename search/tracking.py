@@ -35,7 +35,7 @@ _SETTINGS = {
     "MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR": "false",
     "MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT": "true",
     "MLFLOW_HTTP_REQUEST_BACKOFF_FACTOR": "1",
-    # A server loads its driver of the store with the first file, which takes a busy machine seconds.
+    # A server loads the store's driver with the first file, which takes a busy machine seconds.
     "MLFLOW_HTTP_REQUEST_TIMEOUT": "10",
     # Files come by way of the server: hosts need not reach the store.
     "MLFLOW_ENABLE_PROXY_MULTIPART_DOWNLOAD": "false",
