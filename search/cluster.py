@@ -6,6 +6,7 @@ import asyncio
 import re
 import time
 from collections.abc import Callable
+from importlib.metadata import version
 from typing import Any, TypeVar
 
 import distributed
@@ -217,3 +218,8 @@ async def _knows(dask_scheduler: Any, key: str) -> bool:
 def step_aside() -> None:
     """Let the worker that this is called in do trials beside what its caller goes on with."""
     distributed.secede()
+
+
+def dask_version() -> str:
+    """The version of Dask here."""
+    return version("distributed")

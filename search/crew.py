@@ -104,10 +104,19 @@ def require_crew(options: Options, notify: Callable[[str], None]) -> None:
     """
     if options.cluster is None:
         return
+    require_dask()
+    from search.cluster_crew import require_cluster
+
+    require_cluster(options, notify)
+
+
+def require_dask() -> None:
+    """See that there is Dask, which only a cluster needs.
+
+    Raises:
+        UsageError: it is not installed.
+    """
     if find_spec("distributed") is None:
         raise UsageError(
             "--cluster: needs Dask, which is not installed; `pip install 'studyhall[cluster]'`"
         )
-    from search.cluster_crew import require_cluster
-
-    require_cluster(options, notify)

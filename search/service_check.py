@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
 
+from search.crew import require_dask
 from search.database_check import check_database
 from search.mlflow_check import check_mlflow
 from search.options import Options
@@ -14,10 +15,16 @@ def check_service(options: Options | None = None) -> list[Part]:
     """Look at every part that a launch with these options would use; nothing is kept there.
 
     Raises:
-        UsageError: an address is malformed.
+        UsageError: an address is malformed, or Dask is not installed.
     """
     options = options or Options()
     address = options.address
     with ThreadPoolExecutor() as pool:  # a part that is away takes its time
         database = pool.submit(check_database, address)
-        return [database.result(), *check_mlflow(options.tracking_uri)]
+        parts = [database.result(), *check_mlflow(options.tracking_uri)]
+    if options.cluster:
+        require_dask()
+        from search.cluster_check import check_cluster
+
+        parts.append(check_cluster(options.cluster))
+    return parts

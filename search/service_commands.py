@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import typer
 
-from search.arguments import JsonOption, StorageOption, TrackingOption
+from search.arguments import ClusterOption, JsonOption, StorageOption, TrackingOption
 
-service = typer.Typer(help="Look after the database, MLflow's server and its artifact store.")
+service = typer.Typer(
+    help="Look after the database, MLflow's server, its artifact store and the cluster."
+)
 
 
 @service.callback()
@@ -18,6 +20,7 @@ def _service() -> None:
 def check(
     tracking_uri: TrackingOption = None,
     storage: StorageOption = None,
+    cluster: ClusterOption = None,
     json: JsonOption = False,
 ) -> int:
     """Look at every part that a launch would use, and say all that is wrong; nothing is kept."""
@@ -25,6 +28,6 @@ def check(
     from search.options import Options
     from search.service_check import check_service
 
-    parts = check_service(Options(tracking_uri=tracking_uri, storage=storage))
+    parts = check_service(Options(tracking_uri=tracking_uri, storage=storage, cluster=cluster))
     service_view.show_service(parts, as_json=json)
     return 0 if all(part.healthy for part in parts) else 1

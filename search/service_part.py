@@ -15,7 +15,7 @@ class Part:
     """What was found of one part.
 
     Attributes:
-        name: "database", "MLflow" or "artifact store".
+        name: "database", "MLflow", "artifact store" or "cluster".
         place: Where it is, without a password.
         milliseconds: How long the look took; None if it came to nothing.
         facts: What is known of it, by name.

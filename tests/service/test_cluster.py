@@ -8,6 +8,7 @@ from typing import Any
 
 from search.detaching import detach
 from search.recorded import recorded_summary
+from search.service_check import check_service
 from search.stopping import stop
 from tests.dask_cluster import wait_for
 from tests.gateway import Gateway
@@ -21,6 +22,9 @@ def test_a_cluster_answers_as_one_machine_does(study, undisturbed):
     assert not told.notes
     assert summary.champion_version == "1"
     require_whole(study, undisturbed)
+    looked_at = check_service(study.options())
+    assert [part.name for part in looked_at] == ["database", "MLflow", "artifact store", "cluster"]
+    assert all(part.healthy for part in looked_at)
 
 
 def test_what_a_lost_host_had_not_sent_is_done_again(study, cluster, stack, undisturbed):

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from search import Options, UsageError, launch
+from search.service_check import check_service
 from search.storage import read_storage
 from search.studies import study_names
 from tests.dask_cluster import ROOT, Host, Scheduler
@@ -89,10 +90,14 @@ def test_workers_that_cannot_do_the_trials_are_refused_each_with_its_reason(
     try:
         scheduler.wait_for_workers(len(hosts))
         said = refusal(stack, tmp_path, cluster=scheduler.address)
+        looked_at = check_service(Options(folder=tmp_path, cluster=scheduler.address))[-1]
     finally:
         for host in hosts:
             host.lose()
     assert len(said.splitlines()) == len(hosts)
+    assert looked_at.name == "cluster"
+    assert looked_at.facts["workers"] == len(hosts)
+    assert len(looked_at.problems) == len(hosts)
     for words in (
         "must do one trial at a time, got 2 threads; start it with --nthreads 1",
         "runs other code than this launch (studyhall 0.1.0 (",

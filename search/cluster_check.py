@@ -1,0 +1,23 @@
+"""A look at the Dask cluster that a launch would use."""
+
+from __future__ import annotations
+
+from contextlib import closing
+
+from search.cluster import Cluster, dask_version, require_workers
+from search.errors import UsageError
+from search.service_part import Part, Stopwatch
+
+
+def check_cluster(address: str) -> Part:
+    """See whether a cluster can do trials, and what of it cannot; nothing is left there."""
+    watch, facts = Stopwatch(), dict[str, str | float]()
+    try:
+        with closing(Cluster(address)) as cluster:
+            facts = {"version": f"Dask {dask_version()}", "workers": len(cluster.workers())}
+            notes = require_workers(cluster)
+    except UsageError as error:
+        lines = (line.removeprefix("--cluster: ") for line in str(error).splitlines())
+        return Part("cluster", address, None, facts, tuple(lines))
+    noted: dict[str, str | float] = {"note": "; ".join(notes)} if notes else {}
+    return Part("cluster", address, watch.milliseconds, {**facts, **noted})
