@@ -10,7 +10,7 @@ import pytest
 from tests.cli.record import Answer, answers
 from tests.cli.spoiling import MIXED, Recorded, copy_of
 from tests.cli.watching import SLOW, Launches
-from tests.cli.workspace import Workspace
+from tests.cli.workspace import SMALL, Workspace, launched_once
 
 
 @pytest.fixture
@@ -24,19 +24,13 @@ def workspace(request: pytest.FixtureRequest, tmp_path: Path, cifar10_cache: Pat
 @pytest.fixture(scope="session")
 def finished(tmp_path_factory: pytest.TempPathFactory, cifar10_cache: Path) -> Workspace:
     """A folder in which the small study was run to its end by two workers; not to be changed."""
-    workspace = Workspace(tmp_path_factory.mktemp("finished"))
-    workspace.write()
-    workspace.run("launch", "small.toml", "--jobs", 2)
-    return workspace
+    return launched_once(tmp_path_factory, "finished", SMALL)
 
 
 @pytest.fixture(scope="session")
 def undisturbed(tmp_path_factory: pytest.TempPathFactory, cifar10_cache: Path) -> list[Answer]:
     """What the slow study answers when no one disturbs it."""
-    workspace = Workspace(tmp_path_factory.mktemp("undisturbed"))
-    workspace.write(SLOW)
-    workspace.run("launch", "small.toml", "--jobs", 2)
-    return answers(workspace, "small")
+    return answers(launched_once(tmp_path_factory, "undisturbed", SLOW), "small")
 
 
 @pytest.fixture
@@ -51,10 +45,7 @@ def launches(workspace: Workspace) -> Iterator[Launches]:
 @pytest.fixture(scope="session")
 def mixed(tmp_path_factory: pytest.TempPathFactory, cifar10_cache: Path) -> Workspace:
     """A folder with trials that ended in every way; not to be changed."""
-    workspace = Workspace(tmp_path_factory.mktemp("mixed"))
-    workspace.write(MIXED)
-    workspace.run("launch", "small.toml", "--jobs", 2)
-    return workspace
+    return launched_once(tmp_path_factory, "mixed", MIXED)
 
 
 @pytest.fixture

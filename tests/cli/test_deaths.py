@@ -9,9 +9,11 @@ from pathlib import Path
 
 import pytest
 
-from tests.cli.record import answers, child_runs
+from search import load_study
+from tests.cli.record import Answer, answers, child_runs
 from tests.cli.watching import left_over
 from tests.cli.workspace import Workspace
+from tests.search.moons import Moons
 
 ROOT = Path(__file__).resolve().parents[2]
 POINTS = [
@@ -24,10 +26,50 @@ POINTS = [
     "half sent",
     "record half deleted",
 ]
+STUDY = """\
+[study]
+name = "moons"
+trials = 8
+window = 3
+sampler = "tpe"
+pruner = "hyperband"
+
+[data]
+name = "two_moons"
+train = 200
+validation = 200
+
+[network]
+hidden = ["hidden_size"]
+
+[training]
+optimizer = "nesterov"
+epochs = 4
+batch_size = 20
+
+[search_space]
+hidden_size = { type = "int", low = 2, high = 40, log = true }
+learning_rate = { type = "float", low = 1e-3, high = 1e-1, log = true }
+"""
+
+
+@pytest.fixture
+def moons(tmp_path, monkeypatch) -> Workspace:
+    monkeypatch.chdir(tmp_path)  # where MLflow puts files
+    return Workspace(tmp_path)
+
+
+@pytest.fixture(scope="module")
+def undisturbed(tmp_path_factory) -> list[Answer]:
+    with pytest.MonkeyPatch.context() as patch:
+        folder = tmp_path_factory.mktemp("undisturbed")
+        patch.chdir(folder)
+        return resumed(Workspace(folder))
 
 
 def launch_and_die(workspace: Workspace, point: str) -> None:
-    workspace.write()
+    """Launch in a process of its own, which is killed at a point."""
+    workspace.write(STUDY)
     command = ["-m", "tests.cli.dying", point, "launch", "small.toml", "--jobs", "1"]
     done = subprocess.run(
         [sys.executable, *command],
@@ -40,19 +82,24 @@ def launch_and_die(workspace: Workspace, point: str) -> None:
     assert done.returncode == -signal.SIGKILL, done.stderr
 
 
+def resumed(workspace: Workspace) -> list[Answer]:
+    """Launch in this process."""
+    Moons(workspace.folder).run(load_study(workspace.write(STUDY)))
+    return answers(workspace, "moons")
+
+
 @pytest.mark.parametrize("point", POINTS)
-def test_a_launch_killed_anywhere_is_resumed_as_if_nothing_had_happened(workspace, finished, point):
-    launch_and_die(workspace, point)
-    workspace.run("launch", "small.toml", "--jobs", 2)
-    assert answers(workspace, "small") == answers(finished, "small")
-    assert not left_over(workspace)
-    assert len(child_runs(workspace, "small", "study")) == 1
+def test_a_launch_killed_anywhere_is_resumed_as_if_nothing_had_happened(moons, undisturbed, point):
+    launch_and_die(moons, point)
+    assert resumed(moons) == undisturbed
+    assert not left_over(moons, "moons")
+    assert len(child_runs(moons, "moons", "study")) == 1
 
 
-def test_starting_over_after_a_kill_leaves_nothing_running(workspace):
-    launch_and_die(workspace, "half sent")
-    workspace.run("launch", "small.toml", "--fresh", "--trials", 1)
-    assert not left_over(workspace)
-    recorded = workspace.json("list")["recorded"]
-    assert recorded["small"]["finished"] == 1
-    assert recorded["small.1"]["finished"] >= 3
+def test_starting_over_after_a_kill_leaves_nothing_running(moons):
+    launch_and_die(moons, "half sent")
+    moons.run("launch", "small.toml", "--fresh", "--trials", 1)
+    assert not left_over(moons, "moons")
+    recorded = moons.json("list")["recorded"]
+    assert recorded["moons"]["finished"] == 1
+    assert recorded["moons.1"]["finished"] >= 3

@@ -8,6 +8,8 @@ import pytest
 from mlflow.entities import Run
 from mlflow.tracking import MlflowClient
 
+from search import Options
+from search.doctor import examine
 from tests.cli.record import answers, child_runs, client_of
 from tests.cli.workspace import Workspace
 
@@ -24,6 +26,12 @@ def study(tmp_path_factory, cifar10_cache) -> Workspace:
 @pytest.fixture
 def client(study) -> MlflowClient:
     return client_of(study)
+
+
+@pytest.fixture
+def places(study, monkeypatch) -> Options:
+    monkeypatch.chdir(study.folder)  # where MLflow puts the files of what is trained again
+    return Options(jobs=1, folder=study.folder, tracking_uri=study.tracking_uri)
 
 
 def run_of(study: Workspace, number: int) -> Run:
@@ -71,49 +79,65 @@ def spoil(study: Workspace, client: MlflowClient) -> None:
     curve.write_text(curve.read_text().replace("1,", "1,0", 1))
 
 
-@pytest.mark.parametrize(
-    ("harm", "kind", "words"),
-    [
-        (delete, "deleted", "was deleted in MLflow"),
-        (double, "duplicate", "is a second one of it"),
-        (invent, "orphaned", "which the study does not have"),
-        (leave_running, "wrong", "status is RUNNING and must be FINISHED"),
-        (call_failed, "wrong", "status is FAILED and must be FINISHED"),
-        (lose, "missing", "MLflow has no run of it"),
-        (spoil, "artifacts", "training_loss.csv"),
-    ],
-)
-def test_harm_is_found_named_and_repaired(study, client, harm, kind, words):
+HARMS = {
+    "deleted": (delete, "was deleted in MLflow"),
+    "duplicate": (double, "is a second one of it"),
+    "orphaned": (invent, "which the study does not have"),
+    "wrong": (leave_running, "status is RUNNING and must be FINISHED"),
+    "wrong too": (call_failed, "status is FAILED and must be FINISHED"),
+    "missing": (lose, "MLflow has no run of it"),
+    "artifacts": (spoil, "training_loss.csv"),
+}
+
+
+@pytest.mark.parametrize("kind", HARMS)
+def test_harm_is_found_named_and_repaired(study, client, places, kind):
+    harm, words = HARMS[kind]
     before = answers(study, "small")
     harm(study, client)
+    looked_at = examine("small", places)
+    assert not looked_at.healthy
+    assert any(words in finding.problem for finding in looked_at.found)
+    repaired = examine("small", places, fix=True)
+    assert [finding.kind for finding in repaired.found] == [kind.removesuffix(" too")]
+    assert repaired.healthy
+    assert repaired.repairs.left == ()
+    assert answers(study, "small") == before
+    assert repaired.repairs.done[0] in the_parent(study).data.tags["studyhall.repairs"]
+    assert examine("small", places).found == ()
+
+
+def test_the_command_names_what_it_finds_and_how_to_repair_it(study, client):
+    delete(study, client)
+    spoil(study, client)
     stdout, _ = study.run("doctor", "small", code=1)
-    assert words in stdout
+    assert "was deleted in MLflow" in stdout
+    assert "training_loss.csv" in stdout
     assert "to repair: studyhall doctor small --fix" in stdout
     repaired = study.json("doctor", "small", "--fix")
-    assert [found["kind"] for found in repaired["found"]] == [kind]
+    assert sorted(found["kind"] for found in repaired["found"]) == ["artifacts", "deleted"]
     assert repaired["healthy"]
     assert repaired["left"] == []
-    assert answers(study, "small") == before
-    assert repaired["repaired"][0] in the_parent(study).data.tags["studyhall.repairs"]
     assert "MLflow has every trial once" in study.run("doctor", "small")[0]
 
 
-def test_a_study_run_that_was_left_running_is_found_and_ended(study, client):
+def test_a_study_run_that_was_left_running_is_found_and_ended(study, client, places):
     client.update_run(the_parent(study).info.run_id, status="RUNNING")
-    assert "the study's own run is RUNNING" in study.run("doctor", "small", code=1)[0]
-    study.run("doctor", "small", "--fix")
+    (found,) = examine("small", places).found
+    assert "the study's own run is RUNNING" in found.problem
+    examine("small", places, fix=True)
     assert the_parent(study).info.status == "FINISHED"
-    assert study.json("doctor", "small")["found"] == []
+    assert examine("small", places).found == ()
 
 
-def test_a_study_run_that_was_deleted_is_found_and_restored(study, client):
+def test_a_study_run_that_was_deleted_is_found_and_restored(study, client, places):
     run_id = the_parent(study).info.run_id
     client.delete_run(run_id)
-    found = study.json("doctor", "small", code=1)["found"]
-    assert [(one["kind"], one["run_id"]) for one in found] == [("deleted", run_id)]
-    study.run("doctor", "small", "--fix")
+    found = examine("small", places).found
+    assert [(one.kind, one.run_id) for one in found] == [("deleted", run_id)]
+    examine("small", places, fix=True)
     assert the_parent(study).info.run_id == run_id
-    assert study.json("doctor", "small")["found"] == []
+    assert examine("small", places).found == ()
 
 
 def test_a_launch_repairs_what_it_finds_and_says_so(study, client):

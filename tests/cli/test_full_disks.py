@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import resource
 from contextlib import ExitStack, nullcontext
 
 import pytest
 
+from search.errors import remedy
 from search.spool import Spool
 from tests.cli.hardships import full, limited, may_mount, read_only, small_disk, started_humbly
 from tests.cli.record import answers, child_runs
@@ -16,11 +18,12 @@ from tests.search.tracked import PATIENCE, is_whole, open_tracker, sending, sqli
 
 MOUNTING = may_mount()
 REMEDIES = {
-    limited: "; raise the limit on the size of files, then launch again: ",
     read_only: "; make it accessible, then launch again: ",
 }
-if MOUNTING:  # elsewhere the limit on files stands for the full disk
+if MOUNTING:
     REMEDIES[full] = "; make room, then launch again: "
+else:  # the limit on files stands for the full disk
+    REMEDIES[limited] = "; raise the limit on the size of files, then launch again: "
 
 FULL = "database or disk is full"
 
@@ -51,6 +54,17 @@ def test_a_study_without_room_stops_with_what_to_do_and_resumes(
     where.run("launch", "small.toml", "--jobs", 2)
     assert answers(where, "small") == undisturbed
     assert not left_over(where)
+
+
+def test_a_limit_on_the_size_of_files_has_a_remedy_of_its_own(tmp_path):
+    own = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (4096, own[1]))
+    try:
+        with pytest.raises(OSError) as refused:
+            (tmp_path / "file").write_bytes(bytes(8192))
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, own)
+    assert remedy(refused.value) == "raise the limit on the size of files"
 
 
 @pytest.mark.parametrize("hardship", [full if full in REMEDIES else read_only])

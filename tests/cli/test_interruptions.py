@@ -24,8 +24,8 @@ from tests.cli.watching import (
 from tests.cli.workspace import SMALL
 
 AT_ONCE = {
-    "two interrupts": (signal.SIGINT, signal.SIGINT),
-    "SIGTERM": (signal.SIGTERM,),
+    "two interrupts to the launch": (os.kill, (signal.SIGINT, signal.SIGINT)),
+    "SIGTERM to its group": (os.killpg, (signal.SIGTERM,)),
 }
 
 
@@ -67,16 +67,15 @@ def test_the_first_interrupt_lets_running_trials_finish(workspace, running, undi
     resumed_like(workspace, undisturbed)
 
 
-@pytest.mark.parametrize("ending", AT_ONCE)
-@pytest.mark.parametrize("send", [os.kill, os.killpg], ids=["to the launch", "to its group"])
+@pytest.mark.parametrize(("send", "numbers"), AT_ONCE.values(), ids=AT_ONCE)
 def test_a_study_that_is_ended_at_once_leaves_nothing_running(
-    workspace, running, undisturbed, ending, send
+    workspace, running, undisturbed, send, numbers
 ):
     workers = children(running)
-    for number in AT_ONCE[ending]:
+    for number in numbers:
         send(running.pid, number)
         time.sleep(0.3)
-    stderr = ended(running, 128 + AT_ONCE[ending][0])
+    stderr = ended(running, 128 + numbers[0])
     assert "stopped at once; the same command goes on from there" in stderr
     assert "Traceback" not in stderr
     require_gone(workers)

@@ -12,12 +12,13 @@ import pytest
 
 from tests.cli.disturbance import delay_some, end, kill_some, start
 from tests.cli.record import answers, child_runs
+from tests.cli.watching import left_over
 from tests.cli.workspace import SMALL, Workspace
 
 RUNS = int(os.environ.get("STUDYHALL_RUNS", "1"))
-KILLS = int(os.environ.get("STUDYHALL_KILLS", "10"))
-KILLS_A_STUDY = 10
-STUDY = SMALL.replace("trials = 8", "trials = 12").replace("epochs = 4", "epochs = 120")
+KILLS = int(os.environ.get("STUDYHALL_KILLS", "5"))
+KILLS_A_STUDY = 5
+STUDY = SMALL.replace("trials = 8", "trials = 12").replace("epochs = 4", "epochs = 60")
 
 
 @pytest.fixture(scope="module")
@@ -26,14 +27,6 @@ def undisturbed(tmp_path_factory, cifar10_cache):
     workspace.write(STUDY)
     workspace.run("launch", "small.toml", "--jobs", 2)
     return answers(workspace, "small")
-
-
-def left_over(workspace: Workspace) -> list[str]:
-    """The runs that stand in RUNNING, and what has not been sent."""
-    runs = [*child_runs(workspace, "small"), *child_runs(workspace, "small", "study")]
-    unsent = (workspace.folder / ".studyhall").glob("*/*trial*")
-    running = [str(run.info.run_name) for run in runs if run.info.status == "RUNNING"]
-    return [*running, *map(str, unsent)]
 
 
 def test_the_study_prunes_some_trials_and_completes_others(undisturbed):

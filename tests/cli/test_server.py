@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-import json
-import subprocess
-import time
-
 import pytest
 from mlflow.tracking import MlflowClient
 
 from tests.cli.record import answers
+from tests.cli.watching import ended, finished, wait_for
 from tests.cli.workspace import SMALL, Workspace
 from tests.server import Server
 
-EPOCHS = 80
+EPOCHS = 20
 
 
 @pytest.fixture
@@ -25,30 +22,9 @@ def server(tmp_path_factory):
 
 @pytest.fixture
 def tracked(workspace, server) -> Workspace:
-    workspace.write(SMALL.replace("trials = 8", "trials = 6"))
-    return Workspace(workspace.folder, {"MLFLOW_TRACKING_URI": server.address})
-
-
-def test_json_is_all_that_stands_on_stdout(tracked):
-    summary = tracked.json("launch", "small.toml", "--jobs", 1, "--trials", 1)
-    assert summary["champion_version"] == "1"
-    assert tracked.json("evaluate", "small")["examples"] == 1000
-
-
-def slow(workspace: Workspace) -> None:
     text = SMALL.replace("trials = 8", "trials = 6").replace("epochs = 4", f"epochs = {EPOCHS}")
     workspace.write(text.replace('"hyperband"', '"none"'))
-
-
-def finished(workspace: Workspace) -> int:
-    journal = workspace.folder / "studyhall.journal"
-    return journal.read_text().count('"datetime_complete"') if journal.exists() else 0
-
-
-def wait_for_finished(workspace: Workspace, process: subprocess.Popen[str], trials: int) -> None:
-    while finished(workspace) < trials:
-        assert process.poll() is None, process.communicate()
-        time.sleep(0.05)
+    return Workspace(workspace.folder, {"MLFLOW_TRACKING_URI": server.address})
 
 
 def require_whole(workspace: Workspace, server: Server) -> None:
@@ -59,29 +35,28 @@ def require_whole(workspace: Workspace, server: Server) -> None:
 
 
 def test_training_goes_on_without_the_server_and_what_waited_is_sent(tracked, server):
-    slow(tracked)
-    process = tracked.start("launch", "small.toml", "--jobs", 2, start_new_session=True)
-    wait_for_finished(tracked, process, 1)
+    log = tracked.folder / "stderr"
+    with log.open("w") as stderr:
+        process = tracked.start("launch", "small.toml", "--jobs", 2, stderr=stderr)
+    wait_for(lambda: finished(tracked) >= 1)
     server.kill()
-    wait_for_finished(tracked, process, 6)
+    wait_for(lambda: finished(tracked) == 6)
+    wait_for(lambda: "MLflow does not answer" in log.read_text())
     server.start()
-    stdout, stderr = process.communicate(timeout=300)
-    assert process.returncode == 0, stderr
+    stdout, _ = process.communicate(timeout=300)
+    assert process.returncode == 0, log.read_text()
     assert "champion: version 1" in stdout
-    assert "MLflow does not answer" in stderr
-    assert "MLflow is back" in stderr
+    assert "MLflow is back" in log.read_text()
     require_whole(tracked, server)
 
 
 def test_what_a_launch_could_not_send_is_sent_by_hand(tracked, server):
-    slow(tracked)
-    process = tracked.start("launch", "small.toml", "--jobs", 2, start_new_session=True)
-    wait_for_finished(tracked, process, 1)
+    process = tracked.start("launch", "small.toml", "--jobs", 2)
+    wait_for(lambda: finished(tracked) >= 1)
     server.kill()
-    wait_for_finished(tracked, process, 6)
+    wait_for(lambda: finished(tracked) == 6)
     process.terminate()  # or it would wait for the server
-    process.communicate(timeout=60)
-    assert process.returncode == 143
+    assert "Traceback" not in ended(process, 143, seconds=30)
     _, stderr = tracked.run("sync", code=2)
     assert "no MLflow tracking store answers" in stderr
     server.start()
@@ -90,4 +65,11 @@ def test_what_a_launch_could_not_send_is_sent_by_hand(tracked, server):
     assert stdout.endswith(" sent, 0 waiting\n")
     assert "nothing waits" in tracked.run("sync")[0]
     require_whole(tracked, server)
-    assert json.loads(tracked.run("launch", "small.toml", "--json")[0])["complete"] == 6
+    require_json_alone_on_stdout(tracked)
+
+
+def require_json_alone_on_stdout(tracked: Workspace) -> None:
+    """Though MLflow says of each run where the server shows it."""
+    summary = tracked.json("launch", "small.toml", "--jobs", 1, "--trials", 7)
+    assert (summary["complete"], summary["champion_version"]) == (7, "1")
+    assert tracked.json("evaluate", "small")["examples"] == 1000

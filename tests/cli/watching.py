@@ -83,9 +83,9 @@ def under_way(workspace: Workspace) -> dict[int, Claim]:
     }
 
 
-def left_over(workspace: Workspace) -> list[str]:
+def left_over(workspace: Workspace, name: str = "small") -> list[str]:
     """The runs that stand in RUNNING, and what has not been sent."""
-    runs = [*child_runs(workspace, "small"), *child_runs(workspace, "small", "study")]
+    runs = [*child_runs(workspace, name), *child_runs(workspace, name, "study")]
     unsent = (workspace.folder / ".studyhall").glob("*/*trial*")
     running = [str(run.info.run_name) for run in runs if run.info.status == "RUNNING"]
     return [*running, *map(str, unsent)]

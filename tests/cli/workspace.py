@@ -10,6 +10,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import pytest
+from filelock import FileLock
+
 STUDYHALL = str(Path(sys.executable).with_name("studyhall"))
 SMALL = """\
 [study]
@@ -89,3 +92,19 @@ class Workspace:
     def tracking_uri(self) -> str:
         """Where MLflow's own defaults put the runs of this folder."""
         return f"sqlite:///{self.folder / 'mlflow.db'}"
+
+
+def launched_once(factory: pytest.TempPathFactory, name: str, text: str) -> Workspace:
+    """A folder in which a study was run to its end by two workers; not to be changed.
+
+    All processes of one test run share it: whoever asks first launches.
+    """
+    root = factory.getbasetemp()
+    workspace = Workspace((root.parent if "PYTEST_XDIST_WORKER" in os.environ else root) / name)
+    with FileLock(f"{workspace.folder}.lock"):
+        if not (workspace.folder / "done").exists():
+            workspace.folder.mkdir(exist_ok=True)
+            workspace.write(text)
+            workspace.run("launch", "small.toml", "--jobs", 2)
+            (workspace.folder / "done").touch()
+    return workspace
