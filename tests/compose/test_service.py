@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 import socket
+import time
 import urllib.request
 from base64 import b64encode
 from dataclasses import replace
@@ -96,6 +97,14 @@ def test_a_study_runs_and_is_on_record(stack, launched):
         f"trial-{number:04d}" for number in range(6)
     }
     assert set(states.values()) <= {"FINISHED", "KILLED"}
+
+
+def test_a_launch_that_was_left_to_the_workers_goes_on_alone(stack, launched):
+    stack.run("launch", "/studies/moons.toml", "--name", "left", "--detach")
+    deadline = time.monotonic() + 120
+    while (status := json.loads(stack.run("status", "left", "--json")))["finished"] < 6:
+        assert time.monotonic() < deadline, status
+        time.sleep(1)
 
 
 def test_files_go_through_the_server_to_the_store(stack, launched):
