@@ -107,8 +107,12 @@ class Courier:
         if not accepted:
             self._delivery(number, attempt).withdraw()
         elif waiting.record:
-            self._delivery(number, attempt).send()
-            self.sent += 1
+            delivery = self._delivery(number, attempt)
+            if delivery.is_replaced():
+                delivery.withdraw()
+            else:
+                delivery.send()
+                self.sent += 1
         elif not self._spool.path(number, attempt).exists():  # stored since the spool was read
             self._spool.remove(number, attempt)  # sent, by one who did not get to deleting the rest
         self._deliveries.pop((number, attempt), None)

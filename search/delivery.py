@@ -6,6 +6,7 @@ after a crash at any moment ends with one run.
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 
 from search.live_points import LiveReader
@@ -13,6 +14,8 @@ from search.mlflow_errors import MlflowRefusedError
 from search.record import Point, StoredRecord, read
 from search.spool import RunNote, Spool
 from search.tracker import Tracker
+
+_LATE_SECONDS = 5.0
 
 
 class Delivery:
@@ -53,6 +56,17 @@ class Delivery:
         record = read(self._spool.path(*self._key))
         self._insist(lambda: self._send(record))
         self._spool.remove(*self._key)
+
+    def is_replaced(self) -> bool:
+        """Whether another machine has made the record again and sent it, as of one that was lost.
+
+        Only a record that has waited may be: others cost no request.
+        """
+        waited = time.time() - self._spool.path(*self._key).stat().st_mtime
+        if waited < _LATE_SECONDS:
+            return False
+        note = self._spool.run_note(*self._key)
+        return self._tracker.has_other_run(*self._key, note.run_id if note else None)
 
     def withdraw(self) -> None:
         """Delete what the attempt has in MLflow and in the spool: another has taken over."""

@@ -2,39 +2,23 @@
 
 from __future__ import annotations
 
-import logging
 import os
 from dataclasses import replace
 from pathlib import Path
 
+from search import terminal
 from search.addresses import without_password
 from search.cluster import HERE, Cluster, hand_over, step_aside
 from search.errors import StudyhallError
 from search.host import home
 from search.interrupts import Terminated
 from search.launcher import launch, prepare
-from search.live_view import trial_line
-from search.observer import Observer, Quiet
+from search.observer import Observer
 from search.options import Options
-from search.outcomes import Outcome
 from search.storage import reopen_storage
 from search.studies import recorded_study
 from search.study_spec import StudySpec
 from search.summary import StudySummary, summarize
-
-_log = logging.getLogger("studyhall.launch")
-
-
-class Logged(Quiet):
-    """Writes what happens to the log of the worker that the launch runs on."""
-
-    def trial(self, outcome: Outcome) -> None:
-        """Log how a trial ended."""
-        _log.info("%s", trial_line(outcome))
-
-    def note(self, message: str) -> None:
-        """Log it."""
-        _log.warning("%s", message)
 
 
 def detach(spec: StudySpec, options: Options, observer: Observer) -> StudySummary:
@@ -86,14 +70,14 @@ def _launch_here(spec: StudySpec, given: Options) -> None:
         tracking_uri=os.environ.get("MLFLOW_TRACKING_URI", given.tracking_uri),
     )
     study = recorded_study(reopen_storage(options.address), spec.study.name)
-    try:
-        if study:
-            study.note_trouble(None)
-        summary = launch(spec, options, Logged())
-        _log.info("%s: %s of %s trials", summary.name, summary.finished, summary.wanted)
-    except Terminated:
-        _log.warning("%s: stopped at once", spec.study.name)
-    except StudyhallError as error:
-        _log.error("%s", error)
-        if study:
+    if study is None:
+        return  # it was set aside since
+    study.note_trouble(None)
+    with terminal.observer() as observer:  # into the log of the worker
+        try:
+            launch(spec, options, observer)
+        except Terminated:
+            observer.note(f"{spec.study.name}: stopped at once")
+        except StudyhallError as error:
+            observer.note(f"{spec.study.name}: {error}")
             study.note_trouble(str(error))

@@ -234,6 +234,15 @@ class Tracker:
         """Whether MLflow has a whole run of a trial."""
         return bool(self._ended_runs_of(number))
 
+    def has_other_run(self, number: int, attempt: int, run_id: str | None) -> bool:
+        """Whether MLflow has a whole run of an attempt that is not the one named."""
+        return any(
+            run.info.lifecycle_stage == "active"
+            and run.info.run_id != run_id
+            and run.data.tags.get("studyhall.attempt") == str(attempt)
+            for run in self._ended_runs_of(number)
+        )
+
     def _ended_runs_of(self, number: int) -> list[Run]:
         runs = self._trials(f"tags.`studyhall.trial` = '{number}'", deleted=True)
         return [run for run in runs if run.info.status != "RUNNING"]

@@ -10,6 +10,7 @@ from typing import Any
 
 from mlflow.entities import ViewType
 
+from search.delivery import Delivery
 from search.mirror import Finding, compare
 from search.repairs import Repairs, repair
 from search.spool import RunNote, Spool
@@ -111,8 +112,7 @@ class Scene:
     def add_twin(self, number: int) -> None:
         """Send a trial's record a second time, to another run."""
         self.stored.put(self.spool, number)
-        with sending(self.tracker, self.spool) as sender:
-            assert sender.drain(PATIENCE) == []
+        Delivery(self.tracker, self.spool, number, 1).send()
 
     def add_poor_twin(self, number: int) -> None:
         """Add an older run that looks like the trial's, but has none of its parameters."""
