@@ -3,21 +3,16 @@
 from __future__ import annotations
 
 import signal
-import tempfile
 import time
 from contextlib import closing
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import numpy as np
-import tomli_w
-
 from search.claims import GRACE_SECONDS
 from search.courier import Unsent
 from search.crew import open_crew
 from search.crowning import Choice, best_of_search, winner_of_finals
-from search.datasets import open_dataset
 from search.errors import StudyhallError
 from search.finalists import Finals, recorded_finals
 from search.interrupts import Stop, Terminated, stop_on_signals
@@ -28,11 +23,10 @@ from search.options import Options
 from search.owner import end_child
 from search.pages import pages_of
 from search.patience import patiently
-from search.plots import titled_images
 from search.reconciliation import put_in_order
 from search.registry import register_champion, registered_version
 from search.study import Study
-from search.study_figures import write_figures
+from search.study_files import log_results, log_spec
 from search.summary import StudySummary, summarize
 from search.tracked_study import TrackedStudy
 from search.workers import LOOK_SECONDS, Order, WorkerDied
@@ -46,7 +40,6 @@ _LAST_SECONDS = 1.0  # how long the end waits for what MLflow is being sent
 _PATIENCE_SECONDS = 120.0  # how long the end of a launch waits for MLflow
 _STOP_SECONDS = 3.0  # the same of one that was told to finish what runs
 _NOT_TOLD = "MLflow has not been told in time of all that stopped; the next launch does that"
-SAMPLES = 25
 
 
 @dataclass(eq=False)
@@ -100,7 +93,7 @@ class Runner:
         """Start from where earlier launches left the study."""
         self._put_in_order()
         end_broken_readings(self.tracker.client, self.tracker.study_run.experiment_id)
-        self._log_spec()
+        log_spec(self.tracked)
         jobs, window = self.crew.size, self.study.spec.study.window
         if jobs > window:
             self.observer.note(f"--jobs {jobs} is more than the window of {window}: some will wait")
@@ -219,7 +212,7 @@ class Runner:
         self.sender.stop(_PATIENCE_SECONDS)
         self._put_in_order(drained=not interrupted)
         summary = replace(summarize(self.study), interrupted=interrupted)
-        self._log_study(summary)
+        log_results(self.tracked)
         summary = self._crown(summary)
         self.tracked.end(_metrics(summary))
         return summary
@@ -255,30 +248,6 @@ class Runner:
             if time.monotonic() >= deadline:
                 return
             time.sleep(LOOK_SECONDS)
-
-    def _log_study(self, summary: StudySummary) -> None:
-        with tempfile.TemporaryDirectory() as temporary:
-            folder = Path(temporary)
-            self._draw_samples(folder / "samples.png")
-            if self.study.is_whole():
-                (folder / "figures").mkdir()
-                patiently(write_figures)(self.study, folder / "figures")
-            self.tracker.log_study_artifacts(folder)
-
-    def _log_spec(self) -> None:
-        """Say at once what the study is: a trial's run cannot be read without it."""
-        with tempfile.TemporaryDirectory() as temporary:
-            spec = self.study.spec.model_dump(mode="json", exclude_none=True)
-            (Path(temporary) / "study.toml").write_text(tomli_w.dumps(spec), encoding="utf-8")
-            self.tracker.log_study_artifacts(Path(temporary))
-
-    def _draw_samples(self, path: Path) -> None:
-        """Show what the networks are to tell apart, if it can be seen."""
-        dataset = open_dataset(self.study.spec.data_settings, self.tracked.job.data_folder)
-        if len(dataset.example_shape) == 3:
-            examples, labels = dataset.train_examples[:SAMPLES], dataset.train_labels[:SAMPLES]
-            titles = [dataset.classes[label] for label in labels]
-            titled_images(path, np.asarray(examples, np.uint8), titles)
 
 
 def _counted(unsent: list[Unsent]) -> str:
