@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from pathlib import Path
 
@@ -56,6 +57,16 @@ def address_in(path: Path) -> str:
             f"{STORAGE_FILE}: '{path}' must hold one line, the address, got {len(found)} lines"
         )
     return found[0]
+
+
+def address_of_host() -> str | None:
+    """The address of the storage that the environment of this machine names, if it does.
+
+    Raises:
+        UsageError: a file is named that does not hold it.
+    """
+    path = os.environ.get(STORAGE_FILE)
+    return os.environ.get("STUDYHALL_STORAGE") or (address_in(Path(path)) if path else None)
 
 
 def password_is_plain(address: str) -> bool:

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from search.addresses import STORAGE_FILE, address_in, shown
+from search.addresses import STORAGE_FILE, address_of_host, shown
 from search.errors import UsageError
 from search.study_file import shipped_studies
 from search.study_spec import NAME_PATTERN
@@ -51,8 +50,7 @@ def _storage(context: typer.Context, option: typer.CallbackParam, value: str | N
     if value is not None:
         _kept_secret(context, option, value)
         return value
-    path = os.environ.get(STORAGE_FILE)
-    return address_in(Path(path)) if path else None
+    return address_of_host()
 
 
 StudyArgument = Annotated[

@@ -7,7 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from search import terminal
-from search.addresses import without_password
+from search.addresses import address_of_host, without_password
 from search.cluster import HERE, Cluster, hand_over, step_aside
 from search.errors import StudyhallError
 from search.host import home
@@ -61,12 +61,11 @@ def detach(spec: StudySpec, options: Options, observer: Observer) -> StudySummar
 def _launch_here(spec: StudySpec, given: Options) -> None:
     """Run a launch in a worker of the cluster, with its host's folder and addresses."""
     step_aside()
-    storage = os.environ.get("STUDYHALL_STORAGE", given.storage)
     options = replace(
         given,
         cluster=HERE,
         folder=home(),
-        storage=storage,
+        storage=address_of_host() or given.storage,
         tracking_uri=os.environ.get("MLFLOW_TRACKING_URI", given.tracking_uri),
     )
     study = recorded_study(reopen_storage(options.address), spec.study.name)

@@ -18,7 +18,7 @@ from pathlib import Path
 
 from platformdirs import user_state_path
 
-from search.addresses import shown
+from search.addresses import address_of_host, shown
 from search.code_version import code_version, difference
 from search.courier import Unsent
 from search.errors import StudyhallError
@@ -105,7 +105,7 @@ class Station:
         require_same_data(folder, settings, job.tags[FINGERPRINT])
         return replace(
             job,
-            storage=os.environ.get("STUDYHALL_STORAGE", job.storage),
+            storage=address_of_host() or job.storage,
             spool=home() / assignment.study_id,
             data_folder=folder,
         )
