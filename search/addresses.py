@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 from pathlib import Path
+from urllib.parse import urlsplit, urlunsplit
 
 from search.errors import UsageError
 
@@ -17,7 +18,7 @@ _SCHEMES = ("postgresql", "postgres", _DRIVER)
 _PASSWORD = re.compile(r"(://[^:/?#@\[]*):.*@")
 # Without a host, the password stands where a port would.
 _MISPLACED = re.compile(r"(://[^:/?#@\[]+):(?!\d+(?:[/?#]|$))[^/?#@*][^/?#]*")
-_KEY_IN_QUERY = re.compile(r"([?&])(?:ssl)?password=[^&]*&?", re.IGNORECASE)
+_SECRET = re.compile(r"(?:ssl)?password", re.IGNORECASE)
 _IN_QUERY = re.compile(r"([?&](?:ssl)?password=)[^&]*", re.IGNORECASE)
 
 
@@ -83,4 +84,11 @@ def shown(address: str | Path) -> str:
 
 def without_password(address: str) -> str:
     """An address that can be handed on: who uses it has the password from elsewhere."""
-    return re.sub(r"[?&]$", "", _KEY_IN_QUERY.sub(r"\1", _PASSWORD.sub(r"\1@", address)))
+    parts = urlsplit(address)
+    if not parts.netloc:
+        return address
+    user, at, host = parts.netloc.rpartition("@")
+    query = "&".join(
+        pair for pair in parts.query.split("&") if not _SECRET.match(pair.partition("=")[0])
+    )
+    return urlunsplit(parts._replace(netloc=user.partition(":")[0] + at + host, query=query))

@@ -17,6 +17,7 @@ BEAT_SECONDS = 5.0
 GRACE_SECONDS = 20.0
 LOOK_SECONDS = 10.0
 CLAIMS_MUTEX = "claims"  # held while claims are read and changed, or a result entered
+_DEAD = "silent"  # in place of an owner: the name of no process
 Cost = Callable[[int, int], float]  # how long a trial takes, by its number and id, in any unit
 
 
@@ -121,6 +122,15 @@ class Claims:
         self._release(lambda owner: is_running(owner) is False)
 
     @patiently
+    def give_up_silent(self) -> None:
+        """Say for all that owners are dead which have not been heard for `GRACE_SECONDS`.
+
+        A worker that is at another study for minutes does not listen for so long.
+        """
+        if silent := self.silent(GRACE_SECONDS):
+            self._release(lambda owner: owner in silent, _DEAD)
+
+    @patiently
     def live(self) -> dict[int, int]:
         """The attempts that are under way, by the number of the trial; this worker's own too.
 
@@ -148,17 +158,19 @@ class Claims:
         return {
             claim.owner
             for number, claim in self._claims().items()
-            if claim.owner not in ("", self._owner) and self._silence(number, claim) >= seconds
+            if claim.owner not in ("", self._owner)
+            and is_running(claim.owner) is not False
+            and self._silence(number, claim) >= seconds
         }
 
-    def _release(self, fitting: Callable[[str], bool]) -> None:
+    def _release(self, fitting: Callable[[str], bool], owner: str = "") -> None:
         with exclusive(self._storage, CLAIMS_MUTEX):
             for number, claim in self._claims().items():
                 if claim.owner and fitting(claim.owner):
                     trial_id = self._storage.get_trial_id_from_study_id_trial_number(
                         self._study_id, number
                     )
-                    self._write(trial_id, claim.model_copy(update={"owner": ""}))
+                    self._write(trial_id, claim.model_copy(update={"owner": owner}))
 
     def _claims(self) -> dict[int, Claim]:
         """The claims on trials that have not finished, by number."""

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import platform
 import re
+import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from importlib.metadata import version
 from typing import Any, TypeVar
 
@@ -29,6 +32,9 @@ HERE = "here"  # in place of an address: the cluster whose worker this process i
 class Cluster:
     """A cluster at an address, which may go away for a while.
 
+    Attributes:
+        hosts: The names of the hosts that `look` has seen.
+
     Args:
         address: The scheduler's address, or `HERE`.
 
@@ -43,13 +49,15 @@ class Cluster:
                 f"where it is encrypted), got '{address}'"
             )
         self.address = address
+        self.hosts: set[str] = set()
+        self._seen: set[str] = set()
         self.client = self._connect()
         self._scheduler = self._identity()
 
     def _connect(self) -> Client:
-        if self.address == HERE:
-            return distributed.get_client()
         try:
+            if self.address == HERE:
+                return distributed.get_client()
             return Client(self.address, timeout=CONNECT_SECONDS, set_as_default=False)
         except (OSError, TimeoutError, ValueError, RuntimeError) as error:
             raise UsageError(
@@ -93,24 +101,75 @@ class Cluster:
             self.client.close(timeout=CONNECT_SECONDS)
 
     def workers(self) -> dict[str, int]:
-        """The workers' addresses, and how many trials each would do at once."""
-        return dict(self.client.ncores())
+        """The workers' addresses, and how many trials each would do at once.
+
+        Raises:
+            StudyhallError: the scheduler does not say.
+        """
+        with _explained(self.address):
+            scheduler: Any = self.client.scheduler
+            asked = self.client.sync(scheduler.ncores, callback_timeout=CONNECT_SECONDS)
+        return {str(address): int(threads) for address, threads in asked.items()}
+
+    def look(self) -> int:
+        """How many workers there are now; hosts that are new are asked for their names."""
+        addresses = set(self.workers())
+        if addresses - self._seen:
+            self._seen |= addresses
+            answers = self.ask(CONNECT_SECONDS, platform_name)
+            self.hosts |= {name for name in answers.values() if isinstance(name, str)}
+        return len(addresses)
 
     def ask(
         self, seconds: float, function: Callable[..., Result], *arguments: object
-    ) -> dict[str, Result]:
+    ) -> dict[str, Result | BaseException]:
         """Call a function in each worker, beside its trial.
 
         Args:
-            seconds: How long the function may take; who takes longer is left out, as are workers
-                that are gone.
+            seconds: How long the function may take.
             function: A function of a module.
             arguments: Picklable.
 
         Returns:
-            What it returned, by the address of the worker.
+            What it returned or raised, by the address of the worker.
+
+        Raises:
+            StudyhallError: the cluster does not answer in that time, and a few seconds more.
         """
-        return dict(self.client.run(_aside, seconds, function, arguments, on_error="ignore"))
+
+        def call() -> dict[str, Result | BaseException]:
+            return dict(self.client.run(_aside, seconds, function, arguments, on_error="return"))
+
+        return self._within(seconds + CONNECT_SECONDS, call)
+
+    def reports(self) -> dict[str, HostReport | BaseException]:
+        """What each worker says of itself, or why it cannot.
+
+        Raises:
+            StudyhallError: one does not answer at all.
+        """
+        return self._within(
+            CONNECT_SECONDS, lambda: dict(self.client.run(report, on_error="return"))
+        )
+
+    def _within(self, seconds: float, call: Callable[[], Result]) -> Result:
+        """Call, and wait so long at most: Dask waits for minutes for a worker that hangs."""
+        found: list[Result] = []
+        failed: list[BaseException] = []
+
+        def make() -> None:
+            try:
+                found.append(call())
+            except BaseException as error:
+                failed.append(error)
+
+        thread = threading.Thread(target=make, name="asking the cluster", daemon=True)
+        thread.start()
+        thread.join(seconds)
+        if not found:
+            why = _reason(failed[0]) if failed else f"no answer in {seconds:.0f} s"
+            raise StudyhallError(f"a worker of the cluster at {self.address} is stuck ({why})")
+        return found[0]
 
     def submit(self, function: Callable[..., Any], *arguments: object, key: str) -> Any:
         """Have some worker call a function; return its future."""
@@ -142,7 +201,7 @@ def require_workers(cluster: Cluster) -> list[str]:
             )
         time.sleep(0.5)
     before = time.time()
-    reports: dict[str, object] = cluster.client.run(report, on_error="return")
+    reports = cluster.reports()
     after = time.time()
     problems, notes = [], []
     for address, found in sorted(reports.items()):
@@ -184,6 +243,21 @@ def _mistakes(found: HostReport, before: float, after: float) -> list[str]:
     return mistakes
 
 
+@contextmanager
+def _explained(address: str) -> Iterator[None]:
+    try:
+        yield
+    except (OSError, TimeoutError) as error:
+        raise StudyhallError(
+            f"the cluster at {address} does not answer ({_reason(error)})"
+        ) from error
+
+
+def platform_name() -> str:
+    """The name of this host, as those of its workers' claims."""
+    return platform.node()
+
+
 def _reason(error: object) -> str:
     text = " ".join(str(error).split()) or type(error).__name__
     return text[:200]
@@ -201,9 +275,19 @@ def hand_over(
         name: What the call is named by; the same call is not made twice at a time.
     """
     key = f"studyhall-launch-{name}"
+    if cluster.client.run_on_scheduler(_has, key=key):
+        raise UsageError(
+            "--detach: the cluster runs a launch of this study already; stop that first with "
+            "`studyhall stop`, and wait until it has ended"
+        )
     distributed.fire_and_forget(cluster.client.submit(function, *arguments, key=key, pure=False))
     if not cluster.client.run_on_scheduler(_knows, key=key):
         raise StudyhallError("the cluster's scheduler did not take the launch; try again")
+
+
+def _has(dask_scheduler: Any, key: str) -> bool:
+    """Whether the scheduler has a task of that name."""
+    return key in dask_scheduler.tasks
 
 
 async def _knows(dask_scheduler: Any, key: str) -> bool:

@@ -6,9 +6,10 @@ import io
 import os
 import tarfile
 from collections.abc import Callable, Generator
-from contextlib import closing
+from contextlib import closing, suppress
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 from urllib.parse import urlsplit
 
 from search.addresses import shown, without_password
@@ -19,6 +20,7 @@ from search.courier import Unsent
 from search.errors import StudyhallError, UsageError
 from search.host import (
     Assignment,
+    close_host,
     drain_host,
     leave_host,
     restore_on_host,
@@ -26,7 +28,7 @@ from search.host import (
 )
 from search.options import Options
 from search.tracked_study import TrackedStudy
-from search.workers import Order, WorkerDied
+from search.workers import LOOK_SECONDS, Ended, Order
 
 _SLACK_SECONDS = 10.0  # for opening what a drain needs
 _LEAVE_SECONDS = 7.0
@@ -43,13 +45,12 @@ class ClusterCrew:
         UsageError: no scheduler answers.
     """
 
-    is_local = False
-
     def __init__(self, tracked: TrackedStudy, options: Options) -> None:
         self._cluster = Cluster(str(options.cluster))
-        self.size = options.jobs or len(self._cluster.workers())
-        # Workers that join later find calls that wait for them.
-        self._at_once = options.jobs or tracked.study.spec.study.window
+        window = tracked.study.spec.study.window
+        self.size = options.jobs or max(1, self._cluster.look())
+        self._most = options.jobs or window  # workers beyond it would find no trial
+        self._heard: set[str] = set()
         self._tracked = tracked
         run = tracked.tracker.study_run
         self._assignment = Assignment(
@@ -60,18 +61,36 @@ class ClusterCrew:
             code=tuple(code_version().items()),
         )
 
-    def results(self, order: Callable[[], Order]) -> Generator[str | WorkerDied | None]:
+    def results(self, order: Callable[[], Order]) -> Generator[Ended]:
         """See `Crew`."""
         arguments = (self._assignment,)
-        return run_on_cluster(self._cluster, work_on_host, arguments, self._at_once, order)
+        return run_on_cluster(self._cluster, work_on_host, arguments, self._most, order)
 
     def drain(self, seconds: float) -> list[Unsent]:
         """See `Crew`; a host that is gone has nothing to say."""
+        self._heard = set()
         if not self._cluster.answers:
             self._cluster.reconnect()
-        answers = self._cluster.ask(seconds + _SLACK_SECONDS, drain_host, self._assignment, seconds)
-        waiting = {(u.number, u.attempt): u for unsent in answers.values() for u in unsent}
+        self._cluster.look()
+        asked = self._cluster.ask(seconds + _SLACK_SECONDS, drain_host, self._assignment, seconds)
+        mute = [address for address, said in asked.items() if isinstance(said, BaseException)]
+        if mute:
+            raise StudyhallError(
+                f"worker {mute[0]} did not say what it has not sent ({asked[mute[0]]!r}); launch "
+                "again when that is mended"
+            )
+        self._heard = set(self._cluster.hosts)  # those that are gone keep what they have
+        waiting = {
+            (one.number, one.attempt): one
+            for said in asked.values()
+            if not isinstance(said, BaseException)
+            for one in said
+        }
         return [waiting[key] for key in sorted(waiting)]
+
+    def heard(self) -> set[str]:
+        """See `Crew`; what hosts that went away had not sent is lost."""
+        return self._heard
 
     def restore(self, number: int) -> None:
         """See `Crew`; a worker does it, since the study's trials are those of its kind."""
@@ -79,7 +98,7 @@ class ClusterCrew:
         key = f"restore-{self._assignment.study_id}-{number}"
         try:
             future = self._cluster.submit(restore_on_host, self._assignment, number, key=key)
-            packed = future.result()
+            packed = self._awaited(future)
         except StudyhallError:
             raise
         except Exception as error:
@@ -91,13 +110,25 @@ class ClusterCrew:
         with tarfile.open(fileobj=io.BytesIO(packed)) as archive:
             archive.extractall(spool, filter="data")
 
+    def _awaited(self, future: Any) -> Any:
+        """What a worker comes to; not for ever if there is none."""
+        while True:
+            try:
+                return future.result(timeout=LOOK_SECONDS)
+            except TimeoutError:
+                if not self._cluster.answers or not self._cluster.workers():
+                    raise
+
     def leave(self) -> None:
         """See `Crew`."""
         if self._cluster.answers:
             self._cluster.ask(_LEAVE_SECONDS, leave_host, self._assignment.study_id)
 
     def close(self) -> None:
-        """See `Crew`."""
+        """See `Crew`; the hosts let go of the study, too."""
+        with suppress(StudyhallError):
+            if self._cluster.answers:
+                self._cluster.ask(_LEAVE_SECONDS, close_host, self._assignment.study_id)
         self._cluster.close()
 
 

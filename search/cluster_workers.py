@@ -4,84 +4,107 @@ from __future__ import annotations
 
 import queue
 import threading
+import time
 from collections.abc import Callable, Generator, Iterator
+from dataclasses import dataclass
 from typing import Any, TypeVar
 
-from search.cluster import Cluster
-from search.workers import LOOK_SECONDS, Order, WorkerDied
+from search.cluster import PATIENCE_SECONDS, Cluster
+from search.errors import StudyhallError
+from search.workers import LOOK_SECONDS, Order, Waiting, WorkerDied
 
 Result = TypeVar("Result")
-_END = object()
 
 
 def run_on_cluster(
     cluster: Cluster,
     function: Callable[..., Result],
     arguments: tuple[Any, ...],
-    at_once: int,
+    most: int,
     order: Callable[[], Order],
-) -> Generator[Result | WorkerDied]:
+) -> Generator[Result | WorkerDied | Waiting]:
     """Call `function(*arguments)` again and again on a cluster, and yield what it returns.
 
-    Dask gives a call whose worker died to another one. After a call that it gives up, and when the
-    scheduler was away, all calls are made anew: `function` must find by itself what is to be done.
+    There are as many calls at once as there are workers, also of those that join later: a call that
+    waited for one would begin after the order to start no more. Dask gives a call whose worker died
+    to another one. After a call that it gives up, and when the scheduler was away, all calls are
+    made anew: `function` must find by itself what is to be done.
 
     Args:
         cluster: The cluster.
         function: A function of a module, which workers import by name.
         arguments: Picklable, and small.
-        at_once: How many calls there are at once; what exceeds the workers waits for more of them.
+        most: How many calls there are at once at most.
         order: Asked every half second.
     """
-    while order() is Order.GO_ON:
-        if not cluster.answers:
-            cluster.reconnect()
-        calls = _Calls(cluster, function, arguments, at_once)
-        try:
-            yield from calls.results(order)
-        finally:
-            calls.end()
+    calls = _Calls(cluster, function, arguments)
+    deadline = time.monotonic() + PATIENCE_SECONDS
+    try:
+        while (now := order()) is not Order.STOP:
+            calls.wanted = now is Order.GO_ON
+            if not calls.wanted and not (calls.under_way and cluster.answers):
+                return
+            if not cluster.answers:
+                yield Waiting("the cluster's scheduler is away; waiting for it")
+                calls.end()
+                cluster.reconnect()
+                calls = _Calls(cluster, function, arguments)
+            if calls.wanted:
+                calls.grow(min(cluster.look(), most))
+            if calls.under_way:
+                deadline = time.monotonic() + PATIENCE_SECONDS
+            elif time.monotonic() < deadline:
+                yield Waiting("the cluster has no workers; waiting for some")
+            else:
+                raise StudyhallError(
+                    f"the cluster at {cluster.address} has had no workers for "
+                    f"{PATIENCE_SECONDS:.0f} s; launch again when it has: finished trials are kept"
+                )
+            yield from calls.found()
+    finally:
+        calls.end()
 
 
 class _Calls:
-    """One call of joblib, in a thread: it blocks, and would for ever without its scheduler."""
+    """Calls of joblib, each in a thread: it blocks, and would for ever without its scheduler.
+
+    Attributes:
+        wanted: Whether a call that returned is followed by another.
+        under_way: How many there are.
+    """
 
     def __init__(
-        self,
-        cluster: Cluster,
-        function: Callable[..., Any],
-        arguments: tuple[Any, ...],
-        at_once: int,
+        self, cluster: Cluster, function: Callable[..., Any], arguments: tuple[Any, ...]
     ) -> None:
-        self._cluster = cluster
-        self._wanted = True
-        self._found: queue.SimpleQueue[Any] = queue.SimpleQueue()
-        threading.Thread(
-            target=self._call, args=(function, arguments, at_once), name="cluster", daemon=True
-        ).start()
+        self.wanted = True
+        self.under_way = 0
+        self._cluster, self._function, self._arguments = cluster, function, arguments
+        self._results: queue.SimpleQueue[Any] = queue.SimpleQueue()
 
-    def results(self, order: Callable[[], Order]) -> Iterator[Any]:
-        """What the calls return, until there are no more or the scheduler is gone."""
-        while (now := order()) is not Order.STOP:
-            self._wanted = now is Order.GO_ON
-            if not self._cluster.answers:
-                yield WorkerDied("the cluster's scheduler went away; waiting for it")
-                return
-            try:
-                found = self._found.get(timeout=LOOK_SECONDS)
-            except queue.Empty:
-                continue
-            if found is _END:
-                return
+    def grow(self, number: int) -> None:
+        """Have so many calls under way, if there are fewer."""
+        if (more := number - self.under_way) > 0:
+            self.under_way += more
+            threading.Thread(target=self._call, args=(more,), name="cluster", daemon=True).start()
+
+    def found(self) -> Iterator[Any]:
+        """What a call returned, waiting a moment for it."""
+        try:
+            found = self._results.get(timeout=LOOK_SECONDS)
+        except queue.Empty:
+            return
+        if isinstance(found, _Ended):
+            self.under_way -= found.calls
+            if found.trouble:
+                yield WorkerDied(found.trouble)
+        else:
             yield found
-            if isinstance(found, WorkerDied):
-                return
 
     def end(self) -> None:
         """Make no more calls."""
-        self._wanted = False
+        self.wanted = False
 
-    def _call(self, function: Callable[..., Any], arguments: tuple[Any, ...], most: int) -> None:
+    def _call(self, number: int) -> None:
         from joblib import Parallel, delayed, parallel_config
         from joblib._dask import DaskDistributedBackend
 
@@ -92,19 +115,27 @@ class _Calls:
                 return max(2, int(super().effective_n_jobs(n_jobs)))
 
         def calls() -> Iterator[Any]:
-            while self._wanted:
-                yield delayed(function)(*arguments)
+            while self.wanted:
+                yield delayed(self._function)(*self._arguments)
 
+        trouble = None
         try:
             with parallel_config(backend=Backend(client=self._cluster.client)):
                 parallel = Parallel(
-                    batch_size=1, pre_dispatch=most, return_as="generator_unordered"
+                    batch_size=1, pre_dispatch=number, return_as="generator_unordered"
                 )
                 for result in parallel(calls()):
-                    self._found.put(result)
+                    self._results.put(result)
         except TimeoutError:
-            self._found.put(WorkerDied("the cluster has no workers; waiting for some"))
+            pass  # the workers went away; others are waited for
         except Exception as error:  # Dask gives a call up whose workers died again and again
-            self._found.put(WorkerDied(f"the cluster gave a call up ({type(error).__name__})"))
-        else:
-            self._found.put(_END)
+            trouble = f"the cluster gave a call up ({type(error).__name__})"
+        self._results.put(_Ended(number, trouble))
+
+
+@dataclass(frozen=True)
+class _Ended:
+    """In place of a result: so many calls are over, and what of, if it was not the order."""
+
+    calls: int
+    trouble: str | None

@@ -11,7 +11,7 @@ from search.errors import UsageError
 from search.execution import abandon, work
 from search.options import Options
 from search.tracked_study import TrackedStudy
-from search.workers import Order, WorkerDied, run_workers
+from search.workers import Ended, Order, run_workers
 
 
 class Crew(Protocol):
@@ -19,13 +19,11 @@ class Crew(Protocol):
 
     Attributes:
         size: How many trials it does at once.
-        is_local: Whether all of it is on this machine.
     """
 
     size: int
-    is_local: bool
 
-    def results(self, order: Callable[[], Order]) -> Generator[str | WorkerDied | None]:
+    def results(self, order: Callable[[], Order]) -> Generator[Ended]:
         """Do trials until `order` says otherwise; yield what each died of, or None.
 
         Args:
@@ -34,6 +32,9 @@ class Crew(Protocol):
 
     def drain(self, seconds: float) -> list[Unsent]:
         """See what trials left on other machines sent from there; return what waits still."""
+
+    def heard(self) -> set[str]:
+        """The machines of which the last `drain` showed that nothing waits there any more."""
 
     def restore(self, number: int) -> None:
         """Make the record of a finished trial again, where records of this launch wait.
@@ -52,14 +53,12 @@ class Crew(Protocol):
 class LocalCrew:
     """Worker processes of this machine, whose records the launch itself sends."""
 
-    is_local = True
-
     def __init__(self, tracked: TrackedStudy, options: Options) -> None:
         self.size = options.workers
         self._tracked = tracked
         self._threads = options.blas_threads
 
-    def results(self, order: Callable[[], Order]) -> Generator[str | WorkerDied | None]:
+    def results(self, order: Callable[[], Order]) -> Generator[Ended]:
         """See `Crew`."""
         job = (self._tracked.job,)
         return run_workers(work, job, self.size, self._threads, order, abandon)
@@ -67,6 +66,10 @@ class LocalCrew:
     def drain(self, seconds: float) -> list[Unsent]:
         """See `Crew`; nothing is elsewhere."""
         return []
+
+    def heard(self) -> set[str]:
+        """See `Crew`."""
+        return set()
 
     def restore(self, number: int) -> None:
         """See `Crew`."""

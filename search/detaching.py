@@ -7,12 +7,12 @@ from dataclasses import replace
 from pathlib import Path
 
 from search import terminal
-from search.addresses import address_of_host, without_password
+from search.addresses import address_of_host, shown, without_password
 from search.cluster import HERE, Cluster, hand_over, step_aside
 from search.errors import StudyhallError
 from search.host import home
 from search.interrupts import Terminated
-from search.launcher import launch, prepare
+from search.launcher import prepare, run
 from search.observer import Observer
 from search.options import Options
 from search.storage import reopen_storage
@@ -49,6 +49,7 @@ def detach(spec: StudySpec, options: Options, observer: Observer) -> StudySummar
         gate=False,  # the networks were checked here
         storage=address if isinstance(address, Path) else without_password(address),
         tracking_uri=without_password(uri),
+        stops=study.stop_asked().times,
     )
     cluster = Cluster(str(options.cluster))
     try:
@@ -60,7 +61,6 @@ def detach(spec: StudySpec, options: Options, observer: Observer) -> StudySummar
 
 def _launch_here(spec: StudySpec, given: Options) -> None:
     """Run a launch in a worker of the cluster, with its host's folder and addresses."""
-    step_aside()
     options = replace(
         given,
         cluster=HERE,
@@ -74,9 +74,13 @@ def _launch_here(spec: StudySpec, given: Options) -> None:
     study.note_trouble(None)
     with terminal.observer() as observer:  # into the log of the worker
         try:
-            launch(spec, options, observer)
+            ready = prepare(spec, options, observer)
+            step_aside()  # not before: no trial may be at work while the data are verified
+            run(ready, options, observer)
         except Terminated:
             observer.note(f"{spec.study.name}: stopped at once")
-        except StudyhallError as error:
-            observer.note(f"{spec.study.name}: {error}")
-            study.note_trouble(str(error))
+        except Exception as error:  # no one else would ever hear of it
+            told = isinstance(error, StudyhallError)
+            trouble = shown(str(error) if told else f"{type(error).__name__}: {error}")
+            observer.note(f"{spec.study.name}: {trouble}")
+            study.note_trouble(trouble)

@@ -149,9 +149,9 @@ def _trouble(error: BaseException) -> str | None:
     return " ".join(words.split())[:_TROUBLE_LENGTH]
 
 
-def abandon() -> None:
-    """Let others have the trial that this process has, if any; it is about to end."""
-    if _workplace is not None:
+def abandon(study_id: str | None = None) -> None:
+    """Let others have the trial that this process has, if any, or has of one study."""
+    if _workplace is not None and study_id in (None, _workplace.study.study_id):
         _workplace.study.claims.release()
 
 

@@ -12,6 +12,7 @@ import os
 import platform
 import tarfile
 import tempfile
+import threading
 import time
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -21,6 +22,7 @@ from platformdirs import user_state_path
 from search.addresses import address_of_host, shown
 from search.code_version import code_version, difference
 from search.courier import Unsent
+from search.environment import environment
 from search.errors import StudyhallError
 from search.execution import Job, work
 from search.leaving import leave_in_order
@@ -35,7 +37,7 @@ from search.study import Study
 from search.tracked_study import TrackedStudy, run_names
 from search.tracker import Tracker
 from search.tracking import FINGERPRINT, StudyRun
-from search.workers import fixed_blas_threads
+from search.workers import HostUnfit, fixed_blas_threads
 
 HOME = "STUDYHALL_HOME"  # where a host keeps records that MLflow does not have yet
 _PAUSE_SECONDS = 5.0  # a host on which nothing works does not take one trial after another
@@ -74,8 +76,6 @@ def home() -> Path:
 
 def report() -> HostReport:
     """What this worker is."""
-    from search.environment import environment
-
     return HostReport(platform.node(), code_version(), environment()["machine.blas"], time.time())
 
 
@@ -86,7 +86,7 @@ class Station:
         self.assignment = assignment
         if different := difference(dict(assignment.code)):
             raise StudyhallError(f"its code is not that of the launch ({different})")
-        uri = os.environ.get("MLFLOW_TRACKING_URI", assignment.study_run.uri)
+        uri = os.environ.get("MLFLOW_TRACKING_URI") or assignment.study_run.uri
         run, job = replace(assignment.study_run, uri=uri), self._at_home(assignment)
         self.tracked = TrackedStudy(
             Study(reopen_storage(job.storage), job.spec),
@@ -95,31 +95,47 @@ class Station:
             job,
             assignment.blas_threads,
         )
+        self._with_data: Job | None = None
         self.sender: Sender = self.tracked.sender(_log.warning)
         self.sender.start()
 
     @staticmethod
     def _at_home(assignment: Assignment) -> Job:
-        job, settings = assignment.job, assignment.job.spec.data_settings
-        folder = fetch_recorded(settings, job.tags[FINGERPRINT])
-        require_same_data(folder, settings, job.tags[FINGERPRINT])
+        job = assignment.job
+        here = {f"studyhall.{name}": value for name, value in environment().items()}
         return replace(
             job,
+            tags={**job.tags, **here},
             storage=address_of_host() or job.storage,
             spool=home() / assignment.study_id,
-            data_folder=folder,
         )
+
+    @property
+    def job(self) -> Job:
+        """The job with this host's data, which are fetched if need be.
+
+        Raises:
+            UsageError: they cannot be had, or are others than those of the study.
+        """
+        if self._with_data is None:
+            job = self.tracked.job
+            settings, recorded = job.spec.data_settings, job.tags[FINGERPRINT]
+            folder = fetch_recorded(settings, recorded)
+            require_same_data(folder, settings, recorded)
+            self._with_data = replace(job, data_folder=folder)
+        return self._with_data
 
     def work(self) -> str | None:
         """Do the next trial, if there is one; see `search.execution.work`."""
         with fixed_blas_threads(self.tracked.blas_threads):
-            return work(self.tracked.job)
+            return work(self.job)
 
 
 _stations: dict[str, Station] = {}  # by the study's id
+_opening = threading.Lock()  # trials are done in one thread, and the launch asks in others
 
 
-def work_on_host(assignment: Assignment) -> str | None:
+def work_on_host(assignment: Assignment) -> str | HostUnfit | None:
     """Do the next trial of a study on this host, if there is one to do now.
 
     Returns:
@@ -129,7 +145,7 @@ def work_on_host(assignment: Assignment) -> str | None:
         return _station(assignment).work()
     except (StudyhallError, OSError) as error:
         time.sleep(_PAUSE_SECONDS)
-        return f"{platform.node()}: {shown(str(error))}"
+        return HostUnfit(f"{platform.node()} can do no trial: {shown(str(error))}")
 
 
 def drain_host(assignment: Assignment, seconds: float) -> list[Unsent]:
@@ -148,15 +164,22 @@ def leave_host(study_id: str) -> None:
         leave_in_order(station.tracked, station.sender)
 
 
+def close_host(study_id: str) -> None:
+    """Let go of a study whose launch has ended; another launch opens it anew."""
+    if station := _stations.pop(study_id, None):
+        station.sender.stop(_PAUSE_SECONDS)
+
+
 def restore_on_host(assignment: Assignment, number: int) -> bytes:
     """Train a finished trial again; return its record, a folder as a tar archive.
 
     Raises:
         StudyhallError: it came out another way.
     """
-    tracked = _station(assignment).tracked
+    station = _station(assignment)
+    tracked = station.tracked
     with tempfile.TemporaryDirectory() as temporary:
-        job = replace(tracked.job, spool=Path(temporary))
+        job = replace(station.job, spool=Path(temporary))
         restore(tracked.study, job, number, tracked.blas_threads)
         packed = io.BytesIO()
         with tarfile.open(fileobj=packed, mode="w") as archive:
@@ -166,10 +189,11 @@ def restore_on_host(assignment: Assignment, number: int) -> bytes:
 
 
 def _station(assignment: Assignment) -> Station:
-    earlier = _stations.get(assignment.study_id)
-    if earlier and earlier.assignment == assignment:
-        return earlier
-    if earlier:
-        earlier.sender.stop(_PAUSE_SECONDS)
-    _stations[assignment.study_id] = Station(assignment)
-    return _stations[assignment.study_id]
+    with _opening:
+        earlier = _stations.get(assignment.study_id)
+        if earlier and earlier.assignment == assignment:
+            return earlier
+        if earlier:
+            earlier.sender.stop(_PAUSE_SECONDS)
+        _stations[assignment.study_id] = Station(assignment)
+        return _stations[assignment.study_id]

@@ -38,6 +38,14 @@ if TYPE_CHECKING:
     from optuna.storages import BaseStorage
 
 
+class Ready(NamedTuple):
+    """A study that can be run: all was checked, and all is open."""
+
+    tracked: TrackedStudy
+    storage: BaseStorage
+    opened: Opened
+
+
 def launch(
     spec: StudySpec, options: Options | None = None, observer: Observer | None = None
 ) -> StudySummary:
@@ -60,24 +68,24 @@ def launch(
         Terminated: a second Ctrl-C or SIGTERM ended it.
     """
     options, observer = options or Options(), observer or usual_observer()
-    tracked, storage, opened = prepare(spec, options, observer)
+    return run(prepare(spec, options, observer), options, observer)
+
+
+def run(ready: Ready, options: Options, observer: Observer) -> StudySummary:
+    """Run a study that is ready, and its finalists; see `launch`."""
+    tracked, storage, opened = ready
     started = time.monotonic()
+    if options.stops is None:
+        options = replace(options, stops=tracked.study.stop_asked().times)
     summary = Runner(tracked, storage, options, observer).run()
     wanted, rest = tracked.study.spec.finalists, _rest(options, started)
-    ended = tracked.study.is_whole() and summary.best and not summary.interrupted
+    stopped = tracked.study.stop_asked().times > (options.stops or 0)
+    ended = tracked.study.is_whole() and summary.best and not summary.interrupted and not stopped
     if wanted and ended and rest:
         return run_finals(opened, storage, wanted, rest, observer)
     if finalists := recorded_finalists(storage, tracked.study):
         _end_earlier(finalists, opened.client, options, observer)  # what a killed launch left
     return with_finals(summary, tracked.study, storage)
-
-
-class Ready(NamedTuple):
-    """A study that can be run: all was checked, and all is open."""
-
-    tracked: TrackedStudy
-    storage: BaseStorage
-    opened: Opened
 
 
 def prepare(spec: StudySpec, options: Options, observer: Observer) -> Ready:

@@ -42,7 +42,7 @@ def leave_in_order(
 def _release(tracked: TrackedStudy, dismiss: Callable[[], None]) -> bool:
     """Keep what is recorded of this launch's trials, and let others have them, without blame."""
     adopt(tracked.study, tracked.spool)
-    abandon()
+    abandon(tracked.study.study_id)
     tracked.study.claims.release_dead()
     dismiss()
     return True

@@ -34,6 +34,8 @@ class Options:
         folder: the working folder.
         cluster: the address of a Dask cluster's scheduler, whose workers do the trials; `jobs` is
             then how many at once, by default all.
+        stops: how often the study had been asked to stop when this launch was asked for; by default
+            when it begins.
         blas_threads: threads of the matrix products in each worker; the last bits of a result
             depend on them, so that a study keeps to one number.
     """
@@ -48,6 +50,7 @@ class Options:
     storage: Path | str | None = None
     folder: Path = field(default_factory=Path.cwd)
     cluster: str | None = None
+    stops: int | None = None
     blas_threads: int = 1
 
     @property

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Container
 
 from search.mirror import Finding, compare
 from search.record import DamagedRecordError, read
@@ -21,7 +21,7 @@ def put_in_order(
     restore: Restore | None,
     *,
     at_most: int = _RESTORED_UNASKED,
-    elsewhere: bool = True,
+    heard: Container[str] = (),
 ) -> Repairs:
     """Make MLflow what the study says, as far as no worker is at it.
 
@@ -30,28 +30,29 @@ def put_in_order(
         restore: Trains again, by its number, a finished trial whose record is lost.
         at_most: Of how many trials; where MLflow is another than before, more are lost, and it is
             better to be asked.
-        elsewhere: Another machine may be about to send what it has just finished.
+        heard: The names of machines that have nothing to send any more; another may be about to
+            send what it has just finished.
 
     Raises:
         StudyhallError: MLflow does not answer.
     """
     tracked.spool.sweep()
     adopt(tracked.study, tracked.spool)
-    found = find(tracked, elsewhere=elsewhere)
+    found = find(tracked, heard=heard)
     if tracked.study.claims.live():  # the launch that is at work sends what waits
         found = [finding for finding in found if finding.kind != "unsent"]
     few = sum(finding.kind == "missing" for finding in found) <= at_most
     return mend(tracked, found, restore if few else None)
 
 
-def find(tracked: TrackedStudy, *, deep: bool = False, elsewhere: bool = True) -> list[Finding]:
+def find(tracked: TrackedStudy, *, deep: bool = False, heard: Container[str] = ()) -> list[Finding]:
     """How MLflow differs from the study, but for trials that are under way or have just ended."""
     before, waiting = _standings(tracked.study), _waiting(tracked.spool)
     found = compare(list(before.values()), tracked.tracker, tracked.spool, deep=deep)
     after = _standings(tracked.study)
     busy = {n for n, s in after.items() if before.get(n) != s or s.live_attempt is not None}
     busy |= {number for number, *_ in waiting ^ _waiting(tracked.spool)}  # sent meanwhile
-    busy |= tracked.study.recent_elsewhere() if elsewhere else set()
+    busy |= tracked.study.recent_elsewhere(heard)
     return [finding for finding in found if finding.number not in busy]
 
 

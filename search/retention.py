@@ -192,12 +192,13 @@ class _Plan:
         found = (recorded_study(self._storage, n) for n in study_names(self._storage))
         known = {study.study_id for study in found if study}
         strangers = [run for run in self._runs.of_all() if run.study_id not in known]
+        # What MLflow shows may be recorded elsewhere: in another folder, or in a database.
+        shown = {one.study_id for one in strangers if not one.run.deleted}
         for stranger in strangers:
             run, kind = stranger.run, stranger.run.tags.get("studyhall.kind")
             stays = not run.deleted or run.run_id in self._registered
-            if not stays and kind in ("trial", "study"):
+            if not stays and stranger.study_id not in shown and kind in ("trial", "study"):
                 self._add("run", stranger.study_id, run, self._runs.size(run.run_id))
-        shown = {one.study_id for one in strangers if not one.run.deleted}
         for folder in sorted(self._options.home.glob("*")):
             if _is_spool(folder) and folder.name not in known:
                 self._spool(folder, shown)
@@ -207,6 +208,12 @@ class _Plan:
             self.kept.append(
                 f"{folder}: is of a study that MLflow has and {self._options.address} has not; "
                 "it may be recorded elsewhere"
+            )
+            return
+        if Spool(folder).records():
+            self.kept.append(
+                f"{folder}: holds records that MLflow does not have; delete it by hand if they are "
+                "of no use"
             )
             return
         size = sum(file.stat().st_size for file in folder.rglob("*") if file.is_file())

@@ -29,7 +29,7 @@ from search.study import Study
 from search.study_files import log_results, log_spec
 from search.summary import StudySummary, summarize
 from search.tracked_study import TrackedStudy
-from search.workers import LOOK_SECONDS, Order, WorkerDied
+from search.workers import LOOK_SECONDS, HostUnfit, Order, Waiting
 
 if TYPE_CHECKING:
     from optuna.storages import BaseStorage
@@ -60,6 +60,8 @@ class Runner:
     observer: Observer
     search: Study | None = None
     _told: set[int] = field(default_factory=set)
+    _before: set[int] = field(default_factory=set)  # finished when the launch began
+    _said: str = ""
     _deaths: int = 0
     _stops: int = 0
 
@@ -67,6 +69,8 @@ class Runner:
         self.study, self.tracker = self.tracked.study, self.tracked.tracker
         self.sender = self.tracked.sender(self.observer.note)
         self.crew = open_crew(self.tracked, self.options)
+        stops = self.options.stops
+        self._stops = (self.search or self.study).stop_asked().times if stops is None else stops
 
     @property
     def _name(self) -> str:
@@ -99,8 +103,8 @@ class Runner:
             self.observer.note(f"--jobs {jobs} is more than the window of {window}: some will wait")
         self.observer.begin(self.study.spec, summarize(self.study), jobs)
         self._told = {outcome.number for outcome in self.study.outcomes(())}
+        self._before = set(self._told)
         self.sender.start()
-        self._stops = self.study.stop_asked().times
 
     def _work(self, stop: Stop, deadline: float) -> None:
         def order() -> Order:
@@ -113,11 +117,19 @@ class Runner:
 
         with closing(self.crew.results(order)) as results:
             for result in results:
-                if isinstance(result, WorkerDied):
-                    self._mourn(result.trouble)
+                if isinstance(result, Waiting | HostUnfit):
+                    self._wait(result)
                 elif result:
-                    self._mourn(result)
+                    self._mourn(result if isinstance(result, str) else result.trouble)
         self._tell_outcomes()
+
+    def _wait(self, ended: Waiting | HostUnfit) -> None:
+        """Say once what a host lacks; give up if again and again no other does a trial."""
+        if isinstance(ended, HostUnfit) and not self.study.at_work():
+            self._mourn(ended.trouble)
+        elif ended.trouble != self._said:
+            self.observer.note(ended.trouble)
+        self._said = ended.trouble
 
     def _heed(self, stop: Stop) -> None:
         """Stop as someone asked, maybe on another machine, since this launch began.
@@ -125,7 +137,7 @@ class Runner:
         Raises:
             Terminated: at once.
         """
-        asked = self.study.stop_asked()
+        asked = (self.search or self.study).stop_asked()
         if asked.times <= self._stops:
             return
         if asked.at_once:
@@ -150,6 +162,7 @@ class Runner:
 
         Each has a place among the workers, and maybe a lock, that others need.
         """
+        self.study.claims.give_up_silent()
         for owner in self.study.claims.silent(_HUNG_SECONDS):
             if end_child(owner):
                 self.observer.note(f"a worker process has hung for {_HUNG_SECONDS:.0f} s; it ends")
@@ -168,12 +181,13 @@ class Runner:
         """Put right what earlier launches left; what is lost for good is trained again.
 
         With a database another machine may still have what seems lost: there the doctor is asked,
-        unless the hosts of a cluster were: what those that are left have not sent is lost.
+        but for what the hosts of this launch's cluster finished, and are known not to have.
         """
         embedded = isinstance(self.options.address, Path)
-        if drained and not self.crew.is_local:
-            wanted = self.study.spec.study.trials
-            repairs = put_in_order(self.tracked, self.crew.restore, at_most=wanted, elsewhere=False)
+        if drained and (heard := self.crew.heard()):
+            own = len(self._told - self._before)
+            with self.study.exclusive("restore"):
+                repairs = put_in_order(self.tracked, self.crew.restore, at_most=own, heard=heard)
         else:
             repairs = put_in_order(self.tracked, self.tracked.restore if embedded else None)
         for sentence in repairs.done:

@@ -48,8 +48,9 @@ def stop(name: str, options: Options | None = None, *, at_once: bool = False) ->
     study = recorded_study(storage, name)
     if study is None:
         raise UsageError(f"{name}: another program's study has that name")
-    at_work: dict[int, str] = {}
-    for one in filter(None, (study, recorded_finalists(storage, study))):
-        at_work |= one.at_work()
-        one.ask_to_stop(at_once=at_once)
+    if study.search_id is not None:
+        raise UsageError(f"{name}: is a study of finalists; name the search, whose launch has both")
+    study.ask_to_stop(at_once=at_once)
+    finalists = recorded_finalists(storage, study)
+    at_work = study.at_work() | (finalists.at_work() if finalists else {})
     return Stopping(name, at_once, at_work)

@@ -176,8 +176,12 @@ class Study:
         live = self.claims.live()
         return [standing_of(trial, live.get(trial.number)) for trial in self.trials()]
 
-    def recent_elsewhere(self) -> set[int]:
-        """The trials that another machine finished in the last minutes, and may be sending."""
+    def recent_elsewhere(self, heard: Container[str] = ()) -> set[int]:
+        """The trials that another machine finished in the last minutes, and may be sending.
+
+        Args:
+            heard: The names of machines that have nothing to send any more.
+        """
         since = time.time() - _SENDING_SECONDS
         return {
             trial.number
@@ -185,6 +189,7 @@ class Study:
             if trial.user_attrs.get(ENTERED, 0.0) > since
             and (claim := claim_of(trial))
             and is_running(claim.owner) is None
+            and machine(claim.owner) not in heard
         }
 
     @patiently

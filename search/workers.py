@@ -40,6 +40,23 @@ class WorkerDied:
     trouble: str = "a worker process was killed, or the memory ran out"
 
 
+@dataclass(frozen=True)
+class HostUnfit:
+    """In place of a result: a host can do no trial, and why; others may."""
+
+    trouble: str
+
+
+@dataclass(frozen=True)
+class Waiting:
+    """In place of a result: no worker can be reached, and what for is waited."""
+
+    trouble: str
+
+
+Ended = str | HostUnfit | Waiting | WorkerDied | None  # how a call to do a trial ended
+
+
 def run_workers(
     function: Callable[..., Result],
     arguments: tuple[Any, ...],

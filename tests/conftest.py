@@ -50,8 +50,9 @@ def database(postgres: Server) -> Iterator[str]:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Keep a file's tests in one process, and all of the service, which takes long to start."""
+    """Keep a file's tests in one process, and first all of the service, which takes longest."""
     service = Path(__file__).parent / "service"
+    items.sort(key=lambda item: service not in item.path.parents)
     for item in items:
         group = "service" if service in item.path.parents else str(item.path)
         item.add_marker(pytest.mark.xdist_group(group))

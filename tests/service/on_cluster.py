@@ -36,8 +36,8 @@ class Told(Quiet):
 
 
 def long(moons: Moons, **study: Any) -> StudySpec:
-    """A study of ten trials, of about a second each."""
-    spec = moons.spec(**{"trials": 10, "window": 4, **study})
+    """A study of six trials, of about a second each."""
+    spec = moons.spec(**{"trials": 6, "window": 3, **study})
     return spec.model_copy(update={"training": spec.training | {"epochs": 400}})
 
 

@@ -102,7 +102,7 @@ def test_workers_that_cannot_do_the_trials_are_refused_each_with_its_reason(
         "must do one trial at a time, got 2 threads; start it with --nthreads 1",
         "runs other code than this launch (studyhall 0.1.0 (",
         "s ahead of this machine's, so that the times",
-        "cannot run Studyhall (No module named 'search'); install this version there",
+        "cannot run Studyhall (ModuleNotFoundError(\"No module named 'search'\")); install this",
     ):
         assert words in said
 

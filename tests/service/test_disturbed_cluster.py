@@ -114,7 +114,7 @@ class Disturbed(Told):
 def test_whatever_is_killed_or_cut_the_study_is_finished_and_the_same(
     study: OnCluster, stack: Stack, cluster: DaskCluster, tmp_path_factory, monkeypatch
 ) -> None:
-    trials = TIMES + 4
+    trials = TIMES + 2
     alone = Moons(tmp_path_factory.mktemp("alone"))
     with monkeypatch.context() as patch:
         patch.chdir(alone.folder)
