@@ -24,6 +24,7 @@ Result = TypeVar("Result")
 CONNECT_SECONDS = 10.0
 WORKERS_SECONDS = 10.0  # how long a cluster without workers is given
 PATIENCE_SECONDS = 300.0  # how long a scheduler may be away in the middle of a study
+_REACH_SECONDS = 40.0  # Dask takes 30 to find that a worker cannot be reached
 _CLOCKS_SECONDS = 60.0  # what clocks of two hosts may differ by
 _ADDRESS = re.compile(r"(tcp|tls|ucx|ws|wss)://[^/\s]+:\d+")
 HERE = "here"  # in place of an address: the cluster whose worker this process is
@@ -114,14 +115,18 @@ class Cluster:
     def look(self) -> int:
         """How many workers there are now; hosts that are new are asked for their names."""
         addresses = set(self.workers())
-        if addresses - self._seen:
-            self._seen |= addresses
-            answers = self.ask(CONNECT_SECONDS, platform_name)
+        if new := addresses - self._seen:
+            answers = self.ask(CONNECT_SECONDS, platform_name, workers=sorted(new))
+            self._seen |= set(answers)
             self.hosts |= {name for name in answers.values() if isinstance(name, str)}
         return len(addresses)
 
     def ask(
-        self, seconds: float, function: Callable[..., Result], *arguments: object
+        self,
+        seconds: float,
+        function: Callable[..., Result],
+        *arguments: object,
+        workers: list[str] | None = None,
     ) -> dict[str, Result | BaseException]:
         """Call a function in each worker, beside its trial.
 
@@ -129,18 +134,25 @@ class Cluster:
             seconds: How long the function may take.
             function: A function of a module.
             arguments: Picklable.
+            workers: The addresses of some; by default all are asked.
 
         Returns:
-            What it returned or raised, by the address of the worker.
+            What it returned or raised, by the address of the worker, but for those that cannot be
+            reached.
 
         Raises:
             StudyhallError: the cluster does not answer in that time, and a few seconds more.
         """
 
         def call() -> dict[str, Result | BaseException]:
-            return dict(self.client.run(_aside, seconds, function, arguments, on_error="return"))
+            return dict(
+                self.client.run(
+                    _aside, seconds, function, arguments, workers=workers, on_error="return"
+                )
+            )
 
-        return self._within(seconds + CONNECT_SECONDS, call)
+        answers = self._within(seconds + _REACH_SECONDS, call)
+        return {address: said for address, said in answers.items() if not _is_out_of_reach(said)}
 
     def reports(self) -> dict[str, HostReport | BaseException]:
         """What each worker says of itself, or why it cannot.
@@ -251,6 +263,13 @@ def _explained(address: str) -> Iterator[None]:
         raise StudyhallError(
             f"the cluster at {address} does not answer ({_reason(error)})"
         ) from error
+
+
+def _is_out_of_reach(said: object) -> bool:
+    """Whether this is no answer of a worker, but Dask's word that there is no way to it."""
+    if isinstance(said, TimeoutError) or not isinstance(said, OSError):
+        return False
+    return said.errno is None
 
 
 def platform_name() -> str:

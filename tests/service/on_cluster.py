@@ -81,13 +81,6 @@ def answers_of(moons: Moons, name: str) -> dict[str, tuple[Any, ...]]:
     return told
 
 
-def attempts(study: OnCluster) -> set[str]:
-    """Which attempts at trials led to a result."""
-    experiment = study.client.get_experiment_by_name(study.name)
-    found = study.client.search_runs([experiment.experiment_id], "tags.`studyhall.kind` = 'trial'")
-    return {run.data.tags["studyhall.attempt"] for run in found}
-
-
 def launched(study: OnCluster, told: Told | None = None, **chosen: Any) -> StudySummary:
     """Launch the study; what is chosen is the study's own."""
     return launch(study.long(**chosen), study.options(), told or Told())
