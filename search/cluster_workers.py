@@ -6,6 +6,7 @@ import queue
 import threading
 import time
 from collections.abc import Callable, Generator, Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
@@ -50,7 +51,8 @@ def run_on_cluster(
                 cluster.reconnect()
                 calls = _Calls(cluster, function, arguments)
             if calls.wanted:
-                calls.grow(min(cluster.look(), most))
+                with suppress(StudyhallError):  # the next look says whether the scheduler is there
+                    calls.grow(min(cluster.look(), most))
             if calls.under_way:
                 deadline = time.monotonic() + PATIENCE_SECONDS
             elif time.monotonic() < deadline:

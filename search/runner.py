@@ -186,8 +186,7 @@ class Runner:
         embedded = isinstance(self.options.address, Path)
         if drained and (heard := self.crew.heard()):
             own = len(self._told - self._before)
-            with self.study.exclusive("restore"):
-                repairs = put_in_order(self.tracked, self.crew.restore, at_most=own, heard=heard)
+            repairs = put_in_order(self.tracked, self.crew.restore, at_most=own, heard=heard)
         else:
             repairs = put_in_order(self.tracked, self.tracked.restore if embedded else None)
         for sentence in repairs.done:
