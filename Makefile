@@ -18,7 +18,7 @@ cifar10: $(VENV)/installed  ## install, get CIFAR-10, run the default study, jud
 	@echo "to browse the runs: $(BIN)/studyhall ui"
 
 test: $(TESTED)  ## pass the tests, on real CIFAR-10 and MNIST; a third waits while two work
-	$(BIN)/python -m pytest -n 3 --dist loadgroup --ignore tests/compose
+	$(BIN)/python -m pytest -n 3 --no-loadscope-reorder --ignore tests/compose
 
 test-service: $(TESTED)  ## pass the tests of docker-compose.yml; they need a Docker engine
 	$(BIN)/python -m pytest tests/compose

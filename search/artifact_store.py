@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
-from search.mlflow_errors import ArtifactStoreError, innermost
+from search.mlflow_errors import ArtifactStoreError, MlflowDeniedError, innermost
 from search.mlflow_http import ask_for_file, is_server, said
 
 if TYPE_CHECKING:
@@ -17,18 +17,25 @@ _SMALL = b"Written and deleted by `studyhall service check`.\n"
 _LARGE = 20_000 * _SMALL  # as a network's weights: a store that is nearly full takes small files
 
 
-def store_problem(uri: str) -> str | None:
+def store_problem(uri: str, experiment_id: str | None = None) -> str | None:
     """Write files through the server, read them back and delete them; say what goes wrong.
 
+    Args:
+        uri: The server's address.
+        experiment_id: Among whose files to write; by default beside those of all experiments, where
+            a server that knows its users may let none but its administrators write.
+
     Raises:
+        MlflowDeniedError: this user may not write there.
         MlflowException: the server itself does not answer.
     """
+    folder = f"{experiment_id}/studyhall-check" if experiment_id else "studyhall-check"
     # The small one first: a server that has no use for a large one cuts the connection.
-    return _problem_with(uri, _SMALL) or _problem_with(uri, _LARGE)
+    return _problem_with(uri, folder, _SMALL) or _problem_with(uri, folder, _LARGE)
 
 
-def _problem_with(uri: str, content: bytes) -> str | None:
-    name = f"studyhall-check/{uuid.uuid4().hex}.txt"
+def _problem_with(uri: str, folder: str, content: bytes) -> str | None:
+    name = f"{folder}/{uuid.uuid4().hex}.txt"
     written = _put(uri, name, content)
     if written is None or not written.ok:
         return _why(uri, name, written)
@@ -53,8 +60,8 @@ def _put(uri: str, name: str, content: bytes) -> Response | None:
 
 
 @contextmanager
-def store_explained(uri: str) -> Iterator[None]:
-    """Say why files that are sent to a server are not taken, if the server itself is at work.
+def store_explained(uri: str, experiment_id: str) -> Iterator[None]:
+    """Say why an experiment's files are not taken, if the server itself is at work.
 
     Raises:
         ArtifactStoreError: what keeps the server's files takes none now.
@@ -70,8 +77,8 @@ def store_explained(uri: str) -> Iterator[None]:
         if not is_server(uri) or refused or "timed out" in innermost(error):
             raise
         try:
-            problem = store_problem(uri)
-        except MlflowException:
+            problem = store_problem(uri, experiment_id)
+        except (MlflowException, MlflowDeniedError):
             raise error from None
         if problem is None:
             raise
@@ -82,7 +89,7 @@ def store_explained(uri: str) -> Iterator[None]:
 def _why(uri: str, name: str, written: Response | None) -> str:
     """The server hides why a file was not written; reading tells."""
     if written is not None and written.status_code in (401, 403):
-        return f"is closed to this user ({said(written)}); ask the server's administrator"
+        raise MlflowDeniedError(said(written), said(written))
     if written is not None and "serve-artifacts" in (text := said(written)):
         return f"is not reached through the server ({text.split('.')[0]})"
     read = ask_for_file(uri, f"{name}.none")  # what was written in part may answer in any way

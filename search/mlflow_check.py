@@ -13,7 +13,7 @@ from search.addresses import shown
 from search.artifact_store import store_problem
 from search.errors import StudyhallError
 from search.mlflow_database import missing
-from search.mlflow_errors import innermost
+from search.mlflow_errors import MlflowDeniedError, innermost
 from search.mlflow_http import ask, is_server, said
 from search.service_part import Part, Stopwatch, clock_problems
 from search.tracking import open_client, prepare_client
@@ -126,6 +126,9 @@ def _store(address: str) -> Part:
     watch = Stopwatch()
     try:
         problem = store_problem(address)
+    except MlflowDeniedError as error:
+        facts["state"] = f"it takes an administrator: {error.reason}"
+        return Part(_STORE, shown(address), None, facts, tried=False)
     except MlflowException as error:
         problem = f"the server went away while it was asked ({innermost(error)})"
     problems = (problem,) if problem else ()

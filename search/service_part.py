@@ -20,6 +20,7 @@ class Part:
         milliseconds: How long the look took; None if it came to nothing.
         facts: What is known of it, by name.
         problems: A sentence each, without its stop; none if all is well.
+        tried: Whether it could be tried at all; if not, `facts["state"]` says why.
     """
 
     name: str
@@ -27,6 +28,7 @@ class Part:
     milliseconds: float | None
     facts: dict[str, str | float]
     problems: tuple[str, ...] = ()
+    tried: bool = True
 
     @property
     def healthy(self) -> bool:
@@ -39,6 +41,7 @@ class Part:
             "name": self.name,
             "place": self.place,
             "healthy": self.healthy,
+            "tried": self.tried,
             "milliseconds": self.milliseconds,
             **self.facts,
             "problems": list(self.problems),

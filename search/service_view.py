@@ -19,7 +19,7 @@ def show_service(parts: Sequence[Part], as_json: bool) -> None:
             str(fact) if name == "kind" else _named(name, fact) for name, fact in part.facts.items()
         ]
         took = [] if part.milliseconds is None else [f"{part.milliseconds:.0f} ms"]
-        verdict = "well" if part.healthy else "PROBLEM"
+        verdict = ("well" if part.tried else "not tried") if part.healthy else "PROBLEM"
         print(f"{part.name}: {verdict}: {part.place} ({', '.join([*facts, *took])})")
         for problem in part.problems:
             print(f"  {problem}")

@@ -268,7 +268,7 @@ class Tracker:
             self.client.set_terminated(self.study_run.run_id, status)
 
     def _send_files(self, run_id: str, folder: Path) -> None:
-        with store_explained(self.study_run.uri):
+        with store_explained(self.study_run.uri, self.study_run.experiment_id):
             self.client.log_artifacts(run_id, str(folder))
 
     def _trials(self, wanted: str, deleted: bool = False) -> list[Run]:

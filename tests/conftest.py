@@ -8,6 +8,8 @@ from pathlib import Path
 
 import pytest
 from hypothesis import settings
+from xdist.remote import Producer
+from xdist.scheduler import LoadFileScheduling
 
 from search.datasets import fetch
 from tests.postgres import Server, find_binaries
@@ -49,13 +51,26 @@ def database(postgres: Server) -> Iterator[str]:
     postgres.query(f"DROP DATABASE {address.rpartition('/')[2]} WITH (FORCE)")
 
 
+class _FileByFile(LoadFileScheduling):
+    """Keeps the tests of a file in one process, and all of the service, which share its servers."""
+
+    def _split_scope(self, nodeid: str) -> str:
+        return (
+            "tests/service" if nodeid.startswith("tests/service/") else super()._split_scope(nodeid)
+        )
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> LoadFileScheduling:
+    """Share the tests out among the processes of `pytest -n`."""
+    return _FileByFile(config, log)
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Keep a file's tests in one process, and first all of the service, which takes longest."""
-    service = Path(__file__).parent / "service"
-    items.sort(key=lambda item: service not in item.path.parents)
-    for item in items:
-        group = "service" if service in item.path.parents else str(item.path)
-        item.add_marker(pytest.mark.xdist_group(group))
+    """Begin with what takes longest: the service, and what runs commands."""
+    tests = Path(__file__).parent
+    order = {tests / "service": 0, tests / "cli": 1, tests / "docs": 2}
+    items.sort(key=lambda item: order.get(item.path.parent, len(order)))
 
 
 @pytest.hookimpl(wrapper=True)

@@ -206,4 +206,4 @@ def test_the_ui_shows_the_runs_of_the_folder(finished, command):
         if command == "studyhall":
             require_own_names(port, f"127.0.0.1:{port}", {})
             require_no_escape(port, {})
-            assert not list(finished.folder.parent.rglob("escaped.txt"))
+            assert not list(finished.folder.rglob("escaped.txt"))

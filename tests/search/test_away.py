@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import http.client
+import re
 import threading
 from collections.abc import Callable, Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -80,10 +81,13 @@ class Wire:
                 self.send_response(status)
                 self.send_header("Content-Type", kind)
                 self.send_header("Content-Length", str(len(content)))
+                # An empty file comes in chunks, of which this one leaves the last unread.
+                self.send_header("Connection", "close")
                 self.end_headers()
                 self.wfile.write(content)
 
             do_GET = do_POST = do_PUT = do_PATCH = answer  # noqa: N815  the names are http.server's
+            do_DELETE = answer  # noqa: N815
 
             def log_message(self, *_: Any) -> None:
                 """Keep the test's output clean."""
@@ -246,7 +250,10 @@ def test_a_record_that_a_server_in_order_fails_at_holds_up_no_other(
     tracker: Tracker, wire: Wire, spool: Spool
 ) -> None:
     records, told = [store_trial(spool, number) for number in (0, 1)], list[str]()
-    wire.lose = lambda asked: "fault" if "PUT" in asked and len(trial_runs(tracker)) == 1 else None
+    ours = re.compile("PUT (?!.*studyhall-check)")
+    wire.lose = lambda asked: (
+        "fault" if ours.match(asked) and len(trial_runs(tracker)) == 1 else None
+    )
     with sending(tracker, spool, notify=told.append) as sender:
         assert [unsent.number for unsent in sender.drain(PATIENCE)] == [0]
         away, aside, _ = told

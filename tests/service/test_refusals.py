@@ -90,7 +90,8 @@ def test_a_wrong_secret_of_the_store_is_a_sentence_and_loses_nothing(guarded, tm
         finally:
             restarted(server, right)
         said = str(caught.value)
-        assert said.startswith("MLflow did not take the record of the study's files: ")
+        assert said.startswith("MLflow's artifact store refuses the server's key (")
+        assert "AWS_SECRET_ACCESS_KEY" in said
         assert "\n" not in said
         assert "SignatureDoesNotMatch" in server.log.read_text()
         assert "another secret" not in server.log.read_text()

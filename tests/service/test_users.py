@@ -8,10 +8,12 @@ import tomli_w
 from search import launch
 from search.doctor import examine
 from search.errors import StudyhallError, UsageError
+from search.mlflow_check import check_mlflow
 from search.observer import Quiet
 from search.recorded import recorded_readings, recorded_summaries
 from search.registry import champion
 from search.sending import send_waiting
+from search.service_part import Part
 from search.tracking import open_client
 from search.verdict import judge
 from tests.cli.workspace import Workspace
@@ -53,6 +55,20 @@ def test_a_writer_may_put_the_runs_of_another_right(written):
             written.client.delete_run(run)
             written.client.restore_run(run)
             written.client.set_terminated(run)
+
+
+def test_the_check_does_not_take_a_user_s_rights_for_a_fault(guarded):
+    def checked(user: str) -> Part:
+        with signed_in(user):
+            server, store = check_mlflow(guarded.address)
+        assert server.healthy, server.problems
+        return store
+
+    for_all, for_writers = checked(KEEPER), checked("ada")
+    assert for_all.healthy
+    assert for_all.tried
+    assert for_writers.healthy
+    assert not for_writers.tried
 
 
 def test_a_reader_reads(written):
