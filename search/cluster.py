@@ -15,17 +15,13 @@ from typing import Any, TypeVar
 import distributed
 from distributed import Client
 
-from search.code_version import difference
-from search.environment import environment
 from search.errors import StudyhallError, UsageError
 from search.host import HostReport, report
 
 Result = TypeVar("Result")
 CONNECT_SECONDS = 10.0
-WORKERS_SECONDS = 10.0  # how long a cluster without workers is given
 PATIENCE_SECONDS = 300.0  # how long a scheduler may be away in the middle of a study
 _REACH_SECONDS = 40.0  # Dask takes 30 to find that a worker cannot be reached
-_CLOCKS_SECONDS = 60.0  # what clocks of two hosts may differ by
 _ADDRESS = re.compile(r"(tcp|tls|ucx|ws|wss)://[^/\s]+:\d+")
 HERE = "here"  # in place of an address: the cluster whose worker this process is
 
@@ -62,7 +58,7 @@ class Cluster:
             return Client(self.address, timeout=CONNECT_SECONDS, set_as_default=False)
         except (OSError, TimeoutError, ValueError, RuntimeError) as error:
             raise UsageError(
-                f"--cluster: no Dask scheduler answers at {self.address} ({_reason(error)}); "
+                f"--cluster: no Dask scheduler answers at {self.address} ({reason(error)}); "
                 "start one with `dask scheduler`, or correct the address"
             ) from None
 
@@ -179,7 +175,7 @@ class Cluster:
         thread.start()
         thread.join(seconds)
         if not found:
-            why = _reason(failed[0]) if failed else f"no answer in {seconds:.0f} s"
+            why = reason(failed[0]) if failed else f"no answer in {seconds:.0f} s"
             raise StudyhallError(f"a worker of the cluster at {self.address} is stuck ({why})")
         return found[0]
 
@@ -195,73 +191,13 @@ async def _aside(
     return await asyncio.wait_for(asyncio.to_thread(function, *arguments), seconds)
 
 
-def require_workers(cluster: Cluster) -> list[str]:
-    """See that a cluster's workers can do the trials of this code, before they are given any.
-
-    Returns:
-        What the user should know besides.
-
-    Raises:
-        UsageError: there are none, or not of this code; every mistake, a line each.
-    """
-    deadline = time.monotonic() + WORKERS_SECONDS
-    while not (threads := cluster.workers()):
-        if time.monotonic() >= deadline:
-            raise UsageError(
-                f"--cluster: the cluster at {cluster.address} has no workers; start some with "
-                f"`dask worker {cluster.address} --nthreads 1`"
-            )
-        time.sleep(0.5)
-    before = time.time()
-    reports = cluster.reports()
-    after = time.time()
-    problems, notes = [], []
-    for address, found in sorted(reports.items()):
-        named = f"--cluster: worker {address}"
-        if not isinstance(found, HostReport):
-            problems.append(
-                f"{named} cannot run Studyhall ({_reason(found)}); install this version there, "
-                "with its extra `cluster`"
-            )
-            continue
-        problems += [f"{named} on {found.host} {said}" for said in _mistakes(found, before, after)]
-        if threads.get(address, 1) != 1:
-            problems.append(
-                f"{named} on {found.host} must do one trial at a time, got "
-                f"{threads[address]} threads; start it with --nthreads 1"
-            )
-        if found.blas != environment()["machine.blas"]:
-            notes.append(
-                f"{found.host} has other BLAS kernels ({found.blas}) than this machine, so the "
-                "last bits of results depend on who did a trial; OPENBLAS_CORETYPE makes them alike"
-            )
-    if problems:
-        raise UsageError("\n".join(problems))
-    return sorted(set(notes))
-
-
-def _mistakes(found: HostReport, before: float, after: float) -> list[str]:
-    """What is wrong with a worker, given when it was asked and had answered."""
-    mistakes = []
-    if different := difference(found.code):
-        mistakes.append(f"runs other code than this launch ({different}); install the same there")
-    ahead = max(0.0, found.clock - after) - max(0.0, before - found.clock)
-    if abs(ahead) > _CLOCKS_SECONDS:
-        way = "ahead of" if ahead > 0 else "behind"
-        mistakes.append(
-            f"has a clock {abs(ahead):,.0f} s {way} this machine's, so that the times of its runs "
-            "would be wrong; set the clocks (NTP)"
-        )
-    return mistakes
-
-
 @contextmanager
 def _explained(address: str) -> Iterator[None]:
     try:
         yield
     except (OSError, TimeoutError) as error:
         raise StudyhallError(
-            f"the cluster at {address} does not answer ({_reason(error)})"
+            f"the cluster at {address} does not answer ({reason(error)})"
         ) from error
 
 
@@ -277,7 +213,8 @@ def platform_name() -> str:
     return platform.node()
 
 
-def _reason(error: object) -> str:
+def reason(error: object) -> str:
+    """What went wrong, on one line."""
     text = " ".join(str(error).split()) or type(error).__name__
     return text[:200]
 

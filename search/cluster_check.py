@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from contextlib import closing
 
-from search.cluster import Cluster, dask_version, require_workers
-from search.errors import UsageError
+from search.cluster import Cluster, dask_version
+from search.errors import StudyhallError
 from search.service_part import Part, Stopwatch
+from search.worker_check import require_workers
 
 
 def check_cluster(address: str) -> Part:
@@ -16,7 +17,7 @@ def check_cluster(address: str) -> Part:
         with closing(Cluster(address)) as cluster:
             facts = {"version": f"Dask {dask_version()}", "workers": len(cluster.workers())}
             notes = require_workers(cluster)
-    except UsageError as error:
+    except StudyhallError as error:
         lines = (line.removeprefix("--cluster: ") for line in str(error).splitlines())
         return Part("cluster", address, None, facts, tuple(lines))
     noted: dict[str, str | float] = {"note": "; ".join(notes)} if notes else {}

@@ -13,7 +13,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from search.addresses import shown, without_password
-from search.cluster import Cluster, require_workers
+from search.cluster import Cluster
 from search.cluster_workers import run_on_cluster
 from search.code_version import code_version
 from search.courier import Unsent
@@ -28,6 +28,7 @@ from search.host import (
 )
 from search.options import Options
 from search.tracked_study import TrackedStudy
+from search.worker_check import require_workers
 from search.workers import LOOK_SECONDS, Ended, Order
 
 _SLACK_SECONDS = 10.0  # for opening what a drain needs
@@ -116,7 +117,7 @@ class ClusterCrew:
             try:
                 return future.result(timeout=LOOK_SECONDS)
             except TimeoutError:
-                if not self._cluster.answers or not self._cluster.workers():
+                if future.done() or not self._cluster.answers or not self._cluster.workers():
                     raise
 
     def leave(self) -> None:

@@ -13,7 +13,9 @@ from search.learning_curves import learning_curves
 from search.study import Study
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Iterable, Sequence
+
+    from matplotlib.axes import Axes
 
 
 MOST_CURVES = 10
@@ -113,7 +115,19 @@ def _draw(path: Path, plot: Callable[[Any], Any], study: Study) -> Path:
         warnings.simplefilter("ignore", UserWarning)  # about layouts and fonts, not about data
         axes = ravel(plot(study.optuna_study()))
         figure = axes[0].figure
+        _label_plainly(figure.axes)
         figure.set_size_inches(max(9, 3.2 * len(axes) ** 0.5), max(5, 2.6 * len(axes) ** 0.5))
         figure.savefig(path, dpi=90, bbox_inches="tight")
         pyplot.close(figure)
     return path
+
+
+def _label_plainly(axes: Iterable[Axes]) -> None:
+    """Write powers of ten as 1e-03: typesetting them takes longer than all else of a figure."""
+    from matplotlib.ticker import LogFormatter
+
+    for one in axes:
+        for axis in (one.xaxis, one.yaxis):
+            if axis.get_scale() == "log":
+                axis.set_major_formatter(LogFormatter())
+                axis.set_minor_formatter(LogFormatter())

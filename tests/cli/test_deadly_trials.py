@@ -100,7 +100,8 @@ def test_a_trial_that_meets_a_fault_of_the_program_is_failed_and_no_other(worksp
     )
     assert done.returncode == 0, done.stderr
     fault = "ValueError: no such picture (<string>, line 9)"
-    assert done.stderr.count(f"trial 1: {fault}; the trial is tried again") == ATTEMPTS
+    # More often where an attempt is so slow that it is seen to get further than the one before.
+    assert done.stderr.count(f"trial 1: {fault}; the trial is tried again") >= ATTEMPTS
     assert "Traceback" not in done.stderr
     found = {answer.number: (answer.state, answer.reason) for answer in answers(workspace, "small")}
     assert found.pop(1) == ("FAILED", REASON + fault)

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from search.addresses import resolved, shown
+from search.addresses import resolved, shown, without_password
 from search.errors import UsageError
 from search.options import Options
 
@@ -72,6 +72,21 @@ def test_a_password_is_hidden(address, expected):
 )
 def test_what_holds_no_password_is_shown_as_it_is(text):
     assert shown(text) == text
+
+
+@pytest.mark.parametrize(
+    ("address", "expected"),
+    [
+        ("postgresql://me:secret@host:5432/name", "postgresql://me@host:5432/name"),
+        ("postgresql://me:p%40ss%2F@[::1]:5432/name", "postgresql://me@[::1]:5432/name"),
+        ("postgresql://h/n?password=secret&x=1", "postgresql://h/n?x=1"),
+        ("http://me:secret@host:5000/behind/a/proxy", "http://me@host:5000/behind/a/proxy"),
+        ("postgresql://me@host/name?sslmode=require", "postgresql://me@host/name?sslmode=require"),
+        ("sqlite:////tmp/mlflow.db", "sqlite:////tmp/mlflow.db"),
+    ],
+)
+def test_what_is_handed_on_has_no_password(address, expected):
+    assert without_password(address) == expected
 
 
 @pytest.mark.parametrize(

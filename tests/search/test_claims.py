@@ -179,6 +179,27 @@ def test_who_could_not_look_for_a_while_takes_no_one_for_dead(storage, clock):
     assert other.next(1).attempt == 2
 
 
+def test_a_trial_of_a_silent_worker_is_said_to_be_left_for_who_looks_next(storage, clock):
+    mute, watching = worker(storage), worker(storage, clock)
+    claimed = mute.next(10)
+    silence(clock, watching)
+    watching.give_up_silent()
+    assert not watching.live()
+    assert worker(storage).live() == {}, "who has just come need not listen first"
+    assert numbers([worker(storage)]) == [claimed.number]
+
+
+def test_who_still_beats_is_not_given_up(storage, clock):
+    beating, watching = worker(storage, progress=lambda _: 0), worker(storage, clock)
+    claimed = beating.next(10)
+    for _ in range(6):
+        clock.seconds += GRACE_SECONDS / 3 + 0.1
+        beating.beat(claimed)
+        watching.live()
+    watching.give_up_silent()
+    assert claimed.number in watching.live()
+
+
 def test_a_trial_that_is_given_back_is_free_at_once_and_blames_no_one(storage):
     first = worker(storage)
     first.give_back(first.next(1))

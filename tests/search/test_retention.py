@@ -14,8 +14,10 @@ from search.cli import app
 from search.doctor import examine
 from search.replay import replay_runs
 from search.retention import collect
+from search.spool import Spool
 from search.trained import load_trained
 from tests.search.moons import Moons
+from tests.search.small_trials import store_trial
 
 
 @pytest.fixture(scope="module")
@@ -87,6 +89,33 @@ def test_a_second_run_of_a_trial_goes_for_good_and_the_only_one_stays(tmp_path):
     with pytest.raises(Exception, match="not found"):
         client.get_run(second)
     assert client.get_run(only.info.run_id).info.lifecycle_stage == "deleted"
+
+
+def test_what_may_be_recorded_elsewhere_stays(tmp_path):
+    moons, elsewhere = Moons(tmp_path), tmp_path / "other" / "studyhall.journal"
+    moons.launch(study={"trials": 2})
+    run = next(run for run in moons.runs() if run.info.run_id != moons.champion.run_id)
+    moons.client.delete_run(run.info.run_id)
+    options = moons.options(storage=elsewhere)
+    left = options.home / run.data.tags["studyhall.study_id"]
+    left.mkdir(parents=True)
+    (left / "trial-0000.1.live").write_text("x")
+    found = collect(None, options, remove=True)
+    assert not found.removals
+    assert any(str(left) in said and "recorded elsewhere" in said for said in found.kept)
+    assert left.exists()
+    assert moons.client.get_run(run.info.run_id)
+
+
+def test_records_that_no_one_has_sent_stay(tmp_path):
+    moons = Moons(tmp_path)
+    moons.launch(study={"trials": 1})
+    spool = Spool(moons.options().home / uuid.uuid4().hex)
+    store_trial(spool, 0)
+    found = collect(None, moons.options(), remove=True)
+    assert not found.removals
+    assert any("holds records that MLflow does not have" in sentence for sentence in found.kept)
+    assert spool.records()
 
 
 def test_deleted_experiments_are_not_swept_away_with_a_run(tmp_path):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -14,12 +15,13 @@ _BRIDGE = "studyhall0"
 
 def may_have_networks() -> bool:
     """Whether this process may make networks: it must be root, and iproute2 installed."""
+    name = f"studyhall-try-{os.getpid()}"  # others ask at the same time
     try:
-        done = subprocess.run(["ip", "netns", "add", "studyhall-try"], capture_output=True)
+        done = subprocess.run(["ip", "netns", "add", name], capture_output=True)
     except FileNotFoundError:
         return False
     if done.returncode == 0:
-        subprocess.run(["ip", "netns", "del", "studyhall-try"], check=True)
+        subprocess.run(["ip", "netns", "del", name], check=True)
     return done.returncode == 0
 
 

@@ -2,11 +2,20 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import threading
+import time
+from contextlib import closing
 from typing import Any
 
+import pytest
+
+from search.cluster import Cluster
+from search.cluster_crew import ClusterCrew
 from search.detaching import detach
+from search.errors import StudyhallError, UsageError
+from search.launcher import prepare
 from search.recorded import recorded_summary
 from search.service_check import check_service
 from search.stopping import stop
@@ -27,6 +36,31 @@ def test_a_cluster_answers_as_one_machine_does(study, undisturbed):
     looked_at = check_service(study.options())
     assert [part.name for part in looked_at] == ["database", "MLflow", "artifact store", "cluster"]
     assert all(part.healthy for part in looked_at)
+
+
+def test_what_a_worker_says_is_told_apart_from_its_silence(cluster):
+    found = Cluster(cluster.address)
+    with closing(found):
+        for error, asked in (
+            (TimeoutError, lambda: found.ask(0.5, time.sleep, 5.0)),
+            (FileNotFoundError, lambda: found.ask(5.0, os.stat, "no such file")),
+        ):
+            answers = asked()
+            assert len(answers) == 2
+            assert all(isinstance(said, error) for said in answers.values()), answers
+
+
+def test_a_call_that_fails_by_a_time_limit_of_its_own_is_not_waited_for(study, monkeypatch):
+    """What Dask raises when an answer takes long has the same type."""
+    monkeypatch.setattr("search.cluster_crew.restore_on_host", out_of_time)
+    tracked = prepare(study.long(), study.options(), Told()).tracked
+    crew = ClusterCrew(tracked, study.options())
+    with closing(crew), pytest.raises(StudyhallError, match=r"not train it again \(TimeoutError\)"):
+        crew.restore(0)
+
+
+def out_of_time(*_: object) -> None:
+    raise TimeoutError
 
 
 def test_what_a_lost_host_had_not_sent_is_done_again(study, cluster, stack, undisturbed):
@@ -82,6 +116,8 @@ def run_of_study(study: OnCluster) -> Any:
 
 def test_a_launch_that_was_left_to_the_cluster_stops_at_once_when_asked(study):
     detach(study.long(trials=500), study.options(), Told())
+    with pytest.raises(UsageError, match="--detach: the cluster runs a launch of this study"):
+        detach(study.long(trials=500), study.options(), Told())
     wait_for(lambda: recorded_summary(study.name, study.storage).finished)
     stop(study.name, study.options(), at_once=True)
     wait_for(lambda: run_of_study(study).info.status == "KILLED")
