@@ -22,6 +22,7 @@ Result = TypeVar("Result")
 CONNECT_SECONDS = 10.0
 PATIENCE_SECONDS = 300.0  # how long a scheduler may be away in the middle of a study
 _REACH_SECONDS = 40.0  # Dask takes 30 to find that a worker cannot be reached
+_ASK_AGAIN_SECONDS = 600.0  # one that could not be reached is not waited for again and again
 _ADDRESS = re.compile(r"(tcp|tls|ucx|ws|wss)://[^/\s]+:\d+")
 HERE = "here"  # in place of an address: the cluster whose worker this process is
 
@@ -47,7 +48,7 @@ class Cluster:
             )
         self.address = address
         self.hosts: set[str] = set()
-        self._seen: set[str] = set()
+        self._asked: dict[str, float] = {}  # when to ask each worker for its host's name
         self.client = self._connect()
         self._scheduler = self._identity()
 
@@ -110,11 +111,13 @@ class Cluster:
 
     def look(self) -> int:
         """How many workers there are now; hosts that are new are asked for their names."""
-        addresses = set(self.workers())
-        if new := addresses - self._seen:
-            answers = self.ask(CONNECT_SECONDS, platform_name, workers=sorted(new))
-            self._seen |= set(answers)
-            self.hosts |= {name for name in answers.values() if isinstance(name, str)}
+        addresses, now = set(self.workers()), time.monotonic()
+        if new := [one for one in sorted(addresses) if self._asked.get(one, 0.0) <= now]:
+            self._asked |= dict.fromkeys(new, now + _ASK_AGAIN_SECONDS)
+            answers = self.ask(CONNECT_SECONDS, platform_name, workers=new)
+            known = {one: name for one, name in answers.items() if isinstance(name, str)}
+            self._asked |= dict.fromkeys(known, float("inf"))
+            self.hosts |= set(known.values())
         return len(addresses)
 
     def ask(
@@ -123,6 +126,7 @@ class Cluster:
         function: Callable[..., Result],
         *arguments: object,
         workers: list[str] | None = None,
+        reach: float = _REACH_SECONDS,
     ) -> dict[str, Result | BaseException]:
         """Call a function in each worker, beside its trial.
 
@@ -131,13 +135,14 @@ class Cluster:
             function: A function of a module.
             arguments: Picklable.
             workers: The addresses of some; by default all are asked.
+            reach: How many seconds more it may take to reach them.
 
         Returns:
             What it returned or raised, by the address of the worker, but for those that cannot be
             reached.
 
         Raises:
-            StudyhallError: the cluster does not answer in that time, and a few seconds more.
+            StudyhallError: the cluster does not answer in that time.
         """
 
         def call() -> dict[str, Result | BaseException]:
@@ -147,7 +152,7 @@ class Cluster:
                 )
             )
 
-        answers = self._within(seconds + _REACH_SECONDS, call)
+        answers = self._within(seconds + reach, call)
         return {address: said for address, said in answers.items() if not _is_out_of_reach(said)}
 
     def reports(self) -> dict[str, HostReport | BaseException]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import os
 import tarfile
+import uuid
 from collections.abc import Callable, Generator
 from contextlib import closing, suppress
 from dataclasses import replace
@@ -22,6 +23,7 @@ from search.host import (
     Assignment,
     close_host,
     drain_host,
+    finish_host,
     leave_host,
     restore_on_host,
     work_on_host,
@@ -33,6 +35,7 @@ from search.workers import LOOK_SECONDS, Ended, Order
 
 _SLACK_SECONDS = 10.0  # for opening what a drain needs
 _LEAVE_SECONDS = 7.0
+_CLOSE_SECONDS = 1.0  # someone who ends a launch waits for it, and what is not closed does no harm
 
 
 class ClusterCrew:
@@ -60,12 +63,29 @@ class ClusterCrew:
             study_run=replace(run, uri=without_password(run.uri)),
             blas_threads=options.blas_threads,
             code=tuple(code_version().items()),
+            launch=uuid.uuid4().hex,
         )
+        self._told: set[str] = set()  # the workers that are to begin no more
 
     def results(self, order: Callable[[], Order]) -> Generator[Ended]:
         """See `Crew`."""
+
+        def heeded() -> Order:
+            if (now := order()) is Order.FINISH:
+                self._begin_no_more()
+            return now
+
         arguments = (self._assignment,)
-        return run_on_cluster(self._cluster, work_on_host, arguments, self._most, order)
+        return run_on_cluster(self._cluster, work_on_host, arguments, self._most, heeded)
+
+    def _begin_no_more(self) -> None:
+        """Tell the workers: calls of those that went away wait at the others, or at new ones."""
+        with suppress(StudyhallError):
+            new = set(self._cluster.workers()) - self._told
+            self._told |= new
+            if new:
+                launch = self._assignment.launch
+                self._cluster.ask(_LEAVE_SECONDS, finish_host, launch, workers=sorted(new))
 
     def drain(self, seconds: float) -> list[Unsent]:
         """See `Crew`; a host that is gone has nothing to say."""
@@ -123,13 +143,17 @@ class ClusterCrew:
     def leave(self) -> None:
         """See `Crew`."""
         if self._cluster.answers:
-            self._cluster.ask(_LEAVE_SECONDS, leave_host, self._assignment.study_id)
+            given = self._assignment
+            self._cluster.ask(_LEAVE_SECONDS, leave_host, given.study_id, given.launch)
 
     def close(self) -> None:
         """See `Crew`; the hosts let go of the study, too."""
+        given = self._assignment
         with suppress(StudyhallError):
             if self._cluster.answers:
-                self._cluster.ask(_LEAVE_SECONDS, close_host, self._assignment.study_id)
+                self._cluster.ask(
+                    _CLOSE_SECONDS, close_host, given.study_id, given.launch, reach=_CLOSE_SECONDS
+                )
         self._cluster.close()
 
 

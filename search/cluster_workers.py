@@ -6,7 +6,6 @@ import queue
 import threading
 import time
 from collections.abc import Callable, Generator, Iterator
-from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
@@ -50,21 +49,32 @@ def run_on_cluster(
                 calls.end()
                 cluster.reconnect()
                 calls = _Calls(cluster, function, arguments)
-            if calls.wanted:
-                with suppress(StudyhallError):  # the next look says whether the scheduler is there
-                    calls.grow(min(cluster.look(), most))
-            if calls.under_way:
+            workers = _look(cluster)
+            if workers:
                 deadline = time.monotonic() + PATIENCE_SECONDS
-            elif time.monotonic() < deadline:
+                if calls.wanted:
+                    calls.grow(min(workers, most))
+            elif workers == 0:
+                if not calls.wanted:
+                    return  # what ran has ended with its worker
                 yield Waiting("the cluster has no workers; waiting for some")
-            else:
-                raise StudyhallError(
-                    f"the cluster at {cluster.address} has had no workers for "
-                    f"{PATIENCE_SECONDS:.0f} s; launch again when it has: finished trials are kept"
-                )
+                if time.monotonic() >= deadline:
+                    raise StudyhallError(
+                        f"the cluster at {cluster.address} has had no workers for "
+                        f"{PATIENCE_SECONDS:.0f} s; launch again when it has: finished trials are "
+                        "kept"
+                    )
             yield from calls.found()
     finally:
         calls.end()
+
+
+def _look(cluster: Cluster) -> int | None:
+    """How many workers there are; None if the scheduler does not say, which the next look shows."""
+    try:
+        return cluster.look()
+    except StudyhallError:
+        return None
 
 
 class _Calls:

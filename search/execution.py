@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from functools import cache, partial
@@ -71,15 +71,16 @@ class Workplace:
         # Proposed for their costs, with these, and not begun here.
         self._proposed: dict[int, tuple[ProposedTrial, float]] = {}
 
-    def claim(self) -> Claimed | None:
+    def claim(self, wanted: Callable[[], bool] = lambda: True) -> Claimed | None:
         """Claim a trial, waiting a moment for one if all that may start are under way."""
         deadline, pause = time.monotonic() + _PATIENCE_SECONDS, _PAUSES_SECONDS[0]
-        while True:
+        while wanted():
             claimed = self.study.claims.next(self.job.spec.study.trials, self.job.last, self._cost)
             if claimed or time.monotonic() >= deadline:
                 return claimed
             time.sleep(pause)
             pause = min(2 * pause, _PAUSES_SECONDS[1])
+        return None
 
     def propose(self, claimed: Claimed) -> ProposedTrial:
         """Propose a trial that was claimed, unless that was done for its cost."""
@@ -103,8 +104,12 @@ class Workplace:
 _workplace: Workplace | None = None
 
 
-def work(job: Job) -> str | None:
+def work(job: Job, wanted: Callable[[], bool] = lambda: True) -> str | None:
     """Run the next trial of a study, if there is one to run now, from claim to record.
+
+    Args:
+        job: The study's trials.
+        wanted: Asked before a trial is begun.
 
     Returns:
         What the trial died of, if it did: it is run again, up to the number of attempts.
@@ -113,11 +118,14 @@ def work(job: Job) -> str | None:
         StudyhallError, OSError: the storage or the disk failed, which no other attempt would mend.
     """
     with sealed_test_split(job.spec.data_settings.path):
-        return _work(_open(job))
+        return _work(_open(job), wanted)
 
 
-def _work(place: Workplace) -> str | None:
-    if (claimed := place.claim()) is None:
+def _work(place: Workplace, wanted: Callable[[], bool]) -> str | None:
+    if (claimed := place.claim(wanted)) is None:
+        return None
+    if not wanted():  # who said so while this was claimed has not seen it
+        place.study.claims.give_back(claimed)
         return None
     try:
         with Heartbeat(place.study.claims, claimed) as heartbeat:

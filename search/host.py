@@ -14,12 +14,13 @@ import tarfile
 import tempfile
 import threading
 import time
-from dataclasses import dataclass, replace
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from platformdirs import user_state_path
 
-from search.addresses import address_of_host, shown
+from search.addresses import address_of_host, shown, shown_in
 from search.code_version import code_version, difference
 from search.courier import Unsent
 from search.environment import environment
@@ -33,6 +34,7 @@ from search.same_data import require_same_data
 from search.sender import Sender
 from search.spool import Spool
 from search.storage import reopen_storage
+from search.studies import recorded_study
 from search.study import Study
 from search.tracked_study import TrackedStudy, run_names
 from search.tracker import Tracker
@@ -49,7 +51,8 @@ class Assignment:
     """The trials of a study, as a launch hands them to the workers of a cluster.
 
     `job` has the launch's own paths, in whose place each host puts its own, and the address of the
-    storage without its password; `code` is what the launch runs.
+    storage without its password; `code` is what the launch runs. Launches of one study, each with
+    an id of its own, may share a worker and what it keeps open.
     """
 
     job: Job
@@ -57,6 +60,7 @@ class Assignment:
     study_run: StudyRun
     blas_threads: int
     code: tuple[tuple[str, str], ...]
+    launch: str = field(compare=False)
 
 
 @dataclass(frozen=True)
@@ -88,8 +92,15 @@ class Station:
             raise StudyhallError(f"its code is not that of the launch ({different})")
         uri = os.environ.get("MLFLOW_TRACKING_URI") or assignment.study_run.uri
         run, job = replace(assignment.study_run, uri=uri), self._at_home(assignment)
+        storage, name = reopen_storage(job.storage), job.spec.study.name
+        recorded = recorded_study(storage, name)
+        if recorded is None or recorded.study_id != assignment.study_id:
+            raise StudyhallError(
+                f"{shown(job.storage)} has not the launch's study {name}; have STUDYHALL_STORAGE "
+                "name the same database there"
+            )
         self.tracked = TrackedStudy(
-            Study(reopen_storage(job.storage), job.spec),
+            Study(storage, job.spec),
             Tracker(run, name=run_names(job.spec)),
             Spool(job.spool),
             job,
@@ -125,14 +136,16 @@ class Station:
             self._with_data = replace(job, data_folder=folder)
         return self._with_data
 
-    def work(self) -> str | None:
+    def work(self, wanted: Callable[[], bool]) -> str | None:
         """Do the next trial, if there is one; see `search.execution.work`."""
         with fixed_blas_threads(self.tracked.blas_threads):
-            return work(self.job)
+            return work(self.job, wanted)
 
 
 _stations: dict[str, Station] = {}  # by the study's id
-_opening = threading.Lock()  # trials are done in one thread, and the launch asks in others
+_opening = threading.Lock()  # trials are done in one thread, and launches ask in others
+_at_work: Assignment | None = None  # what this worker does a trial of, or looks for one
+_over: set[str] = set()  # the launches that are to begin no trial here any more
 
 
 def work_on_host(assignment: Assignment) -> str | HostUnfit | None:
@@ -141,11 +154,20 @@ def work_on_host(assignment: Assignment) -> str | HostUnfit | None:
     Returns:
         What it died of, if it did, or why this host can do none: others go on.
     """
+    global _at_work
+    _at_work = assignment
     try:
-        return _station(assignment).work()
+        return _station(assignment).work(lambda: assignment.launch not in _over)
     except (StudyhallError, OSError) as error:
         time.sleep(_PAUSE_SECONDS)
-        return HostUnfit(f"{platform.node()} can do no trial: {shown(str(error))}")
+        return HostUnfit(f"{platform.node()} can do no trial: {shown_in(str(error))}")
+    finally:
+        _at_work = None
+
+
+def finish_host(launch: str) -> None:
+    """Begin no more trials for a launch: calls that it made before may come yet."""
+    _over.add(launch)
 
 
 def drain_host(assignment: Assignment, seconds: float) -> list[Unsent]:
@@ -158,16 +180,24 @@ def drain_host(assignment: Assignment, seconds: float) -> list[Unsent]:
     return station.sender.drain(seconds)
 
 
-def leave_host(study_id: str) -> None:
-    """Give up what this worker is at, of a study whose launch ends at once."""
-    if station := _stations.pop(study_id, None):
+def leave_host(study_id: str, launch: str) -> None:
+    """Give up what this worker is at for a launch that ends at once, and begin no more for it."""
+    finish_host(launch)
+    if not _is_of_another(study_id, launch) and (station := _stations.pop(study_id, None)):
         leave_in_order(station.tracked, station.sender)
 
 
-def close_host(study_id: str) -> None:
+def close_host(study_id: str, launch: str) -> None:
     """Let go of a study whose launch has ended; another launch opens it anew."""
-    if station := _stations.pop(study_id, None):
+    finish_host(launch)
+    if not _is_of_another(study_id, launch) and (station := _stations.pop(study_id, None)):
         station.sender.stop(_PAUSE_SECONDS)
+
+
+def _is_of_another(study_id: str, launch: str) -> bool:
+    """Whether this worker is at a trial of the same study for another launch."""
+    now = _at_work
+    return now is not None and now.study_id == study_id and now.launch != launch
 
 
 def restore_on_host(assignment: Assignment, number: int) -> bytes:

@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from search import launch
 from search.cluster import Cluster
 from search.cluster_crew import ClusterCrew
 from search.detaching import detach
@@ -21,7 +22,7 @@ from search.service_check import check_service
 from search.stopping import stop
 from search.storage import read_storage
 from search.studies import recorded_study
-from tests.dask_cluster import wait_for
+from tests.dask_cluster import DaskCluster, wait_for
 from tests.gateway import Gateway
 from tests.service.on_cluster import OnCluster, Told, launched, require_whole
 
@@ -94,6 +95,23 @@ def test_who_is_asked_to_stop_finishes_what_runs_and_goes_on_later(study, undist
     assert 0 < summary.finished < 6
     assert not launched(study).interrupted
     require_whole(study, undisturbed)
+
+
+def test_who_waits_for_workers_says_so_and_can_be_stopped(study, stack, tmp_path_factory):
+    alone = DaskCluster(tmp_path_factory.mktemp("alone"), stack.environment, hosts=1)
+    told = Told(lambda: alone.hosts[0].lose())
+
+    def stop_it() -> None:
+        wait_for(lambda: "the cluster has no workers; waiting for some" in told.notes)
+        stop(study.name, study.options())
+
+    asking = threading.Thread(target=stop_it)
+    asking.start()
+    summary = launch(study.long(), study.options(cluster=alone.address), told)
+    asking.join()
+    assert summary.interrupted
+    assert summary.finished < 6
+    alone.end()
 
 
 def test_a_launch_that_was_left_to_the_cluster_outlives_the_worker_that_runs_it(

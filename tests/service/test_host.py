@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
+import threading
+import uuid
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 
 import pytest
 
 from search.code_version import code_version
-from search.host import Assignment, close_host, drain_host, work_on_host
+from search.host import Assignment, close_host, drain_host, finish_host, leave_host, work_on_host
 from search.launcher import prepare
 from search.observer import Quiet
 from search.recorded import recorded_summary
 from search.workers import HostUnfit
+from tests.dask_cluster import wait_for
+from tests.service.on_cluster import long
 from tests.service.stack import Served
 
 
@@ -27,12 +32,12 @@ def assignment(served: Served, name, tmp_path, monkeypatch) -> Iterator[Assignme
     monkeypatch.setenv("STUDYHALL_HOME", str(tmp_path / "home"))
     monkeypatch.setenv("STUDYHALL_STORAGE", served.storage)
     monkeypatch.setattr("search.host._PAUSE_SECONDS", 0.0)
-    tracked = prepare(served.spec(name=name, trials=2), served.options(), Quiet()).tracked
+    tracked = prepare(long(served, name=name), served.options(), Quiet()).tracked
     study_id = tracked.study.study_id
     code = tuple(code_version().items())
     job = tracked.job.handed_on()
-    yield Assignment(job, study_id, tracked.tracker.study_run, 1, code)
-    close_host(study_id)
+    yield Assignment(job, study_id, tracked.tracker.study_run, 1, code, uuid.uuid4().hex)
+    close_host(study_id, "another launch")
 
 
 def test_a_run_bears_the_machine_that_trained_it(served, name, assignment, monkeypatch):
@@ -55,9 +60,43 @@ def test_a_host_of_other_code_does_no_trial_and_says_why(served, name, assignmen
 
 
 def test_a_host_whose_database_is_another_does_no_trial_and_says_why(
-    assignment, database, monkeypatch
+    assignment, name, database, monkeypatch
 ):
     monkeypatch.setenv("STUDYHALL_STORAGE", database)
     said = work_on_host(assignment)
     assert isinstance(said, HostUnfit)
-    assert "can do no trial: " in said.trouble
+    assert f"has not the launch's study {name}; have STUDYHALL_STORAGE name" in said.trouble
+
+
+def test_no_trial_is_begun_for_a_launch_that_is_over(served, name, assignment):
+    finish_host(assignment.launch)
+    assert work_on_host(assignment) is None
+    assert recorded_summary(name, served.storage).at_work == {}
+    assert recorded_summary(name, served.storage).finished == 0
+
+
+def test_who_ends_at_once_has_its_own_trial_given_up(served, name, assignment):
+    spec = assignment.job.spec
+    endless = spec.model_copy(update={"training": spec.training | {"epochs": 10**6}})
+    endlessly = replace(assignment, job=replace(assignment.job, spec=endless))
+    with at_work(endlessly, served, name):
+        leave_host(assignment.study_id, assignment.launch)
+    assert recorded_summary(name, served.storage).finished == 0
+
+
+def test_who_ends_at_once_leaves_the_trials_of_other_launches_alone(served, name, assignment):
+    with at_work(assignment, served, name):
+        leave_host(assignment.study_id, "another launch")
+        assert recorded_summary(name, served.storage).at_work
+    assert recorded_summary(name, served.storage).finished == 1
+
+
+@contextmanager
+def at_work(assignment: Assignment, served: Served, name: str) -> Iterator[None]:
+    """While a host is at a trial, which has ended afterwards."""
+    working = threading.Thread(target=work_on_host, args=(assignment,))
+    working.start()
+    wait_for(lambda: recorded_summary(name, served.storage).at_work)
+    yield
+    working.join()
+    assert not recorded_summary(name, served.storage).at_work
