@@ -7,7 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from search import terminal
-from search.addresses import address_of_host, shown, without_password
+from search.addresses import address_of_host, shown_in, without_password
 from search.cluster import HERE, Cluster, hand_over, step_aside
 from search.errors import StudyhallError
 from search.host import home
@@ -39,7 +39,8 @@ def detach(spec: StudySpec, options: Options, observer: Observer) -> StudySummar
         UsageError: something to correct was found before any work started.
         StudyhallError: the work failed.
     """
-    tracked = prepare(spec, options, observer).tracked
+    ready = prepare(spec, options, observer)
+    tracked = ready.tracked
     study, address = tracked.study, options.address
     uri = tracked.tracker.study_run.uri
     given = replace(
@@ -49,17 +50,17 @@ def detach(spec: StudySpec, options: Options, observer: Observer) -> StudySummar
         gate=False,  # the networks were checked here
         storage=address if isinstance(address, Path) else without_password(address),
         tracking_uri=without_password(uri),
-        stops=study.stop_asked().times,
+        stops=ready.stops,
     )
     cluster = Cluster(str(options.cluster))
     try:
-        hand_over(cluster, _launch_here, study.spec, given, name=study.study_id)
+        hand_over(cluster, _launch_here, study.spec, given, study.study_id, name=study.study_id)
     finally:
         cluster.close()
     return summarize(study)
 
 
-def _launch_here(spec: StudySpec, given: Options) -> None:
+def _launch_here(spec: StudySpec, given: Options, study_id: str) -> None:
     """Run a launch in a worker of the cluster, with its host's folder and addresses."""
     options = replace(
         given,
@@ -69,9 +70,8 @@ def _launch_here(spec: StudySpec, given: Options) -> None:
         tracking_uri=os.environ.get("MLFLOW_TRACKING_URI", given.tracking_uri),
     )
     study = recorded_study(reopen_storage(options.address), spec.study.name)
-    if study is None:
-        return  # it was set aside since
-    study.note_trouble(None)
+    if study is None or study.study_id != study_id:
+        return  # it was set aside since, and another may have its name
     with terminal.observer() as observer:  # into the log of the worker
         try:
             ready = prepare(spec, options, observer)
@@ -81,6 +81,6 @@ def _launch_here(spec: StudySpec, given: Options) -> None:
             observer.note(f"{spec.study.name}: stopped at once")
         except Exception as error:  # no one else would ever hear of it
             told = isinstance(error, StudyhallError)
-            trouble = shown(str(error) if told else f"{type(error).__name__}: {error}")
+            trouble = shown_in(str(error) if told else f"{type(error).__name__}: {error}")
             observer.note(f"{spec.study.name}: {trouble}")
             study.note_trouble(trouble)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import signal
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from types import FrameType
 
 
@@ -61,3 +61,33 @@ def stop_on_signals(on_first_interrupt: Callable[[], None]) -> Iterator[Stop]:
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
+
+
+@contextmanager
+def ended_when(condition: Callable[[], bool], seconds: float) -> Iterator[None]:
+    """End this process as SIGTERM would, once a condition holds, whatever it is at.
+
+    For work in the main thread, which looks at nothing until it is done; elsewhere nothing happens.
+
+    Args:
+        condition: Asked from another thread; what it raises counts as no.
+        seconds: How often it is asked.
+    """
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    over, main = threading.Event(), threading.get_ident()
+
+    def watch() -> None:
+        while not over.wait(seconds):
+            with suppress(Exception):
+                if condition() and not over.is_set():
+                    signal.pthread_kill(main, signal.SIGTERM)
+                    return
+
+    thread = threading.Thread(target=watch, name="watching for a stop", daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        over.set()

@@ -25,7 +25,7 @@ from search.permission import require_writer
 from search.reconciliation import put_in_order
 from search.reopened import Opened
 from search.runner import Runner
-from search.storage import exclusive, open_storage
+from search.storage import exclusive, open_storage, read_storage
 from search.studies import open_study, recorded_finalists, recorded_study, set_aside
 from search.study import Study
 from search.study_spec import StudySpec
@@ -39,11 +39,19 @@ if TYPE_CHECKING:
 
 
 class Ready(NamedTuple):
-    """A study that can be run: all was checked, and all is open."""
+    """A study that can be run: all was checked, and all is open.
+
+    Attributes:
+        tracked: The study.
+        storage: Where it is recorded.
+        opened: What its finalists need of it.
+        stops: How often launches of it had been asked to stop when this one began.
+    """
 
     tracked: TrackedStudy
     storage: BaseStorage
     opened: Opened
+    stops: int
 
 
 def launch(
@@ -73,13 +81,14 @@ def launch(
 
 def run(ready: Ready, options: Options, observer: Observer) -> StudySummary:
     """Run a study that is ready, and its finalists; see `launch`."""
-    tracked, storage, opened = ready
+    tracked, storage, opened, stops = ready
     started = time.monotonic()
-    if options.stops is None:
-        options = replace(options, stops=tracked.study.stop_asked().times)
+    options = replace(options, stops=stops)
+    if tracked.study.trouble:
+        tracked.study.note_trouble(None)  # of an earlier launch
     summary = Runner(tracked, storage, options, observer).run()
     wanted, rest = tracked.study.spec.finalists, _rest(options, started)
-    stopped = tracked.study.stop_asked().times > (options.stops or 0)
+    stopped = tracked.study.stop_asked().times > stops
     ended = tracked.study.is_whole() and summary.best and not summary.interrupted and not stopped
     if wanted and ended and rest:
         return run_finals(opened, storage, wanted, rest, observer)
@@ -99,6 +108,7 @@ def prepare(spec: StudySpec, options: Options, observer: Observer) -> Ready:
     spec = require_data(spec, options.data_dir, observer.fetching)
     _require_home(options.home)
     require_crew(options, observer.note)
+    stops = _stops_before(name, options)
     with FileLock(options.home / "start.lock"):  # MLflow's database is made by one process
         client = open_client(options.tracking_uri)
     require_writer(client, name)
@@ -110,7 +120,18 @@ def prepare(spec: StudySpec, options: Options, observer: Observer) -> Ready:
     if options.fresh and (earlier := recorded_study(storage, name)):
         _set_aside(storage, earlier, client, options, observer)
     tracked = _open(storage, spec, client, data, folder, options)
-    return Ready(tracked, storage, Opened(tracked.study, client, data, folder))
+    return Ready(tracked, storage, Opened(tracked.study, client, data, folder), stops)
+
+
+def _stops_before(name: str, options: Options) -> int:
+    """How often launches of the study were asked to stop before this one.
+
+    Looked at before anything that takes long: who asks meanwhile means this launch, too.
+    """
+    if options.stops is not None:
+        return options.stops
+    earlier = None if options.fresh else recorded_study(read_storage(options.address), name)
+    return earlier.stop_asked().times if earlier else 0
 
 
 def _rest(options: Options, started: float) -> Options | None:

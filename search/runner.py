@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import signal
 import time
-from contextlib import closing
+from contextlib import closing, nullcontext
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -15,7 +14,7 @@ from search.crew import open_crew
 from search.crowning import Choice, best_of_search, winner_of_finals
 from search.errors import StudyhallError
 from search.finalists import Finals, recorded_finals
-from search.interrupts import Stop, Terminated, stop_on_signals
+from search.interrupts import Stop, stop_on_signals
 from search.leaving import leave_in_order
 from search.ledger import end_broken_readings
 from search.observer import Observer
@@ -25,6 +24,7 @@ from search.pages import pages_of
 from search.patience import patiently
 from search.reconciliation import put_in_order
 from search.registry import register_champion, registered_version
+from search.stop_requests import StopRequests
 from search.study import Study
 from search.study_files import log_results, log_spec
 from search.summary import StudySummary, summarize
@@ -63,14 +63,12 @@ class Runner:
     _before: set[int] = field(default_factory=set)  # finished when the launch began
     _said: str = ""
     _deaths: int = 0
-    _stops: int = 0
 
     def __post_init__(self) -> None:
         self.study, self.tracker = self.tracked.study, self.tracked.tracker
         self.sender = self.tracked.sender(self.observer.note)
         self.crew = open_crew(self.tracked, self.options)
-        stops = self.options.stops
-        self._stops = (self.search or self.study).stop_asked().times if stops is None else stops
+        self._requests = StopRequests(self.search or self.study, self.options.stops)
 
     @property
     def _name(self) -> str:
@@ -112,10 +110,13 @@ class Runner:
             if self._whole:
                 return Order.STOP
             self._end_hung()
-            self._heed(stop)
+            self._requests.heed(stop, self.observer.note)
             return Order.FINISH if stop.requested or time.monotonic() >= deadline else Order.GO_ON
 
-        with closing(self.crew.results(order)) as results:
+        # One job is done in this thread, which gives no order while a trial runs.
+        alone = self.options.cluster is None and self.crew.size == 1
+        watched = self._requests.watched() if alone else nullcontext()
+        with watched, closing(self.crew.results(order)) as results:
             for result in results:
                 if isinstance(result, Waiting | HostUnfit):
                     self._wait(result)
@@ -130,21 +131,6 @@ class Runner:
         elif ended.trouble != self._said:
             self.observer.note(ended.trouble)
         self._said = ended.trouble
-
-    def _heed(self, stop: Stop) -> None:
-        """Stop as someone asked, maybe on another machine, since this launch began.
-
-        Raises:
-            Terminated: at once.
-        """
-        asked = (self.search or self.study).stop_asked()
-        if asked.times <= self._stops:
-            return
-        if asked.at_once:
-            raise Terminated(signal.SIGTERM)
-        if not stop.requested:
-            stop.requested = True
-            self.observer.note("asked to stop: finishing the trials that run, starting no more")
 
     def _tell_outcomes(self) -> None:
         """Report what has ended since the last look, in this launch or in another."""

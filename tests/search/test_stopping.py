@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable
 
 import pytest
 
+import search.launcher
 from search import StudySummary, UsageError, launch
+from search.interrupts import Terminated
 from search.observer import Quiet
 from search.options import Options
 from search.outcomes import Outcome
 from search.stopping import stop
 from search.study_spec import StudySpec
 from tests.search.moons import Moons
+from tests.search.tracked import wait_for
 
 FINALISTS = {"configurations": 2, "seeds": 2}
 
@@ -58,12 +62,43 @@ def test_a_wish_that_came_while_the_launch_was_on_its_way_to_a_host_is_heard(moo
     assert summary.finished == 1
 
 
+def test_a_wish_that_came_while_the_launch_checked_its_study_is_heard(moons, monkeypatch):
+    moons.launch(study={"trials": 1})
+    fetch = search.launcher.fetch
+
+    def asked_meanwhile(*arguments, **options):
+        stop("moons", moons.options())
+        return fetch(*arguments, **options)
+
+    monkeypatch.setattr("search.launcher.fetch", asked_meanwhile)
+    summary = moons.launch(study={"trials": 2})
+    assert summary.interrupted
+    assert summary.finished == 1
+
+
+def test_a_trial_in_this_process_is_ended_at_once(moons):
+    endless = moons.spec(trials=2)
+    endless = endless.model_copy(update={"training": endless.training | {"epochs": 10**6}})
+
+    def ask() -> None:
+        wait_for(lambda: moons.storage.exists() and moons.summary().at_work)
+        stop("moons", moons.options(), at_once=True)
+
+    asking = threading.Thread(target=ask)
+    asking.start()
+    with pytest.raises(Terminated):
+        moons.run(endless)
+    asking.join()
+    assert not moons.summary().at_work
+
+
 def test_no_finalist_is_trained_after_a_wish_that_came_with_the_last_trial(moons):
     stopped_at(moons, "moons", 5)
     assert moons.summary().finished == 6
     with pytest.raises(UsageError, match="unknown study"):
         moons.summary("moons.finalists")
-    assert moons.launch(FINALISTS).champion_version == "1"
+    moons.launch(FINALISTS)
+    assert moons.summary("moons.finalists").finished == 4
 
 
 def test_the_finalists_heed_who_stops_their_search(moons):
