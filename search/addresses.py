@@ -18,6 +18,8 @@ _SCHEMES = ("postgresql", "postgres", _DRIVER)
 _PASSWORD = re.compile(r"(://[^:/?#@\[]*):.*@")
 # Without a host, the password stands where a port would.
 _MISPLACED = re.compile(r"(://[^:/?#@\[]+):(?!\d+(?:[/?#]|$))[^/?#@*][^/?#]*")
+# In a sentence; what follows the last letter or digit is the sentence's own.
+_ADDRESS = re.compile(r"[a-zA-Z][\w+.-]*://\S*[\w/]")
 _SECRET = re.compile(r"(?:ssl)?password", re.IGNORECASE)
 _IN_QUERY = re.compile(r"([?&](?:ssl)?password=)[^&]*", re.IGNORECASE)
 
@@ -80,6 +82,11 @@ def shown(address: str | Path) -> str:
     """An address without its password, for messages and records; any other text as it is."""
     text = _PASSWORD.sub(r"\1:***@", str(address))
     return _IN_QUERY.sub(r"\1***", _MISPLACED.sub(r"\1:***", text))
+
+
+def shown_in(text: str) -> str:
+    """A text in which no address has its password."""
+    return _ADDRESS.sub(lambda found: shown(found[0]), text)
 
 
 def without_password(address: str) -> str:

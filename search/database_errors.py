@@ -10,7 +10,7 @@ from optuna.exceptions import StorageInternalError
 from sqlalchemy import URL
 from sqlalchemy.exc import ArgumentError, SQLAlchemyError
 
-from search.addresses import password_is_plain, shown
+from search.addresses import password_is_plain, shown, without_password
 from search.errors import UsageError
 
 _OLD_TABLES = "optuna storage upgrade"  # what Optuna's own message advises
@@ -60,7 +60,7 @@ def old_tables(address: str) -> str:
     """What is wrong with tables that an earlier Optuna made, and what mends it."""
     return (
         f"{shown(address)} has the tables of an earlier Optuna; end all launches, back it up, and "
-        f"bring it up to date with `optuna storage upgrade --storage '{shown(address)}'`"
+        f"bring it up to date with `optuna storage upgrade --storage '{without_password(address)}'`"
     )
 
 

@@ -11,6 +11,7 @@ from types import FrameType
 import typer
 from typer.exceptions import TyperException
 
+from search.addresses import shown_in
 from search.cli import app
 from search.errors import StudyhallError, remedy
 
@@ -46,7 +47,7 @@ def main() -> None:
 
 
 def _complain(message: str) -> None:
-    for line in message.splitlines():
+    for line in shown_in(message).splitlines():
         if os.environ.get("STUDYHALL_LOG") == "json":
             from search import json_log
 

@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 from types import TracebackType
 from typing import TYPE_CHECKING, Literal, Self
 
-from search.addresses import shown
+from search.addresses import shown_in
 from search.errors import UsageError
 
 if TYPE_CHECKING:
@@ -50,7 +50,7 @@ def write(
         "study": study,
         "trial": trial,
         "event": event,
-        "message": shown(message),
+        "message": shown_in(message),
         "values": dict(values or {}),
     }
     # In one piece: another thread's note must not come between.

@@ -6,6 +6,7 @@ import errno
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+from search.addresses import shown_in
 from search.errors import StudyhallError
 
 # What MLflow answers when the fault is in what it was sent; anything else may pass.
@@ -131,4 +132,4 @@ def _is_refusal(error: Exception) -> bool:
 
 
 def _short(error: object) -> str:
-    return " ".join(str(error).split())[:200]
+    return shown_in(" ".join(str(error).split()))[:200]

@@ -9,6 +9,7 @@ from typing import NoReturn
 from urllib.parse import urlsplit
 
 from search.errors import UsageError
+from search.pages import ui_address
 
 HOST = "127.0.0.1"
 # MLflow's job runner doubles the server's start and memory, and the UI does not need it.
@@ -25,7 +26,8 @@ def serve(port: int, tracking_uri: str | None) -> NoReturn:
         UsageError: the port is taken or no port, or a server serves the runs already.
     """
     if tracking_uri and urlsplit(tracking_uri).scheme in ("http", "https"):
-        raise UsageError(f"--tracking-uri: a server is there already; open {tracking_uri}")
+        address = ui_address(tracking_uri)
+        raise UsageError(f"--tracking-uri: a server is there already; open {address}")
     if not 1 <= port <= 65535:
         raise UsageError(f"--port: must be from 1 to 65535, got {port}")
     with socket.socket() as probe:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from model import Classifier
 from search.errors import StudyhallError, UsageError
 from search.mlflow_database import missing
-from search.mlflow_errors import explained
+from search.mlflow_errors import explained, innermost
 from search.mlflow_model import MODEL_FOLDER
 from search.settings import TrialSettings
 from search.tracking import open_client
@@ -125,7 +125,8 @@ def champion(name: str, tracking_uri: str | None = None) -> Champion:
         version = client.get_model_version_by_alias(name, ALIAS)
     except MlflowException as error:
         if error.error_code not in _NONE_THERE:
-            raise StudyhallError(f"{name}: the registry does not answer: {error}") from error
+            reason = innermost(error)
+            raise StudyhallError(f"{name}: the registry does not answer: {reason}") from error
         raise none from None
     try:
         run = client.get_run(version.run_id or "")

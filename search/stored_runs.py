@@ -15,6 +15,7 @@ from search.errors import StudyhallError
 from search.mlflow_errors import explained
 from search.mlflow_http import is_server
 from search.mlflow_model import MODEL_FOLDER, WEIGHTS_IN_MODEL
+from search.pages import ui_address
 from search.tracked_run import TrackedRun, tracked_run
 from search.tracking import WEIGHTS_REMOVED, find_experiment, search_runs
 
@@ -110,7 +111,8 @@ class StoredRuns:
         """The command that deletes deleted runs where a server's database is; None without one."""
         if not is_server(self._uri):
             return None
-        command = ["mlflow", "gc", "--tracking-uri", self._uri, "--run-ids", ",".join(run_ids)]
+        address = ui_address(self._uri)  # MLflow's client takes a user from its own variables, too
+        command = ["mlflow", "gc", "--tracking-uri", address, "--run-ids", ",".join(run_ids)]
         return f"{shlex.join(command)} --backend-store-uri … --artifacts-destination …"
 
     def remove(self, run_ids: Sequence[str]) -> None:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from search.addresses import resolved, shown, without_password
+from search.addresses import resolved, shown, shown_in, without_password
 from search.errors import UsageError
 from search.options import Options
 
@@ -72,6 +72,20 @@ def test_a_password_is_hidden(address, expected):
 )
 def test_what_holds_no_password_is_shown_as_it_is(text):
     assert shown(text) == text
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("at http://h:5000 (refused); start it", "at http://h:5000 (refused); start it"),
+        ("see http://h:5000: 'tcp://s:8786', or", "see http://h:5000: 'tcp://s:8786', or"),
+        ("to http://ada:s3@h:5000/api failed", "to http://ada:***@h:5000/api failed"),
+        ("got 'postgresql://me:s@h/n'; x://a:b@c.", "got 'postgresql://me:***@h/n'; x://a:***@c."),
+        ("a: note, of no@address:here", "a: note, of no@address:here"),
+    ],
+)
+def test_in_a_sentence_the_passwords_alone_are_hidden(text, expected):
+    assert shown_in(text) == expected
 
 
 @pytest.mark.parametrize(

@@ -12,10 +12,12 @@ from pathlib import Path
 import pytest
 
 from search import UsageError
+from search.addresses import without_password
 from search.database_check import check_database
 from search.doctor import examine
 from search.storage import read_storage
 from search.studies import recorded_study
+from tests.postgres import PASSWORD
 from tests.s3 import KEY, SECRET
 from tests.service.stack import BUCKET, Served
 
@@ -32,12 +34,15 @@ def commands(heading: str) -> str:
 def settings(served, tmp_path) -> dict[str, str]:
     """The variables of the page's first block, for the service here."""
     stack, name = served.stack, "RCLONE_CONFIG_STORE_"
+    postgres = stack.postgres.address("postgres")
     return {
         **stack.environment,
+        "STUDYHALL_STORAGE": without_password(stack.storage),
+        "PGPASSWORD": PASSWORD,
         "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}",
         "HOME": str(tmp_path),
-        "BACKEND": stack.backend,
-        "POSTGRES": stack.postgres.address("postgres"),
+        "BACKEND": without_password(stack.backend),
+        "POSTGRES": without_password(postgres),
         "BUCKET": BUCKET,
         **{f"{name}TYPE": "s3", f"{name}PROVIDER": "Other", f"{name}ENDPOINT": stack.s3.address},
         **{f"{name}ACCESS_KEY_ID": KEY, f"{name}SECRET_ACCESS_KEY": SECRET},
@@ -73,7 +78,7 @@ def record(served: Served, name: str) -> object:
 def test_every_setting_of_the_page_is_one_that_its_commands_use(settings):
     block = re.search(r"^```bash\n(.*?)^```$", PAGE.read_text("utf-8"), re.MULTILINE | re.DOTALL)[1]
     named = set(re.findall(r"(\w+)=", block))
-    assert named == set(settings) - {"PATH", "HOME"}
+    assert named == set(settings) - {"PATH", "HOME", "PGPASSWORD"}
 
 
 def test_what_was_backed_up_is_restored_after_everything_was_destroyed(served, settings):
@@ -109,7 +114,7 @@ def test_the_documented_upgrade_brings_earlier_tables_up_to_date(served, setting
         served.launch(study={"name": "upgraded"})
     assert "optuna storage upgrade --storage 'postgresql+psycopg://" in str(raised.value)
     assert "p%40ss" not in f"{problem}{raised.value}"
-    typed(commands("Upgrade"), {**settings, "STUDYHALL_STORAGE": database})
+    typed(commands("Upgrade"), {**settings, "STUDYHALL_STORAGE": without_password(database)})
     assert check_database(database).healthy
     assert record(served, "upgraded") == before
     assert served.launch(study={"name": "upgraded", "trials": 3}).complete == 3
