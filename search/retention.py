@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Literal
 
 from filelock import Timeout
 
+from search.addresses import shown
 from search.durable import discard
 from search.errors import StudyhallError, UsageError
 from search.finalists import recorded_finals
@@ -37,7 +38,7 @@ class Removal:
     Attributes:
         kind: A run that was deleted in MLflow; the weights of a run; or what a study that is gone
             has left in the working folder.
-        study: The study's name; its id where the name is gone with it.
+        study: The study's name; of a folder its id, whose name is gone.
         what: The run's id, or the folder.
         trial: The number of the trial, if it is of one.
         size: How many bytes its files have.
@@ -192,21 +193,22 @@ class _Plan:
         found = (recorded_study(self._storage, n) for n in study_names(self._storage))
         known = {study.study_id for study in found if study}
         strangers = [run for run in self._runs.of_all() if run.study_id not in known]
-        # What MLflow shows may be recorded elsewhere: in another folder, or in a database.
-        shown = {one.study_id for one in strangers if not one.run.deleted}
-        for stranger in strangers:
-            run, kind = stranger.run, stranger.run.tags.get("studyhall.kind")
-            stays = not run.deleted or run.run_id in self._registered
-            if not stays and stranger.study_id not in shown and kind in ("trial", "study"):
-                self._add("run", stranger.study_id, run, self._runs.size(run.run_id))
+        deleted = sum(one.run.deleted for one in strangers)
+        if deleted:  # their records may be in another folder, or in a database
+            self.kept.append(
+                f"{deleted} deleted runs are of studies that {shown(self._options.address)} has "
+                "not, which may be recorded elsewhere"
+            )
+        tracked = {one.study_id for one in strangers}
         for folder in sorted(self._options.home.glob("*")):
             if _is_spool(folder) and folder.name not in known:
-                self._spool(folder, shown)
+                self._spool(folder, tracked)
 
-    def _spool(self, folder: Path, shown: set[str]) -> None:
-        if folder.name in shown:
+    def _spool(self, folder: Path, tracked: set[str]) -> None:
+        if folder.name in tracked:
+            place = shown(self._options.address)
             self.kept.append(
-                f"{folder}: is of a study that MLflow has and {self._options.address} has not; "
+                f"{folder}: is of a study that MLflow has and {place} has not; "
                 "it may be recorded elsewhere"
             )
             return

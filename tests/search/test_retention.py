@@ -94,8 +94,9 @@ def test_a_second_run_of_a_trial_goes_for_good_and_the_only_one_stays(tmp_path):
 def test_what_may_be_recorded_elsewhere_stays(tmp_path):
     moons, elsewhere = Moons(tmp_path), tmp_path / "other" / "studyhall.journal"
     moons.launch(study={"trials": 2})
-    run = next(run for run in moons.runs() if run.info.run_id != moons.champion.run_id)
-    moons.client.delete_run(run.info.run_id)
+    [run, _] = moons.runs()
+    for one in [*moons.runs(), *moons.runs("study")]:
+        moons.client.delete_run(one.info.run_id)
     options = moons.options(storage=elsewhere)
     left = options.home / run.data.tags["studyhall.study_id"]
     left.mkdir(parents=True)
@@ -103,6 +104,7 @@ def test_what_may_be_recorded_elsewhere_stays(tmp_path):
     found = collect(None, options, remove=True)
     assert not found.removals
     assert any(str(left) in said and "recorded elsewhere" in said for said in found.kept)
+    assert any("3 deleted runs are of studies" in said for said in found.kept)
     assert left.exists()
     assert moons.client.get_run(run.info.run_id)
 
