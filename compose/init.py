@@ -1,8 +1,8 @@
 """Prepare the service: roles, databases, the bucket, and the tables of Optuna and MLflow.
 
 Run once at each start, before all that uses them. It may run any number of times: what is there
-stays, a changed password of a role takes effect, and tables of an older release are brought up to
-date.
+stays, a changed password of a role takes effect, and MLflow's tables of an older release are
+brought up to date; older ones of Optuna's are left to whoever keeps the service.
 """
 
 from __future__ import annotations
@@ -78,7 +78,7 @@ def create_bucket() -> None:
 
 
 def create_studies() -> None:
-    """Create the tables of studies and trials, or bring them up to date."""
+    """Create the tables of studies and trials, or see that they are of this release."""
     from search.storage import open_storage
 
     os.environ["PGPASSWORD"] = os.environ[_PASSWORDS["studyhall"]]
