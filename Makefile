@@ -34,7 +34,7 @@ $(BIN)/rclone: | $(TESTED)  ## get rclone, the S3 server of tests/service
 
 disturb: $(TESTED)  ## at length: 10 runs held up at random, 100 processes killed; 50 kills and cuts
 	STUDYHALL_RUNS=10 STUDYHALL_KILLS=100 $(BIN)/python -m pytest -s tests/cli/test_same_answer.py
-	STUDYHALL_DISTURBANCES=50 $(BIN)/python -m pytest -s tests/service/test_disturbed_cluster.py
+	STUDYHALL_DISTURBANCES=50 $(BIN)/python -m pytest -s --timeout 3600 tests/service/test_disturbed_cluster.py
 
 docs: $(VENV)/installed-docs  ## build the documentation's site into build/site
 	$(BIN)/python -m sphinx --quiet --fail-on-warning --keep-going -b html \

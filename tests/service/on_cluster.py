@@ -89,3 +89,9 @@ def launched(study: OnCluster, told: Told | None = None, **chosen: Any) -> Study
 def require_whole(study: OnCluster, undisturbed: Answers) -> None:
     assert study.answers() == undisturbed
     assert examine(study.name, Options(**study.places)).found == ()
+
+
+def run_of_study(study: OnCluster) -> Any:
+    experiment = study.client.get_experiment_by_name(study.name)
+    [run] = study.client.search_runs([experiment.experiment_id], "tags.`studyhall.kind` = 'study'")
+    return run

@@ -7,7 +7,6 @@ import shutil
 import threading
 import time
 from contextlib import closing
-from typing import Any
 
 import pytest
 
@@ -24,7 +23,7 @@ from search.storage import read_storage
 from search.studies import recorded_study
 from tests.dask_cluster import DaskCluster, wait_for
 from tests.gateway import Gateway
-from tests.service.on_cluster import OnCluster, Told, launched, require_whole
+from tests.service.on_cluster import Told, launched, require_whole, run_of_study
 
 
 def test_a_cluster_answers_as_one_machine_does(study, undisturbed):
@@ -124,12 +123,6 @@ def test_a_launch_that_was_left_to_the_cluster_outlives_the_worker_that_runs_it(
     wait_for(lambda: run_of_study(study).info.status == "FINISHED")
     require_whole(study, undisturbed)
     cluster.scheduler.wait_for_workers(2)
-
-
-def run_of_study(study: OnCluster) -> Any:
-    experiment = study.client.get_experiment_by_name(study.name)
-    [run] = study.client.search_runs([experiment.experiment_id], "tags.`studyhall.kind` = 'study'")
-    return run
 
 
 def test_a_launch_that_was_left_to_the_cluster_stops_at_once_when_asked(study):

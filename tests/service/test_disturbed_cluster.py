@@ -17,7 +17,15 @@ from search.outcomes import Outcome
 from tests.dask_cluster import DaskCluster, Host, wait_for
 from tests.gateway import Gateway
 from tests.search.moons import Moons
-from tests.service.on_cluster import OnCluster, Told, answers_of, launched, long, require_whole
+from tests.service.on_cluster import (
+    OnCluster,
+    Told,
+    answers_of,
+    launched,
+    long,
+    require_whole,
+    run_of_study,
+)
 from tests.service.stack import Stack
 
 TIMES = int(os.environ.get("STUDYHALL_DISTURBANCES", "8"))
@@ -126,9 +134,15 @@ def test_whatever_is_killed_or_cut_the_study_is_finished_and_the_same(
         disturbances.end()
     print(f"disturbed: {', '.join(disturbances.done)}")
     assert len(disturbances.done) == TIMES
-    require_whole(study, answers_of(alone, "moons"))
+    answers = answers_of(alone, "moons")
+    require_whole(study, answers)
+    launched(
+        study, trials=trials
+    )  # a host that came back after the end is asked by the next launch
+    require_whole(study, answers)
+    study_id = run_of_study(study).data.tags["studyhall.study_id"]
     for host in cluster.hosts:
-        wait_for(lambda host=host: not list(host.folder.glob("home/*/trial-*")))
+        wait_for(lambda host=host: not list(host.folder.glob(f"home/{study_id}/trial-*")))
     assert not [p for p in psutil.process_iter(["ppid", "cmdline"]) if is_orphan(p)]
 
 
