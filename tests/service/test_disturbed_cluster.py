@@ -136,17 +136,21 @@ def test_whatever_is_killed_or_cut_the_study_is_finished_and_the_same(
     assert len(disturbances.done) == TIMES
     answers = answers_of(alone, "moons")
     require_whole(study, answers)
-    launched(
-        study, trials=trials
-    )  # a host that came back after the end is asked by the next launch
+    # A host that came back after the end is asked by the next launch.
+    launched(study, trials=trials)
     require_whole(study, answers)
     study_id = run_of_study(study).data.tags["studyhall.study_id"]
     for host in cluster.hosts:
         wait_for(lambda host=host: not list(host.folder.glob(f"home/{study_id}/trial-*")))
-    assert not [p for p in psutil.process_iter(["ppid", "cmdline"]) if is_orphan(p)]
+    assert not orphans(cluster.folder)
 
 
-def is_orphan(process: psutil.Process) -> bool:
-    """Whether a process that did trials has lost the one that started it."""
-    command = " ".join(process.info["cmdline"] or [])
-    return process.info["ppid"] == 1 and "spawn_main" in command
+def orphans(folder: Path) -> list[psutil.Process]:
+    """Processes that did trials for a cluster and have lost the one that started them."""
+    found = []
+    for process in psutil.process_iter(["ppid", "cmdline", "environ"]):
+        command = " ".join(process.info["cmdline"] or [])
+        home = (process.info["environ"] or {}).get("STUDYHALL_HOME", "")
+        if process.info["ppid"] == 1 and "spawn_main" in command and home.startswith(str(folder)):
+            found.append(process)
+    return found
