@@ -122,7 +122,7 @@ class ClusterCrew:
             packed = self._awaited(future)
         except StudyhallError:
             raise
-        except Exception as error:
+        except Exception as error:  # whatever the worker raised, which Dask passes on
             raise StudyhallError(
                 f"trial {number}: its record is lost, and the cluster did not train it again "
                 f"({type(error).__name__}); launch again"

@@ -19,16 +19,15 @@ if TYPE_CHECKING:
 
 
 MOST_CURVES = 10
-LEAST_FOR_IMPORTANCES = 10  # completed trials; of fewer they are noise, and take a second to load
 
 
 def write_figures(study: Study, folder: Path) -> list[Path]:
     """Draw a study's learning curves, and Optuna's figures of its parameters.
 
     These are history, importances, parallel coordinates, contour and slice, as far as the completed
-    trials allow: two trials at least, ten for importances, and parameters that took two values at
-    least. Where trials are compared in several parameters at once, only parameters that all of them
-    have can be; a contour needs two such parameters.
+    trials allow: two trials at least, and parameters that took two values at least. Where trials
+    are compared in several parameters at once, only parameters that all of them have can be; a
+    contour needs two such parameters.
 
     Args:
         study: The study.
@@ -44,8 +43,6 @@ def write_figures(study: Study, folder: Path) -> list[Path]:
     if len(complete) < 2 or not varied or not spread:
         return written
     plots = _plots(varied, shared)
-    if len(complete) < LEAST_FOR_IMPORTANCES:
-        del plots["importances"]
     return written + [_draw(folder / f"{name}.png", plot, study) for name, plot in plots.items()]
 
 

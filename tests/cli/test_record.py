@@ -54,6 +54,7 @@ def test_the_study_run_carries_figures_and_a_study_file_that_launches_the_same_s
     assert {Path(file.path).stem for file in figures} == {
         "learning_curves",
         "history",
+        "importances",
         "parallel_coordinates",
         "contour",
         "slice",

@@ -5,10 +5,13 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from mlflow.tracking import MlflowClient
 
 from search.addresses import resolved, shown, shown_in, without_password
 from search.errors import UsageError
+from search.mlflow_ui import serve
 from search.options import Options
+from search.stored_runs import StoredRuns
 
 
 @pytest.mark.parametrize("scheme", ["postgresql", "postgres", "postgresql+psycopg"])
@@ -101,6 +104,15 @@ def test_in_a_sentence_the_passwords_alone_are_hidden(text, expected):
 )
 def test_what_is_handed_on_has_no_password(address, expected):
     assert without_password(address) == expected
+
+
+def test_what_is_told_to_type_or_open_names_no_password():
+    address = "http://ada:s3cret@mlflow.example:5000"
+    command = StoredRuns(MlflowClient(address)).by_hand(["run"])
+    assert command.startswith("mlflow gc --tracking-uri http://mlflow.example:5000 --run-ids run")
+    with pytest.raises(UsageError) as caught:
+        serve(5000, address)
+    assert str(caught.value).endswith("; open http://mlflow.example:5000")
 
 
 @pytest.mark.parametrize(

@@ -134,9 +134,11 @@ def test_whatever_is_killed_or_cut_the_study_is_finished_and_the_same(
         disturbances.end()
     print(f"disturbed: {', '.join(disturbances.done)}")
     assert len(disturbances.done) == TIMES
-    # What a host sent that came back after the end is put right by the next launch.
+    answers = answers_of(alone, "moons")
+    require_whole(study, answers)
+    # A host that came back after the end is asked by the next launch.
     launched(study, trials=trials)
-    require_whole(study, answers_of(alone, "moons"))
+    require_whole(study, answers)
     study_id = run_of_study(study).data.tags["studyhall.study_id"]
     for host in cluster.hosts:
         wait_for(lambda host=host: not list(host.folder.glob(f"home/{study_id}/trial-*")))
