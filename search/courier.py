@@ -111,7 +111,7 @@ class Courier:
             if delivery.is_replaced():
                 delivery.withdraw()
             else:
-                delivery.send()
+                delivery.send(shared=True)
                 self.sent += 1
         elif not self._spool.path(number, attempt).exists():  # stored since the spool was read
             self._spool.remove(number, attempt)  # sent, by one who did not get to deleting the rest

@@ -11,7 +11,7 @@ from collections.abc import Callable
 
 from search.live_points import LiveReader
 from search.mlflow_errors import MlflowRefusedError
-from search.record import Point, StoredRecord, read
+from search.record import RESTORED, Point, StoredRecord, read
 from search.spool import RunNote, Spool
 from search.tracker import Tracker
 
@@ -45,8 +45,12 @@ class Delivery:
         self._insist(lambda: self._tracker.log_points(self._open(started), self._unsent))
         self._unsent = []
 
-    def send(self) -> None:
+    def send(self, *, shared: bool = False) -> None:
         """Send the record, and delete all that waits of the attempt.
+
+        Args:
+            shared: Whether another machine may be sending the same record, made again; of its run
+                and this one, one is kept.
 
         Raises:
             DamagedRecordError: the record is not as it was written; nothing of it was sent.
@@ -55,18 +59,24 @@ class Delivery:
         """
         record = read(self._spool.path(*self._key))
         self._insist(lambda: self._send(record))
+        if shared and (self._is_late() or RESTORED in record.tags):
+            self._keep_one(record)
         self._spool.remove(*self._key)
 
     def is_replaced(self) -> bool:
         """Whether another machine has made the record again and sent it, as of one that was lost.
 
         Only a record that has waited may be: others cost no request.
+
+        Raises:
+            DamagedRecordError: the record is not as it was written.
+            MlflowError: MLflow does not say.
         """
-        waited = time.time() - self._spool.path(*self._key).stat().st_mtime
-        if waited < _LATE_SECONDS:
+        if not self._is_late():
             return False
         note = self._spool.run_note(*self._key)
-        return self._tracker.has_other_run(*self._key, note.run_id if note else None)
+        sent = self._tracker.runs_of(read(self._spool.path(*self._key)))
+        return bool(sent) and (note is None or note.run_id not in sent)
 
     def withdraw(self) -> None:
         """Delete what the attempt has in MLflow and in the spool: another has taken over."""
@@ -77,6 +87,17 @@ class Delivery:
         if note and note.run_id:
             self._tracker.delete_run(note.run_id)
         self._spool.remove(*self._key)
+
+    def _is_late(self) -> bool:
+        return time.time() - self._spool.path(*self._key).stat().st_mtime >= _LATE_SECONDS
+
+    def _keep_one(self, record: StoredRecord) -> None:
+        """Delete all runs of the record but one.
+
+        Each ends its own run before it looks: one of two sees both, and both keep the same.
+        """
+        for double in self._tracker.runs_of(record)[1:]:
+            self._tracker.delete_run(double)
 
     def _send(self, record: StoredRecord) -> None:
         run_id = self._open(record.started)

@@ -10,7 +10,7 @@ from search.manifest import damage
 from search.mirrored_files import files_problem
 from search.spool import Spool
 from search.standing import TrialStanding
-from search.tracked_run import TrackedRun
+from search.tracked_run import TrackedRun, precedence
 from search.tracker import RUN_STATUS, Tracker
 
 Kind = Literal[
@@ -166,11 +166,11 @@ class _Comparison:
 
 
 def _best(runs: Sequence[TrackedRun], standing: TrialStanding) -> TrackedRun | None:
-    """The run that is most like the trial, the oldest of equals."""
+    """The run that is most like the trial, of equals the one that takes precedence."""
 
-    def rank(run: TrackedRun) -> tuple[bool, int, int, str]:
+    def rank(run: TrackedRun) -> tuple[bool, int, tuple[bool, int, str]]:
         differs = _contents_problem(run, standing) is not None
-        return differs, len(faults(run, standing)), run.started, run.run_id
+        return differs, len(faults(run, standing)), precedence(run)
 
     return min(runs, key=rank, default=None)
 

@@ -26,6 +26,7 @@ RECORD = "record.json"
 ARTIFACTS = "artifacts"
 WEIGHTS = "weights/model.safetensors"
 INPUT_EXAMPLE = "input_example.npy"
+RESTORED = "studyhall.restored"  # tag of a record that was lost and made again
 _MEND = "`studyhall doctor` with --fix has the trial trained again"
 
 

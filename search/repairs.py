@@ -134,8 +134,7 @@ class _Repairer:
         return f"corrected {finding.problem}"
 
     def _send(self, finding: Finding) -> str:
-        number, attempt = self._key(finding)
-        Delivery(self._tracker, self._spool, number, attempt).send()
+        self._delivery(finding).send()
         return f"{_trial(finding)}: sent its record, which waited"
 
     def _remove(self, finding: Finding) -> str:
@@ -146,7 +145,7 @@ class _Repairer:
         """Give the trial a new run: points of another training have other times than the old."""
         self._require_trained(finding)
         self._spool.forget_run(*self._key(finding))
-        self._send(finding)
+        self._delivery(finding).send(shared=True)  # who has the lost one may be back by now
         return f"{_trial(finding)}: trained it again and recorded its run, which was missing"
 
     def _replace_files(self, finding: Finding) -> str:
@@ -157,7 +156,7 @@ class _Repairer:
         except BaseException:
             self._spool.remove(*key)
             raise
-        self._send(finding)
+        self._delivery(finding).send()
         return f"{_trial(finding)}: trained it again and replaced the files of run {note.run_id}"
 
     def _replace_run(self, finding: Finding) -> str:
@@ -172,7 +171,7 @@ class _Repairer:
     def _delete_stale(self, finding: Finding) -> str:
         """Delete a run that has not ended in the meantime."""
         run = self._tracker.find(_run_of(finding))
-        if run and not run.is_running:
+        if run and not run.is_running and not run.deleted:
             raise _CannotRepairError("it has ended since")
         return self._delete(finding)
 
@@ -183,6 +182,9 @@ class _Repairer:
         self._retrain(number)
         if not self._spool.path(number, attempt).exists():
             raise _CannotRepairError("training it again left no record")
+
+    def _delivery(self, finding: Finding) -> Delivery:
+        return Delivery(self._tracker, self._spool, *self._key(finding))
 
     def _key(self, finding: Finding) -> tuple[int, int]:
         standing = self._standing(finding)

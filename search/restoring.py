@@ -9,7 +9,7 @@ from search.building import TrialSeed
 from search.errors import StudyhallError
 from search.execution import SHOWN, Job, training_data
 from search.outcomes import ATTEMPT, WEIGHTS
-from search.record import curve_stride, epoch_points, store, value_point
+from search.record import RESTORED, curve_stride, epoch_points, store, value_point
 from search.retraining import Stop, retrain
 from search.seed_tags import seed_tags
 from search.spool import Spool
@@ -58,7 +58,7 @@ def restore(study: Study, job: Job, number: int, blas_threads: int) -> None:
             *(point for epoch in record.epochs for point in epoch_points(epoch, stride, now)),
             *value_point(record),
         ),
-        tags={**job.tags, **seed_tags(seed), "studyhall.restored": "true"},
+        tags={**job.tags, **seed_tags(seed), RESTORED: "true"},
         examples=data.dataset.train_examples[shown],
         labels=data.dataset.train_labels[shown],
     )

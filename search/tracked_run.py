@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from search.record import RESTORED
+
 if TYPE_CHECKING:
     from mlflow.entities import Run
 
@@ -40,6 +42,15 @@ class TrackedRun:
     def is_running(self) -> bool:
         """Whether it has not ended."""
         return self.status == "RUNNING"
+
+
+def precedence(run: TrackedRun) -> tuple[bool, int, str]:
+    """What sorts the whole runs of one result, of which the first is kept, whoever looks.
+
+    A record that was made again comes before the one that was lost for a while: the launch that
+    made it may have registered it as the champion by now. Otherwise the oldest does.
+    """
+    return RESTORED not in run.tags, run.started, run.run_id
 
 
 def tracked_run(run: Run) -> TrackedRun:

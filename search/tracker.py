@@ -12,7 +12,7 @@ from search.errors import StudyhallError
 from search.mlflow_errors import explained
 from search.mlflow_model import lay_out
 from search.record import ARTIFACTS, Point, StoredRecord
-from search.tracked_run import TrackedRun, tracked_run
+from search.tracked_run import TrackedRun, precedence, tracked_run
 from search.tracking import (
     StudyRun,
     dataset_input,
@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 
 RUN_STATUS = {"complete": "FINISHED", "pruned": "KILLED", "failed": "FAILED"}
 ARTIFACTS_TAG = "studyhall.artifacts_sha256"  # of their manifest, which is one of them
+_OUTCOME_TAGS = ("studyhall.state", "studyhall.reason", "studyhall.weights_sha256")
 _METRICS_A_REQUEST = 1000  # MLflow refuses more
 _TAG_LENGTH = 5000  # MLflow refuses more than that or 8000, as the database allows
 
@@ -234,14 +235,11 @@ class Tracker:
         """Whether MLflow has a whole run of a trial."""
         return bool(self._ended_runs_of(number))
 
-    def has_other_run(self, number: int, attempt: int, run_id: str | None) -> bool:
-        """Whether MLflow has a whole run of an attempt that is not the one named."""
-        return any(
-            run.info.lifecycle_stage == "active"
-            and run.info.run_id != run_id
-            and run.data.tags.get("studyhall.attempt") == str(attempt)
-            for run in self._ended_runs_of(number)
-        )
+    def runs_of(self, record: StoredRecord) -> list[str]:
+        """The ended runs that say what a record says, the one that is kept of several first."""
+        ended = [tracked_run(run) for run in self._ended_runs_of(record.number)]
+        found = [run for run in ended if not run.deleted and _says(run, record)]
+        return [run.run_id for run in sorted(found, key=precedence)]
 
     def _ended_runs_of(self, number: int) -> list[Run]:
         runs = self._trials(f"tags.`studyhall.trial` = '{number}'", deleted=True)
@@ -276,6 +274,18 @@ class Tracker:
         kind = "tags.`studyhall.kind` = 'trial'"
         wanted = f"{study} and {kind} and {wanted}"
         return search_runs(self.client, self.study_run.experiment_id, wanted, deleted)
+
+
+def _says(run: TrackedRun, record: StoredRecord) -> bool:
+    """Whether an ended run has a record's outcome, of the same attempt."""
+    tags = record_tags(record)
+    return (
+        run.attempt == record.attempt
+        and run.status == RUN_STATUS[record.state]
+        and run.parameters == {name: str(value) for name, value in record.parameters.items()}
+        and run.value == record.value
+        and all(run.tags.get(name) == tags.get(name) for name in _OUTCOME_TAGS)
+    )
 
 
 def record_tags(record: StoredRecord) -> dict[str, str]:

@@ -25,7 +25,9 @@ from search.datasets import fetch
 from search.downloads import Archive, Package
 from search.published import Published
 from search.spool import Spool
+from search.tracker import Tracker
 from tests.search.small_trials import store_trial
+from tests.search.tracked import open_tracker, sqlite
 
 ROWS = 20
 
@@ -224,6 +226,19 @@ def folder(tiny: Tiny, cache: Path, tmp_path: Path) -> Path:
 @pytest.fixture
 def spool(tmp_path: Path) -> Spool:
     return Spool(tmp_path / "spool")
+
+
+@pytest.fixture(scope="module")
+def uri(tmp_path_factory: pytest.TempPathFactory) -> str:
+    return sqlite(tmp_path_factory.mktemp("mlflow"))
+
+
+@pytest.fixture
+def tracker(
+    uri: str, request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> Tracker:
+    monkeypatch.chdir(tmp_path)  # MLflow puts the artifacts below the working folder
+    return open_tracker(uri, request.node.name.replace("'", ""))
 
 
 @pytest.fixture(scope="module")

@@ -19,7 +19,7 @@ from search.errors import StudyhallError
 from search.live_points import LivePoints, LiveReader
 from search.record import Point, StoredRecord, read
 from search.sender import Sender
-from search.spool import RunNote, Spool
+from search.spool import Spool
 from search.tracker import Tracker
 from tests.search.small_trials import forge, store_trial
 from tests.search.tracked import (
@@ -28,9 +28,7 @@ from tests.search.tracked import (
     curve_of,
     is_whole,
     left_in,
-    open_tracker,
     sending,
-    sqlite,
     trial_runs,
     wait_for,
 )
@@ -50,19 +48,6 @@ POINTS_OF_DEATH = [
     "record hidden",
     "record deleted",
 ]
-
-
-@pytest.fixture(scope="module")
-def uri(tmp_path_factory: pytest.TempPathFactory) -> str:
-    return sqlite(tmp_path_factory.mktemp("mlflow"))
-
-
-@pytest.fixture
-def tracker(
-    uri: str, request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> Tracker:
-    monkeypatch.chdir(tmp_path)  # MLflow puts the artifacts below the working folder
-    return open_tracker(uri, request.node.name.replace("'", ""))
 
 
 def with_bad_name(record: StoredRecord) -> StoredRecord:
@@ -333,21 +318,3 @@ def test_a_trial_trains_on_when_its_points_cannot_be_written(tmp_path: Path) -> 
     live = LivePoints(path, 15, seconds=0)
     record = store_trial(Spool(tmp_path / "spool"), 0, live=live)
     assert record.points[:-1] == tuple(live.points)
-
-
-def test_a_record_that_was_made_again_elsewhere_meanwhile_is_dropped(
-    tracker: Tracker, spool: Spool, tmp_path: Path
-) -> None:
-    """As when a host comes back whose trial was taken for lost, with a run of its own begun."""
-    record, elsewhere = store_trial(spool, 0), Spool(tmp_path / "elsewhere")
-    live = tracker.create_run(0, 1, record.started)
-    spool.note_run(0, 1, RunNote(run_id=live))
-    shutil.copytree(spool.path(0, 1), elsewhere.path(0, 1))
-    tracker.delete_run(live)
-    with sending(tracker, elsewhere) as sender:
-        assert sender.drain(PATIENCE) == []
-    os.utime(spool.path(0, 1), (0, 0))  # it has waited for long
-    with sending(tracker, spool) as sender:
-        assert sender.drain(PATIENCE) == []
-    assert left_in(spool) == []
-    assert is_whole(tracker, [record])

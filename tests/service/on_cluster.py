@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
@@ -72,13 +73,25 @@ def answers_of(moons: Moons, name: str) -> dict[str, tuple[Any, ...]]:
         run.data.tags["studyhall.trial"]: (
             run.info.status,
             run.data.params,
-            run.data.metrics["value"],
-            run.data.tags["studyhall.weights_sha256"],
+            run.data.metrics.get("value"),
+            run.data.tags.get("studyhall.weights_sha256"),
         )
         for run in found
     }
-    assert len(told) == len(found), "a trial has two runs"
+    assert len(told) == len(found), _doubled(found)
     return told
+
+
+def _doubled(runs: list[Any]) -> str:
+    """What is told of the trials that have more than one run."""
+    times = Counter(run.data.tags["studyhall.trial"] for run in runs)
+    double = [run for run in runs if times[run.data.tags["studyhall.trial"]] > 1]
+    told = [
+        f"{run.info.run_id} {run.info.status} {run.info.start_time}-{run.info.end_time} "
+        f"{run.data.tags}"
+        for run in double
+    ]
+    return "\n".join(["trials that have two runs:", *told])
 
 
 def launched(study: OnCluster, told: Told | None = None, **chosen: Any) -> StudySummary:

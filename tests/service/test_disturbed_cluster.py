@@ -129,10 +129,10 @@ def test_whatever_is_killed_or_cut_the_study_is_finished_and_the_same(
         alone.run(long(alone, trials=trials))
     disturbances = Disturbances(stack, cluster, study.folder, seed=TIMES)
     try:
-        launched(study, Disturbed(disturbances), trials=trials)
+        launched(study, told := Disturbed(disturbances), trials=trials)
     finally:
         disturbances.end()
-    print(f"disturbed: {', '.join(disturbances.done)}")
+    print("disturbed:", *disturbances.done, *told.notes, sep="\n")
     assert len(disturbances.done) == TIMES
     answers = answers_of(alone, "moons")
     require_whole(study, answers)

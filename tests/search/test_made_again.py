@@ -1,0 +1,121 @@
+"""One run of a record that two machines have: one took it for lost, and made it again."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from search.delivery import Delivery
+from search.record import StoredRecord
+from search.spool import RunNote, Spool
+from search.tracker import Tracker
+from tests.search.small_trials import forge, store_trial
+from tests.search.tracked import PATIENCE, is_whole, left_in, sending, trial_runs
+
+
+@pytest.fixture
+def elsewhere(tmp_path: Path) -> Spool:
+    return Spool(tmp_path / "elsewhere")
+
+
+def waiting(spool: Spool, elsewhere: Spool, **tags: str) -> StoredRecord:
+    """Have a record wait at both for long; return what it is elsewhere, with tags of its own."""
+    record = store_trial(spool, 0)
+    tags = {f"studyhall.{name}": value for name, value in tags.items()}
+    changed = {"started": record.started + 1, "tags": record.tags | tags}
+    again = record.model_copy(update=changed)
+    shutil.copytree(spool.path(0, 1), elsewhere.path(0, 1))
+    forge(elsewhere.path(0, 1), again)
+    for one in (spool, elsewhere):
+        os.utime(one.path(0, 1), (0, 0))
+    return again
+
+
+def send(tracker: Tracker, spool: Spool) -> None:
+    with sending(tracker, spool) as sender:
+        assert sender.drain(PATIENCE) == []
+    assert left_in(spool) == []
+
+
+def test_a_record_that_was_made_again_elsewhere_meanwhile_is_dropped(
+    tracker: Tracker, spool: Spool, elsewhere: Spool
+) -> None:
+    """As when a host comes back whose trial was taken for lost, with a run of its own begun."""
+    again = waiting(spool, elsewhere)
+    live = tracker.create_run(0, 1, again.started - 1)
+    spool.note_run(0, 1, RunNote(run_id=live))
+    send(tracker, elsewhere)
+    send(tracker, spool)
+    assert is_whole(tracker, [again])
+    assert live not in [run.info.run_id for run in trial_runs(tracker)]
+
+
+@pytest.mark.parametrize("tags", [{}, {"restored": "true"}])
+def test_of_a_record_that_two_send_at_once_one_run_is_kept(
+    tracker: Tracker,
+    spool: Spool,
+    elsewhere: Spool,
+    monkeypatch: pytest.MonkeyPatch,
+    tags: dict[str, str],
+) -> None:
+    """As when a host comes back just when its record, made again, is being sent."""
+    again = waiting(spool, elsewhere, **tags)
+    log_record = tracker.log_record
+
+    def meanwhile(*arguments: Any) -> None:
+        monkeypatch.undo()
+        send(tracker, elsewhere)
+        log_record(*arguments)
+
+    monkeypatch.setattr(tracker, "log_record", meanwhile)
+    send(tracker, spool)
+    assert is_whole(tracker, [again])
+    (kept,) = trial_runs(tracker)
+    assert (kept.info.start_time == again.started) == bool(tags), "what was made again, if any"
+
+
+def test_who_died_after_sending_and_sends_again_keeps_the_run_that_others_keep(
+    tracker: Tracker, spool: Spool, elsewhere: Spool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Of two whole runs both keep the same one, and not each the other's."""
+    again = waiting(spool, elsewhere)
+    with monkeypatch.context() as dying:
+        dying.setattr(Spool, "remove", lambda *_: None)
+        Delivery(tracker, spool, 0, 1).send(shared=True)
+    os.utime(spool.path(0, 1), (0, 0))
+    delete_run = tracker.delete_run
+
+    def before(run_id: str) -> None:
+        monkeypatch.undo()
+        send(tracker, spool)
+        delete_run(run_id)
+
+    monkeypatch.setattr(tracker, "delete_run", before)
+    Delivery(tracker, elsewhere, 0, 1).send(shared=True)
+    assert is_whole(tracker, [again])
+
+
+def test_a_restored_record_drops_the_run_that_came_back_in_the_meantime(
+    tracker: Tracker, spool: Spool, elsewhere: Spool
+) -> None:
+    """Restored records do not wait."""
+    again = waiting(spool, elsewhere, restored="true")
+    os.utime(elsewhere.path(0, 1))
+    send(tracker, spool)
+    Delivery(tracker, elsewhere, 0, 1).send(shared=True)
+    assert is_whole(tracker, [again])
+
+
+def test_a_run_of_another_outcome_is_not_taken_for_the_record_made_again(
+    tracker: Tracker, spool: Spool, elsewhere: Spool
+) -> None:
+    """It is left to the doctor, who knows which is right."""
+    again = waiting(spool, elsewhere, weights_sha256="0" * 64)
+    send(tracker, elsewhere)
+    send(tracker, spool)
+    kept = [run.info.start_time for run in trial_runs(tracker)]
+    assert sorted(kept) == [again.started - 1, again.started]
