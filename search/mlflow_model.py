@@ -1,7 +1,8 @@
 """The trained network as an MLflow model: weights, a small loader, no pickled object.
 
-The loader is the `model` package itself, copied beside the weights, so that the model loads and
-predicts wherever there are MLflow, NumPy and safetensors.
+The loader is the `model` package itself, packed beside the weights, so that the model loads and
+predicts wherever there are MLflow, NumPy and safetensors. It is one archive, from which Python
+imports as from a folder: a server takes each file of a run by a request of its own.
 """
 
 from __future__ import annotations
@@ -9,6 +10,7 @@ from __future__ import annotations
 import hashlib
 import shutil
 import warnings
+import zipfile
 from importlib.metadata import version
 from pathlib import Path
 
@@ -21,6 +23,7 @@ from search.record import ARTIFACTS, INPUT_EXAMPLE, WEIGHTS
 
 MODEL_FOLDER = "model"
 WEIGHTS_IN_MODEL = f"data/{WEIGHTS}"
+CODE = "code/model.zip"
 _PACKAGES = ("mlflow", "numpy", "safetensors")
 
 
@@ -54,22 +57,25 @@ def write_model(folder: Path) -> None:
     weights = folder / WEIGHTS
     if not weights.exists():
         return
-    from mlflow.models import ModelSignature
+    from mlflow.models import Model, ModelSignature
+    from mlflow.models.model import MLMODEL_FILE_NAME
 
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # MLflow warns of type hints of its own
-        from mlflow.pyfunc import save_model
+        from mlflow.pyfunc import CODE as MLFLOW_CODE
+        from mlflow.pyfunc import FLAVOR_NAME, save_model
     from mlflow.types import Schema, TensorSpec
 
     example = np.load(folder / INPUT_EXAMPLE, allow_pickle=False)
     classes = len(model.load_checkpoint(weights).classes)
     path = folder / ARTIFACTS / MODEL_FOLDER
     shutil.rmtree(path, ignore_errors=True)
+    described = Model()
     save_model(
         path,
+        mlflow_model=described,
         loader_module="model.serving",
         data_path=str(weights.parent),
-        code_paths=[str(Path(model.__file__).parent)],
         signature=ModelSignature(
             inputs=Schema([TensorSpec(example.dtype, (-1, *example.shape[1:]))]),
             outputs=Schema(
@@ -82,3 +88,16 @@ def write_model(folder: Path) -> None:
         input_example=example,
         pip_requirements=[f"{package}=={version(package)}" for package in _PACKAGES],
     )
+    _pack_code(path / CODE)
+    described.flavors[FLAVOR_NAME][MLFLOW_CODE] = CODE
+    described.save(str(path / MLMODEL_FILE_NAME))
+
+
+def _pack_code(archive: Path) -> None:
+    """Pack the loader; its bytes depend on nothing but the code."""
+    package = Path(model.__file__).parent
+    archive.parent.mkdir()
+    with zipfile.ZipFile(archive, "w") as packed:
+        for module in sorted(package.rglob("*.py")):
+            name = module.relative_to(package.parent).as_posix()
+            packed.writestr(zipfile.ZipInfo(name), module.read_bytes(), zipfile.ZIP_DEFLATED)
