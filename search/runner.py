@@ -36,6 +36,7 @@ if TYPE_CHECKING:
 
 _DEATHS_ALLOWED = 10  # a worker in a row, while no trial ends: nothing can be trained here
 _HUNG_SECONDS = 0.75 * GRACE_SECONDS
+_LISTEN_SECONDS = 2.0
 _LAST_SECONDS = 1.0  # how long the end waits for what MLflow is being sent
 _PATIENCE_SECONDS = 120.0  # how long the end of a launch waits for MLflow
 _STOP_SECONDS = 3.0  # the same of one that was told to finish what runs
@@ -63,6 +64,7 @@ class Runner:
     _before: set[int] = field(default_factory=set)  # finished when the launch began
     _said: str = ""
     _deaths: int = 0
+    _listened: float = 0.0
 
     def __post_init__(self) -> None:
         self.study, self.tracker = self.tracked.study, self.tracked.tracker
@@ -148,6 +150,9 @@ class Runner:
 
         Each has a place among the workers, and maybe a lock, that others need.
         """
+        if time.monotonic() - self._listened < _LISTEN_SECONDS:
+            return  # it reads all trials, which costs a database more than a journal
+        self._listened = time.monotonic()
         self.study.claims.give_up_silent()
         for owner in self.study.claims.silent(_HUNG_SECONDS):
             if end_child(owner):
