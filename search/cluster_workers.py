@@ -11,9 +11,10 @@ from typing import Any, TypeVar
 
 from search.cluster import PATIENCE_SECONDS, Cluster
 from search.errors import StudyhallError
-from search.workers import LOOK_SECONDS, Order, Waiting, WorkerDied
+from search.workers import Order, Waiting, WorkerDied
 
 Result = TypeVar("Result")
+_LOOK_SECONDS = 1.0  # each look asks the database and the scheduler
 
 
 def run_on_cluster(
@@ -35,7 +36,7 @@ def run_on_cluster(
         function: A function of a module, which workers import by name.
         arguments: Picklable, and small.
         most: How many calls there are at once at most.
-        order: Asked every half second.
+        order: Asked every second.
     """
     calls = _Calls(cluster, function, arguments)
     deadline = time.monotonic() + PATIENCE_SECONDS
@@ -102,7 +103,7 @@ class _Calls:
     def found(self) -> Iterator[Any]:
         """What a call returned, waiting a moment for it."""
         try:
-            found = self._results.get(timeout=LOOK_SECONDS)
+            found = self._results.get(timeout=_LOOK_SECONDS)
         except queue.Empty:
             return
         if isinstance(found, _Ended):

@@ -14,7 +14,7 @@ from search.outage import Outage
 from search.spool import Spool
 from search.tracker import Tracker
 
-POLL_SECONDS = 0.3
+POLL_SECONDS = 1.0  # each look asks the study, beside a trial of the same process
 
 
 class Sender:

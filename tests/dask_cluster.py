@@ -18,6 +18,13 @@ from tests.postgres import free_port
 
 ROOT = Path(__file__).resolve().parent.parent
 PATIENCE = 120.0
+SETTINGS = {  # as docs/cluster.md has them
+    "DASK_DISTRIBUTED__WORKER__PROFILE__ENABLED": "false",
+    "DASK_DISTRIBUTED__ADMIN__TICK__INTERVAL": "500ms",
+    "DASK_DISTRIBUTED__ADMIN__SYSTEM_MONITOR__INTERVAL": "10s",
+    "MALLOC_MMAP_THRESHOLD_": "33554432",
+    "MALLOC_TRIM_THRESHOLD_": "67108864",
+}
 
 
 class Scheduler:
@@ -92,7 +99,7 @@ class Host:
         ]
         self._command += ["--nthreads", str(threads), "--local-directory", str(folder), *options]
         own = {**os.environ, "STUDYHALL_HOME": str(folder / "home"), "PYTHONPATH": str(ROOT)}
-        own["DASK_DISTRIBUTED__WORKER__PROFILE__ENABLED"] = "false"  # it takes a tenth of the time
+        own |= SETTINGS
         self._environment = {**own, **environment}
         self._wanted = True
         self._process = self._start()
