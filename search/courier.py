@@ -107,12 +107,13 @@ class Courier:
         if not accepted:
             self._delivery(number, attempt).withdraw()
         elif waiting.record:
-            delivery = self._delivery(number, attempt)
-            if delivery.is_replaced():
-                delivery.withdraw()
-            else:
-                delivery.send(shared=True)
+            if self._delivery(number, attempt).send():
                 self.sent += 1
+            else:
+                self._notify(
+                    f"trial {number}: its record was made again elsewhere while it waited here, "
+                    "and is dropped"
+                )
         elif not self._spool.path(number, attempt).exists():  # stored since the spool was read
             self._spool.remove(number, attempt)  # sent, by one who did not get to deleting the rest
         self._deliveries.pop((number, attempt), None)

@@ -11,11 +11,12 @@ from collections.abc import Callable
 
 from search.live_points import LiveReader
 from search.mlflow_errors import MlflowRefusedError
-from search.record import RESTORED, Point, StoredRecord, read
+from search.record import RESTORED, DamagedRecordError, Point, StoredRecord, read
 from search.spool import RunNote, Spool
-from search.tracker import Tracker
+from search.tracked_run import TrackedRun
+from search.tracker import Tracker, says
 
-_LATE_SECONDS = 5.0
+_LATE_SECONDS = 5.0  # nothing is taken for lost, and made again, within less
 
 
 class Delivery:
@@ -45,72 +46,85 @@ class Delivery:
         self._insist(lambda: self._tracker.log_points(self._open(started), self._unsent))
         self._unsent = []
 
-    def send(self, *, shared: bool = False) -> None:
-        """Send the record, and delete all that waits of the attempt.
+    def send(self, *, look: bool = False) -> bool:
+        """Send the record, and delete all that waits of the attempt; leave one run of it.
+
+        A record that has waited may have been made again by another machine, as one that was lost.
+        Whoever sends one looks before for a run of it, and drops what he has, and looks once more
+        when his own has ended: of two, one sees both, and both keep the same. A record that has
+        just been stored costs no such request.
 
         Args:
-            shared: Whether another machine may be sending the same record, made again; of its run
-                and this one, one is kept.
+            look: Whether to look all the same.
+
+        Returns:
+            Whether it was sent: not if another machine has done that.
 
         Raises:
             DamagedRecordError: the record is not as it was written; nothing of it was sent.
             OSError: the disk does not take what sending needs.
             MlflowError: MLflow does not take the record, or not now.
         """
-        record = read(self._spool.path(*self._key))
+        try:
+            record = read(self._spool.path(*self._key))
+        except DamagedRecordError:
+            if not self._others():
+                raise
+            self.withdraw()
+            return False
+        restored = RESTORED in record.tags
+        look = look or restored
+        if (look or self._is_late()) and any(says(run, record) for run in self._others()):
+            self._keep_one(record)
+            self.withdraw(restored=restored)
+            return False
         self._insist(lambda: self._send(record))
-        if shared and (self._is_late() or RESTORED in record.tags):
+        if look or self._is_late():
             self._keep_one(record)
         self._spool.remove(*self._key)
+        return True
 
-    def is_replaced(self) -> bool:
-        """Whether another machine has made the record again and sent it, as of one that was lost.
-
-        Only a record that has waited may be: others cost no request.
-
-        Raises:
-            DamagedRecordError: the record is not as it was written.
-            MlflowError: MLflow does not say.
-        """
-        if not self._is_late():
-            return False
-        note = self._spool.run_note(*self._key)
-        sent = self._tracker.runs_of(read(self._spool.path(*self._key)))
-        return bool(sent) and (note is None or note.run_id not in sent)
-
-    def withdraw(self) -> None:
+    def withdraw(self, *, restored: bool = False) -> None:
         """Delete what the attempt has in MLflow and in the spool: another has taken over."""
         note = self._spool.run_note(*self._key)
         if note and (note.run_id is None or note.doubtful):
-            for stray in self._tracker.find_open(*self._key):
+            for stray in self._tracker.find_open(*self._key, restored=restored):
                 self._tracker.delete_run(stray)
         if note and note.run_id:
             self._tracker.delete_run(note.run_id)
         self._spool.remove(*self._key)
 
     def _is_late(self) -> bool:
-        return time.time() - self._spool.path(*self._key).stat().st_mtime >= _LATE_SECONDS
+        """Whether others may have taken the record for lost by now; also if the clock was set."""
+        age = time.time() - self._spool.path(*self._key).stat().st_mtime
+        return not 0 <= age < _LATE_SECONDS
+
+    def _others(self) -> list[TrackedRun]:
+        """The ended runs of the attempt that are not this one's; none if this one's has ended."""
+        note = self._spool.run_note(*self._key)
+        ended = self._tracker.ended_runs(*self._key)
+        own = note and note.run_id and any(run.run_id == note.run_id for run in ended)
+        return [] if own else ended
 
     def _keep_one(self, record: StoredRecord) -> None:
-        """Delete all runs of the record but one.
-
-        Each ends its own run before it looks: one of two sees both, and both keep the same.
-        """
-        for double in self._tracker.runs_of(record)[1:]:
-            self._tracker.delete_run(double)
+        """Delete all runs that say what the record says, but one."""
+        alike = [run for run in self._tracker.ended_runs(*self._key) if says(run, record)]
+        for double in alike[1:]:
+            self._tracker.delete_run(double.run_id)
 
     def _send(self, record: StoredRecord) -> None:
-        run_id = self._open(record.started)
+        restored = RESTORED in record.tags
+        run_id = self._open(record.started, restored=restored)
         note = self._spool.run_note(*self._key)
         if note and note.doubtful:
-            self._delete_strays(run_id)
+            self._delete_strays(run_id, restored)
         if note and note.files_only:
             self._tracker.log_files(run_id, self._spool.path(*self._key))
             return
         sent = self._reader.taken - len(self._unsent)
         self._tracker.log_record(run_id, self._spool.path(*self._key), record, sent)
 
-    def _open(self, started: int) -> str:
+    def _open(self, started: int, *, restored: bool = False) -> str:
         """The attempt's run, which is created if there is none; only once, whatever happens.
 
         That a run is about to be created is noted before it is. Only where that note was left
@@ -120,22 +134,24 @@ class Delivery:
         if self._run_id is None:
             note = self._spool.run_note(*self._key)
             run_id = note.run_id if note else None
-            run_id = run_id or self._create(started, in_doubt=note is not None)
+            run_id = run_id or self._create(started, restored, in_doubt=note is not None)
             self._tracker.log_data(run_id)
             self._run_id = run_id
         return self._run_id
 
-    def _create(self, started: int, *, in_doubt: bool) -> str:
-        found = self._tracker.find_open(*self._key) if in_doubt else []
+    def _create(self, started: int, restored: bool, *, in_doubt: bool) -> str:
+        found = self._tracker.find_open(*self._key, restored=restored) if in_doubt else []
         if not in_doubt:
             self._spool.note_run(*self._key, RunNote(run_id=None))
-        run_id = found[0] if found else self._tracker.create_run(*self._key, started)
+        run_id = (
+            found[0] if found else self._tracker.create_run(*self._key, started, restored=restored)
+        )
         self._spool.note_run(*self._key, RunNote(run_id=run_id, doubtful=in_doubt))
         return run_id
 
-    def _delete_strays(self, run_id: str) -> None:
+    def _delete_strays(self, run_id: str, restored: bool) -> None:
         """Delete what a creation that got no answer left, even if it was carried out later."""
-        for stray in self._tracker.find_open(*self._key):
+        for stray in self._tracker.find_open(*self._key, restored=restored):
             if stray != run_id:
                 self._tracker.delete_run(stray)
 

@@ -116,7 +116,10 @@ class _Comparison:
             yield _stale(run) if run.is_running else _orphaned(run)
 
     def _of_waiting(self, standing: TrialStanding, own: Sequence[TrackedRun]) -> Iterator[Finding]:
-        """The record goes to the run that the spool has noted, or to a new one."""
+        """The record goes to the run that the spool has noted, or to a new one.
+
+        A run that says the same is another machine's; `search.delivery` sees that one is kept.
+        """
         number = standing.number
         note = self._spool.run_note(number, standing.attempt or 0)
         noted = note.run_id if note else None
@@ -125,7 +128,10 @@ class _Comparison:
         for run in own:
             if run.deleted or run.run_id == noted or (run.is_running and in_doubt):
                 continue
-            yield _stale(run) if run.is_running else _duplicate(run)
+            if run.is_running:
+                yield _stale(run)
+            elif faults(run, standing) or _contents_problem(run, standing):
+                yield _duplicate(run)
 
     def _of_finished(self, standing: TrialStanding, own: Sequence[TrackedRun]) -> Iterator[Finding]:
         active = [run for run in own if not run.deleted]

@@ -94,7 +94,7 @@ def write_model(folder: Path) -> None:
 
 
 def _pack_code(archive: Path) -> None:
-    """Pack the loader; its bytes depend on nothing but the code."""
+    """Pack the loader, with the same bytes each time: a record that is sent again has them."""
     package = Path(model.__file__).parent
     archive.parent.mkdir()
     with zipfile.ZipFile(archive, "w") as packed:

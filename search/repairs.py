@@ -134,7 +134,8 @@ class _Repairer:
         return f"corrected {finding.problem}"
 
     def _send(self, finding: Finding) -> str:
-        self._delivery(finding).send()
+        if not self._delivery(finding).send(look=True):
+            return f"{_trial(finding)}: dropped its record, which another machine has sent"
         return f"{_trial(finding)}: sent its record, which waited"
 
     def _remove(self, finding: Finding) -> str:
@@ -145,7 +146,8 @@ class _Repairer:
         """Give the trial a new run: points of another training have other times than the old."""
         self._require_trained(finding)
         self._spool.forget_run(*self._key(finding))
-        self._delivery(finding).send(shared=True)  # who has the lost one may be back by now
+        if not self._delivery(finding).send(look=True):
+            return f"{_trial(finding)}: who had lost its record has sent it meanwhile"
         return f"{_trial(finding)}: trained it again and recorded its run, which was missing"
 
     def _replace_files(self, finding: Finding) -> str:
@@ -169,7 +171,7 @@ class _Repairer:
         return f"deleted a run: {finding.problem}"
 
     def _delete_stale(self, finding: Finding) -> str:
-        """Delete a run that has not ended in the meantime."""
+        """Delete a run, unless it has ended in the meantime and was kept."""
         run = self._tracker.find(_run_of(finding))
         if run and not run.is_running and not run.deleted:
             raise _CannotRepairError("it has ended since")

@@ -36,7 +36,7 @@ if TYPE_CHECKING:
 
 _DEATHS_ALLOWED = 10  # a worker in a row, while no trial ends: nothing can be trained here
 _HUNG_SECONDS = 0.75 * GRACE_SECONDS
-_LISTEN_SECONDS = 2.0
+_LISTEN_SECONDS = 2.0  # less than lies between hanging and being taken for dead
 _LAST_SECONDS = 1.0  # how long the end waits for what MLflow is being sent
 _PATIENCE_SECONDS = 120.0  # how long the end of a launch waits for MLflow
 _STOP_SECONDS = 3.0  # the same of one that was told to finish what runs
@@ -151,7 +151,7 @@ class Runner:
         Each has a place among the workers, and maybe a lock, that others need.
         """
         if time.monotonic() - self._listened < _LISTEN_SECONDS:
-            return  # it reads all trials, which costs a database more than a journal
+            return  # listening reads all trials, which costs a database more than a journal
         self._listened = time.monotonic()
         self.study.claims.give_up_silent()
         for owner in self.study.claims.silent(_HUNG_SECONDS):

@@ -11,7 +11,7 @@ from search.artifact_store import store_explained
 from search.errors import StudyhallError
 from search.mlflow_errors import explained
 from search.mlflow_model import lay_out
-from search.record import ARTIFACTS, Point, StoredRecord
+from search.record import ARTIFACTS, RESTORED, Point, StoredRecord
 from search.tracked_run import TrackedRun, precedence, tracked_run
 from search.tracking import (
     StudyRun,
@@ -64,13 +64,14 @@ class Tracker:
             self._client = open_client(self.study_run.uri)
         return self._client
 
-    def create_run(self, number: int, attempt: int, started: int) -> str:
+    def create_run(self, number: int, attempt: int, started: int, *, restored: bool = False) -> str:
         """Create the run of an attempt at a trial; return the run's id.
 
         Args:
             number: The trial's number.
             attempt: Which attempt at it, from 1.
             started: Milliseconds since 1970.
+            restored: Whether it is for a record that was lost and made again.
         """
         tags = {
             "mlflow.parentRunId": self.study_run.run_id,
@@ -79,17 +80,20 @@ class Tracker:
             "studyhall.trial": str(number),
             "studyhall.attempt": str(attempt),
         }
+        if restored:
+            tags[RESTORED] = "true"
         experiment_id, name = self.study_run.experiment_id, self._name(number)
         with explained(f"trial {number}"):
             run = self.client.create_run(experiment_id, started, tags, run_name=name)
         return str(run.info.run_id)
 
-    def find_open(self, number: int, attempt: int) -> list[str]:
-        """The runs of an attempt that have not ended, the oldest first."""
+    def find_open(self, number: int, attempt: int, *, restored: bool = False) -> list[str]:
+        """The runs of an attempt, or of its record made again, that have not ended, by age."""
         attempted = f"tags.`studyhall.attempt` = '{attempt}'"
         trial = f"tags.`studyhall.trial` = '{number}'"
         found = self._trials(f"attributes.status = 'RUNNING' and {trial} and {attempted}")
-        return [str(run.info.run_id) for run in sorted(found, key=lambda r: r.info.start_time)]
+        own = [run for run in found if (RESTORED in run.data.tags) == restored]
+        return [str(run.info.run_id) for run in sorted(own, key=lambda r: r.info.start_time)]
 
     def log_data(self, run_id: str) -> None:
         """Say which data a run was trained on."""
@@ -225,25 +229,27 @@ class Tracker:
                 "deleted for good; name the earlier --tracking-uri, or have it trained again by "
                 "`studyhall doctor` with --fix"
             )
-        run = min(ended, key=lambda run: str(run.info.lifecycle_stage))  # active before deleted
-        if run.info.lifecycle_stage == "deleted":
-            with explained(f"trial {number}"):
-                self.client.restore_run(run.info.run_id)
-        return str(run.info.run_id)
+        run = min(ended, key=lambda run: (run.deleted, precedence(run)))
+        if run.deleted:
+            self.restore_run(run.run_id)
+        return run.run_id
 
     def has_run_of(self, number: int) -> bool:
         """Whether MLflow has a whole run of a trial."""
         return bool(self._ended_runs_of(number))
 
-    def runs_of(self, record: StoredRecord) -> list[str]:
-        """The ended runs that say what a record says, the one that is kept of several first."""
-        ended = [tracked_run(run) for run in self._ended_runs_of(record.number)]
-        found = [run for run in ended if not run.deleted and _says(run, record)]
-        return [run.run_id for run in sorted(found, key=precedence)]
+    def ended_runs(self, number: int, attempt: int) -> list[TrackedRun]:
+        """The ended runs of an attempt, and of its record made again.
 
-    def _ended_runs_of(self, number: int) -> list[Run]:
+        The first is the one that is kept of several that say the same.
+        """
+        ended = self._ended_runs_of(number)
+        found = [run for run in ended if run.attempt == attempt and not run.deleted]
+        return sorted(found, key=precedence)
+
+    def _ended_runs_of(self, number: int) -> list[TrackedRun]:
         runs = self._trials(f"tags.`studyhall.trial` = '{number}'", deleted=True)
-        return [run for run in runs if run.info.status != "RUNNING"]
+        return [tracked_run(run) for run in runs if run.info.status != "RUNNING"]
 
     def log_study_artifacts(self, folder: Path) -> None:
         """Add the files of a folder to the study's run."""
@@ -276,12 +282,11 @@ class Tracker:
         return search_runs(self.client, self.study_run.experiment_id, wanted, deleted)
 
 
-def _says(run: TrackedRun, record: StoredRecord) -> bool:
-    """Whether an ended run has a record's outcome, of the same attempt."""
+def says(run: TrackedRun, record: StoredRecord) -> bool:
+    """Whether an ended run has the outcome that a record has."""
     tags = record_tags(record)
     return (
-        run.attempt == record.attempt
-        and run.status == RUN_STATUS[record.state]
+        run.status == RUN_STATUS[record.state]
         and run.parameters == {name: str(value) for name, value in record.parameters.items()}
         and run.value == record.value
         and all(run.tags.get(name) == tags.get(name) for name in _OUTCOME_TAGS)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -112,6 +113,7 @@ class Scene:
     def add_twin(self, number: int) -> None:
         """Send a trial's record a second time, to another run."""
         self.stored.put(self.spool, number)
+        os.utime(self.spool.path(number, 1))  # of one that has waited, no second run would stay
         Delivery(self.tracker, self.spool, number, 1).send()
 
     def add_poor_twin(self, number: int) -> None:

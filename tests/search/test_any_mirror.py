@@ -43,7 +43,7 @@ def expected(trial: Trial) -> Counter[str]:
     ended = count["whole"] + count["wrong status"] + count["wrong tag"]
     found = Counter(orphaned=count["other ended"], stale=count["other running"] + count["half"])
     if trial.record == "whole":
-        return found + Counter(unsent=1, duplicate=ended)
+        return found + Counter(unsent=1, duplicate=ended - count["whole"])
     if not ended and not count["deleted whole"]:
         return found + Counter(missing=1)
     return found + Counter(

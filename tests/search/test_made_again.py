@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -22,9 +23,11 @@ def elsewhere(tmp_path: Path) -> Spool:
     return Spool(tmp_path / "elsewhere")
 
 
-def waiting(spool: Spool, elsewhere: Spool, **tags: str) -> StoredRecord:
+def waiting(
+    spool: Spool, elsewhere: Spool, how: dict[str, Any] | None = None, **tags: str
+) -> StoredRecord:
     """Have a record wait at both for long; return what it is elsewhere, with tags of its own."""
-    record = store_trial(spool, 0)
+    record = store_trial(spool, 0, **(how or {}))
     tags = {f"studyhall.{name}": value for name, value in tags.items()}
     changed = {"started": record.started + 1, "tags": record.tags | tags}
     again = record.model_copy(update=changed)
@@ -85,7 +88,7 @@ def test_who_died_after_sending_and_sends_again_keeps_the_run_that_others_keep(
     again = waiting(spool, elsewhere)
     with monkeypatch.context() as dying:
         dying.setattr(Spool, "remove", lambda *_: None)
-        Delivery(tracker, spool, 0, 1).send(shared=True)
+        Delivery(tracker, spool, 0, 1).send()
     os.utime(spool.path(0, 1), (0, 0))
     delete_run = tracker.delete_run
 
@@ -95,7 +98,7 @@ def test_who_died_after_sending_and_sends_again_keeps_the_run_that_others_keep(
         delete_run(run_id)
 
     monkeypatch.setattr(tracker, "delete_run", before)
-    Delivery(tracker, elsewhere, 0, 1).send(shared=True)
+    Delivery(tracker, elsewhere, 0, 1).send()
     assert is_whole(tracker, [again])
 
 
@@ -106,16 +109,75 @@ def test_a_restored_record_drops_the_run_that_came_back_in_the_meantime(
     again = waiting(spool, elsewhere, restored="true")
     os.utime(elsewhere.path(0, 1))
     send(tracker, spool)
-    Delivery(tracker, elsewhere, 0, 1).send(shared=True)
+    Delivery(tracker, elsewhere, 0, 1).send()
     assert is_whole(tracker, [again])
 
 
+DIFFERENCES: dict[str, Callable[[StoredRecord], dict[str, Any]]] = {
+    "weights": lambda r: {"tags": r.tags | {"studyhall.weights_sha256": "0" * 64}},
+    "parameters": lambda r: {"parameters": r.parameters | {"hidden_size": 99}},
+    "state": lambda r: {"state": "pruned"},
+    "reason": lambda r: {"reason": "another"},
+    "value": lambda r: {
+        "value": 0.125,
+        "points": tuple(
+            p.model_copy(update={"value": 0.125}) if p.key == "value" else p for p in r.points
+        ),
+    },
+}
+
+
+@pytest.mark.parametrize("name", DIFFERENCES)
 def test_a_run_of_another_outcome_is_not_taken_for_the_record_made_again(
-    tracker: Tracker, spool: Spool, elsewhere: Spool
+    tracker: Tracker, spool: Spool, elsewhere: Spool, name: str
 ) -> None:
     """It is left to the doctor, who knows which is right."""
-    again = waiting(spool, elsewhere, weights_sha256="0" * 64)
+    again = waiting(spool, elsewhere)
+    forge(elsewhere.path(0, 1), again.model_copy(update=DIFFERENCES[name](again)))
     send(tracker, elsewhere)
     send(tracker, spool)
     kept = [run.info.start_time for run in trial_runs(tracker)]
     assert sorted(kept) == [again.started - 1, again.started]
+
+
+@pytest.mark.parametrize("how", [{"prune": True}, {"learning_rate": 1e30}])
+def test_trials_that_did_not_complete_have_one_run_too(
+    tracker: Tracker, spool: Spool, elsewhere: Spool, how: dict[str, Any]
+) -> None:
+    again = waiting(spool, elsewhere, how)
+    assert again.state != "complete"
+    send(tracker, elsewhere)
+    send(tracker, spool)
+    assert is_whole(tracker, [again])
+
+
+def test_a_damaged_record_that_was_made_again_elsewhere_is_dropped(
+    tracker: Tracker, spool: Spool, elsewhere: Spool
+) -> None:
+    again = waiting(spool, elsewhere)
+    (spool.path(0, 1) / "record.json").write_text("{")
+    send(tracker, elsewhere)
+    send(tracker, spool)
+    assert is_whole(tracker, [again])
+
+
+def test_a_creation_in_doubt_does_not_take_the_run_of_the_record_made_again(
+    tracker: Tracker, spool: Spool, elsewhere: Spool
+) -> None:
+    """It is under way there; of two half-sent runs none may get the other's points."""
+    waiting(spool, elsewhere)
+    spool.note_run(0, 1, RunNote(run_id=None))
+    theirs = tracker.create_run(0, 1, 1, restored=True)
+    send(tracker, spool)
+    kept = {run.info.run_id: run.info.status for run in trial_runs(tracker)}
+    assert kept.pop(theirs) == "RUNNING"
+    assert list(kept.values()) == ["FINISHED"]
+
+
+def test_a_record_that_was_just_stored_costs_no_search(
+    tracker: Tracker, spool: Spool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    record = store_trial(spool, 0)
+    monkeypatch.setattr(tracker, "ended_runs", None)
+    assert Delivery(tracker, spool, 0, 1).send()
+    assert is_whole(tracker, [record])
