@@ -147,7 +147,7 @@ class _Repairer:
         self._require_trained(finding)
         self._spool.forget_run(*self._key(finding))
         if not self._delivery(finding).send(look=True):
-            return f"{_trial(finding)}: who had lost its record has sent it meanwhile"
+            return f"{_trial(finding)}: another machine has sent its record meanwhile"
         return f"{_trial(finding)}: trained it again and recorded its run, which was missing"
 
     def _replace_files(self, finding: Finding) -> str:
