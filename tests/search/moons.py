@@ -10,7 +10,7 @@ from mlflow.entities import Run
 from mlflow.tracking import MlflowClient
 
 from search import Options, StudySpec, StudySummary, launch
-from search.recorded import recorded_summary
+from search.recorded import recorded_summaries, recorded_summary
 
 SPEC = {
     "study": {"name": "moons", "trials": 6, "window": 3, "sampler": "random", "seed": 3},
@@ -65,6 +65,11 @@ class Moons:
 
     def summary(self, name: str = "moons") -> StudySummary:
         return recorded_summary(name, self.storage)
+
+    @property
+    def at_work(self) -> bool:
+        """Whether a trial is under way; no study may have been recorded yet."""
+        return any(summary.at_work for summary in recorded_summaries(self.storage))
 
     def runs(self, kind: str = "trial") -> list[Run]:
         experiment = self.client.get_experiment_by_name("moons")

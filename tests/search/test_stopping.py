@@ -81,7 +81,7 @@ def test_a_trial_in_this_process_is_ended_at_once(moons):
     endless = endless.model_copy(update={"training": endless.training | {"epochs": 10**6}})
 
     def ask() -> None:
-        wait_for(lambda: moons.storage.exists() and moons.summary().at_work)
+        wait_for(lambda: moons.at_work)
         stop("moons", moons.options(), at_once=True)
 
     asking = threading.Thread(target=ask)
@@ -89,7 +89,7 @@ def test_a_trial_in_this_process_is_ended_at_once(moons):
     with pytest.raises(Terminated):
         moons.run(endless)
     asking.join()
-    assert not moons.summary().at_work
+    assert not moons.at_work
 
 
 def test_no_finalist_is_trained_after_a_wish_that_came_with_the_last_trial(moons):

@@ -16,7 +16,7 @@ from search.launcher import prepare
 from search.observer import Quiet
 from search.recorded import recorded_summary
 from search.workers import HostUnfit
-from tests.dask_cluster import wait_for
+from tests.dask_cluster import PATIENCE, wait_for
 from tests.service.on_cluster import long
 from tests.service.stack import Served
 
@@ -96,7 +96,13 @@ def at_work(assignment: Assignment, served: Served, name: str) -> Iterator[None]
     """While a host is at a trial, which has ended afterwards."""
     working = threading.Thread(target=work_on_host, args=(assignment,))
     working.start()
-    wait_for(lambda: recorded_summary(name, served.storage).at_work)
-    yield
-    working.join()
+    try:
+        wait_for(lambda: recorded_summary(name, served.storage).at_work)
+        yield
+    except BaseException:  # no endless trial is to hold up the tests that follow
+        leave_host(assignment.study_id, assignment.launch)
+        raise
+    finally:
+        working.join(PATIENCE)
+    assert not working.is_alive()
     assert not recorded_summary(name, served.storage).at_work
