@@ -15,8 +15,8 @@ class Claim(BaseModel):
 
     `owner` is empty once the trial was given back; `attempt` counts from 1; `deaths` are the
     workers in a row that died of the trial without getting further; `progress` is what there was
-    of it when the attempt began; a live worker raises `beat` every few seconds; `trouble` is what
-    the last of the dead said of its end.
+    of it when the attempt began; a live worker raises `beat` every few seconds, and says at what
+    second since 1970, by its own clock; `trouble` is what the last of the dead said of its end.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -26,6 +26,7 @@ class Claim(BaseModel):
     deaths: int = 0
     progress: int = 0
     beat: int = 0
+    beaten: float = 0.0
     trouble: str | None = None
 
 

@@ -95,7 +95,8 @@ class Claims:
             claim = claim_of(trial)
             if trial.state.is_finished() or claim is None or not self._owns(claim, claimed):
                 return False
-            self._write(claimed.trial_id, claim.model_copy(update={"beat": claim.beat + 1}))
+            raised = {"beat": claim.beat + 1, "beaten": time.time()}
+            self._write(claimed.trial_id, claim.model_copy(update=raised))
         return True
 
     @patiently
@@ -222,7 +223,8 @@ class Claims:
         else:
             trial_id, before = trials[number]._trial_id, claim_of(trials[number])
         progress = self._progress(number)
-        claim = Claim(owner=self._owner, attempt=1, progress=progress)
+        now = time.time()
+        claim = Claim(owner=self._owner, attempt=1, progress=progress, beaten=now)
         if before:
             # It may have been claimed here already, by a write whose answer was lost.
             died = before.owner not in ("", self._owner)
@@ -232,6 +234,7 @@ class Claims:
                 attempt=before.attempt + 1,
                 deaths=before.deaths + died if stuck else 0,
                 progress=max(progress, before.progress),
+                beaten=now,
                 trouble=None if died else before.trouble,
             )
         self._write(trial_id, claim)

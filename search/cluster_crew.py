@@ -14,7 +14,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from search.addresses import shown, without_password
-from search.cluster import Cluster
+from search.cluster import HERE, Cluster
 from search.cluster_workers import run_on_cluster
 from search.code_version import code_version
 from search.courier import Unsent
@@ -164,10 +164,15 @@ def require_cluster(options: Options, notify: Callable[[str], None]) -> None:
         options: How the study is to be run; `cluster` is the scheduler's address.
         notify: Told what the user should know besides.
 
+    A launch that was left to the cluster was looked at by who left it there. It may go on when one
+    of its workers has just died, which would not answer.
+
     Raises:
         UsageError: no scheduler answers, its workers are none or of other code, or the study would
             be recorded where they cannot reach; every mistake, a line each.
     """
+    if options.cluster == HERE:
+        return
     problems = []
     if isinstance(options.address, Path):
         problems.append(

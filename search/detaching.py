@@ -3,22 +3,26 @@
 from __future__ import annotations
 
 import os
+import time
 from dataclasses import replace
 from pathlib import Path
 
 from search import terminal
 from search.addresses import address_of_host, shown_in, without_password
-from search.cluster import HERE, Cluster, hand_over, step_aside
+from search.cluster import HERE, PATIENCE_SECONDS, Cluster, hand_over, step_aside
 from search.errors import StudyhallError
 from search.host import home
 from search.interrupts import Terminated
-from search.launcher import prepare, run
+from search.launcher import Ready, prepare, run
 from search.observer import Observer
 from search.options import Options
 from search.storage import reopen_storage
 from search.studies import recorded_study
+from search.study import Study
 from search.study_spec import StudySpec
 from search.summary import StudySummary, summarize
+
+_PAUSE_SECONDS = 5.0  # between two tries to begin
 
 
 def detach(spec: StudySpec, options: Options, observer: Observer) -> StudySummary:
@@ -74,13 +78,37 @@ def _launch_here(spec: StudySpec, given: Options, study_id: str) -> None:
         return  # it was set aside since, and another may have its name
     with terminal.observer() as observer:  # into the log of the worker
         try:
-            ready = prepare(spec, options, observer)
+            ready = _prepare(spec, study, options, observer)
             step_aside()  # not before: no trial may be at work while the data are verified
             run(ready, options, observer)
         except Terminated:
             observer.note(f"{spec.study.name}: stopped at once")
         except Exception as error:  # no one else would ever hear of it
             told = isinstance(error, StudyhallError)
-            trouble = shown_in(str(error) if told else f"{type(error).__name__}: {error}")
-            observer.note(f"{spec.study.name}: {trouble}")
-            study.note_trouble(trouble)
+            _tell(study, str(error) if told else f"{type(error).__name__}: {error}", observer)
+
+
+def _prepare(spec: StudySpec, study: Study, options: Options, observer: Observer) -> Ready:
+    """Prepare a launch that was checked when it was left here: what fails now may pass.
+
+    The worker that had it may have died together with a part of the service.
+
+    Raises:
+        StudyhallError: it still fails after minutes, or the launch was asked to stop meanwhile.
+    """
+    deadline = time.monotonic() + PATIENCE_SECONDS
+    while True:
+        try:
+            return prepare(spec, options, observer)
+        except StudyhallError as error:
+            asked = study.stop_asked().times > (options.stops or 0)
+            if asked or time.monotonic() >= deadline:
+                raise
+            _tell(study, str(error), observer)
+        time.sleep(_PAUSE_SECONDS)
+
+
+def _tell(study: Study, trouble: str, observer: Observer) -> None:
+    """Say what is wrong where someone may look for it, in the log and in the study."""
+    observer.note(f"{study.spec.study.name}: {shown_in(trouble)}")
+    study.note_trouble(shown_in(trouble))

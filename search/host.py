@@ -33,7 +33,7 @@ from search.restoring import restore
 from search.same_data import require_same_data
 from search.sender import Sender
 from search.spool import Spool
-from search.storage import reopen_storage
+from search.storage import reopen_storage, require_clock
 from search.studies import recorded_study
 from search.study import Study
 from search.tracked_study import TrackedStudy, run_names
@@ -93,6 +93,7 @@ class Station:
         uri = os.environ.get("MLFLOW_TRACKING_URI") or assignment.study_run.uri
         run, job = replace(assignment.study_run, uri=uri), self._at_home(assignment)
         storage, name = reopen_storage(job.storage), job.spec.study.name
+        require_clock(job.storage)
         recorded = recorded_study(storage, name)
         if recorded is None or recorded.study_id != assignment.study_id:
             raise StudyhallError(
@@ -144,6 +145,7 @@ class Station:
 
 _stations: dict[str, Station] = {}  # by the study's id
 _opening = threading.Lock()  # trials are done in one thread, and launches ask in others
+_working = threading.Lock()  # a worker that joined with more threads does one trial at a time, too
 _at_work: Assignment | None = None  # what this worker does a trial of, or looks for one
 _over: set[str] = set()  # the launches that are to begin no trial here any more
 
@@ -155,14 +157,15 @@ def work_on_host(assignment: Assignment) -> str | HostUnfit | None:
         What it died of, if it did, or why this host can do none: others go on.
     """
     global _at_work
-    _at_work = assignment
-    try:
-        return _station(assignment).work(lambda: assignment.launch not in _over)
-    except (StudyhallError, OSError) as error:
-        time.sleep(_PAUSE_SECONDS)
-        return HostUnfit(f"{platform.node()} can do no trial: {shown_in(str(error))}")
-    finally:
-        _at_work = None
+    with _working:
+        _at_work = assignment
+        try:
+            return _station(assignment).work(lambda: assignment.launch not in _over)
+        except (StudyhallError, OSError) as error:
+            time.sleep(_PAUSE_SECONDS)
+            return HostUnfit(f"{platform.node()} can do no trial: {shown_in(str(error))}")
+        finally:
+            _at_work = None
 
 
 def finish_host(launch: str) -> None:

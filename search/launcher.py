@@ -25,7 +25,7 @@ from search.permission import require_writer
 from search.reconciliation import put_in_order
 from search.reopened import Opened
 from search.runner import Runner
-from search.storage import exclusive, open_storage, read_storage
+from search.storage import exclusive, open_storage, read_storage, require_clock
 from search.studies import open_study, recorded_finalists, recorded_study, set_aside
 from search.study import Study
 from search.study_spec import StudySpec
@@ -108,6 +108,7 @@ def prepare(spec: StudySpec, options: Options, observer: Observer) -> Ready:
     spec = require_data(spec, options.data_dir, observer.fetching)
     _require_home(options.home)
     require_crew(options, observer.note)
+    require_clock(options.address)
     stops = _stops_before(name, options)
     with FileLock(options.home / "start.lock"):  # MLflow's database is made by one process
         client = open_client(options.tracking_uri)

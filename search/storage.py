@@ -11,7 +11,8 @@ from pathlib import Path
 
 from optuna.storages import BaseStorage, InMemoryStorage
 
-from search.addresses import resolved
+from search.addresses import resolved, shown
+from search.errors import UsageError
 from search.journal import Journal, open_journal, read_journal
 from search.patience import patiently
 
@@ -59,6 +60,21 @@ def read_storage(address: str | Path) -> BaseStorage:
     from search.postgres import read_database
 
     return read_database(place) or InMemoryStorage()
+
+
+def require_clock(address: str | Path) -> None:
+    """See that this machine's clock is that of the storage, by which others judge its records.
+
+    Raises:
+        UsageError: it is not, or the storage cannot be reached.
+    """
+    place = resolved(address)
+    if isinstance(place, Path):
+        return
+    from search.database_check import clock_trouble
+
+    if trouble := clock_trouble(place):
+        raise UsageError(f"--storage: {shown(place)}: {trouble}")
 
 
 def exclusive(storage: BaseStorage, name: str) -> AbstractContextManager[None]:

@@ -19,13 +19,14 @@ from optuna.storages import BaseStorage
 from optuna.trial import FrozenTrial, Trial, TrialState
 
 from model import EpochRecord
-from search.claim import claim_of
-from search.claims import CLAIMS_MUTEX, Claims
+from search.claim import Claim, claim_of
+from search.claims import CLAIMS_MUTEX, GRACE_SECONDS, Claims
 from search.outcomes import ATTEMPT, STATES, WEIGHTS, Outcome, outcome_of, standing_of
 from search.owner import is_running, machine
 from search.patience import patiently
 from search.record import StoredRecord
 from search.section import Scalar
+from search.service_part import CLOCK_SECONDS
 from search.settings import TrialSettings
 from search.space import distribution_of, sampler_for, suggest
 from search.standing import TrialStanding
@@ -127,13 +128,13 @@ class Study:
         self._storage.set_study_user_attr(self._id, _TROUBLE, trouble)
 
     def at_work(self) -> dict[int, str]:
-        """The machines that say they are at a trial, by its number."""
+        """The machines that say they are at a trial, by its number.
+
+        One of another machine is not named any more once its last word is too old to be a live
+        worker's, clocks that differ included: who looks once cannot hear that it is silent.
+        """
         claims = ((t.number, claim_of(t)) for t in self.trials() if not t.state.is_finished())
-        return {
-            number: machine(claim.owner)
-            for number, claim in claims
-            if claim and claim.owner and is_running(claim.owner) is not False
-        }
+        return {number: machine(c.owner) for number, c in claims if c and _seems_at_work(c)}
 
     def is_whole(self) -> bool:
         """Whether all trials that are wanted have finished."""
@@ -234,6 +235,13 @@ class Study:
         except KeyError:
             return None
         return self._storage.get_trial(trial_id)
+
+
+def _seems_at_work(claim: Claim) -> bool:
+    running = is_running(claim.owner) if claim.owner else False
+    if running is None:
+        return time.time() - claim.beaten < GRACE_SECONDS + CLOCK_SECONDS
+    return running
 
 
 class ProposedTrial:

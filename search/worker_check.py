@@ -9,9 +9,9 @@ from search.code_version import difference
 from search.environment import environment
 from search.errors import UsageError
 from search.host import HostReport
+from search.service_part import CLOCK_SECONDS
 
 _WORKERS_SECONDS = 10.0  # how long a cluster without workers is given
-_CLOCKS_SECONDS = 60.0  # what clocks of two hosts may differ by
 
 
 def require_workers(cluster: Cluster) -> list[str]:
@@ -65,7 +65,7 @@ def _mistakes(found: HostReport, before: float, after: float) -> list[str]:
     if different := difference(found.code):
         mistakes.append(f"runs other code than this launch ({different}); install the same there")
     ahead = max(0.0, found.clock - after) - max(0.0, before - found.clock)
-    if abs(ahead) > _CLOCKS_SECONDS:
+    if abs(ahead) > CLOCK_SECONDS:
         way = "ahead of" if ahead > 0 else "behind"
         mistakes.append(
             f"has a clock {abs(ahead):,.0f} s {way} this machine's, so that the times of its runs "

@@ -166,6 +166,15 @@ class DaskCluster:
         own = {**self._environment, **environment}
         return Host(self.folder / name, self.address, own, *options, threads=threads)
 
+    def kill_who_has(self, prefix: str) -> None:
+        """Kill the processes that are at tasks whose names begin so."""
+        with Client(self.address, timeout=PATIENCE, set_as_default=False) as client:
+            tasks = client.processing().items()
+            at_it = [one for one, keys in tasks if any(str(k).startswith(prefix) for k in keys)]
+            assert at_it
+            for number in client.run(os.getpid, workers=at_it).values():
+                os.kill(number, signal.SIGKILL)
+
     def end(self) -> None:
         """Kill all."""
         for host in self.hosts:

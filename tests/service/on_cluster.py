@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from datetime import datetime, timedelta, tzinfo
 from typing import Any
 
 from search import StudySpec, StudySummary, launch
@@ -17,6 +18,14 @@ from tests.search.moons import Moons
 from tests.service.stack import Served
 
 Answers = dict[str, tuple[Any, ...]]
+
+
+class AnHourAhead(datetime):
+    """The clock of a machine that nobody has set."""
+
+    @classmethod
+    def now(cls, tz: tzinfo | None = None) -> AnHourAhead:
+        return super().now(tz) + timedelta(hours=1)
 
 
 @dataclass

@@ -118,9 +118,22 @@ def test_a_launch_that_was_left_to_the_cluster_outlives_the_worker_that_runs_it(
 ):
     assert detach(study.long(), study.options(), Told()).finished == 0
     wait_for(lambda: recorded_summary(study.name, study.storage).finished)
-    cluster.hosts[0].kill()
+    cluster.kill_who_has("studyhall-launch-")
     wait_for(lambda: study.client.search_model_versions(f"name='{study.name}'"))
     wait_for(lambda: run_of_study(study).info.status == "FINISHED")
+    require_whole(study, undisturbed)
+    cluster.scheduler.wait_for_workers(2)
+
+
+def test_a_launch_that_moves_while_mlflow_is_away_waits_for_it(study, stack, cluster, undisturbed):
+    detach(study.long(), study.options(), Told())
+    wait_for(lambda: recorded_summary(study.name, study.storage).finished)
+    stack.mlflow.kill()
+    cluster.kill_who_has("studyhall-launch-")
+    wait_for(lambda: recorded_summary(study.name, study.storage).trouble)
+    stack.mlflow.start()
+    wait_for(lambda: run_of_study(study).info.status == "FINISHED")
+    assert recorded_summary(study.name, study.storage).trouble is None
     require_whole(study, undisturbed)
     cluster.scheduler.wait_for_workers(2)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
@@ -15,6 +16,7 @@ from search.studies import study_names
 from tests.dask_cluster import ROOT, Host, Scheduler
 from tests.postgres import free_port
 from tests.search.moons import Moons
+from tests.service.on_cluster import AnHourAhead
 from tests.service.stack import Stack
 
 AN_HOUR_AHEAD = """\
@@ -43,6 +45,13 @@ def refusal(stack: Stack, folder: Path, **chosen: object) -> str:
         launch(moons.spec(name=folder.name), options)
     assert folder.name not in study_names(read_storage(stack.storage))
     return str(refused.value)
+
+
+def test_a_clock_that_is_not_the_databases_is_refused(stack, tmp_path, monkeypatch):
+    monkeypatch.setattr("search.database_check.datetime", AnHourAhead)
+    said = refusal(stack, tmp_path)
+    assert re.search(r"^--storage: .*: its clock is 3600 s behind this machine's", said)
+    assert said.endswith("set both by NTP")
 
 
 @pytest.mark.parametrize("address", ["scheduler:8786", "http://127.0.0.1:8786", "tcp://host"])

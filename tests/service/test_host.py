@@ -15,9 +15,11 @@ from search.host import Assignment, close_host, drain_host, finish_host, leave_h
 from search.launcher import prepare
 from search.observer import Quiet
 from search.recorded import recorded_summary
+from search.storage import read_storage
+from search.studies import recorded_study
 from search.workers import HostUnfit
 from tests.dask_cluster import PATIENCE, wait_for
-from tests.service.on_cluster import long
+from tests.service.on_cluster import AnHourAhead, long
 from tests.service.stack import Served
 
 
@@ -66,6 +68,24 @@ def test_a_host_whose_database_is_another_does_no_trial_and_says_why(
     said = work_on_host(assignment)
     assert isinstance(said, HostUnfit)
     assert f"has not the launch's study {name}; have STUDYHALL_STORAGE name" in said.trouble
+
+
+def test_a_host_whose_clock_is_wrong_does_no_trial_and_says_why(assignment, monkeypatch):
+    monkeypatch.setattr("search.database_check.datetime", AnHourAhead)
+    said = work_on_host(assignment)
+    assert isinstance(said, HostUnfit)
+    assert "its clock is 3600 s behind this machine's" in said.trouble
+
+
+def test_a_worker_with_two_threads_does_one_trial_at_a_time(served, name, assignment):
+    """A second claim of the same process would take over what the first is at."""
+    threads = [threading.Thread(target=work_on_host, args=(assignment,)) for _ in range(2)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(PATIENCE)
+    study = recorded_study(read_storage(served.storage), name)
+    assert [s.attempt for s in study.standings() if s.state] == [1, 1]
 
 
 def test_no_trial_is_begun_for_a_launch_that_is_over(served, name, assignment):
