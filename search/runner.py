@@ -172,12 +172,14 @@ class Runner:
         """Put right what earlier launches left; what is lost for good is trained again.
 
         With a database another machine may still have what seems lost: there the doctor is asked,
-        but for what the hosts of this launch's cluster finished, and are known not to have.
+        but for what the hosts of this launch's cluster are known not to have, at its end.
         """
         embedded = isinstance(self.options.address, Path)
         if drained and (heard := self.crew.heard()):
-            own = len(self._told - self._before)
-            repairs = put_in_order(self.tracked, self.crew.restore, at_most=own, heard=heard)
+            own, before = len(self._told - self._before), self._before
+            repairs = put_in_order(
+                self.tracked, self.crew.restore, at_most=own, before=before, heard=heard
+            )
         else:
             repairs = put_in_order(self.tracked, self.tracked.restore if embedded else None)
         for sentence in repairs.done:

@@ -161,10 +161,13 @@ class DaskCluster:
     def address(self) -> str:
         return self.scheduler.address
 
-    def add(self, name: str, *options: str, threads: int = 1, **environment: str) -> Host:
-        """Have another host join."""
-        own = {**self._environment, **environment}
-        return Host(self.folder / name, self.address, own, *options, threads=threads)
+    def add(
+        self, name: str, *options: str, threads: int = 1, apart: bool = False, **environment: str
+    ) -> Host:
+        """Have another host join; `apart`, one that the others know by name and beat alone."""
+        own, inside = {**self._environment, **environment}, _apart(name) if apart else ()
+        folder = self.folder / name
+        return Host(folder, self.address, own, *options, threads=threads, inside=inside)
 
     def kill_who_has(self, prefix: str) -> None:
         """Kill the processes that are at tasks whose names begin so."""
@@ -181,6 +184,17 @@ class DaskCluster:
             host.lose()
         os.killpg(self.scheduler.process.pid, signal.SIGKILL)
         self.scheduler.process.wait()
+
+
+def _apart(name: str) -> tuple[str, ...]:
+    """What gives a process a host's name and numbers of processes of its own, where that may be."""
+    alone = ("unshare", "--pid", "--uts", "--fork", "--kill-child", "--mount-proc")
+    try:
+        subprocess.run([*alone, "true"], capture_output=True, check=True)
+    except (FileNotFoundError, subprocess.CalledProcessError):
+        return ()
+    host = name.replace("_", "-")[:63].strip("-")
+    return (*alone, "sh", "-c", 'hostname "$0" && exec "$@"', host)
 
 
 def wait_for(condition: Callable[[], object]) -> None:

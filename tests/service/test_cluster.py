@@ -87,6 +87,18 @@ def test_what_a_lost_host_had_not_sent_is_done_again(study, cluster, stack, undi
     shutil.rmtree(lost.folder)
 
 
+def test_what_hosts_of_an_earlier_launch_had_not_sent_is_done_again(study, undisturbed):
+    launched(study)
+    experiment = study.client.get_experiment_by_name(study.name).experiment_id
+    for number in (1, 2):  # more than the next launch finishes trials of its own
+        [run] = study.client.search_runs([experiment], f"tags.`studyhall.trial` = '{number}'")
+        for tag in ("studyhall.kind", "studyhall.study_id"):
+            study.client.set_tag(run.info.run_id, tag, "never sent")
+    launched(study, told := Told())
+    assert sum("trained it again and recorded its run" in note for note in told.notes) == 2
+    require_whole(study, undisturbed)
+
+
 def test_who_is_asked_to_stop_finishes_what_runs_and_goes_on_later(study, undisturbed):
     told = Told(lambda: stop(study.name, study.options()))
     summary = launched(study, told)

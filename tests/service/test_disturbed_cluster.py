@@ -40,8 +40,9 @@ class Disturbances:
         self._generator = np.random.default_rng(seed)
         self._gateways = [Gateway(stack.postgres.port), Gateway(stack.mlflow.port)]
         storage = stack.storage.replace(f":{stack.postgres.port}/", f":{self._gateways[0].port}/")
+        mlflow = self._gateways[1].address
         self.cut_off = cluster.add(
-            folder.name, STUDYHALL_STORAGE=storage, MLFLOW_TRACKING_URI=self._gateways[1].address
+            folder.name, apart=True, STUDYHALL_STORAGE=storage, MLFLOW_TRACKING_URI=mlflow
         )
         self._order: list[Callable[[], object]] = []
         self.done: list[str] = []
