@@ -19,7 +19,7 @@ class Claim(BaseModel):
     second since 1970, by its own clock; `trouble` is what the last of the dead said of its end.
     """
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="ignore", frozen=True)
 
     owner: str
     attempt: int

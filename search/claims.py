@@ -249,9 +249,10 @@ class Claims:
     def _silence(self, number: int, claim: Claim) -> float:
         """For how many seconds this process has seen the beat stand still."""
         heard, now = (claim.owner, claim.attempt, claim.beat), self._clock()
-        if number not in self._seen or self._seen[number][0] != heard:
-            self._seen[number] = heard, now
-        return now - self._seen[number][1]
+        seen = self._seen  # another thread may forget it meanwhile
+        if number not in seen or seen[number][0] != heard:
+            seen[number] = heard, now
+        return now - seen[number][1]
 
     def _owns(self, claim: Claim, claimed: Claimed) -> bool:
         return (claim.owner, claim.attempt) == (self._owner, claimed.attempt)

@@ -15,6 +15,7 @@ from search.spool import Spool, Waiting
 from search.tracker import Tracker
 
 ASIDE_SECONDS = 60.0  # until a record that was not taken is tried again
+_LATE_SECONDS = 5.0  # no record is taken for lost, and made again, that is there for less
 _TRIES = 3  # of a record that MLflow has trouble with while it answers other questions
 
 Accepted = Callable[[int, int], bool | None]
@@ -54,6 +55,8 @@ class Courier:
         self._failures: Counter[Waiting] = Counter()
         self._aside: dict[Waiting, tuple[str, float]] = {}
         self._told: set[Waiting] = set()
+        self._arrived: dict[tuple[int, int], float] = {}  # when a record was first seen here
+        self._first = True  # what waits then has done so for longer than is known
 
     def round(self) -> Iterator[Unsent | None]:
         """Deal with all that waits, an attempt a step; yield the record if it was not taken.
@@ -62,7 +65,13 @@ class Courier:
             StudyhallError: MLflow or the study does not answer.
             OSError: the disk does not take what sending needs.
         """
-        for waiting in self._spool.waiting():
+        everything, now = self._spool.waiting(), time.monotonic()
+        for waiting in everything:
+            if waiting.record:
+                seen = float("-inf") if self._first else now
+                self._arrived.setdefault((waiting.number, waiting.attempt), seen)
+        self._first = False
+        for waiting in everything:
             if not self._is_aside(waiting):
                 self._try(waiting)
             yield self._unsent(waiting)
@@ -107,7 +116,8 @@ class Courier:
         if not accepted:
             self._delivery(number, attempt).withdraw()
         elif waiting.record:
-            if self._delivery(number, attempt).send():
+            late = time.monotonic() - self._arrived[number, attempt] >= _LATE_SECONDS
+            if self._delivery(number, attempt).send(look=late):
                 self.sent += 1
             else:
                 self._notify(
@@ -116,7 +126,8 @@ class Courier:
                 )
         elif not self._spool.path(number, attempt).exists():  # stored since the spool was read
             self._spool.remove(number, attempt)  # sent, by one who did not get to deleting the rest
-        self._deliveries.pop((number, attempt), None)
+        for kept in (self._deliveries, self._arrived):
+            kept.pop((number, attempt), None)
 
     def _delivery(self, number: int, attempt: int) -> Delivery:
         if self._tracker is None:

@@ -31,17 +31,6 @@ def check_database(address: str | Path) -> Part:
     return _journal(place) if isinstance(place, Path) else _database(place)
 
 
-def clock_trouble(address: str) -> str | None:
-    """What is wrong with this machine's clock or the database's, if they differ.
-
-    Raises:
-        UsageError: the database cannot be reached.
-    """
-    with look_into(address) as connection:
-        _, problems = _clock(connection)
-    return problems[0] if problems else None
-
-
 def _journal(path: Path) -> Part:
     watch, problems = Stopwatch(), list[str]()
     facts: dict[str, str | float] = {"kind": "journal, of this machine alone"}

@@ -6,7 +6,6 @@ after a crash at any moment ends with one run.
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable
 
 from search.live_points import LiveReader
@@ -15,8 +14,6 @@ from search.record import RESTORED, DamagedRecordError, Point, StoredRecord, rea
 from search.spool import RunNote, Spool
 from search.tracked_run import TrackedRun
 from search.tracker import Tracker, says
-
-_LATE_SECONDS = 5.0  # nothing is taken for lost, and made again, within less
 
 
 class Delivery:
@@ -46,16 +43,15 @@ class Delivery:
         self._insist(lambda: self._tracker.log_points(self._open(started), self._unsent))
         self._unsent = []
 
-    def send(self, *, look: bool = False) -> bool:
+    def send(self, *, look: bool = True) -> bool:
         """Send the record, and delete all that waits of the attempt; leave one run of it.
 
         A record that has waited may have been made again by another machine, as one that was lost.
         Whoever sends one looks before for a run of it, and drops what he has, and looks once more
-        when his own has ended: of two, one sees both, and both keep the same. A record that has
-        just been stored costs no such request.
+        when his own has ended: of two, one sees both, and both keep the same.
 
         Args:
-            look: Whether to look all the same.
+            look: Whether to do so; not for a record that its sender has seen arrive just now.
 
         Returns:
             Whether it was sent: not if another machine has done that.
@@ -74,12 +70,12 @@ class Delivery:
             return False
         restored = RESTORED in record.tags
         look = look or restored
-        if (look or self._is_late()) and any(says(run, record) for run in self._others()):
+        if look and any(says(run, record) for run in self._others()):
             self._keep_one(record)
             self.withdraw(restored=restored)
             return False
         self._insist(lambda: self._send(record))
-        if look or self._is_late():
+        if look:
             self._keep_one(record)
         self._spool.remove(*self._key)
         return True
@@ -93,11 +89,6 @@ class Delivery:
         if note and note.run_id:
             self._tracker.delete_run(note.run_id)
         self._spool.remove(*self._key)
-
-    def _is_late(self) -> bool:
-        """Whether others may have taken the record for lost by now; also if the clock was set."""
-        age = time.time() - self._spool.path(*self._key).stat().st_mtime
-        return not 0 <= age < _LATE_SECONDS
 
     def _others(self) -> list[TrackedRun]:
         """The ended runs of the attempt that are not this one's; none if this one's has ended."""

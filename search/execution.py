@@ -68,6 +68,8 @@ class Workplace:
         self.job = job
         self.spool = Spool(job.spool)
         self.study = Study(reopen_storage(job.storage), job.spec, partial(_progress, job.spool))
+        self.study_id = self.study.study_id
+        self.heartbeat: Heartbeat | None = None  # of the trial that it is at, or was last
         # Proposed for their costs, with these, and not begun here.
         self._proposed: dict[int, tuple[ProposedTrial, float]] = {}
 
@@ -129,6 +131,7 @@ def _work(place: Workplace, wanted: Callable[[], bool]) -> str | None:
         return None
     try:
         with Heartbeat(place.study.claims, claimed) as heartbeat:
+            place.heartbeat = heartbeat
             _run(place, claimed, heartbeat)
     except ClaimLostError:
         pass  # the worker that took over enters the same result
@@ -159,8 +162,14 @@ def _trouble(error: BaseException) -> str | None:
 
 def abandon(study_id: str | None = None) -> None:
     """Let others have the trial that this process has, if any, or has of one study."""
-    if _workplace is not None and study_id in (None, _workplace.study.study_id):
+    if _workplace is not None and study_id in (None, _workplace.study_id):
         _workplace.study.claims.release()
+
+
+def drop(study_id: str) -> None:
+    """Have this process's trial of a study, if any, end with its epoch; no storage is asked."""
+    if _workplace is not None and _workplace.study_id == study_id and _workplace.heartbeat:
+        _workplace.heartbeat.lost = True
 
 
 def _run(place: Workplace, claimed: Claimed, heartbeat: Heartbeat) -> None:

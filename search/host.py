@@ -28,6 +28,7 @@ from search.errors import StudyhallError
 from search.execution import Job, work
 from search.leaving import leave_in_order
 from search.own_versions import fetch_recorded
+from search.patience import patiently
 from search.reconciliation import adopt
 from search.restoring import restore
 from search.same_data import require_same_data
@@ -93,8 +94,8 @@ class Station:
         uri = os.environ.get("MLFLOW_TRACKING_URI") or assignment.study_run.uri
         run, job = replace(assignment.study_run, uri=uri), self._at_home(assignment)
         storage, name = reopen_storage(job.storage), job.spec.study.name
-        require_clock(job.storage)
-        recorded = recorded_study(storage, name)
+        require_clock(storage, job.storage)
+        recorded = patiently(recorded_study)(storage, name)
         if recorded is None or recorded.study_id != assignment.study_id:
             raise StudyhallError(
                 f"{shown(job.storage)} has not the launch's study {name}; have STUDYHALL_STORAGE "
@@ -186,8 +187,10 @@ def drain_host(assignment: Assignment, seconds: float) -> list[Unsent]:
 def leave_host(study_id: str, launch: str) -> None:
     """Give up what this worker is at for a launch that ends at once, and begin no more for it."""
     finish_host(launch)
-    if not _is_of_another(study_id, launch) and (station := _stations.pop(study_id, None)):
-        leave_in_order(station.tracked, station.sender)
+    if _is_of_another(study_id, launch) or not (station := _stations.pop(study_id, None)):
+        return
+    if not leave_in_order(station.tracked, station.sender):
+        station.sender.stop(0.0)
 
 
 def close_host(study_id: str, launch: str) -> None:

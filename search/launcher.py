@@ -108,7 +108,6 @@ def prepare(spec: StudySpec, options: Options, observer: Observer) -> Ready:
     spec = require_data(spec, options.data_dir, observer.fetching)
     _require_home(options.home)
     require_crew(options, observer.note)
-    require_clock(options.address)
     stops = _stops_before(name, options)
     with FileLock(options.home / "start.lock"):  # MLflow's database is made by one process
         client = open_client(options.tracking_uri)
@@ -118,6 +117,7 @@ def prepare(spec: StudySpec, options: Options, observer: Observer) -> Ready:
         require_sane(spec, folder)
     data = tracked_data(spec, folder)
     storage = open_storage(options.address)
+    require_clock(storage, options.address)
     if options.fresh and (earlier := recorded_study(storage, name)):
         _set_aside(storage, earlier, client, options, observer)
     tracked = _open(storage, spec, client, data, folder, options)

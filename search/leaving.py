@@ -11,7 +11,7 @@ from filelock import Timeout
 
 from search.delivery import Delivery
 from search.errors import StudyhallError
-from search.execution import abandon
+from search.execution import abandon, drop
 from search.reconciliation import adopt
 from search.sender import Sender
 from search.tracked_study import TrackedStudy
@@ -35,16 +35,20 @@ def leave_in_order(
         Whether all was done.
     """
     deadline = time.monotonic() + _SECONDS
-    released = _within(deadline, lambda: _release(tracked, dismiss))
-    return _within(deadline, lambda: _send(tracked, sender, deadline)) and released
+    dismissed = _start(dismiss)  # beside the rest: the storage may be away here
+    released = _start(lambda: _release(tracked))
+    done = dismissed(deadline), released(deadline)
+    if deadline - time.monotonic() <= 0:
+        return False
+    return _start(lambda: _send(tracked, sender, deadline))(deadline) and all(done)
 
 
-def _release(tracked: TrackedStudy, dismiss: Callable[[], None]) -> bool:
+def _release(tracked: TrackedStudy) -> bool:
     """Keep what is recorded of this launch's trials, and let others have them, without blame."""
+    drop(tracked.study.study_id)
     adopt(tracked.study, tracked.spool)
     abandon(tracked.study.study_id)
     tracked.study.claims.release_dead()
-    dismiss()
     return True
 
 
@@ -69,17 +73,22 @@ def _withdraw_unfinished(tracked: TrackedStudy) -> None:
                 Delivery(tracker, spool, number, attempt).withdraw()
 
 
-def _within(deadline: float, step: Callable[[], bool]) -> bool:
-    """Take a step, and wait for it till the deadline at most; return whether it was taken."""
-    if (seconds := deadline - time.monotonic()) <= 0:
-        return False
+def _start(step: Callable[[], bool | None]) -> Callable[[float], bool]:
+    """Take a step in a thread; what is returned waits for it till a deadline.
+
+    It returns whether the step was taken.
+    """
     taken: list[bool] = []
 
     def take() -> None:
         with suppress(StudyhallError, OSError):
-            taken.append(step())
+            taken.append(step() is not False)
 
     thread = threading.Thread(target=take, name="leaving", daemon=True)
     thread.start()
-    thread.join(seconds)
-    return taken == [True]
+
+    def ended(deadline: float) -> bool:
+        thread.join(max(0.0, deadline - time.monotonic()))
+        return taken == [True]
+
+    return ended

@@ -94,8 +94,11 @@ def write_model(folder: Path) -> None:
 
 
 def _pack_code(archive: Path) -> None:
-    """Pack the loader, with the same bytes each time: a record that is sent again has them."""
-    package = Path(model.__file__).parent
+    """Pack the loader, with the same bytes each time: a record that is sent again has them.
+
+    It is found beside this package: `model` may have been imported from an archive like this one.
+    """
+    package = Path(__file__).resolve().parent.parent / "model"
     archive.parent.mkdir()
     with zipfile.ZipFile(archive, "w") as packed:
         for module in sorted(package.rglob("*.py")):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import weakref
 from collections.abc import Container, Iterator
 from contextlib import contextmanager
+from datetime import datetime
 from threading import RLock
 from typing import Any
 
@@ -85,6 +86,13 @@ class Database(_CachedStorage):
         """Set a parameter of a trial, which this process need not have read before."""
         self._database.set_trial_param(trial_id, param_name, param_value_internal, distribution)
 
+    def clock(self) -> datetime:
+        """What time it is there."""
+        asked = sqlalchemy.text("SELECT clock_timestamp()")
+        with self._database.engine.connect() as connection:
+            now: datetime = connection.execute(asked).scalar_one()
+        return now
+
     @contextmanager
     def exclusive(self, name: str) -> Iterator[None]:
         """Keep all others out of blocks of this name, in one transaction with what it writes.
@@ -104,11 +112,12 @@ class Database(_CachedStorage):
         sessions = self._database.scoped_session
         usual = sessions()
         sessions.registry.set(Session(connection, join_transaction_mode="create_savepoint"))
+        own = sessions()
         try:
             yield
         finally:
-            sessions().close()
-            sessions.registry.set(usual)
+            sessions.registry.set(usual)  # first: to close one whose connection is gone may fail
+            own.close()
 
     @contextmanager
     def _forgetting(self) -> Iterator[None]:

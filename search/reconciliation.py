@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Container
+from collections.abc import Callable, Container
 
 from search.mirror import Finding, compare
 from search.record import DamagedRecordError, read
@@ -20,8 +20,7 @@ def put_in_order(
     tracked: TrackedStudy,
     restore: Restore | None,
     *,
-    at_most: int = _RESTORED_UNASKED,
-    before: Collection[int] = (),
+    at_most: float = _RESTORED_UNASKED,
     heard: Container[str] = (),
 ) -> Repairs:
     """Make MLflow what the study says, as far as no worker is at it.
@@ -29,9 +28,8 @@ def put_in_order(
     Args:
         tracked: The study; nothing of it may be sent meanwhile by this process.
         restore: Trains again, by its number, a finished trial whose record is lost.
-        at_most: Of how many trials, if nothing shows that MLflow is the one it was: in another all
-            are lost, and it is better to be asked.
-        before: Trials that earlier launches finished; any of them that is there shows that.
+        at_most: Of how many trials; where MLflow is another than before, more are lost, and it is
+            better to be asked.
         heard: The names of machines that have nothing to send any more; another may be about to
             send what it has just finished.
 
@@ -43,9 +41,8 @@ def put_in_order(
     found = find(tracked, heard=heard)
     if tracked.study.claims.live():  # the launch that is at work sends what waits
         found = [finding for finding in found if finding.kind != "unsent"]
-    missing = {finding.number for finding in found if finding.kind == "missing"}
-    sensible = len(missing) <= at_most or any(number not in missing for number in before)
-    return mend(tracked, found, restore if sensible else None)
+    few = sum(finding.kind == "missing" for finding in found) <= at_most
+    return mend(tracked, found, restore if few else None)
 
 
 def find(tracked: TrackedStudy, *, deep: bool = False, heard: Container[str] = ()) -> list[Finding]:

@@ -134,7 +134,7 @@ class _Repairer:
         return f"corrected {finding.problem}"
 
     def _send(self, finding: Finding) -> str:
-        if not self._delivery(finding).send(look=True):
+        if not self._delivery(finding).send():
             return f"{_trial(finding)}: dropped its record, which another machine has sent"
         return f"{_trial(finding)}: sent its record, which waited"
 
@@ -146,7 +146,7 @@ class _Repairer:
         """Give the trial a new run: points of another training have other times than the old."""
         self._require_trained(finding)
         self._spool.forget_run(*self._key(finding))
-        if not self._delivery(finding).send(look=True):
+        if not self._delivery(finding).send():
             return f"{_trial(finding)}: another machine has sent its record meanwhile"
         return f"{_trial(finding)}: trained it again and recorded its run, which was missing"
 
@@ -175,7 +175,11 @@ class _Repairer:
         run = self._tracker.find(_run_of(finding))
         if run and not run.is_running and not run.deleted:
             raise _CannotRepairError("it has ended since")
-        return self._delete(finding)
+        deleted = self._delete(finding)
+        if (now := self._tracker.find(_run_of(finding))) and not now.is_running:
+            self._tracker.restore_run(now.run_id)
+            raise _CannotRepairError("it ended just then, and was restored")
+        return deleted
 
     def _require_trained(self, finding: Finding) -> None:
         if self._retrain is None:

@@ -62,6 +62,7 @@ class Runner:
     search: Study | None = None
     _told: set[int] = field(default_factory=set)
     _before: set[int] = field(default_factory=set)  # finished when the launch began
+    _known_there: bool = False  # MLflow has trials of earlier launches: it is the one it was
     _said: str = ""
     _deaths: int = 0
     _listened: float = 0.0
@@ -104,6 +105,9 @@ class Runner:
         self.observer.begin(self.study.spec, summarize(self.study), jobs)
         self._told = {outcome.number for outcome in self.study.outcomes(())}
         self._before = set(self._told)
+        if self._before and self.options.cluster is not None:
+            ended = {run.number for run in self.tracker.trial_runs() if not run.is_running}
+            self._known_there = not self._before.isdisjoint(ended)
         self.sender.start()
 
     def _work(self, stop: Stop, deadline: float) -> None:
@@ -176,10 +180,9 @@ class Runner:
         """
         embedded = isinstance(self.options.address, Path)
         if drained and (heard := self.crew.heard()):
-            own, before = len(self._told - self._before), self._before
-            repairs = put_in_order(
-                self.tracked, self.crew.restore, at_most=own, before=before, heard=heard
-            )
+            own = len(self._told - self._before)
+            at_most = float("inf") if self._known_there else own
+            repairs = put_in_order(self.tracked, self.crew.restore, at_most=at_most, heard=heard)
         else:
             repairs = put_in_order(self.tracked, self.tracked.restore if embedded else None)
         for sentence in repairs.done:

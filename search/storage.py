@@ -7,6 +7,7 @@ changes of a finished trial. `exclusive` makes several reads and writes one step
 from __future__ import annotations
 
 from contextlib import AbstractContextManager
+from datetime import UTC, datetime
 from pathlib import Path
 
 from optuna.storages import BaseStorage, InMemoryStorage
@@ -15,6 +16,7 @@ from search.addresses import resolved, shown
 from search.errors import UsageError
 from search.journal import Journal, open_journal, read_journal
 from search.patience import patiently
+from search.service_part import clock_problems
 
 
 def open_storage(address: str | Path) -> BaseStorage:
@@ -62,19 +64,27 @@ def read_storage(address: str | Path) -> BaseStorage:
     return read_database(place) or InMemoryStorage()
 
 
-def require_clock(address: str | Path) -> None:
+def require_clock(storage: BaseStorage, address: str | Path) -> None:
     """See that this machine's clock is that of the storage, by which others judge its records.
 
-    Raises:
-        UsageError: it is not, or the storage cannot be reached.
-    """
-    place = resolved(address)
-    if isinstance(place, Path):
-        return
-    from search.database_check import clock_trouble
+    A database that is away is waited for.
 
-    if trouble := clock_trouble(place):
-        raise UsageError(f"--storage: {shown(place)}: {trouble}")
+    Args:
+        storage: What was opened at `address`; a journal has no clock of its own.
+        address: Where it is.
+
+    Raises:
+        UsageError: it is not.
+        StudyhallError: the database has been away for minutes.
+    """
+    if isinstance(storage, Journal | InMemoryStorage):
+        return
+    from search.postgres import Database
+
+    if isinstance(storage, Database):
+        _, problems = clock_problems("the database", patiently(storage.clock)(), datetime.now(UTC))
+        if problems:
+            raise UsageError(f"--storage: {shown(address)}: {problems[0]}")
 
 
 def exclusive(storage: BaseStorage, name: str) -> AbstractContextManager[None]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Container
 from contextlib import AbstractContextManager
+from functools import cached_property
 from typing import Any, NamedTuple, cast
 
 import optuna
@@ -65,7 +66,7 @@ class Study:
         self._id = storage.get_study_id_from_name(spec.study.name)
         self.claims = Claims(storage, self._id, spec.study.window, progress)
 
-    @property
+    @cached_property
     def study_id(self) -> str:
         """What the study's runs in MLflow are found by; a study that starts over has another."""
         return str(self._storage.get_study_user_attrs(self._id)[STUDY_ID])

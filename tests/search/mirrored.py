@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import shutil
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -113,8 +112,7 @@ class Scene:
     def add_twin(self, number: int) -> None:
         """Send a trial's record a second time, to another run."""
         self.stored.put(self.spool, number)
-        os.utime(self.spool.path(number, 1))  # of one that has waited, no second run would stay
-        Delivery(self.tracker, self.spool, number, 1).send()
+        Delivery(self.tracker, self.spool, number, 1).send(look=False)  # who looks keeps one
 
     def add_poor_twin(self, number: int) -> None:
         """Add an older run that looks like the trial's, but has none of its parameters."""

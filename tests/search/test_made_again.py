@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -15,7 +14,7 @@ from search.record import StoredRecord
 from search.spool import RunNote, Spool
 from search.tracker import Tracker
 from tests.search.small_trials import forge, store_trial
-from tests.search.tracked import PATIENCE, is_whole, left_in, sending, trial_runs
+from tests.search.tracked import PATIENCE, is_whole, left_in, sending, trial_runs, wait_for
 
 
 @pytest.fixture
@@ -26,15 +25,13 @@ def elsewhere(tmp_path: Path) -> Spool:
 def waiting(
     spool: Spool, elsewhere: Spool, how: dict[str, Any] | None = None, **tags: str
 ) -> StoredRecord:
-    """Have a record wait at both for long; return what it is elsewhere, with tags of its own."""
+    """Have a record wait at both; return what it is elsewhere, with tags of its own."""
     record = store_trial(spool, 0, **(how or {}))
     tags = {f"studyhall.{name}": value for name, value in tags.items()}
     changed = {"started": record.started + 1, "tags": record.tags | tags}
     again = record.model_copy(update=changed)
     shutil.copytree(spool.path(0, 1), elsewhere.path(0, 1))
     forge(elsewhere.path(0, 1), again)
-    for one in (spool, elsewhere):
-        os.utime(one.path(0, 1), (0, 0))
     return again
 
 
@@ -47,7 +44,10 @@ def send(tracker: Tracker, spool: Spool) -> None:
 def test_a_record_that_was_made_again_elsewhere_meanwhile_is_dropped(
     tracker: Tracker, spool: Spool, elsewhere: Spool
 ) -> None:
-    """As when a host comes back whose trial was taken for lost, with a run of its own begun."""
+    """As when a host comes back whose trial was taken for lost, with a run of its own begun.
+
+    Nobody there knows for how long the record has waited: it looks as if it had just been stored.
+    """
     again = waiting(spool, elsewhere)
     live = tracker.create_run(0, 1, again.started - 1)
     spool.note_run(0, 1, RunNote(run_id=live))
@@ -89,7 +89,6 @@ def test_who_died_after_sending_and_sends_again_keeps_the_run_that_others_keep(
     with monkeypatch.context() as dying:
         dying.setattr(Spool, "remove", lambda *_: None)
         Delivery(tracker, spool, 0, 1).send()
-    os.utime(spool.path(0, 1), (0, 0))
     delete_run = tracker.delete_run
 
     def before(run_id: str) -> None:
@@ -105,9 +104,7 @@ def test_who_died_after_sending_and_sends_again_keeps_the_run_that_others_keep(
 def test_a_restored_record_drops_the_run_that_came_back_in_the_meantime(
     tracker: Tracker, spool: Spool, elsewhere: Spool
 ) -> None:
-    """Restored records do not wait."""
     again = waiting(spool, elsewhere, restored="true")
-    os.utime(elsewhere.path(0, 1))
     send(tracker, spool)
     Delivery(tracker, elsewhere, 0, 1).send()
     assert is_whole(tracker, [again])
@@ -177,7 +174,31 @@ def test_a_creation_in_doubt_does_not_take_the_run_of_the_record_made_again(
 def test_a_record_that_was_just_stored_costs_no_search(
     tracker: Tracker, spool: Spool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    record = store_trial(spool, 0)
     monkeypatch.setattr(tracker, "ended_runs", None)
-    assert Delivery(tracker, spool, 0, 1).send()
+    with sending(tracker, spool) as sender:
+        assert sender.drain(PATIENCE) == []  # it is at work
+        record = store_trial(spool, 0)
+        assert sender.drain(PATIENCE) == []
     assert is_whole(tracker, [record])
+
+
+def test_a_record_that_has_waited_before_its_senders_eyes_is_looked_for(
+    tracker: Tracker, spool: Spool, elsewhere: Spool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As when the study could not be asked for a while whether it is the trial's."""
+    monkeypatch.setattr("search.courier._LATE_SECONDS", 0.1)
+    asked = list[tuple[int, int]]()
+    decided: list[bool] = []
+
+    def accepted(number: int, attempt: int) -> bool | None:
+        asked.append((number, attempt))
+        return True if decided else None
+
+    with sending(tracker, spool, accepted) as sender:
+        assert sender.drain(PATIENCE) == []
+        again = waiting(spool, elsewhere)
+        wait_for(lambda: asked)
+        send(tracker, elsewhere)
+        decided.append(True)
+        assert sender.drain(PATIENCE) == []
+    assert is_whole(tracker, [again])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -15,6 +16,13 @@ from tests.search.moons import Moons
 from tests.service.on_cluster import Answers, OnCluster, answers_of, long
 from tests.service.stack import BUCKET, Served, Stack, start_mlflow
 from tests.service.users import Guarded, start_guarded
+
+
+@pytest.fixture(scope="module", autouse=True)
+def nothing_left() -> Iterator[None]:
+    """What a file's tests left unclosed is told of there, not in the midst of another's."""
+    yield
+    gc.collect()
 
 
 @pytest.fixture(scope="session")

@@ -48,7 +48,7 @@ def refusal(stack: Stack, folder: Path, **chosen: object) -> str:
 
 
 def test_a_clock_that_is_not_the_databases_is_refused(stack, tmp_path, monkeypatch):
-    monkeypatch.setattr("search.database_check.datetime", AnHourAhead)
+    monkeypatch.setattr("search.storage.datetime", AnHourAhead)
     said = refusal(stack, tmp_path)
     assert re.search(r"^--storage: .*: its clock is 3600 s behind this machine's", said)
     assert said.endswith("set both by NTP")

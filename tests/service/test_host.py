@@ -11,6 +11,7 @@ from dataclasses import replace
 import pytest
 
 from search.code_version import code_version
+from search.execution import drop
 from search.host import Assignment, close_host, drain_host, finish_host, leave_host, work_on_host
 from search.launcher import prepare
 from search.observer import Quiet
@@ -71,7 +72,7 @@ def test_a_host_whose_database_is_another_does_no_trial_and_says_why(
 
 
 def test_a_host_whose_clock_is_wrong_does_no_trial_and_says_why(assignment, monkeypatch):
-    monkeypatch.setattr("search.database_check.datetime", AnHourAhead)
+    monkeypatch.setattr("search.storage.datetime", AnHourAhead)
     said = work_on_host(assignment)
     assert isinstance(said, HostUnfit)
     assert "its clock is 3600 s behind this machine's" in said.trouble
@@ -114,15 +115,18 @@ def test_who_ends_at_once_leaves_the_trials_of_other_launches_alone(served, name
 @contextmanager
 def at_work(assignment: Assignment, served: Served, name: str) -> Iterator[None]:
     """While a host is at a trial, which has ended afterwards."""
-    working = threading.Thread(target=work_on_host, args=(assignment,))
+    said: list[object] = []
+    working = threading.Thread(target=lambda: said.append(work_on_host(assignment)), daemon=True)
+    study = recorded_study(read_storage(served.storage), name)
     working.start()
     try:
-        wait_for(lambda: recorded_summary(name, served.storage).at_work)
+        wait_for(lambda: said or study.at_work())
+        assert not said
         yield
     except BaseException:  # no endless trial is to hold up the tests that follow
-        leave_host(assignment.study_id, assignment.launch)
+        drop(assignment.study_id)
         raise
     finally:
         working.join(PATIENCE)
-    assert not working.is_alive()
-    assert not recorded_summary(name, served.storage).at_work
+    assert said == [None]
+    assert not study.at_work()
