@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import re
+from dataclasses import replace
 
 import pytest
 from rich.console import Console
@@ -76,12 +77,54 @@ def test_every_line_fits_the_terminal_and_nothing_that_matters_is_cut(width):
     assert max(map(len, lines)) <= width
     text = " ".join(" ".join(lines).split())
     assert "1000/1000" in text
-    assert "999 complete, 0 pruned, 1 failed, 0 running" in text
-    assert "best 0.5636 (trial 998)" in text
+    assert "999 complete, 0 pruned, 1 failed best 0.5636 (trial 998)" in text
     for value in ("hidden_size 64", "learning_rate 0.01235", "learning_rate_decay 0.9123"):
         assert value in text
     assert "l2 1.235e-05" in text
     assert "latest: trial 999 failed in 1.0 s" in text
+
+
+class Clock:
+    """Stands still until it is set."""
+
+    now = 0.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+@pytest.mark.parametrize("minutes", [0.1, 1, 7])
+def test_the_time_left_is_told_however_long_trials_take(minutes):
+    clock, text = Clock(), io.StringIO()
+    console = Console(file=text, width=80, height=24, force_terminal=True)
+    view = LiveView(console, clock)
+    view.begin(SPEC, replace(SUMMARY, wanted=20, complete=5), 2)
+
+    def left() -> str:
+        text.seek(0)
+        text.truncate()
+        console.print(view._render())
+        return ESCAPES.sub("", text.getvalue()).splitlines()[0].rpartition("left ")[2].strip()
+
+    def time(count: float) -> str:
+        seconds = round(count * minutes * 60)
+        return f"{seconds // 3600}:{seconds // 60 % 60:02}:{seconds % 60:02}"
+
+    assert left() == "-:--:--"
+    clock.now = minutes * 60
+    view.trial(OUTCOME)
+    assert left() == "-:--:--"  # two began together: the other's time is not spent for nothing
+    view.trial(OUTCOME)
+    assert left() == time(6.5)  # 13 trials on two workers
+    clock.now += minutes * 30
+    assert left() == time(6)
+    clock.now += minutes * 30
+    view.trial(OUTCOME)
+    view.trial(OUTCOME)
+    assert left() == time(5.5)
+    for _ in range(11):
+        view.trial(OUTCOME)
+    assert left() == "0:00:00"
 
 
 def test_a_long_reason_takes_one_line():
