@@ -23,6 +23,7 @@ from mlflow.tracking import MlflowClient
 from playwright.sync_api import Locator, expect
 
 from search.pages import Pages, pages_of
+from search.study_spec import StudySection
 from tests.browser.browsing import Visit, browser
 from tests.cli.workspace import SMALL, Workspace
 from tests.server import Server
@@ -75,7 +76,8 @@ def tour(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Tour]:
             "tags.`studyhall.kind` = 'study' and attributes.run_name != 'finalists'",
         )
         version = client.get_model_version_by_alias(name, "champion").version
-        pages = pages_of(server.address, experiment_id, study.info.run_id, name, str(version))
+        section = StudySection(name=name)
+        pages = pages_of(server.address, experiment_id, study.info.run_id, section, str(version))
         with browser() as visit:
             yield Tour(name, server, client, study, pages, visit, pictures)
     finally:
