@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import os
 import re
 from dataclasses import replace
 
@@ -141,21 +142,49 @@ def test_lines_of_a_log_are_short_and_without_colour():
     assert line == "[999/1000]  trial 998 complete 0.5636 in 123.4 s  best 0.5636 (trial 998)"
 
 
+@pytest.fixture
+def surroundings(monkeypatch):
+    """What sets variables, of which none that Rich heeds is left from elsewhere."""
+    for name in ("FORCE_COLOR", "NO_COLOR", "TERM", "TTY_COMPATIBLE", "CI", "GITHUB_ACTIONS"):
+        monkeypatch.delenv(name, raising=False)
+    return lambda environment: [monkeypatch.setenv(*pair) for pair in environment.items()]
+
+
+@pytest.mark.parametrize(
+    "environment",
+    [
+        {"TERM": "xterm"},
+        {"FORCE_COLOR": "1", "TERM": "xterm"},
+        {"CI": "true", "FORCE_COLOR": "1", "GITHUB_ACTIONS": "true", "TERM": "xterm"},
+        {"TTY_COMPATIBLE": "1", "TERM": "xterm"},
+    ],
+)
+def test_a_log_gets_lines_whatever_colours_are_forced(surroundings, environment):
+    surroundings(environment)
+    assert isinstance(observer(), PlainView)
+
+
 @pytest.mark.parametrize(
     ("environment", "live"),
     [
+        ({"TERM": "xterm"}, True),
+        ({"NO_COLOR": "1", "TERM": "xterm"}, True),
         ({"FORCE_COLOR": "1", "TERM": "xterm"}, True),
         ({"FORCE_COLOR": "1", "TERM": "dumb"}, False),
-        ({"NO_COLOR": "1", "TERM": "xterm"}, False),  # in a pipe
-        ({"CI": "true", "GITHUB_ACTIONS": "true", "TERM": "xterm"}, False),
     ],
 )
-def test_the_view_is_live_on_a_real_terminal_alone(monkeypatch, environment, live):
-    for name in ("FORCE_COLOR", "NO_COLOR", "TERM", "TTY_COMPATIBLE", "CI", "GITHUB_ACTIONS"):
-        monkeypatch.delenv(name, raising=False)
-    for name, value in environment.items():
-        monkeypatch.setenv(name, value)
-    assert isinstance(observer(), LiveView) is live
+def test_a_terminal_that_can_be_drawn_on_gets_the_live_view(
+    surroundings, monkeypatch, environment, live
+):
+    surroundings(environment)
+    ours, theirs = os.openpty()
+    try:
+        with os.fdopen(theirs, "w") as terminal:
+            monkeypatch.setattr("sys.stderr", terminal)
+            assert isinstance(observer(), LiveView) is live
+            assert isinstance(observer(quiet=True), PlainView)
+    finally:
+        os.close(ours)
 
 
 def test_no_colour_means_none_on_a_terminal(monkeypatch):
