@@ -91,11 +91,11 @@ def run_finals(
     ended = Runner(tracked, storage, options, observer, search).run()
     experiment_id, version = tracked.tracker.study_run.experiment_id, ended.champion_version
     run_id = find_study_run(opened.client, experiment_id, search.study_id)
-    uri, name = opened.client.tracking_uri, search.spec.study.name
+    uri, study = opened.client.tracking_uri, search.spec.study
     return replace(
         with_finals(summarize(search), search, storage),
         champion_version=version,
-        pages=pages_of(uri, experiment_id, run_id, name, version) if run_id else None,
+        pages=pages_of(uri, experiment_id, run_id, study, version) if run_id else None,
         interrupted=ended.interrupted,
     )
 

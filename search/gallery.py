@@ -11,7 +11,8 @@ from pathlib import Path
 from PIL import Image, ImageFile, UnidentifiedImageError
 
 TILES = 3  # units along each side of a small picture
-QUALITY = 40  # of JPEG: weights are noise to it, and a thousand pictures have to fit in a page
+QUALITY = 40  # of JPEG: weights are noise to it
+BYTES = 3000  # of a picture at most: a thousand of them have to fit in a page, at 4/3 of that
 _MARGIN, _HEAD = 1.25, 4096  # more than the share of the file that the first rows take, and a head
 _flag = threading.Lock()
 
@@ -24,7 +25,8 @@ def small_sheet(path: Path, example_shape: tuple[int, ...]) -> bytes | None:
         example_shape: (height, width, channels) of the images that the network takes.
 
     Returns:
-        A JPEG file of 3 by 3 units at most; None if the sheet is damaged.
+        A JPEG file of 3 by 3 units at most, scaled down as far as `BYTES` ask for; None if the
+        sheet is damaged.
     """
     height, width = (TILES * (side + 1) for side in example_shape[:2])
     try:
@@ -37,9 +39,20 @@ def small_sheet(path: Path, example_shape: tuple[int, ...]) -> bytes | None:
                 cut = sheet.crop(box)
     except (OSError, SyntaxError, UnidentifiedImageError):  # SyntaxError is Pillow's, of a PNG
         return None
-    buffer = io.BytesIO()
-    cut.save(buffer, "JPEG", quality=QUALITY)
-    return buffer.getvalue()
+    return _encoded(cut)
+
+
+def _encoded(picture: Image.Image) -> bytes:
+    while True:
+        buffer = io.BytesIO()
+        picture.save(buffer, "JPEG", quality=QUALITY)
+        content = buffer.getvalue()
+        if len(content) <= BYTES:
+            return content
+        # A little more than the bytes say: what is scaled down is less smooth.
+        share = 0.95 * (BYTES / len(content)) ** 0.5
+        width, height = (max(1, round(share * side)) for side in picture.size)
+        picture = picture.resize((width, height), Image.Resampling.BOX)
 
 
 def _cut_beginning(path: Path, share: float, box: tuple[int, int, int, int]) -> Image.Image | None:

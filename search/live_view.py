@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+from collections.abc import Callable
 from types import TracebackType
 from typing import Self
 
@@ -16,7 +18,6 @@ from rich.progress import (
     TaskID,
     TextColumn,
     TimeElapsedColumn,
-    TimeRemainingColumn,
 )
 from rich.table import Column
 from rich.text import Text
@@ -25,6 +26,7 @@ from search.outcomes import Outcome
 from search.section import Scalar
 from search.study_spec import StudySpec
 from search.summary import Best, StudySummary
+from search.time_left import TimeLeft
 
 
 class PlainView:
@@ -83,8 +85,9 @@ class PlainView:
 class LiveView:
     """Draws progress, counts and the best trial so far, in place."""
 
-    def __init__(self, console: Console) -> None:
+    def __init__(self, console: Console, clock: Callable[[], float] = time.monotonic) -> None:
         self._console = console
+        self._clock = clock
         self._bytes = Progress(
             TextColumn("{task.description}"), BarColumn(), DownloadColumn(), console=console
         )
@@ -94,15 +97,16 @@ class LiveView:
             BarColumn(bar_width=None),
             MofNCompleteColumn(),
             TimeElapsedColumn(),
-            TextColumn("left"),
-            TimeRemainingColumn(),
+            # Not Rich's own, which forgets whatever ended more than half a minute ago.
+            TextColumn("left {task.fields[left]}", style="progress.remaining"),
             console=console,
             expand=True,
+            get_time=clock,
         )
         self._step: TaskID | None = None
         self._task: TaskID | None = None
         self._tally: Tally | None = None
-        self._jobs = 0
+        self._left: TimeLeft | None = None
         self._live = Live(get_renderable=self._render, console=console, refresh_per_second=4)
 
     def __enter__(self) -> Self:
@@ -143,23 +147,24 @@ class LiveView:
         if self._step is not None:
             self._bytes.remove_task(self._step)
             self._step = None
-        self._tally, self._jobs = Tally(spec, summary), jobs
+        self._tally = Tally(spec, summary)
+        self._left = TimeLeft(self._clock, summary.wanted - summary.finished, jobs)
         self._task = self._trials.add_task(
-            spec.study.name, total=summary.wanted, completed=summary.finished
+            spec.study.name, total=summary.wanted, completed=summary.finished, left=self._left
         )
 
     def trial(self, outcome: Outcome) -> None:
         """Take in a finished trial."""
-        if self._tally and self._task is not None:
+        if self._tally and self._left and self._task is not None:
             self._tally.add(outcome)
+            self._left.trial()
             self._trials.advance(self._task)
 
     def _render(self) -> RenderableType:
         if self._tally is None:
             return self._bytes
-        running = min(self._jobs, self._tally.wanted - self._tally.finished)
         tally = self._tally
-        lines = [f"{tally.counts}, {max(running, 0)} running", tally.best_value]
+        lines = [tally.counts, tally.best_value]
         if tally.latest:
             lines.append(f"latest: {trial_line(tally.latest)}")
         # A line each, however narrow the terminal is, so that nothing jumps.

@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING
 from urllib.parse import quote, urlencode, urlsplit
+
+if TYPE_CHECKING:
+    from search.study_spec import StudySection
 
 LOCAL = "http://127.0.0.1:5000"  # where `studyhall ui` serves a folder's own runs
 _TRAINING = "workflowType=machine_learning"  # without it the UI is about traces of agents
-_TRIALS = {
-    "searchFilter": "tags.`studyhall.kind` = 'trial'",
-    "orderByKey": "metrics.`value`",
-    "orderByAsc": "false",
-    "compareRunsMode": "CHART",
-}
 VIEW = "studyhall"  # the shared view of an experiment, see `search.study_view`
 
 
@@ -50,23 +48,36 @@ def run_route(experiment_id: str, run_id: str) -> str:
     return f"#/experiments/{experiment_id}/runs/{run_id}"
 
 
-def pages_of(uri: str, experiment_id: str, run_id: str, model: str, version: str | None) -> Pages:
+def pages_of(
+    uri: str, experiment_id: str, run_id: str, study: StudySection, version: str | None
+) -> Pages:
     """Where a study is in MLflow's UI.
 
     Args:
         uri: MLflow's address.
         experiment_id: The study's experiment.
         run_id: The study's run.
-        model: The registered model's name.
-        version: Its champion's version, if there is one.
+        study: Its name, which the registered model has too, and which values are better.
+        version: The champion's version, if there is one.
     """
     served = urlsplit(uri).scheme in ("http", "https")
     base = ui_address(uri) if served else LOCAL
     runs = f"{base}/#/experiments/{experiment_id}/runs"
     return Pages(
         runs=f"{runs}?{_TRAINING}&viewStateShareKey={VIEW}",
-        charts=f"{runs}?{_TRAINING}&{urlencode(_TRIALS, quote_via=quote)}",
+        charts=f"{runs}?{_TRAINING}&{_trials(study)}",
         study=f"{base}/{run_route(experiment_id, run_id)}?{_TRAINING}",
-        champion=f"{base}/#/models/{quote(model)}/versions/{version}" if version else None,
+        champion=f"{base}/#/models/{quote(study.name)}/versions/{version}" if version else None,
         served=served,
     )
+
+
+def _trials(study: StudySection) -> str:
+    """What has the UI show a study's trials, the best first."""
+    wanted = {
+        "searchFilter": "tags.`studyhall.kind` = 'trial'",
+        "orderByKey": "metrics.`value`",
+        "orderByAsc": "true" if study.direction == "minimize" else "false",
+        "compareRunsMode": "CHART",
+    }
+    return urlencode(wanted, quote_via=quote)

@@ -18,6 +18,7 @@ from search.study_spec import StudySpec
 from search.trial_rows import TrialRow, best_first
 
 MOST_CURVES = 10
+MOST_POINTS = 20_000  # of all pruned curves together: more would take megabytes
 HEIGHT, TOP = 420, 30  # pixels: of a figure, and its margin above
 # A contour holds a grid of every pair of values: of 1,000 trials in four parameters it takes 42 MB.
 CONTOUR_TRIALS = 100
@@ -151,7 +152,8 @@ def curve_figure(rows: Sequence[TrialRow], spec: StudySpec) -> Figure | None:
     pruned = [row for row in ranked if row.state == "pruned"]
     if not best and not pruned:
         return None
-    traces = [_pruned_trace(pruned)] if pruned else []
+    step = -(-sum(len(row.curve) for row in pruned) // MOST_POINTS)
+    traces = [_pruned_trace(pruned, step)] if pruned else []
     traces += [_best_trace(row) for row in best]
     metric = spec.study.metric
     layout = {
@@ -162,8 +164,9 @@ def curve_figure(rows: Sequence[TrialRow], spec: StudySpec) -> Figure | None:
         "showlegend": True,
     }
     described = f"The {metric} by epoch of the best trials"
-    described += f", and of the {len(pruned)} that were pruned." if pruned else "."
-    plotly = json.dumps({"data": traces, "layout": layout})
+    described += f", and of the {len(pruned)} that were pruned" if pruned else ""
+    described += f", of which one epoch in {step} is shown, and the last." if step > 1 else "."
+    plotly = json.dumps({"data": traces, "layout": layout}, separators=(",", ":"))
     return Figure("learning_curves", "Learning curves", described, plotly)
 
 
@@ -177,12 +180,17 @@ def _best_trace(row: TrialRow) -> dict[str, object]:
     }
 
 
-def _pruned_trace(rows: Sequence[TrialRow]) -> dict[str, object]:
-    """All curves in one trace, with a gap between them: hundreds of traces are slow to draw."""
+def _pruned_trace(rows: Sequence[TrialRow], step: int) -> dict[str, object]:
+    """All curves in one trace, with a gap between them: hundreds of traces are slow to draw.
+
+    Args:
+        rows: The trials.
+        step: Of each curve every so many epochs are shown, counted back from its last.
+    """
     points = [
-        (epoch, value, f"trial {row.number}")
+        (epoch, value and float(f"{value:.5g}"), row.number)
         for row in rows
-        for epoch, value in [*row.curve.items(), (None, None)]
+        for epoch, value in [*list(row.curve.items())[::-step][::-1], (None, None)]
     ]
     return {
         "type": "scatter",
@@ -191,6 +199,7 @@ def _pruned_trace(rows: Sequence[TrialRow]) -> dict[str, object]:
         "x": [epoch for epoch, _, _ in points],
         "y": [value for _, value, _ in points],
         "text": [trial for _, _, trial in points],
+        "hovertemplate": "trial %{text}<br>epoch %{x}<br>%{y}<extra></extra>",
         "line": {"color": "rgba(128,128,128,0.35)", "width": 1},
         "marker": {"size": 3},
     }

@@ -7,13 +7,12 @@ from collections.abc import Mapping, Sequence
 
 from search.live_view import shown
 from search.report_figures import Figure
+from search.report_gallery import gallery_section
 from search.report_judgement import finals_section, readings_section, verdict_section
 from search.report_parts import (
     Cell,
-    Gallery,
     Link,
     Part,
-    Picture,
     Section,
     Table,
     Words,
@@ -28,21 +27,24 @@ CURVES = "learning_curves"
 
 
 def report_sections(
-    facts: StudyFacts, figures: Sequence[Figure] = (), layers: Mapping[int, bytes] | None = None
+    facts: StudyFacts,
+    figures: Sequence[Figure] = (),
+    layers: Mapping[int, bytes] | str | None = None,
 ) -> list[Section]:
     """Put together what a report says.
 
     Args:
         facts: The study.
         figures: Its figures, if they can be shown.
-        layers: JPEG files of the trials' first layers by number, if they can be shown.
+        layers: JPEG files of the trials' first layers by number, or why there are none; None
+            where no pictures can be shown.
     """
     sections = [
         _summary(facts),
         _best(facts),
         _figures(facts, [figure for figure in figures if figure.name != CURVES]),
         _curves([figure for figure in figures if figure.name == CURVES]),
-        _gallery(facts, layers or {}),
+        *([] if layers is None else [gallery_section(facts, layers)]),
         finals_section(facts),
         verdict_section(facts),
         readings_section(facts),
@@ -81,32 +83,6 @@ def _figures(facts: StudyFacts, figures: Sequence[Figure]) -> Section:
 
 def _curves(figures: Sequence[Figure]) -> Section:
     return Section("curves", "Learning curves", list(figures))
-
-
-def _gallery(facts: StudyFacts, layers: Mapping[int, bytes]) -> Section:
-    if not layers:
-        return Section("gallery", "First layers", [])
-    ranked = [row for row in best_first(list(facts.trials), facts.spec) if row.number in layers]
-    tiles = [(_tile(row, layers[row.number]), _caption(facts, row)) for row in ranked]
-    words = (
-        "What the first hidden units of each trial look for: their weights as images, each from "
-        "its lowest (dark) to its highest. Below are the trial's number and its value; the best is "
-        "first, pruned ones follow. Whole layers are with the trials' runs, as first_layer.png."
-    )
-    begun = sum(row.weights_sha256 is not None for row in facts.trials)
-    if len(tiles) < begun:
-        words += f" {len(tiles)} of {begun} trials that left weights are shown."
-    return Section("gallery", "First layers", [Words(words), Gallery(tiles)])
-
-
-def _tile(row: TrialRow, content: bytes) -> Picture:
-    return Picture(content, "jpeg", f"First-layer weights of trial {row.number}")
-
-
-def _caption(facts: StudyFacts, row: TrialRow) -> Cell:
-    value = "" if row.value is None else f" {row.value:.4f}"
-    state = "" if row.state == "complete" else f" {row.state}"
-    return trial_link(facts, row.number, f"{row.number}:{value}{state}")
 
 
 def _trials(facts: StudyFacts) -> Section:

@@ -15,9 +15,9 @@ from search.first_layers import FirstLayers
 from search.output_file import output_problems, write_output
 from search.own_page import read_page
 from search.own_versions import version_of
-from search.plots import fits_tiles
 from search.recorded_facts import Recorded, read_recorded
 from search.report_figures import curve_figure, study_figures
+from search.report_gallery import no_layers
 from search.report_markdown import render_markdown
 from search.report_page import render_page
 from search.report_sections import report_sections
@@ -27,7 +27,7 @@ from search.tracker import Tracker
 from search.tracking import REPORT, REPORT_TAG
 from search.trial_rows import best_first
 
-MOST_LAYERS = 1000  # in a page: more would make it larger than can be sent about
+MOST_LAYERS = 1000  # in a page: more of them would make it larger than can be sent about
 
 
 @dataclass(frozen=True)
@@ -94,25 +94,25 @@ def _page(recorded: Recorded, tracking_uri: str | None, now: datetime) -> bytes:
     return render_page(facts.summary.name, sections, now)
 
 
-def _layers(facts: StudyFacts, tracking_uri: str | None) -> dict[int, bytes]:
-    """The first layers of the trials that left weights, if these can be seen."""
+def _layers(facts: StudyFacts, tracking_uri: str | None) -> dict[int, bytes] | str:
+    """The first layers of the trials that left weights, or why they cannot be seen."""
     shape = _example_shape(facts)
-    if facts.tracked is None or not fits_tiles(shape):
-        return {}
+    if reason := no_layers(facts, shape):
+        return reason
     ranked = best_first(list(facts.trials), facts.spec)
     numbers = [row.number for row in ranked if row.weights_sha256 is not None]
-    layers = FirstLayers(tracking_uri, shape, facts.tracked.runs)
-    return layers.small(numbers[:MOST_LAYERS])
+    runs = facts.tracked.runs if facts.tracked else {}
+    return FirstLayers(tracking_uri, shape or (), runs).small(numbers[:MOST_LAYERS])
 
 
-def _example_shape(facts: StudyFacts) -> tuple[int, ...]:
-    """The shape of the study's examples; empty if the user's own are not in the cache any more."""
+def _example_shape(facts: StudyFacts) -> tuple[int, ...] | None:
+    """The shape of the study's examples; None if the user's own are not in the cache any more."""
     settings = facts.spec.data_settings
     if settings.path is None:
         return described(settings).example_shape
     folder = version_of(settings, facts.fingerprint or "")
     page = read_page(folder) if folder else None
-    return page.collection.example_shape if page else ()
+    return page.collection.example_shape if page else None
 
 
 def _logged(recorded: Recorded, content: bytes) -> str | None:

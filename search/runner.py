@@ -241,7 +241,8 @@ class Runner:
         else:
             version = registered_version(client, name)
         run = self.tracker.study_run
-        pages = pages_of(run.uri, run.experiment_id, run.run_id, name, version)
+        study = search.spec.study
+        pages = pages_of(run.uri, run.experiment_id, run.run_id, study, version)
         return replace(summary, champion_version=version, pages=pages)
 
     def _choose(self, summary: StudySummary, finals: Finals | None) -> Choice | None:

@@ -41,7 +41,9 @@ def observer(quiet: bool = False) -> AbstractContextManager[Observer]:
     if json_log.wanted():
         return json_log.JsonLog(quiet)
     console = Console(stderr=True)
-    if console.is_terminal and not console.is_dumb_terminal and not quiet:
+    # FORCE_COLOR makes a log a terminal to Rich: colours may be forced, redraws may not.
+    terminal = console.is_terminal and sys.stderr.isatty()
+    if terminal and not console.is_dumb_terminal and not quiet:
         return LiveView(console)
     return PlainView(console, quiet)
 

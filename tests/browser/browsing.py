@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from playwright.sync_api import ConsoleMessage, Locator, Page, expect, sync_playwright
+from playwright.sync_api import ConsoleMessage, Locator, Page, Request, expect, sync_playwright
 
 SECONDS = 60_000  # milliseconds: how long a busy machine may take to draw a page
 _OPTIONS = [
@@ -55,6 +55,23 @@ class Visit:
             assistant.click()
             self._assistant_closed = True
         return self.page
+
+    @contextmanager
+    def offline(self) -> Iterator[list[str]]:
+        """Cut the network off; yields the addresses that pages ask for all the same."""
+        asked: list[str] = []
+
+        def hear(request: Request) -> None:
+            if not request.url.startswith(("file:", "data:", "blob:")):
+                asked.append(request.url)
+
+        self.page.context.set_offline(True)
+        self.page.on("request", hear)
+        try:
+            yield asked
+        finally:
+            self.page.remove_listener("request", hear)
+            self.page.context.set_offline(False)
 
     def picture(self, path: Path, part: Locator | None = None) -> None:
         """Keep what the page, or a part of it, shows."""

@@ -23,6 +23,7 @@ from mlflow.tracking import MlflowClient
 from playwright.sync_api import Locator, expect
 
 from search.pages import Pages, pages_of
+from search.study_spec import StudySection
 from tests.browser.browsing import Visit, browser
 from tests.cli.workspace import SMALL, Workspace
 from tests.server import Server
@@ -36,6 +37,7 @@ class Tour:
     """A finished study behind a server, and the browser that looks at it."""
 
     name: str
+    folder: Path
     server: Server
     client: MlflowClient
     study: Run
@@ -75,9 +77,10 @@ def tour(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Tour]:
             "tags.`studyhall.kind` = 'study' and attributes.run_name != 'finalists'",
         )
         version = client.get_model_version_by_alias(name, "champion").version
-        pages = pages_of(server.address, experiment_id, study.info.run_id, name, str(version))
+        section = StudySection(name=name)
+        pages = pages_of(server.address, experiment_id, study.info.run_id, section, str(version))
         with browser() as visit:
-            yield Tour(name, server, client, study, pages, visit, pictures)
+            yield Tour(name, folder, server, client, study, pages, visit, pictures)
     finally:
         server.kill()
 
@@ -113,11 +116,13 @@ def test_the_list_of_runs_nests_trials_below_the_study_with_what_matters_first(t
     for run in trials[:5]:
         expect(page.get_by_role("link", name=run.info.run_name, exact=True).first).to_be_visible()
     expect(page.get_by_role("link", name="finalists", exact=True).first).to_be_attached()
-    headers = page.locator(".ag-header-cell").all_inner_texts()
-    parameters = sorted(trials[0].data.params)
-    for column in ("Run Name", "value", *parameters[:2]):
-        assert column in headers
-    assert "Source" not in headers
+    # As they stand, from left to right: in the page they are in the order of their making.
+    cells = page.locator(".ag-header-cell").all()
+    found = [((cell.bounding_box() or {})["x"], cell.inner_text()) for cell in cells]
+    columns = [name for _, name in sorted(found) if name]
+    first = ["Run Name", "Created", "Duration", "test_accuracy", "value"]
+    first += sorted(trials[0].data.params)
+    assert columns[: len(first)] == first
     tour.picture("runs")
 
 
@@ -146,6 +151,20 @@ def test_the_description_says_what_the_study_is_and_leads_to_its_report(tour):
     report = page.frame_locator("iframe").first
     expect(report.get_by_role("heading", name=re.compile(tour.name)).first).to_be_visible()
     tour.picture("report", page.locator("iframe").first)
+
+
+def test_the_report_draws_its_figures_from_a_file_without_a_network(tour):
+    page = tour.visit.page
+    with tour.visit.offline() as asked:
+        page.goto((tour.folder / f"{tour.name}-report.html").as_uri())
+        expect(page.locator("html[data-drawn='yes']")).to_be_attached()
+        figures = page.locator("script[data-figure]").count()
+        assert figures > 4
+        expect(page.locator(".plot.js-plotly-plot .main-svg:first-child")).to_have_count(figures)
+        expect(page.get_by_text("cannot draw the figure")).to_have_count(0)
+        for plot in page.locator(".plot").all():
+            expect(plot.locator(".plotly .trace, .plotly .parcoords").first).to_be_attached()
+        assert asked == []
 
 
 def test_charts_compare_the_trials_on_one_axis_of_iterations(tour):

@@ -53,7 +53,7 @@ def test_a_thousand_fit_into_a_page(tmp_path):
     sheet_of(tmp_path / "sheet.png", 256, (32, 32, 3))  # noise: the largest that there is
     content = small_sheet(tmp_path / "sheet.png", (32, 32, 3))
     assert content is not None
-    assert len(content) * 1000 * 4 / 3 < 7e6
+    assert len(content) * 1000 * 4 / 3 < 4e6
 
 
 @pytest.mark.parametrize("content", [b"", b"no picture", None])

@@ -2,20 +2,35 @@
 
 from __future__ import annotations
 
+import pytest
+
 from search.pages import LOCAL, pages_of
+from search.study_spec import StudySection
+
+STUDY = StudySection(name="s", trials=1)
 
 
 def test_a_servers_pages_are_its_own_without_the_password():
-    pages = pages_of("https://ann:secret@host:5000/mlflow/", "7", "run", "a b", "2")
+    pages = pages_of("https://ann:secret@host:5000/mlflow/", "7", "run", STUDY, "2")
     assert pages.served
     for page in (pages.runs, pages.charts, pages.study, pages.champion):
         assert page is not None
         assert page.startswith("https://host:5000/mlflow/#/")
-    assert pages.champion == "https://host:5000/mlflow/#/models/a%20b/versions/2"
+    assert pages.champion == "https://host:5000/mlflow/#/models/s/versions/2"
 
 
 def test_a_folders_pages_are_where_the_ui_serves_them():
-    pages = pages_of("sqlite:///mlflow.db", "7", "run", "s", None)
+    pages = pages_of("sqlite:///mlflow.db", "7", "run", STUDY, None)
     assert not pages.served
     assert pages.champion is None
     assert pages.study.startswith(f"{LOCAL}/#/experiments/7/runs/run")
+
+
+@pytest.mark.parametrize(
+    ("metric", "direction", "ascending"),
+    [("validation_accuracy", "maximize", "false"), ("validation_loss", "minimize", "true")],
+)
+def test_the_charts_have_the_best_trials_first(metric, direction, ascending):
+    study = StudySection(name="s", trials=1, metric=metric, direction=direction)
+    charts = pages_of("sqlite:///mlflow.db", "7", "run", study, None).charts
+    assert f"&orderByKey=metrics.%60value%60&orderByAsc={ascending}&" in charts
