@@ -19,6 +19,7 @@ from search.database_check import check_database
 from search.doctor import examine
 from search.storage import read_storage
 from search.studies import recorded_study
+from tests import documented
 from tests.postgres import PASSWORD, find_binaries
 from tests.postgres import Server as Postgres
 from tests.s3 import KEY, SECRET
@@ -26,13 +27,12 @@ from tests.server import Server
 from tests.service.stack import BUCKET, Served
 from tests.service.users import READER, Guarded, Signed, signed_in
 
-PAGE = Path(__file__).resolve().parents[2] / "docs" / "operations.md"
+PAGE = documented.DOCS / "operations.md"
 
 
 def commands(heading: str) -> list[str]:
     """The blocks of commands that the page gives under a heading."""
-    section = PAGE.read_text(encoding="utf-8").split(f"\n## {heading}\n", 1)[1].split("\n## ", 1)[0]
-    return re.findall(r"^```bash\n(.*?)^```$", section, re.MULTILINE | re.DOTALL)
+    return documented.commands(PAGE.name, heading)
 
 
 @pytest.fixture
