@@ -1,7 +1,8 @@
 """Whether a service does what its users need of it: exit 0 if it does, 1 and a sentence if not.
 
-Run in the service's own container, as the health check of docker-compose.yml. Standard library
-alone, so that a check costs a few hundredths of a second.
+Run in the service's own container, as the health check of docker-compose.yml: `health.py mlflow`;
+elsewhere with an address behind it. Standard library alone, so that a check costs a few hundredths
+of a second.
 """
 
 from __future__ import annotations
@@ -16,35 +17,33 @@ from typing import Any
 from urllib.request import Request, urlopen
 
 _SECONDS = 10
-_MLFLOW = "http://127.0.0.1:5000"
-_SCHEDULER = "http://{host}:8787/json/identity.json"
 
 
-def mlflow() -> None:
+def mlflow(address: str = "http://127.0.0.1:5000") -> None:
     """The API reads the database, and the proxy lists the bucket.
 
     `/health` would say that all is well without either.
     """
-    _json(f"{_MLFLOW}/api/2.0/mlflow/experiments/search", {"max_results": 1})
-    _json(f"{_MLFLOW}/api/2.0/mlflow-artifacts/artifacts?path=0")
+    _json(f"{address}/api/2.0/mlflow/experiments/search", {"max_results": 1})
+    _json(f"{address}/api/2.0/mlflow-artifacts/artifacts?path=0")
 
 
-def scheduler() -> None:
+def scheduler(address: str = "http://127.0.0.1:8787") -> None:
     """The scheduler says who it is."""
-    _json(_SCHEDULER.format(host="127.0.0.1"))
+    _json(f"{address}/json/identity.json")
 
 
-def worker() -> None:
+def worker(address: str = "http://scheduler:8787") -> None:
     """The scheduler counts this worker among its own."""
-    workers = _json(_SCHEDULER.format(host="scheduler"))["workers"].values()
+    workers = _json(f"{address}/json/identity.json")["workers"].values()
     own = {address[4][0] for address in socket.getaddrinfo(socket.gethostname(), None)}
     if not any(found["host"] in own for found in workers):
         sys.exit(f"the scheduler has {len(workers)} workers, none of them at {sorted(own)}")
 
 
-def optuna_dashboard() -> None:
+def optuna_dashboard(address: str = "http://127.0.0.1:8080") -> None:
     """The dashboard lists the studies of the database."""
-    _json("http://127.0.0.1:8080/api/studies")
+    _json(f"{address}/api/studies")
 
 
 def _json(address: str, body: dict[str, Any] | None = None) -> Any:
@@ -62,7 +61,7 @@ def _json(address: str, body: dict[str, Any] | None = None) -> Any:
         return json.load(answer)
 
 
-CHECKS: dict[str, Callable[[], None]] = {
+CHECKS: dict[str, Callable[..., None]] = {
     "mlflow": mlflow,
     "optuna-dashboard": optuna_dashboard,
     "scheduler": scheduler,
@@ -71,6 +70,6 @@ CHECKS: dict[str, Callable[[], None]] = {
 
 if __name__ == "__main__":
     try:
-        CHECKS[sys.argv[1]]()
+        CHECKS[sys.argv[1]](*sys.argv[2:])
     except OSError as error:
         sys.exit(f"{sys.argv[1]}: {error}")

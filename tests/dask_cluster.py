@@ -28,10 +28,18 @@ SETTINGS = {  # as docs/cluster.md has them
 
 
 class Scheduler:
-    """The scheduler on a port of its own, which a test can kill and start again."""
+    """The scheduler on a port of its own, which a test can kill and start again.
 
-    def __init__(self, folder: Path, host: str = "127.0.0.1") -> None:
-        self.folder, self.host, self.port = folder, host, free_port()
+    Args:
+        folder: Where it works, and keeps its log.
+        host: The address that it listens at.
+        options: More of `dask scheduler`.
+    """
+
+    def __init__(
+        self, folder: Path, host: str = "127.0.0.1", options: Sequence[str] = ("--no-dashboard",)
+    ) -> None:
+        self.folder, self.host, self.port, self._options = folder, host, free_port(), options
         self.address = f"tcp://{host}:{self.port}"
         self.start()
 
@@ -40,8 +48,8 @@ class Scheduler:
         with (self.folder / "scheduler.log").open("ab") as log:
             self.process = subprocess.Popen(
                 [
-                    *(sys.executable, "-m", "dask", "scheduler", "--no-dashboard"),
-                    *("--host", self.host, "--port", str(self.port)),
+                    *(sys.executable, "-m", "dask", "scheduler"),
+                    *("--host", self.host, "--port", str(self.port), *self._options),
                 ],
                 stdout=log,
                 stderr=log,

@@ -100,6 +100,21 @@ class Stack:
             check=check,
         )
 
+    def typed(self, text: str, **environment: str) -> None:
+        """Type commands as docs/compose.md has them, in a shell that stops where one fails."""
+        # What a shell exports comes before what stands in .env.
+        named = {"COMPOSE_FILE": str(COMPOSE_FILE), "COMPOSE_PROJECT_NAME": self.project}
+        done = subprocess.run(
+            ["bash", "-euxo", "pipefail", "-c", text],
+            env={**os.environ, **self.settings, **named, **environment},
+            cwd=ROOT,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+        )
+        assert done.returncode == 0, done.stdout
+
     def up(self, *options: str) -> None:
         """Start everything, with two workers, and wait until all is well."""
         build = [] if "STUDYHALL_IMAGE" in os.environ else ["--build"]

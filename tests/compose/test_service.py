@@ -14,6 +14,7 @@ from urllib.error import HTTPError
 import pytest
 
 from tests.compose.stack import Stack, docker
+from tests.documented import commands
 
 RUNNING = ("mlflow-1", "postgres-1", "s3-1", "scheduler-1", "worker-1", "worker-2")
 USERS = {"MLFLOW_ADMIN_PASSWORD": "a long p@ssword", "MLFLOW_SECRET_KEY": "signs forms"}
@@ -150,14 +151,20 @@ def test_killed_containers_come_back(stack, launched):
     assert json.loads(stack.run("best", "moons", "--json"))
 
 
-def test_the_study_survives_down_and_up_and_users_of_mlflow(stack, launched):
+def test_the_study_survives_the_loss_of_all_by_its_backup_and_users_of_mlflow(
+    stack, launched, tmp_path
+):
     before, best = runs(stack), stack.run("best", "moons", "--json")
-    stack.compose("down", "--timeout", "20")
+    place = {"BACKUP": str(tmp_path / "backup")}
+    stack.typed(*commands("compose.md", "Back up"), **place)
+    assert {found.stat().st_mode & 0o077 for found in (tmp_path / "backup").iterdir()} == {0}
+    stack.compose("down", "--volumes", "--timeout", "5")
     guarded = replace(stack, settings={**stack.settings, **USERS})
     guarded.write()
-    guarded.up("--profile", "dashboard")
+    guarded.typed(*commands("compose.md", "Restore"), **place, COMPOSE_PROFILES="dashboard")
     with pytest.raises(HTTPError, match="401"):
         runs(stack)
     assert runs(guarded) == before
     assert guarded.run("best", "moons", "--json") == best
+    assert json.loads(guarded.run("doctor", "moons", "--json"))["found"] == []
     assert guarded.containers()["optuna-dashboard-1"]["State"]["Health"]["Status"] == "healthy"

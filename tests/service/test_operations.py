@@ -6,6 +6,8 @@ import os
 import re
 import subprocess
 import sys
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 
@@ -17,17 +19,20 @@ from search.database_check import check_database
 from search.doctor import examine
 from search.storage import read_storage
 from search.studies import recorded_study
-from tests.postgres import PASSWORD
+from tests import documented
+from tests.postgres import PASSWORD, find_binaries
+from tests.postgres import Server as Postgres
 from tests.s3 import KEY, SECRET
+from tests.server import Server
 from tests.service.stack import BUCKET, Served
+from tests.service.users import READER, Guarded, Signed, signed_in
 
-PAGE = Path(__file__).resolve().parents[2] / "docs" / "operations.md"
+PAGE = documented.DOCS / "operations.md"
 
 
-def commands(heading: str) -> str:
-    """The commands that the page gives under a heading."""
-    section = PAGE.read_text(encoding="utf-8").split(f"\n## {heading}\n", 1)[1]
-    return re.search(r"^```bash\n(.*?)^```$", section, re.MULTILINE | re.DOTALL)[1]
+def commands(heading: str) -> list[str]:
+    """The blocks of commands that the page gives under a heading."""
+    return documented.commands(PAGE.name, heading)
 
 
 @pytest.fixture
@@ -42,6 +47,7 @@ def settings(served, tmp_path) -> dict[str, str]:
         "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}",
         "HOME": str(tmp_path),
         "BACKEND": without_password(stack.backend),
+        "USERS": "",
         "POSTGRES": without_password(postgres),
         "BUCKET": BUCKET,
         **{f"{name}TYPE": "s3", f"{name}PROVIDER": "Other", f"{name}ENDPOINT": stack.s3.address},
@@ -85,19 +91,99 @@ def test_what_was_backed_up_is_restored_after_everything_was_destroyed(served, s
     stack = served.stack
     served.launch(study={"name": "backed", "trials": 3})
     before = record(served, "backed")
-    typed(commands("Back up"), settings)
+    typed(*commands("Back up"), settings)
     stack.mlflow.stop()
     try:
         for address in (stack.storage, stack.backend):
             stack.postgres.query(f"DROP DATABASE {address.rpartition('/')[2]} WITH (FORCE)")
         typed('rclone purge "store:$BUCKET"', settings)
         assert not stack.bucket.exists()
-        typed(commands("Restore"), settings)
+        typed(commands("Restore")[-1], settings)
     finally:
         stack.mlflow.start()
     assert record(served, "backed") == before
     assert examine("backed", served.options()).healthy
     assert served.launch(study={"name": "backed", "trials": 4}).complete == 4
+
+
+@pytest.fixture
+def another(postgres) -> Iterator[Postgres]:
+    """A PostgreSQL server that is new: it has no role but its superuser."""
+    server = Postgres(find_binaries())
+    yield server
+    server.remove()
+
+
+@pytest.fixture
+def owned(postgres) -> Iterator[str]:
+    """The address of a database that a role owns which is no superuser."""
+    postgres.query("CREATE ROLE recorder LOGIN PASSWORD 'its own'")
+    postgres.query("CREATE DATABASE owned OWNER recorder")
+    yield f"postgresql://recorder:its%20own@127.0.0.1:{postgres.port}/owned"
+    postgres.query("DROP DATABASE owned WITH (FORCE)")
+    postgres.query("DROP ROLE recorder")
+
+
+def accounts(postgres: Postgres, address: str) -> dict[str, str]:
+    """All that the database of MLflow's users holds, by its tables."""
+    database = address.rpartition("/")[2]
+    tables = "SELECT tablename FROM pg_tables WHERE schemaname = 'public' ORDER BY 1"
+    names = postgres.query(tables, database).split()
+    return {name: postgres.query(f"SELECT * FROM {name} ORDER BY 1", database) for name in names}
+
+
+@contextmanager
+def moved(guarded: Guarded, old: Postgres, new: Postgres, folder: Path) -> Iterator[Guarded]:
+    """The server with its users, on another PostgreSQL server."""
+
+    def there(text: str) -> str:
+        return text.replace(f"127.0.0.1:{old.port}/", f"127.0.0.1:{new.port}/")
+
+    settings = {name: there(value) for name, value in guarded.server.environment.items()}
+    file = folder / "auth.ini"
+    file.write_text(there(Path(settings["MLFLOW_AUTH_CONFIG_PATH"]).read_text()))
+    settings["MLFLOW_AUTH_CONFIG_PATH"] = str(file)
+    first = guarded.server
+    server = Server(folder, None, first.artifacts, first.options, settings)
+    try:
+        places = {name: there(getattr(guarded, name)) for name in ("storage", "backend", "users")}
+        yield Guarded(server, **places)
+    finally:
+        server.kill()
+
+
+def with_users(guarded: Guarded, postgres: Postgres, settings: Mapping[str, str]) -> dict[str, str]:
+    """The page's settings for the server that has users, at a PostgreSQL server."""
+    names = {"STUDYHALL_STORAGE": "storage", "BACKEND": "backend", "USERS": "users"}
+    return {
+        **settings,
+        "POSTGRES": without_password(postgres.address("postgres")),
+        **{name: without_password(getattr(guarded, place)) for name, place in names.items()},
+    }
+
+
+def test_users_and_their_rights_are_restored_on_a_new_server(
+    guarded, postgres, another, owned, settings, tmp_path
+):
+    guarded = replace(guarded, storage=owned)
+    with signed_in("ada"):
+        Signed(tmp_path, guarded).launch(study={"name": "moved", "trials": 2})
+    superuser = replace(guarded, storage=postgres.address("owned"))  # who makes the backup
+    typed(*commands("Back up"), with_users(superuser, postgres, settings))
+    secret = Path(settings["BACKUP"]) / "roles.sql"
+    assert "SCRAM-SHA-256" in secret.read_text()
+    assert secret.stat().st_mode & 0o077 == 0
+    typed("\n".join(commands("Restore")), with_users(guarded, another, settings))
+    before = accounts(postgres, guarded.users)
+    assert before["users"].count("\n") == 3
+    assert accounts(another, guarded.users) == before
+    with moved(guarded, postgres, another, tmp_path) as there:
+        study = Signed(tmp_path, there)
+        with signed_in("ada"):
+            assert examine("moved", study.options()).healthy
+            assert study.launch(study={"name": "moved", "trials": 3}).complete == 3
+        with signed_in(READER), pytest.raises(UsageError, match="this user may not do that"):
+            study.launch(study={"name": "moved", "trials": 4})
 
 
 def test_the_documented_upgrade_brings_earlier_tables_up_to_date(served, settings, database):
@@ -114,7 +200,7 @@ def test_the_documented_upgrade_brings_earlier_tables_up_to_date(served, setting
         served.launch(study={"name": "upgraded"})
     assert "optuna storage upgrade --storage 'postgresql+psycopg://" in str(raised.value)
     assert "p%40ss" not in f"{problem}{raised.value}"
-    typed(commands("Upgrade"), {**settings, "STUDYHALL_STORAGE": without_password(database)})
+    typed(*commands("Upgrade"), {**settings, "STUDYHALL_STORAGE": without_password(database)})
     assert check_database(database).healthy
     assert record(served, "upgraded") == before
     assert served.launch(study={"name": "upgraded", "trials": 3}).complete == 3

@@ -36,10 +36,12 @@ def secret_of(user: str) -> str:
 
 @dataclass(frozen=True, eq=False)
 class Guarded:
-    """The server with its users, and the database of studies."""
+    """The server with its users, and the databases: of studies, of MLflow, and of its users."""
 
     server: Server
     storage: str
+    backend: str
+    users: str
 
     @property
     def address(self) -> str:
@@ -94,7 +96,7 @@ def start_guarded(folder: Path, postgres: Postgres, s3: S3) -> Guarded:
             made, assigned, _ = script.partition("\nusers.assign_role")
             assert assigned
             exec(made if user == READER else script, {})
-    return Guarded(server, postgres.new_database())
+    return Guarded(server, postgres.new_database(), backend, users)
 
 
 def quietly_imported(module: str) -> Any:
