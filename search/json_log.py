@@ -113,6 +113,9 @@ class JsonLog:
             values=values,
         )
 
+    def running(self, trials: int) -> None:
+        """Write nothing: a log tells what happened."""
+
     def note(self, message: str) -> None:
         """Say what the user should know."""
         write("warning", "note", message, study=self._study)

@@ -60,6 +60,9 @@ class PlainView:
     def advance(self, amount: int) -> None:
         """Show nothing: a line for every block would fill a log."""
 
+    def running(self, trials: int) -> None:
+        """Write nothing: a log tells what happened."""
+
     def note(self, message: str) -> None:
         """Say what the user should know."""
         self._console.print(message, markup=False, highlight=False, soft_wrap=True)
@@ -107,6 +110,7 @@ class LiveView:
         self._task: TaskID | None = None
         self._tally: Tally | None = None
         self._left: TimeLeft | None = None
+        self._running: int | None = None
         self._live = Live(get_renderable=self._render, console=console, refresh_per_second=4)
 
     def __enter__(self) -> Self:
@@ -138,6 +142,10 @@ class LiveView:
         if self._step is not None:
             self._bytes.advance(self._step, amount)
 
+    def running(self, trials: int) -> None:
+        """Take in how many trials run now."""
+        self._running = trials
+
     def note(self, message: str) -> None:
         """Say what the user should know, above the live part."""
         self._console.print(message, markup=False, highlight=False)
@@ -164,7 +172,8 @@ class LiveView:
         if self._tally is None:
             return self._bytes
         tally = self._tally
-        lines = [tally.counts, tally.best_value]
+        running = "" if self._running is None else f", {self._running} running"
+        lines = [tally.counts + running, tally.best_value]
         if tally.latest:
             lines.append(f"latest: {trial_line(tally.latest)}")
         # A line each, however narrow the terminal is, so that nothing jumps.

@@ -64,6 +64,9 @@ class NotebookView:
         if time.monotonic() - self._drawn >= _REDRAW_SECONDS:
             self._draw()
 
+    def running(self, trials: int) -> None:
+        """Draw nothing: an output that changes every few seconds makes a notebook flicker."""
+
     def note(self, message: str) -> None:
         """Say what the user should know, below all else."""
         self._notes.append(message)

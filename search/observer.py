@@ -23,6 +23,9 @@ class Observer(Protocol):
     def trial(self, outcome: Outcome) -> None:
         """A trial ended."""
 
+    def running(self, trials: int) -> None:
+        """So many trials of the study run now, wherever that is; told every few seconds."""
+
     def note(self, message: str) -> None:
         """Something happened that the user should know."""
 
@@ -36,6 +39,9 @@ class Quiet:
         """Show nothing."""
 
     def trial(self, outcome: Outcome) -> None:
+        """Show nothing."""
+
+    def running(self, trials: int) -> None:
         """Show nothing."""
 
     def note(self, message: str) -> None:

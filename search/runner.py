@@ -77,6 +77,11 @@ class Runner:
     def _name(self) -> str:
         return self.study.spec.study.name
 
+    @property
+    def _alone(self) -> bool:
+        """Whether one job is done in this thread, which gives no order while a trial runs."""
+        return self.options.cluster is None and self.crew.size == 1
+
     def run(self) -> StudySummary:
         """Run the trials that are missing; see `search.launcher.launch`."""
         try:
@@ -119,9 +124,9 @@ class Runner:
             self._requests.heed(stop, self.observer.note)
             return Order.FINISH if stop.requested or time.monotonic() >= deadline else Order.GO_ON
 
-        # One job is done in this thread, which gives no order while a trial runs.
-        alone = self.options.cluster is None and self.crew.size == 1
-        watched = self._requests.watched() if alone else nullcontext()
+        if self._alone:
+            self.observer.running(1)
+        watched = self._requests.watched() if self._alone else nullcontext()
         with watched, closing(self.crew.results(order)) as results:
             for result in results:
                 if isinstance(result, Waiting | HostUnfit):
@@ -152,7 +157,8 @@ class Runner:
     def _end_hung(self) -> None:
         """Kill this launch's workers that hang, shortly before others take them for dead.
 
-        Each has a place among the workers, and maybe a lock, that others need.
+        Each has a place among the workers, and maybe a lock, that others need. The observer is told
+        how many are at work: that costs another look at all trials.
         """
         if time.monotonic() - self._listened < _LISTEN_SECONDS:
             return  # listening reads all trials, which costs a database more than a journal
@@ -161,6 +167,8 @@ class Runner:
         for owner in self.study.claims.silent(_HUNG_SECONDS):
             if end_child(owner):
                 self.observer.note(f"a worker process has hung for {_HUNG_SECONDS:.0f} s; it ends")
+        if not self._alone:
+            self.observer.running(len(self.study.at_work()))
 
     def _mourn(self, trouble: str) -> None:
         """Say what a trial died of; give up if that happens again and again."""

@@ -10,6 +10,7 @@ from mlflow.entities import Run
 from mlflow.tracking import MlflowClient
 
 from search import Options, StudySpec, StudySummary, launch
+from search.observer import Observer
 from search.recorded import recorded_summaries, recorded_summary
 
 SPEC = {
@@ -59,9 +60,9 @@ class Moons:
         """Launch the study; MLflow's files go where its database is."""
         return self.run(self.spec(finalists, **(study or {})), **chosen)
 
-    def run(self, spec: StudySpec, **chosen: Any) -> StudySummary:
+    def run(self, spec: StudySpec, observer: Observer | None = None, **chosen: Any) -> StudySummary:
         """Launch another study here."""
-        return launch(spec, self.options(**chosen))
+        return launch(spec, self.options(**chosen), observer)
 
     def summary(self, name: str = "moons") -> StudySummary:
         return recorded_summary(name, self.storage)

@@ -68,6 +68,7 @@ def drawn(width: int, *outcomes: Outcome) -> list[str]:
     view.begin(SPEC, SUMMARY, 2)
     for outcome in outcomes:
         view.trial(outcome)
+    view.running(2)
     console.print(view._render())
     return ESCAPES.sub("", text.getvalue()).splitlines()
 
@@ -78,7 +79,7 @@ def test_every_line_fits_the_terminal_and_nothing_that_matters_is_cut(width):
     assert max(map(len, lines)) <= width
     text = " ".join(" ".join(lines).split())
     assert "1000/1000" in text
-    assert "999 complete, 0 pruned, 1 failed best 0.5636 (trial 998)" in text
+    assert "999 complete, 0 pruned, 1 failed, 2 running best 0.5636 (trial 998)" in text
     for value in ("hidden_size 64", "learning_rate 0.01235", "learning_rate_decay 0.9123"):
         assert value in text
     assert "l2 1.235e-05" in text
