@@ -64,8 +64,8 @@ def print_finals(summary: StudySummary) -> None:
 
 def print_pages(pages: Pages) -> None:
     """Print where the results are in MLflow's UI."""
-    if not pages.served:
-        print("to browse: studyhall ui, and then")
+    if pages.command:
+        print(f"to browse: {pages.command}, and then")
     print(f"  runs      {pages.runs}")
     print(f"  charts    {pages.charts}")
     if pages.champion:
