@@ -7,10 +7,10 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from rich.console import Console
-from rich.markup import escape
 from rich.padding import Padding
 from rich.table import Table
 
+from search.confusion_view import print_confusion
 from search.live_view import shown
 from search.summary import StudySummary
 
@@ -64,8 +64,8 @@ def print_finals(summary: StudySummary) -> None:
 
 def print_pages(pages: Pages) -> None:
     """Print where the results are in MLflow's UI."""
-    if not pages.served:
-        print("to browse: studyhall ui, and then")
+    if pages.command:
+        print(f"to browse: {pages.command}, and then")
     print(f"  runs      {pages.runs}")
     print(f"  charts    {pages.charts}")
     if pages.champion:
@@ -127,14 +127,7 @@ def show_verdict(verdict: Verdict, as_json: bool) -> None:
     _print_earlier(verdict.earlier)
     for name, share in found.accuracy_by_class.items():
         print(f"  {name:<12} {share:.3f}")
-    print("true class by row, predicted by column:")
-    table = Table(box=None, pad_edge=False)
-    table.add_column("")
-    for name in found.classes:
-        table.add_column(escape(name[:5]), justify="right")  # its brackets are not rich's marks
-    for name, counts in zip(found.classes, found.confusion, strict=True):
-        table.add_row(escape(name[:10]), *map(str, counts))
-    Console().print(table)
+    print_confusion(found, verdict.run_id)
 
 
 def show_predictions(predictions: Sequence[Prediction], as_json: bool) -> None:

@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import shlex
 from dataclasses import asdict, dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import quote, urlencode, urlsplit
+
+from search.addresses import without_password
 
 if TYPE_CHECKING:
     from search.study_spec import StudySection
 
 LOCAL = "http://127.0.0.1:5000"  # where `studyhall ui` serves a folder's own runs
 _TRAINING = "workflowType=machine_learning"  # without it the UI is about traces of agents
+_SQLITE, _DATABASE = "sqlite:///", "mlflow.db"  # where MLflow looks if it is told of no other place
 VIEW = "studyhall"  # the shared view of an experiment, see `search.study_view`
 
 
@@ -23,7 +28,8 @@ class Pages:
         charts: Its trials alone, the best first, as charts over the iterations.
         study: The study's own run, with its files.
         champion: The registered champion; None if there is none.
-        served: Whether a server serves them, or `studyhall ui` has to.
+        served: Whether a server serves them.
+        command: What has to be typed to serve them otherwise.
     """
 
     runs: str
@@ -31,6 +37,7 @@ class Pages:
     study: str
     champion: str | None
     served: bool
+    command: str | None = None
 
     def to_dict(self) -> dict[str, object]:
         """The pages as JSON holds them."""
@@ -69,7 +76,16 @@ def pages_of(
         study=f"{base}/{run_route(experiment_id, run_id)}?{_TRAINING}",
         champion=f"{base}/#/models/{quote(study.name)}/versions/{version}" if version else None,
         served=served,
+        command=None if served else _command(uri),
     )
+
+
+def _command(uri: str) -> str:
+    """What serves a database's runs; the password of its address is not told."""
+    store = uri.removeprefix(_SQLITE)
+    if store != uri and Path(store).absolute() == Path(_DATABASE).absolute():
+        return "studyhall ui"
+    return f"studyhall ui --tracking-uri {shlex.quote(without_password(uri))}"
 
 
 def _trials(study: StudySection) -> str:

@@ -20,6 +20,9 @@ TILES = 256
 TILE_SIDES = range(4, 97)  # of images whose weights can be told apart in a sheet of tiles
 SAMPLE_SIDE = 160  # pixels of a sample, about as many as its cell has on the page
 SAMPLES = 5  # rows and columns of sample images
+CONFUSION_SIDE = 5.5  # inches of a confusion matrix at least
+CONFUSION_CELL = 0.14  # inches that a class takes at least: its name can still be read
+COUNT_POINTS = 8
 GRID = 200  # probabilities along each side of a decision boundary's picture
 
 
@@ -148,17 +151,37 @@ def _plane_around(points: RawArray) -> NDArray[np.float32]:
 
 
 def confusion_picture(path: Path, matrix: NDArray[np.int64], classes: Sequence[str]) -> None:
-    """Draw a confusion matrix (true class by row, predicted by column) with its counts."""
-    figure = _figure(width=7, height=6.4)
+    """Draw a confusion matrix (true class by row, predicted by column), with counts that fit.
+
+    The picture grows with the classes, so that the names of all can be read.
+    """
+    side = max(CONFUSION_SIDE, len(classes) * CONFUSION_CELL)
+    figure = _figure(width=side + 1.3, height=side + 1.2)
     axes = figure.subplots()
-    axes.imshow(matrix, cmap="Blues")
-    for (row, column), count in np.ndenumerate(matrix):
-        color = "white" if count > matrix.max() / 2 else "black"
-        axes.text(column, row, str(count), ha="center", va="center", color=color, fontsize=8)
-    axes.set_xticks(range(len(classes)), classes, rotation=45, ha="right")
-    axes.set_yticks(range(len(classes)), classes)
+    axes.imshow(matrix, cmap="Blues", aspect="auto")
+    letters, room = len(str(matrix.max())), side / len(classes) * 72  # points of a cell
+    if room > 0.65 * COUNT_POINTS * letters and room > 1.5 * COUNT_POINTS:
+        for (row, column), count in np.ndenumerate(matrix):
+            color = "white" if count > matrix.max() / 2 else "black"
+            axes.text(
+                column,
+                row,
+                str(count),
+                ha="center",
+                va="center",
+                color=color,
+                fontsize=COUNT_POINTS,
+            )
+    slanted: dict[str, Any] = {"rotation": 45, "ha": "right"} if room > 20 else {"rotation": 90}
+    size = min(10.0, 0.9 * room)
+    axes.set_xticks(range(len(classes)), classes, fontsize=size, **slanted)
+    axes.set_yticks(range(len(classes)), classes, fontsize=size)
     axes.set(xlabel="predicted", ylabel="true")
-    figure.subplots_adjust(left=0.16, right=0.98, bottom=0.16, top=0.98)
+    # As many inches around the cells however large the picture is.
+    left, bottom = 1.12 / (side + 1.3), 1.05 / (side + 1.2)
+    figure.subplots_adjust(
+        left=left, right=left + side / (side + 1.3), bottom=bottom, top=bottom + side / (side + 1.2)
+    )
     _save(figure, path)
 
 

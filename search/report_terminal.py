@@ -24,6 +24,8 @@ def show_written(written: Written, as_json: bool) -> None:
         return
     also = ", and in MLflow as report/report.html of the study's run" if written.run_id else ""
     print(f"{written.study}: report in {written.file} ({_size(written.bytes)}){also}")
+    if written.trouble:
+        print(f"not in MLflow: {written.trouble}")
 
 
 def _size(size: int) -> str:

@@ -5,12 +5,12 @@ from __future__ import annotations
 import hashlib
 import tempfile
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 
 from search.data_names import described
-from search.errors import UsageError
+from search.errors import StudyhallError, UsageError
 from search.first_layers import FirstLayers
 from search.output_file import output_problems, write_output
 from search.own_page import read_page
@@ -32,16 +32,20 @@ MOST_LAYERS = 1000  # in a page: more of them would make it larger than can be s
 
 @dataclass(frozen=True)
 class Written:
-    """A report that was written: where, its bytes, and the run that has it too, if any."""
+    """A report that was written: where, its bytes, and the run that has it too, if any.
+
+    `trouble` is why MLflow did not take it.
+    """
 
     study: str
     file: str
     bytes: int
     run_id: str | None
+    trouble: str | None = None
 
     def to_dict(self) -> dict[str, object]:
         """The report as JSON tells of it."""
-        return asdict(self)
+        return {key: value for key, value in asdict(self).items() if key != "trouble" or value}
 
 
 def write_report(
@@ -54,6 +58,8 @@ def write_report(
     tracking_uri: str | None = None,
 ) -> Written:
     """Write the report of a recorded study, and log an HTML page to the study's run in MLflow.
+
+    If MLflow does not take the page, the file is there all the same.
 
     Args:
         name: The study.
@@ -78,8 +84,13 @@ def write_report(
     else:
         content = _page(recorded, tracking_uri, now)
     write_output(path, content)
-    run_id = None if markdown else _logged(recorded, content)
-    return Written(name, str(path), len(content), run_id)
+    written = Written(name, str(path), len(content), None)
+    if markdown:
+        return written
+    try:
+        return replace(written, run_id=_logged(recorded, content))
+    except (StudyhallError, OSError) as error:
+        return replace(written, trouble=str(error))
 
 
 def _page(recorded: Recorded, tracking_uri: str | None, now: datetime) -> bytes:

@@ -42,7 +42,7 @@ HOMES = {
         *("arguments", "champion_commands", "cli", "data_commands", "entry", "record_commands"),
         *("report_commands", "service_commands"),
     },
-    "rich": {"champion_view", "live_view", "report_terminal", "terminal"},
+    "rich": {"champion_view", "confusion_view", "live_view", "report_terminal", "terminal"},
     "jinja2": {"report_page"},
     "plotly": {"report_page"},
     "pandas": {"trial_table"},

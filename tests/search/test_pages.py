@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from search.champion_view import print_pages
 from search.pages import LOCAL, pages_of
 from search.study_spec import StudySection
 
@@ -24,6 +25,28 @@ def test_a_folders_pages_are_where_the_ui_serves_them():
     assert not pages.served
     assert pages.champion is None
     assert pages.study.startswith(f"{LOCAL}/#/experiments/7/runs/run")
+
+
+@pytest.mark.parametrize(
+    ("uri", "command"),
+    [
+        ("sqlite:///mlflow.db", "studyhall ui"),
+        ("sqlite:///{here}/mlflow.db", "studyhall ui"),
+        ("sqlite:////srv/mlflow.db", "studyhall ui --tracking-uri sqlite:////srv/mlflow.db"),
+        ("sqlite:///my runs.db", "studyhall ui --tracking-uri 'sqlite:///my runs.db'"),
+        ("postgresql://ann:secret@db/m", "studyhall ui --tracking-uri postgresql://ann@db/m"),
+        ("http://host:5000", None),
+    ],
+)
+def test_what_serves_the_pages_is_told_without_the_password(
+    tmp_path, monkeypatch, capsys, uri, command
+):
+    monkeypatch.chdir(tmp_path)
+    pages = pages_of(uri.format(here=tmp_path), "7", "run", STUDY, None)
+    assert pages.to_dict()["command"] == command
+    print_pages(pages)
+    said = f"to browse: {command}, and then\n" if command else "  runs "
+    assert capsys.readouterr().out.startswith(said)
 
 
 @pytest.mark.parametrize(

@@ -10,7 +10,13 @@ import pytest
 from numpy.typing import NDArray
 from PIL import Image
 
-from search.plots import decision_boundary, first_layer_tiles, fits_tiles, titled_images
+from search.plots import (
+    confusion_picture,
+    decision_boundary,
+    first_layer_tiles,
+    fits_tiles,
+    titled_images,
+)
 
 CLASSES = ("dark", "light")
 
@@ -160,3 +166,19 @@ def test_a_single_point_has_a_plane_around_it(tmp_path: Path, label: int) -> Non
     decision_boundary(tmp_path / "plane.png", Side(0), np.zeros((1, 2)), np.array([label]))
     blue, red = colors(pixels(tmp_path / "plane.png"))
     assert blue / (blue + red) == pytest.approx(0.5, abs=0.08)
+
+
+@pytest.mark.parametrize(
+    ("classes", "count", "told"),
+    [(10, 7, True), (20, 7, True), (20, 12345, False), (60, 7, False)],
+)
+def test_a_confusion_picture_has_counts_where_they_fit_and_room_for_each_name(
+    tmp_path: Path, classes: int, count: int, told: bool
+) -> None:
+    path, names = tmp_path / "confusion.png", [f"class {number}" for number in range(classes)]
+    confusion_picture(path, np.full((classes, classes), count), names)
+    drawn = pixels(path)
+    assert min(drawn.shape[:2]) >= 11 * classes
+    height, width = drawn.shape[:2]
+    inner = drawn[height // 4 : height // 2, width // 3 : width * 2 // 3, :3]
+    assert (len(np.unique(inner.reshape(-1, 3), axis=0)) > 1) == told

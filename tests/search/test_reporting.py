@@ -3,12 +3,18 @@
 from __future__ import annotations
 
 import json
+import shutil
 from pathlib import Path
 
 import pytest
 
 from search import StudyhallError, UsageError
+from search.addresses import JOURNAL
+from search.recorded import open_recorded
+from search.report_terminal import show_written
 from search.reporting import write_report
+from search.storage import open_storage
+from search.tracking import TrackedData, open_client, start_study
 from tests.search.told import TRIALS, Told, record_study
 from tests.search.told_page import Page, parsed
 
@@ -171,6 +177,28 @@ def test_the_default_file_is_replaced_and_a_named_one_only_by_force(working_fold
 def test_an_output_in_a_folder_that_is_not_there_is_named(working_folder):
     with pytest.raises(UsageError, match=r"^--output: must be in a folder that is there, got "):
         write_report("s", Path("missing") / "report.html")
+
+
+def test_a_page_that_mlflow_does_not_take_is_written_all_the_same(working_folder, capsys):
+    record_study(working_folder)
+    study = open_recorded("s", open_storage(working_folder / JOURNAL))
+    uri, data = f"sqlite:///{working_folder}/mlflow.db", TrackedData("s", "f" * 64, "", 1, 1)
+    client = open_client(uri)
+    run = start_study(client, study.experiment, study.study_id, data, {})
+    assert write_report("s", tracking_uri=uri).run_id == run.run_id
+    place = Path(client.get_run(run.run_id).info.artifact_uri.removeprefix("file://"))
+    shutil.rmtree(place)
+    place.write_text("no folder")  # nor can one be made there
+    Path("s-report.html").unlink()
+    written = write_report("s", tracking_uri=uri)
+    assert written.bytes == Path("s-report.html").stat().st_size
+    assert written.run_id is None
+    assert "MLflow did not take the record of the study's files: " in str(written.trouble)
+    show_written(written, as_json=False)
+    first, second = capsys.readouterr().out.splitlines()
+    assert first.startswith("s: report in s-report.html (")
+    assert first.endswith("MB)")
+    assert second == f"not in MLflow: {written.trouble}"
 
 
 def test_a_disk_that_fails_while_writing_leaves_no_half_report(working_folder, monkeypatch):
