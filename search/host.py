@@ -31,6 +31,7 @@ from search.own_versions import fetch_recorded
 from search.reconciliation import adopt
 from search.restoring import restore
 from search.same_data import require_same_data
+from search.sealed_sources import sealed_sources
 from search.sender import Sender
 from search.spool import Spool
 from search.storage import reopen_storage, require_clock
@@ -134,7 +135,8 @@ class Station:
             settings, recorded = job.spec.data_settings, job.tags[FINGERPRINT]
             folder = fetch_recorded(settings, recorded)
             require_same_data(folder, settings, recorded)
-            self._with_data = replace(job, data_folder=folder)
+            sealed = sealed_sources(settings, (folder, job.spool))
+            self._with_data = replace(job, data_folder=folder, sealed=sealed)
         return self._with_data
 
     def work(self, wanted: Callable[[], bool]) -> str | None:
