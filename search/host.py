@@ -30,7 +30,7 @@ from search.leaving import leave_in_order
 from search.own_versions import fetch_recorded
 from search.reconciliation import adopt
 from search.restoring import restore
-from search.same_data import require_same_data
+from search.same_data import require_data_of_launch
 from search.sealed_sources import sealed_sources
 from search.sender import Sender
 from search.spool import Spool
@@ -134,7 +134,7 @@ class Station:
             job = self.tracked.job
             settings, recorded = job.spec.data_settings, job.tags[FINGERPRINT]
             folder = fetch_recorded(settings, recorded)
-            require_same_data(folder, settings, recorded)
+            require_data_of_launch(folder, settings, recorded)
             sealed = sealed_sources(settings, (folder, job.spool))
             self._with_data = replace(job, data_folder=folder, sealed=sealed)
         return self._with_data
