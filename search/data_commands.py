@@ -26,14 +26,10 @@ data = typer.Typer(help="Fetch and check data sets.", no_args_is_help=True)
 def data_fetch(name: NameArgument, data_dir: DataOption = None) -> None:
     """Fetch, verify and decode a data set, or a study's, into the cache."""
     from search import terminal
-    from search.data_targets import read_target
-    from search.datasets import fetch
-    from search.own_page import mark_used
+    from search.data_targets import fetch_data
 
-    wanted = read_target(name)
     with terminal.observer() as observer:
-        folder = fetch(wanted, data_dir=data_dir, progress=observer.fetching)
-    mark_used(folder)
+        folder = fetch_data(name, data_dir, observer.fetching)
     typer.echo(f"{name}: verified and ready in {folder}")
 
 
@@ -41,10 +37,9 @@ def data_fetch(name: NameArgument, data_dir: DataOption = None) -> None:
 def data_verify(name: NameArgument, data_dir: DataOption = None, json: JsonOption = False) -> None:
     """Read every byte of a cached data set again; name what is wrong, and count duplicates."""
     from search import terminal
-    from search.data_targets import read_target
-    from search.verification import verify
+    from search.data_targets import verify_data
 
-    found = verify(read_target(name), data_dir)
+    found = verify_data(name, data_dir)
     terminal.show_verification(found, as_json=json)
     if not found.intact:
         more = len(found.problems) - _PROBLEMS

@@ -1,13 +1,50 @@
-"""What a command on data is given: the name of a data set, of a study, or a study file."""
+"""Data sets fetched and checked by name: of a data set, of a study, or of a study file."""
 
 from __future__ import annotations
 
 from difflib import get_close_matches
+from pathlib import Path
 
 from search.data_names import DATA_NAMES
 from search.data_settings import DataSettings
+from search.datasets import fetch
 from search.errors import UsageError
+from search.own_page import mark_used
+from search.progress import SILENT, Progress
 from search.study_file import load_study, shipped_studies
+from search.verification import Verification, verify
+
+
+def fetch_data(name: str, data_dir: Path | None = None, progress: Progress = SILENT) -> Path:
+    """Fetch, verify and decode a data set, or a study's, into the cache.
+
+    Args:
+        name: A data set's name, that of a study that ships, or the path of a study file.
+        data_dir: A folder or archive that holds the data set.
+        progress: Told of the steps.
+
+    Returns:
+        Its folder in the cache.
+
+    Raises:
+        UsageError: unknown name, no source, damaged or wrong data, a cache that cannot be written.
+    """
+    folder = fetch(read_target(name), data_dir=data_dir, progress=progress)
+    mark_used(folder)
+    return folder
+
+
+def verify_data(name: str, data_dir: Path | None = None) -> Verification:
+    """Read every byte of a data set in the cache, name what is wrong, and count duplicates.
+
+    Args:
+        name: A data set's name, that of a study that ships, or the path of a study file.
+        data_dir: Where the user's own data are instead of at their `path`.
+
+    Raises:
+        UsageError: unknown name, or the data set is not in the cache.
+    """
+    return verify(read_target(name), data_dir)
 
 
 def read_target(name: str) -> str | DataSettings:

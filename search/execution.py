@@ -43,7 +43,8 @@ class Job:
     """All that a worker needs for the trials of a study: names and settings, no open engine.
 
     `attempts` is how many workers in a row a trial may bring down before it is failed; `last` is
-    how many of the study's last trials are begun in the order of what they cost.
+    how many of the study's last trials are begun in the order of what they cost; `sealed` is where
+    the machine has the data that the user named.
     """
 
     spec: StudySpec
@@ -53,6 +54,7 @@ class Job:
     tags: Mapping[str, str]
     attempts: int
     last: int = 0
+    sealed: tuple[str, ...] = ()
 
     def handed_on(self) -> Job:
         """The job as other machines may see it: without the password of the storage."""
@@ -119,7 +121,7 @@ def work(job: Job, wanted: Callable[[], bool] = lambda: True) -> str | None:
     Raises:
         StudyhallError, OSError: the storage or the disk failed, which no other attempt would mend.
     """
-    with sealed_test_split(job.spec.data_settings.path):
+    with sealed_test_split(job.sealed):
         return _work(_open(job), wanted)
 
 

@@ -31,7 +31,8 @@ from search.own_versions import fetch_recorded
 from search.patience import patiently
 from search.reconciliation import adopt
 from search.restoring import restore
-from search.same_data import require_same_data
+from search.same_data import require_data_of_launch
+from search.sealed_sources import sealed_sources
 from search.sender import Sender
 from search.spool import Spool
 from search.storage import reopen_storage, require_clock
@@ -134,8 +135,9 @@ class Station:
             job = self.tracked.job
             settings, recorded = job.spec.data_settings, job.tags[FINGERPRINT]
             folder = fetch_recorded(settings, recorded)
-            require_same_data(folder, settings, recorded)
-            self._with_data = replace(job, data_folder=folder)
+            require_data_of_launch(folder, settings, recorded)
+            sealed = sealed_sources(settings, (folder, job.spool))
+            self._with_data = replace(job, data_folder=folder, sealed=sealed)
         return self._with_data
 
     def work(self, wanted: Callable[[], bool]) -> str | None:

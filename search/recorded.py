@@ -61,15 +61,20 @@ def open_recorded(name: str, storage: BaseStorage) -> Study:
 
 
 def recorded_readings(
-    name: str, storage: Path | str | None, tracking_uri: str | None
+    name: str, storage: Path | str | None = None, tracking_uri: str | None = None
 ) -> list[Reading]:
     """Every reading of the test split by a recorded study, the oldest first.
 
+    Args:
+        name: The study.
+        storage: Where it is kept; by default in the working folder.
+        tracking_uri: MLflow's address; by default where plain `mlflow ui` looks.
+
     Raises:
-        UsageError: nothing answers at MLflow's address.
+        UsageError: there is no such study, or nothing answers where it or MLflow is.
     """
-    study = recorded_study(read_storage(Options(storage=storage).address), name)
-    if study is None or missing(tracking_uri):
+    study = open_recorded(name, read_storage(Options(storage=storage).address))
+    if missing(tracking_uri):
         return []  # opening MLflow's database would leave an empty one behind
     client = open_client(tracking_uri)
     experiment_id = find_experiment(client, study.experiment)

@@ -71,9 +71,7 @@ def compare(
 ) -> None:
     """Put two recorded studies side by side."""
     from search import report_terminal
-    from search.recorded_facts import read_recorded
-    from search.study_comparison import compare_studies
+    from search.study_comparison import compare_recorded
 
     names = recorded_name(first), recorded_name(second)
-    one, other = (read_recorded(name, storage, tracking_uri).facts for name in names)
-    report_terminal.show_comparison(compare_studies(one, other), as_json=json)
+    report_terminal.show_comparison(compare_recorded(*names, storage, tracking_uri), as_json=json)

@@ -52,8 +52,7 @@ def reproduction_section(facts: StudyFacts) -> Section:
         command = f"studyhall report {spec.search}"
         words += "They are of the study that the report of this command tells how to run:"
         return Section("reproduce", title, [Words(words), Code("", command)])
-    words += "With these, the study file below and the same kind of machine, the commands give "
-    words += "the same trials, bit for bit:"
+    words += f"With these, the study file below and the same kind of machine, {_given(facts)}:"
     content = spec.model_dump(mode="json", exclude_none=True)
     if path := spec.data_settings.path:
         content["data"]["path"] = Path(path).name  # where it lies is nobody's business
@@ -65,6 +64,18 @@ def reproduction_section(facts: StudyFacts) -> Section:
     name, commands = f"{spec.study.name}.toml", "\n".join(_commands(facts))
     parts: list[Part] = [Words(words), Code("", commands), Code(name, file, folded=True)]
     return Section("reproduce", title, parts)
+
+
+def _given(facts: StudyFacts) -> str:
+    """What the commands give: all but what the command line has no option for, or may need one."""
+    gate = "add --no-gate to the launch where it refuses a network"
+    if (threads := facts.blas_threads) == 1:
+        return f"the commands give the same trials, bit for bit; {gate}"
+    return (
+        "the commands give the same trials but for the last bits, as each of these had "
+        f"{threads} BLAS threads: launch with Options(blas_threads={threads}) in Python to have "
+        f"those too; {gate}"
+    )
 
 
 def _code(facts: StudyFacts) -> str:

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
+from pathlib import Path
 
 from search.live_view import shown
+from search.recorded_facts import read_recorded
 from search.section import Scalar
 from search.studies import Difference, spec_differences
 from search.study_facts import StudyFacts
@@ -86,6 +88,26 @@ class Comparison:
             yield f"best of {trials} trials", *map(_number, values)
         for found in self.differences:
             yield found.key, _text(found.recorded), _text(found.given)
+
+
+def compare_recorded(
+    first: str, second: str, storage: Path | str | None = None, tracking_uri: str | None = None
+) -> Comparison:
+    """Put two recorded studies side by side.
+
+    Args:
+        first: A study.
+        second: Another.
+        storage: Where they are kept; by default in the working folder.
+        tracking_uri: MLflow's address; by default where plain `mlflow ui` looks.
+
+    Raises:
+        UsageError: there is no such study, or nothing answers where it is kept.
+        StudyhallError: MLflow does not answer.
+    """
+    return compare_studies(
+        *(read_recorded(name, storage, tracking_uri).facts for name in (first, second))
+    )
 
 
 def compare_studies(first: StudyFacts, second: StudyFacts) -> Comparison:

@@ -14,6 +14,7 @@ from search.options import Options
 from search.own_page import mark_used
 from search.pages import run_route
 from search.restoring import restore
+from search.sealed_sources import sealed_sources
 from search.sender import Sender
 from search.spool import Spool
 from search.study import Study
@@ -111,6 +112,7 @@ def with_runs(study: Study, tracker: Tracker, folder: Path, options: Options) ->
     """A study whose runs are open; nothing in MLflow is changed."""
     tags = trial_tags(study.spec, tracker.study_run.data.fingerprint, options.blas_threads)
     spool = Spool(options.home / study.study_id)
+    needed = folder, spool.folder, options.address
     workers = _MANY if options.cluster else options.workers
     job = Job(
         spec=study.spec,
@@ -120,6 +122,7 @@ def with_runs(study: Study, tracker: Tracker, folder: Path, options: Options) ->
         tags=tags,
         attempts=options.attempts,
         last=_LAST * workers if workers > 1 else 0,
+        sealed=sealed_sources(study.spec.data_settings, needed, options.data_dir),
     )
     return TrackedStudy(study, tracker, spool, job, options.blas_threads)
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import ast
 import inspect
+from pathlib import Path
 
 import pytest
 
@@ -12,6 +14,32 @@ import search
 @pytest.mark.parametrize("name", search.__all__)
 def test_every_name_is_there_and_documented(name):
     assert inspect.getdoc(getattr(search, name))
+
+
+@pytest.mark.parametrize("name", [name for name in search.__all__ if name.islower()])
+def test_every_function_says_what_it_takes_and_gives(name):
+    signature = inspect.signature(getattr(search, name))
+    assert signature.return_annotation is not inspect.Signature.empty
+    for parameter in signature.parameters.values():
+        assert parameter.annotation is not inspect.Parameter.empty
+
+
+def test_the_table_of_contents_is_what_types_are_checked_by():
+    tree = ast.parse(Path(search.__file__).read_text("utf-8"))
+    [checked] = (node for node in tree.body if isinstance(node, ast.If))
+    homes = {
+        (name.name, node.module)
+        for node in checked.body
+        if isinstance(node, ast.ImportFrom)
+        for name in node.names
+    }
+    assert {(name, f"search.{home}") for name, home in search._HOMES.items()} == homes
+    assert sorted(search.__all__) == sorted(search._HOMES)
+
+
+def test_what_the_command_line_does_with_a_study_python_does_too():
+    asked = {"classify", "compare_recorded", "examine", "fetch_data", "recorded_readings"}
+    assert asked | {"send_waiting", "stop", "verify_data"} <= set(search.__all__)
 
 
 def test_completion_offers_these_names_alone():

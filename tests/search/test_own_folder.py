@@ -153,8 +153,8 @@ def test_all_mistakes_are_named_at_once(tmp_path: Path, cache: Path) -> None:
         f"{train}/gone.png: must lie in the folder of its class; move it there or delete it",
         f"{train}/ant: must hold at least 2 pictures {two}, got 0; {add}",
         f"{train}/eel/more: must be a picture, got a folder; put its pictures into eel",
-        f"{test}/ant: must hold at least 1 pictures {one}, got 0; {add}",
-        f"{test}/eel: must hold at least 1 pictures {one}, got 0; {add}",
+        f"{test}/ant: must hold at least 1 picture {one}, got 0; {add}",
+        f"{test}/eel: must hold at least 1 picture {one}, got 0; {add}",
         f"{train}/cat/note.txt: must be a picture in one of the formats {formats}; mend it or "
         "delete it",
         f"{train}/dog/2.png: must be readable, got 'No such file or directory'; mend it or "
@@ -196,6 +196,36 @@ def test_a_part_alone_is_half_a_data_set(tmp_path: Path, cache: Path) -> None:
         f"{place}/test: must stand beside train, got no such folder; make it, or put the classes "
         f"of train right into {place} to have a test part drawn"
     )
+
+
+@pytest.mark.parametrize("reserved", ["train", "test"])
+def test_a_class_with_the_name_of_a_part_is_to_be_renamed_and_nothing_else(
+    tmp_path: Path, cache: Path, reserved: str
+) -> None:
+    place = picture_folder(tmp_path / "vehicles")
+    (place / "eel").rename(place / reserved)
+    assert complaints(place) == [
+        f"{place}/{reserved}: must not be the name of a class, since train and test name the parts "
+        f"of a data set; rename it, such as to {reserved}_class"
+    ]
+    (place / reserved).rename(place / f"{reserved}_class")
+    assert open_dataset(own(place), fetch(own(place))).classes == (
+        "cat",
+        "dog",
+        f"{reserved}_class",
+    )
+
+
+def test_of_many_pictures_without_a_class_a_few_are_named(tmp_path: Path, cache: Path) -> None:
+    place = picture_folder(tmp_path / "pets")
+    for number in range(10, 30):
+        picture(place / f"{number}.png", random_pixels(np.random.default_rng(number), 6, 8, 3))
+    loose = "must lie in the folder of its class; move it there or delete it"
+    assert complaints(place) == [
+        *(f"{place}/{number}.png: {loose}" for number in range(10, 15)),
+        f"{place}: 15 more pictures must lie in the folder of their class; move them there or "
+        "delete them",
+    ]
 
 
 def test_what_is_neither_a_folder_nor_arrays_is_refused(tmp_path: Path, cache: Path) -> None:

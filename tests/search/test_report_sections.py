@@ -248,6 +248,14 @@ def test_core_seconds_count_each_thread(page, markdown):
     assert "| complete | 3 | 12.0 | 4.0 |" in markdown
 
 
+def test_bits_are_promised_where_the_commands_can_keep_it(facts, page):
+    assert "the commands give the same trials but for the last bits" in page.text
+    assert "launch with Options(blas_threads=2) in Python to have those too" in page.text
+    one = replace(facts, tracked=replace(facts.tracked, blas_threads=1))
+    text = parsed(render_page("s", report_sections(one, (), {}), NOW)).text
+    assert "the commands give the same trials, bit for bit; add --no-gate" in text
+
+
 def test_the_cost_has_the_finalists_and_so_do_the_commands(facts):
     told = replace(facts, finalists=FinalistsFacts(2, 3, facts.trials[:3]))
     text = render_markdown("s", report_sections(told), NOW).decode()

@@ -6,10 +6,11 @@ from dataclasses import replace
 
 import pytest
 
+from search.errors import UsageError
 from search.finalists import Finalist, Finals, Retrained
 from search.recorded_facts import read_recorded
 from search.report_terminal import show_comparison
-from search.study_comparison import compare_studies
+from search.study_comparison import compare_recorded, compare_studies
 from tests.search.told import SPACE, TRIALS, Told, record_study
 
 
@@ -46,6 +47,18 @@ def test_it_tells_how_far_each_came_and_what_differs(facts):
         ("study.trials", 5, 3),
         ("search_space.units.high", 200, 100),
     }
+
+
+def test_recorded_studies_are_compared_by_name(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
+    record_study(tmp_path, name="one")
+    record_study(tmp_path, TRIALS[:3], name="two")
+    found = compare_recorded("one", "two")
+    assert [one.name for one in found.studies] == ["one", "two"]
+    assert [one.best_value for one in found.studies] == [0.7, 0.7]
+    with pytest.raises(UsageError, match=r"^three: "):
+        compare_recorded("one", "three")
 
 
 def test_the_best_so_far_is_of_equal_counts_of_trials(facts):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import threading
 import uuid
 from collections.abc import Iterator
@@ -18,8 +19,10 @@ from search.observer import Quiet
 from search.recorded import recorded_summary
 from search.storage import read_storage
 from search.studies import recorded_study
+from search.study_spec import StudySpec
 from search.workers import HostUnfit
 from tests.dask_cluster import PATIENCE, wait_for
+from tests.search.own_sets import array_file, arrays
 from tests.service.on_cluster import AnHourAhead, long
 from tests.service.stack import Served
 
@@ -35,12 +38,16 @@ def assignment(served: Served, name, tmp_path, monkeypatch) -> Iterator[Assignme
     monkeypatch.setenv("STUDYHALL_HOME", str(tmp_path / "home"))
     monkeypatch.setenv("STUDYHALL_STORAGE", served.storage)
     monkeypatch.setattr("search.host._PAUSE_SECONDS", 0.0)
-    tracked = prepare(long(served, name=name), served.options(), Quiet()).tracked
-    study_id = tracked.study.study_id
-    code = tuple(code_version().items())
-    job = tracked.job.handed_on()
-    yield Assignment(job, study_id, tracked.tracker.study_run, 1, code, uuid.uuid4().hex)
-    close_host(study_id, "another launch")
+    assignment = assigned(long(served, name=name), served)
+    yield assignment
+    close_host(assignment.study_id, "another launch")
+
+
+def assigned(spec: StudySpec, served: Served) -> Assignment:
+    tracked = prepare(spec, served.options(), Quiet()).tracked
+    code, job = tuple(code_version().items()), tracked.job.handed_on()
+    run = tracked.tracker.study_run
+    return Assignment(job, tracked.study.study_id, run, 1, code, uuid.uuid4().hex)
 
 
 def test_a_run_bears_the_machine_that_trained_it(served, name, assignment, monkeypatch):
@@ -76,6 +83,37 @@ def test_a_host_whose_clock_is_wrong_does_no_trial_and_says_why(assignment, monk
     said = work_on_host(assignment)
     assert isinstance(said, HostUnfit)
     assert "its clock is 3600 s behind this machine's" in said.trouble
+
+
+@pytest.mark.parametrize("named", [False, True])
+def test_own_data_may_lie_elsewhere_on_a_host_and_must_be_those_of_the_launch(
+    served, name, tmp_path, monkeypatch, named
+):
+    monkeypatch.setenv("STUDYHALL_CACHE", str(tmp_path / "cache"))
+    monkeypatch.setenv("STUDYHALL_HOME", str(tmp_path / "home"))
+    monkeypatch.setenv("STUDYHALL_STORAGE", served.storage)
+    monkeypatch.setattr("search.host._PAUSE_SECONDS", 0.0)
+    file, copy = array_file(tmp_path / "pets.npz"), tmp_path / "copy.npz"
+    shutil.copy(file, copy)
+    data = {"name": "pets", "path": str(file)}
+    spec = long(served, name=name, trials=2).model_copy(update={"data": data})
+    assignment = assigned(spec, served)
+    try:
+        if named:
+            file.unlink()
+            monkeypatch.setenv("STUDYHALL_DATA", str(copy))
+        assert work_on_host(assignment) is None  # on host A
+        assert recorded_summary(name, served.storage).finished == 1
+        close_host(assignment.study_id, "another launch")  # and on host B
+        place = copy if named else file
+        array_file(place, arrays(seed=1))
+        said = work_on_host(assignment)
+    finally:
+        close_host(assignment.study_id, "another launch")
+    assert isinstance(said, HostUnfit)
+    told = f"STUDYHALL_DATA={place}" if named else f"data.path {place}"
+    assert f"pets: the data of this host ({told}) differ from those of the launch (" in said.trouble
+    assert recorded_summary(name, served.storage).finished == 1
 
 
 def test_a_worker_with_two_threads_does_one_trial_at_a_time(served, name, assignment):
