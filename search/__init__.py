@@ -25,12 +25,12 @@ if TYPE_CHECKING:
     from search.export import export_study
     from search.finals import train_finalists
     from search.launcher import launch
-    from search.ledger import Reading
+    from search.ledger import Ledger, Reading
     from search.observer import Observer, Quiet
     from search.options import Options
     from search.outcomes import Outcome
     from search.predictions import Prediction, classify
-    from search.recorded import recorded_readings, recorded_summary
+    from search.recorded import recorded_ledger, recorded_summary
     from search.reference import find_systems
     from search.registry import Champion, champion
     from search.replay import replay_runs
@@ -52,6 +52,7 @@ __all__ = [
     "Comparison",
     "Evaluation",
     "Examination",
+    "Ledger",
     "Observer",
     "Options",
     "Outcome",
@@ -78,7 +79,7 @@ __all__ = [
     "launch",
     "load_study",
     "make_study",
-    "recorded_readings",
+    "recorded_ledger",
     "recorded_summary",
     "recorded_trials",
     "replay_runs",
@@ -101,6 +102,7 @@ _HOMES = {
     "Outcome": "outcomes",
     "Prediction": "predictions",
     "Quiet": "observer",
+    "Ledger": "ledger",
     "Reading": "ledger",
     "Sent": "sending",
     "Stopping": "stopping",
@@ -122,7 +124,7 @@ _HOMES = {
     "launch": "launcher",
     "load_study": "study_file",
     "make_study": "study_file",
-    "recorded_readings": "recorded",
+    "recorded_ledger": "recorded",
     "recorded_summary": "recorded",
     "recorded_trials": "trial_table",
     "replay_runs": "replay",

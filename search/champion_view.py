@@ -11,11 +11,13 @@ from rich.padding import Padding
 from rich.table import Table
 
 from search.confusion_view import print_confusion
+from search.crowning import words_of
 from search.live_view import shown
 from search.summary import StudySummary
 
 if TYPE_CHECKING:
-    from search.ledger import Reading
+    from search.finals_facts import Finals
+    from search.ledger import Ledger, Reading
     from search.pages import Pages
     from search.predictions import Prediction
     from search.verdict import Verdict
@@ -32,10 +34,30 @@ def show_finals(summary: StudySummary, as_json: bool) -> None:
 
 
 def print_finals(summary: StudySummary) -> None:
-    """Print the finalists, the best first, how much luck was in the search, and the champion."""
-    if finals := summary.finals:
-        so_far = "" if finals.current else " (not all yet of the best that there are now)"
-        print(f"finalists, trained again from {finals.seeds} fresh seeds each{so_far}:")
+    """Print how far the finalists are trained and how they did, and the champion."""
+    finals, progress = summary.finals, summary.finals_progress
+    if finals:
+        _print_finalists(finals)
+    if progress and progress.done < progress.wanted:
+        count = f"{progress.done} of {progress.wanted} trained"
+        print(f"finalists: {count if finals or progress.done else 'not trained yet'}")
+    if summary.champion_version:
+        print(f"champion: version {summary.champion_version} of model {summary.name}")
+
+
+def print_way_on(summary: StudySummary) -> bool:
+    """Print the command that goes on with the finalists; return whether any is left to train."""
+    if summary.finals_progress is None or summary.finals_progress.to_go_on is None:
+        return False
+    print(f"to go on with the finalists: {summary.finals_progress.to_go_on}")
+    return True
+
+
+def _print_finalists(finals: Finals) -> None:
+    """Print the finalists, the best first, and how much luck was in the search."""
+    so_far = "" if finals.current else " (not all yet of the best that there are now)"
+    print(f"finalists, trained again from {finals.seeds} fresh seeds each{so_far}:")
+    if best := finals.winner:
         table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0))
         for column in ("", "in the search", "mean", "±", "from each seed"):
             table.add_column(column)
@@ -49,17 +71,14 @@ def print_finals(summary: StudySummary) -> None:
                 f"{values}, {one.failed} diverged" if one.failed else values,
             )
         Console().print(Padding(table, (0, 0, 0, 2), expand=False))
-        best = finals.winner
         values = ", ".join(f"{name} {shown(value)}" for name, value in best.parameters.items())
         print(f"best by mean: trial {best.trial}: {values}")
-        for trial in finals.diverged:
-            print(f"trial {trial}: diverged from every fresh seed")
-        if finals.optimism is not None:
-            print(f"luck in the search's best value: {finals.optimism:+.4f}")
-    elif summary.finals_pending:
-        print("finalists: not trained yet")
-    if summary.champion_version:
-        print(f"champion: version {summary.champion_version} of model {summary.name}")
+    for trial in finals.diverged:
+        print(f"trial {trial}: diverged from every fresh seed")
+    if finals.all_diverged:
+        print("all finalists diverged: the best of the search stays the champion")
+    if finals.optimism is not None:
+        print(f"luck in the search's best value: {finals.optimism:+.4f}")
 
 
 def print_pages(pages: Pages) -> None:
@@ -72,26 +91,52 @@ def print_pages(pages: Pages) -> None:
         print(f"  champion  {pages.champion}")
 
 
-def print_readings(readings: Sequence[Reading], trouble: str | None) -> None:
+def ledger_as_json(ledger: Ledger | str) -> dict[str, object]:
+    """The ledger of a test split as JSON holds it, or why it is not known."""
+    if isinstance(ledger, str):
+        return {"readings": None, "readings_elsewhere": None, "readings_unknown": ledger}
+    return {
+        "readings": [one.to_dict() for one in ledger.own],
+        "readings_elsewhere": [one.to_dict() for one in ledger.others],
+        "readings_unknown": None,
+    }
+
+
+def print_ledger(ledger: Ledger | str) -> None:
     """Print the ledger of a test split, or why it is not known."""
-    if trouble:
-        print(f"readings of the test set: not known ({trouble})")
-    elif not readings:
-        print("readings of the test set: none")
+    if isinstance(ledger, str):
+        print(f"readings of the test set: not known ({ledger})")
+        return
+    if ledger.own or not ledger.others:
+        print(f"readings of the test set:{'' if ledger.own else ' none'}")
+        _print_readings(ledger.own)
     else:
-        print("readings of the test set:")
-        for one in readings:
-            print(f"  {_line(one)}")
+        print("readings of the test set: none by this study")
+    if ledger.others:
+        print(f"readings of the same test set by other studies ({ledger.other_studies}):")
+        _print_readings(ledger.others)
 
 
-def _print_earlier(readings: Sequence[Reading]) -> None:
-    if readings:
+def _print_earlier(ledger: Ledger) -> None:
+    count = len(ledger.own) + 1
+    if ledger.others:
+        times = "once" if len(ledger.others) == 1 else f"{len(ledger.others)} times"
         print(
-            f"This was reading {len(readings) + 1} of this test set. What is chosen after a look "
+            f"This was reading {count} by this study; others read this test set {times} before: "
+            f"{ledger.other_studies}.\nWhat is chosen after a look at it looks better than it is. "
+            "Earlier readings:"
+        )
+    elif ledger.own:
+        print(
+            f"This was reading {count} of this test set. What is chosen after a look "
             "at it\nlooks better than it is. Earlier readings:"
         )
-        for one in readings:
-            print(f"  {_line(one)}")
+    _print_readings((*ledger.own, *ledger.others))
+
+
+def _print_readings(readings: Sequence[Reading]) -> None:
+    for one in sorted(readings, key=lambda one: one.when):
+        print(f"  {_line(one)}")
 
 
 def _line(one: Reading) -> str:
@@ -109,7 +154,10 @@ def show_verdict(verdict: Verdict, as_json: bool) -> None:
     if as_json:
         named = {"study": champion.name, "version": champion.version, "run_id": verdict.run_id}
         gap = {"validation_test_gap": verdict.gap}
-        earlier = {"earlier_readings": [one.to_dict() for one in verdict.earlier]}
+        earlier = {
+            "earlier_readings": [one.to_dict() for one in verdict.earlier.own],
+            "earlier_readings_elsewhere": [one.to_dict() for one in verdict.earlier.others],
+        }
         print_json({**named, **found.to_dict(), **gap, **earlier})
         return
     low, high = found.interval
@@ -117,8 +165,8 @@ def show_verdict(verdict: Verdict, as_json: bool) -> None:
         f"{champion.name} version {champion.version}: test accuracy {found.accuracy:.4f} "
         f"on {found.examples:,} examples (95 % interval {low:.4f} to {high:.4f})"
     )
-    if champion.selected_by == "search before finalists":
-        print("This is the best single run of the search: its finalists are not trained yet.")
+    if words := words_of(champion.selected_by):
+        print(words)
     if verdict.gap is not None:
         print(
             f"validation accuracy {found.accuracy + verdict.gap:.4f}: the gap to the test accuracy "

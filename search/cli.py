@@ -150,15 +150,14 @@ def status(
 ) -> None:
     """Say where a study stands: trials, the best, finalists, and who read the test set when."""
     from search import terminal
-    from search.recorded import recorded_readings, recorded_summary
+    from search.recorded import recorded_ledger, recorded_summary
 
     name = recorded_name(study)
     summary = recorded_summary(name, storage)
     try:
-        readings, trouble = recorded_readings(name, storage, tracking_uri), None
+        terminal.show_status(summary, recorded_ledger(name, storage, tracking_uri), as_json=json)
     except StudyhallError as error:  # the rest is known all the same
-        readings, trouble = [], str(error)
-    terminal.show_status(summary, readings, trouble, as_json=json)
+        terminal.show_status(summary, str(error), as_json=json)
 
 
 @app.command()

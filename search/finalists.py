@@ -1,14 +1,15 @@
-"""The best of a search, trained again from fresh seeds: who they are, how they did, who won."""
+"""The best of a search, trained again from fresh seeds: who they are, and how they did."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, replace
-from statistics import fmean, stdev
+from dataclasses import replace
+from typing import TypeAlias
 
 from optuna.storages import BaseStorage
 from optuna.trial import FrozenTrial, TrialState
 
+from search.finals_facts import Finalist, Finals, FinalsProgress, Retrained
 from search.section import Scalar
 from search.studies import finalists_name, recorded_finalists
 from search.study import Study
@@ -21,122 +22,8 @@ from search.study_spec import (
 from search.summary import StudySummary
 
 _WINDOW = 1000  # none of them looks back on another
+_Training: TypeAlias = tuple[Retraining, FrozenTrial]
 _REPETITION = "repeat"  # trials that differ in it alone are of one configuration
-
-
-@dataclass(frozen=True)
-class Retrained:
-    """A finalist trained from one fresh seed: its trial among the finalists' and its value."""
-
-    number: int
-    seed: int
-    value: float
-
-
-@dataclass(frozen=True)
-class Finalist:
-    """A configuration of a search and how it did when it was trained again.
-
-    Attributes:
-        trial: The trial of the search.
-        value: Its value there.
-        parameters: What it was given of the search space.
-        retrained: Its trainings from fresh seeds that completed, in the order of the seeds.
-        failed: How many others diverged.
-    """
-
-    trial: int
-    value: float
-    parameters: dict[str, Scalar]
-    retrained: tuple[Retrained, ...]
-    failed: int
-
-    @property
-    def values(self) -> tuple[float, ...]:
-        """What the fresh seeds gave."""
-        return tuple(one.value for one in self.retrained)
-
-    @property
-    def mean(self) -> float:
-        """Their mean; one at least has completed."""
-        return fmean(self.values)
-
-    @property
-    def deviation(self) -> float | None:
-        """Their standard deviation (with n - 1), if there are two at least."""
-        return stdev(self.values) if len(self.values) > 1 else None
-
-
-@dataclass(frozen=True)
-class Finals:
-    """The finalists of a search, the best by mean first.
-
-    Attributes:
-        study: The finalists' own study.
-        metric: What the search selects by.
-        direction: "maximize" or "minimize".
-        seeds: How many fresh seeds each was to be trained from.
-        finalists: Those with a training that completed, the winner first.
-        leader: The best trial of the search among them.
-        diverged: The trials of which no training completed.
-        current: Whether they are the best of the search as it is now, all of them trained. If not,
-            they are those that were trained before more trials came, or the first of them.
-    """
-
-    study: str
-    metric: str
-    direction: str
-    seeds: int
-    finalists: tuple[Finalist, ...]
-    leader: int = -1
-    diverged: tuple[int, ...] = ()
-    current: bool = True
-
-    @property
-    def trials(self) -> frozenset[int]:
-        """Their trials in the search."""
-        return frozenset((*self.diverged, *(one.trial for one in self.finalists)))
-
-    @property
-    def winner(self) -> Finalist:
-        """The configuration with the best mean, of those that failed least."""
-        return self.finalists[0]
-
-    @property
-    def typical(self) -> Retrained:
-        """The winner's training in the middle by value, the worse of two: not the luckiest."""
-        ranked = sorted(self.winner.retrained, key=lambda one: (self._sign * one.value, one.number))
-        return ranked[(len(ranked) - 1) // 2]
-
-    @property
-    def optimism(self) -> float | None:
-        """By how much the best in the search was better than the mean of its fresh trainings.
-
-        The best of many trials is the best by luck too; this is the part of its lead that fresh
-        seeds took back. Negative if they did better; None if all of them diverged.
-        """
-        best = max(self.finalists, key=lambda one: (self._sign * one.value, -one.trial))
-        if self.leader in self.diverged:
-            return None
-        return self._sign * (best.value - best.mean)
-
-    @property
-    def _sign(self) -> int:
-        return 1 if self.direction == "maximize" else -1
-
-    def to_dict(self) -> dict[str, object]:
-        """The finals as JSON holds them."""
-        rows = [
-            {**asdict(one), "mean": one.mean, "deviation": one.deviation} for one in self.finalists
-        ]
-        return {
-            "study": self.study,
-            "seeds": self.seeds,
-            "finalists": rows,
-            "optimism": self.optimism,
-            "diverged": list(self.diverged),
-            "current": self.current,
-        }
 
 
 def chosen(study: Study, configurations: int) -> list[FrozenTrial]:
@@ -195,11 +82,31 @@ def finalists_spec(
 
 
 def with_finals(summary: StudySummary, search: Study, storage: BaseStorage) -> StudySummary:
-    """A search's summary with how its finalists did, and whether some are still to be trained."""
-    finals = recorded_finals(storage, search)
+    """A search's summary with how its finalists did, and how many are still to be trained."""
+    study = recorded_finalists(storage, search)
+    finals = finals_of(study, search) if study else None
     done = finals is not None and finals.current
     pending = search.spec.finalists is not None and summary.best is not None and not done
-    return replace(summary, finals=finals, finals_pending=pending)
+    progress = _progress(study, search)
+    return replace(summary, finals=finals, finals_pending=pending, finals_progress=progress)
+
+
+def _progress(study: Study | None, search: Study) -> FinalsProgress | None:
+    """How many trainings of the best that there are now have ended; None if none was asked for."""
+    usual = search.spec.finalists
+    wanted = study.spec.finalists if study else usual
+    best = chosen(search, wanted.configurations) if wanted else []
+    if wanted is None or not best:
+        return None
+    if study is None and not search.is_whole():
+        return FinalsProgress(0, wanted.configurations * wanted.seeds, None)  # the search is first
+    trainings = _trainings(study) if study else []
+    done = sum(len(_ended(trial, trainings, wanted.seeds)) for trial in best)
+    command = f"studyhall finalists {search.spec.study.name}"
+    if wanted != (usual or FinalistsSection()):
+        command += f" --configurations {wanted.configurations} --seeds {wanted.seeds}"
+    count = len(best) * wanted.seeds
+    return FinalsProgress(done, count, command if done < count else None)
 
 
 def recorded_finals(storage: BaseStorage, search: Study) -> Finals | None:
@@ -224,18 +131,18 @@ def finals_of(study: Study, search: Study) -> Finals | None:
     if not isinstance(spec, FinalistsSpec) or spec.finalists is None:
         return None
     seeds, ranked = spec.finalists.seeds, chosen(search, len(search.trials()))
-    again, named = study.trials(), {one.trial for one in spec.retrainings}
+    trainings, named = _trainings(study), {one.trial for one in spec.retrainings}
     trained = {
         trial.number: finalist
         for trial in ranked
-        if trial.number in named and (finalist := _finalist(trial, again, spec, seeds)) is not None
+        if trial.number in named and (finalist := _finalist(trial, trainings, seeds)) is not None
     }
     best = [trial.number for trial in ranked[: spec.finalists.configurations]]
     current = all(number in trained for number in best)
     considered = [trained[number] for number in best] if current else list(trained.values())
-    found = [one for one in considered if one.retrained]
-    if not found:
+    if not considered:
         return None
+    found = [one for one in considered if one.retrained]
     sign = -1 if spec.study.direction == "maximize" else 1
     return Finals(
         study=spec.study.name,
@@ -249,21 +156,31 @@ def finals_of(study: Study, search: Study) -> Finals | None:
     )
 
 
-def _finalist(
-    trial: FrozenTrial, trials: Sequence[FrozenTrial], spec: FinalistsSpec, seeds: int
-) -> Finalist | None:
-    """A trial of the search with its fresh trainings; None if not all of them have ended."""
-    own = [
-        (number, one.seed)
-        for number, one in enumerate(spec.retrainings[: len(trials)])
-        if one.trial == trial.number and one.seed <= seeds and trials[number].state.is_finished()
+def _trainings(study: Study) -> list[_Training]:
+    """What a study of finalists trains again, each beside its trial, as far as they are begun."""
+    spec = study.spec
+    again = spec.retrainings if isinstance(spec, FinalistsSpec) else ()
+    return list(zip(again, study.trials(), strict=False))
+
+
+def _ended(trial: FrozenTrial, trainings: Sequence[_Training], seeds: int) -> list[_Training]:
+    """The fresh trainings of a trial of the search that have ended."""
+    return [
+        (one, training)
+        for one, training in trainings
+        if one.trial == trial.number and one.seed <= seeds and training.state.is_finished()
     ]
+
+
+def _finalist(trial: FrozenTrial, trainings: Sequence[_Training], seeds: int) -> Finalist | None:
+    """A trial of the search with its fresh trainings; None if not all of them have ended."""
+    own = _ended(trial, trainings, seeds)
     if len(own) < seeds:
         return None
     complete = [
-        Retrained(number, seed, float(trials[number].value or 0.0))
-        for number, seed in own
-        if trials[number].state is TrialState.COMPLETE
+        Retrained(training.number, one.seed, float(training.value or 0.0))
+        for one, training in own
+        if training.state is TrialState.COMPLETE
     ]
     return Finalist(
         trial=trial.number,

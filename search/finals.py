@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from pydantic import ValidationError
 
 from search.crew import require_crew
+from search.crowning import best_of_search
 from search.errors import UsageError
 from search.finalists import chosen, finalists_spec, with_finals
 from search.findings import problem_of
@@ -17,14 +18,17 @@ from search.options import Options
 from search.pages import pages_of
 from search.patience import patiently
 from search.recorded import recorded_summary
+from search.registry import register_champion
 from search.reopened import Opened, recorded
 from search.runner import Runner
 from search.storage import exclusive, open_storage
 from search.studies import finalists_name, open_study, recorded_study
+from search.study import Study
 from search.study_spec import FinalistsSection
 from search.summary import StudySummary, summarize
 from search.tracked_study import TrackedStudy, track
-from search.tracking import find_study_run
+from search.tracker import Tracker
+from search.tracking import StudyRun, find_study_run
 
 if TYPE_CHECKING:
     from optuna.storages import BaseStorage
@@ -92,12 +96,29 @@ def run_finals(
     experiment_id, version = tracked.tracker.study_run.experiment_id, ended.champion_version
     run_id = find_study_run(opened.client, experiment_id, search.study_id)
     uri, study = opened.client.tracking_uri, search.spec.study
+    summary = with_finals(summarize(search), search, storage)
+    if run_id and summary.finals and summary.finals.all_diverged:
+        run = StudyRun(uri, search.study_id, experiment_id, run_id, opened.data)
+        version = _crown_best_of_search(summary, search, Tracker(run, opened.client))
     return replace(
-        with_finals(summarize(search), search, storage),
+        summary,
         champion_version=version,
         pages=pages_of(uri, experiment_id, run_id, study, version) if run_id else None,
         interrupted=ended.interrupted,
     )
+
+
+@patiently
+def _crown_best_of_search(summary: StudySummary, search: Study, tracker: Tracker) -> str | None:
+    """Have the best of the search stay the champion: none of its finalists can be."""
+    choice = best_of_search(summary.best, summary.finals, provisional=False)
+    if choice is None:
+        return None
+    run_id = tracker.run_of(choice.number)
+    with search.exclusive("champion"):
+        return register_champion(
+            tracker.client, summary.name, run_id, choice.value, choice.selected_by
+        )
 
 
 @patiently

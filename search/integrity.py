@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -178,16 +179,29 @@ def fingerprint(folder: Path, split: Split) -> str:
     Raises:
         UsageError: an array cannot be opened.
     """
-    parts: list[list[object]] = [
-        [f"{part} {kind}", *_described(map_array(array_path(folder, part, kind)))]
-        for part in SPLITS
-        for kind in KINDS
-    ]
+    parts = _parts(folder, SPLITS)
     for name, indices in (("train", split.train), ("validation", split.validation)):
         parts.append([f"{name} indices", *_described(indices.astype("<i8"))])
     if page := read_page(folder):
         parts.append(["classes", *page.collection.classes])
     return hashlib.sha256(json.dumps(parts).encode()).hexdigest()
+
+
+def test_fingerprint(folder: Path) -> str:
+    """Return the hex SHA-256 over the test part of a data set, whatever else is drawn from it.
+
+    Raises:
+        UsageError: an array cannot be opened.
+    """
+    return hashlib.sha256(json.dumps(_parts(folder, ("test",))).encode()).hexdigest()
+
+
+def _parts(folder: Path, splits: Sequence[str]) -> list[list[object]]:
+    return [
+        [f"{part} {kind}", *_described(map_array(array_path(folder, part, kind)))]
+        for part in splits
+        for kind in KINDS
+    ]
 
 
 def _described(array: npt.NDArray[Any]) -> tuple[str, tuple[int, ...], str]:

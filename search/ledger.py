@@ -23,7 +23,8 @@ from typing import TYPE_CHECKING, Literal, get_args
 from search.mlflow_errors import explained
 from search.owner import is_running, new_owner
 from search.record import Point
-from search.tracking import FINGERPRINT, metrics_of, search_runs
+from search.stored_runs import experiment_names
+from search.tracking import FINGERPRINT, TEST_FINGERPRINT, metrics_of, search_runs
 
 if TYPE_CHECKING:
     from mlflow.entities import Run
@@ -52,6 +53,9 @@ class Reading:
         examples: How many examples were read; None if the reading was broken off.
         accuracy: Their share that was right; None also where several models were judged.
         interval: Its 95 % interval.
+        test_fingerprint: That of the test part alone; empty in readings of before there was one.
+        study: The name of the study's experiment.
+        experiment_id: That experiment.
     """
 
     when: datetime
@@ -64,10 +68,34 @@ class Reading:
     examples: int | None
     accuracy: float | None
     interval: tuple[float, float] | None
+    test_fingerprint: str = ""
+    study: str = ""
+    experiment_id: str = ""
 
     def to_dict(self) -> dict[str, object]:
         """The reading as JSON holds it."""
         return {**asdict(self), "when": self.when.isoformat()}
+
+
+@dataclass(frozen=True)
+class Ledger:
+    """The readings of a study, and those of the same test set by other studies, the oldest first.
+
+    Those of studies of the same name that were set aside are the study's own: it was the same test
+    set as a rule, and always the same question.
+    """
+
+    own: tuple[Reading, ...] = ()
+    others: tuple[Reading, ...] = ()
+
+    def without(self, run_id: str) -> Ledger:
+        """The readings but for one."""
+        return Ledger(tuple(one for one in self.own if one.run_id != run_id), self.others)
+
+    @property
+    def other_studies(self) -> str:
+        """The names of the other studies, as a sentence lists them."""
+        return ", ".join(sorted({one.study for one in self.others}))
 
 
 @dataclass(frozen=True)
@@ -144,23 +172,37 @@ def end_broken_readings(client: MlflowClient, experiment_id: str) -> None:
                     client.set_terminated(run.info.run_id, "FAILED")
 
 
-def readings(client: MlflowClient, experiment_id: str) -> list[Reading]:
-    """Every reading of the test split of a study's experiment, the oldest first.
-
-    Those of studies of the same name that were set aside count too: it was the same test split.
+def read_ledger(
+    client: MlflowClient, experiment_id: str, fingerprint: str, test_fingerprint: str
+) -> Ledger:
+    """Every reading of a study's test split, by itself and by all other studies of this MLflow.
 
     Args:
         client: An open client.
         experiment_id: The study's experiment.
+        fingerprint: That of its data, by which readings are known that lack the other.
+        test_fingerprint: That of its test part; empty if it is not known.
 
     Raises:
         StudyhallError: MLflow does not answer.
     """
-    found: list[Run] = []
+    names, found = experiment_names(client), list[Reading]()
     for reader in READERS:
         wanted = f"tags.`studyhall.kind` = '{reader}'"
-        found += search_runs(client, experiment_id, wanted, deleted=True)
-    return sorted(map(_reading, found), key=lambda one: (one.when, one.run_id))
+        runs = search_runs(client, list(names), wanted, deleted=True)
+        found += [_reading(run, names[str(run.info.experiment_id)]) for run in runs]
+    found.sort(key=lambda one: (one.when, one.run_id))
+    own = [one for one in found if one.experiment_id == experiment_id]
+    # Studies of before there was this fingerprint have it in their later readings alone.
+    later = {one.test_fingerprint for one in own if one.fingerprint == fingerprint}
+    tests, data = (later | {test_fingerprint}) - {""}, {fingerprint} - {""}
+    others = [
+        one
+        for one in found
+        if one.experiment_id != experiment_id
+        and (one.test_fingerprint in tests or one.fingerprint in data)
+    ]
+    return Ledger(tuple(own), tuple(others))
 
 
 def study_run_of(client: MlflowClient, run: Run) -> Run:
@@ -192,7 +234,7 @@ def earlier_measures(client: MlflowClient, trial: Run) -> dict[str, dict[str, fl
     return {run: dict(values) for run, values in measured.items()}
 
 
-def _reading(run: Run) -> Reading:
+def _reading(run: Run, study: str) -> Reading:
     tags, metrics = run.data.tags, run.data.metrics
     low, high = metrics.get(LOW), metrics.get(HIGH)
     examples = metrics.get(EXAMPLES)
@@ -208,4 +250,7 @@ def _reading(run: Run) -> Reading:
         examples=None if examples is None else int(examples),
         accuracy=metrics.get(ACCURACY),
         interval=None if low is None or high is None else (low, high),
+        test_fingerprint=tags.get(TEST_FINGERPRINT, ""),
+        study=study,
+        experiment_id=str(run.info.experiment_id),
     )

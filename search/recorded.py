@@ -6,20 +6,23 @@ from difflib import get_close_matches
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from search.addresses import shown
 from search.errors import UsageError
 from search.finalists import with_finals
-from search.ledger import Reading, readings
+from search.ledger import Ledger, read_ledger
 from search.mlflow_database import missing
 from search.options import Options
 from search.storage import read_storage
-from search.studies import recorded_study, study_names
+from search.studies import recorded_fingerprint, recorded_study, study_names
 from search.study import Study
 from search.study_file import shipped_studies
 from search.summary import StudySummary, summarize
-from search.tracking import find_experiment, open_client
+from search.tracking import TEST_FINGERPRINT, find_experiment, open_client, search_runs
 
 if TYPE_CHECKING:
     from optuna.storages import BaseStorage
+
+_ELSEWHERE = "name the address that the study was launched with, or set MLFLOW_TRACKING_URI"
 
 
 def recorded_summaries(storage: Path | str | None) -> list[StudySummary]:
@@ -60,10 +63,10 @@ def open_recorded(name: str, storage: BaseStorage) -> Study:
     raise UsageError(f"{name}: unknown study; did you mean {near}?")
 
 
-def recorded_readings(
+def recorded_ledger(
     name: str, storage: Path | str | None = None, tracking_uri: str | None = None
-) -> list[Reading]:
-    """Every reading of the test split by a recorded study, the oldest first.
+) -> Ledger:
+    """Every reading of a recorded study's test split, by itself and by others.
 
     Args:
         name: The study.
@@ -71,11 +74,21 @@ def recorded_readings(
         tracking_uri: MLflow's address; by default where plain `mlflow ui` looks.
 
     Raises:
-        UsageError: there is no such study, or nothing answers where it or MLflow is.
+        UsageError: MLflow's address is not where the study is recorded, or nothing answers there.
+        StudyhallError: MLflow does not answer later on.
     """
-    study = open_recorded(name, read_storage(Options(storage=storage).address))
-    if missing(tracking_uri):
-        return []  # opening MLflow's database would leave an empty one behind
+    opened = read_storage(Options(storage=storage).address)
+    study, fingerprint = open_recorded(name, opened), recorded_fingerprint(opened, name)
+    if path := missing(tracking_uri):  # opening it would leave an empty one behind
+        raise UsageError(f"--tracking-uri: there is no MLflow database {path}; {_ELSEWHERE}")
     client = open_client(tracking_uri)
     experiment_id = find_experiment(client, study.experiment)
-    return readings(client, experiment_id) if experiment_id else []
+    if experiment_id is None:
+        place = shown(client.tracking_uri)
+        raise UsageError(
+            f"--tracking-uri: {place} has no experiment {study.experiment}; {_ELSEWHERE}"
+        )
+    wanted = f"tags.`studyhall.kind` = 'study' and tags.`studyhall.study_id` = '{study.study_id}'"
+    runs = search_runs(client, experiment_id, wanted, deleted=True)
+    test = next((run.data.tags.get(TEST_FINGERPRINT, "") for run in runs), "")
+    return read_ledger(client, experiment_id, fingerprint or "", test)

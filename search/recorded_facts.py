@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from search.addresses import shown
-from search.ledger import GAP, readings
+from search.ledger import GAP, read_ledger
 from search.mlflow_database import missing
 from search.mlflow_errors import explained
 from search.options import Options
@@ -28,7 +28,14 @@ from search.study_facts import (
     TrialRun,
     VerdictFacts,
 )
-from search.tracking import StudyRun, TrackedData, find_study, open_client, search_runs
+from search.tracking import (
+    TEST_FINGERPRINT,
+    StudyRun,
+    TrackedData,
+    find_study,
+    open_client,
+    search_runs,
+)
 from search.trained import artifact_bytes
 from search.trial_rows import trial_rows
 
@@ -96,10 +103,11 @@ def _champion(
     if version is None:
         return None
     with explained(f"model {name}"):
-        run_id = str(client.get_model_version(name, version).run_id)
+        registered = client.get_model_version(name, version)
+    run_id, by = str(registered.run_id), str(registered.tags.get("selected_by", "search"))
     for found in search_runs(client, run.experiment_id, f"attributes.run_id = '{run_id}'"):
         if found.data.tags.get("studyhall.study_id") in studies:
-            return ChampionFacts(version, run_id)
+            return ChampionFacts(version, run_id, by)
     return None
 
 
@@ -108,6 +116,7 @@ def _tracked_facts(
 ) -> TrackedFacts:
     with explained("the study's run"):
         tags = RunTags(run.run_id, client.get_run(run.run_id).data.tags)
+    test = tags.get(TEST_FINGERPRINT)
     runs = trial_runs(client, run)
     return TrackedFacts(
         uri=shown(client.tracking_uri),
@@ -117,7 +126,7 @@ def _tracked_facts(
         environment=tags.environment(),
         blas_threads=tags.number("studyhall.blas_threads", "1"),
         verdict=_verdict(client, run, champion),
-        readings=readings(client, run.experiment_id),
+        ledger=read_ledger(client, run.experiment_id, run.data.fingerprint, test or ""),
         champion=champion,
     )
 

@@ -24,7 +24,11 @@ _NONE_THERE = ("RESOURCE_DOES_NOT_EXIST", "INVALID_PARAMETER_VALUE")
 
 @dataclass(frozen=True)
 class Champion:
-    """A registered model, loaded, with what is known of its training."""
+    """A registered model, loaded, with what is known of its training.
+
+    `validation_accuracy` is that of the weights that were kept, whatever it was selected by; None
+    if it is not on record.
+    """
 
     name: str
     version: str
@@ -32,13 +36,7 @@ class Champion:
     selected_by: str
     settings: TrialSettings
     classifier: Classifier
-
-    @property
-    def validation_accuracy(self) -> float | None:
-        """What it was selected by, if that is an accuracy."""
-        if self.run.data.tags.get("studyhall.metric") != "validation_accuracy":
-            return None
-        return self.run.data.metrics.get("value")
+    validation_accuracy: float | None
 
     @property
     def data_fingerprint(self) -> str:
@@ -131,9 +129,31 @@ def champion(name: str, tracking_uri: str | None = None) -> Champion:
     try:
         run = client.get_run(version.run_id or "")
         trained = load_trained(client, run)
+        accuracy = _validation_accuracy(client, run, trained.settings)
     except (MlflowException, StudyhallError) as error:
         raise StudyhallError(f"{name}: version {version.version}: {error}") from error
     selected_by = str(version.tags.get("selected_by", "search"))
     return Champion(
-        name, str(version.version), run, selected_by, trained.settings, trained.classifier
+        name=name,
+        version=str(version.version),
+        run=run,
+        selected_by=selected_by,
+        settings=trained.settings,
+        classifier=trained.classifier,
+        validation_accuracy=accuracy,
     )
+
+
+def _validation_accuracy(client: MlflowClient, run: Run, settings: TrialSettings) -> float | None:
+    """The validation accuracy of a run's weights: of its last epoch, or of the one it kept."""
+    metric, found = run.data.tags.get("studyhall.metric"), run.data.metrics
+    if metric == "validation_accuracy":
+        return found.get("value")
+    if metric != "validation_loss" or "validation_accuracy" not in found:
+        return None
+    if settings.training.keep == "last":
+        return found["validation_accuracy"]
+    losses = client.get_metric_history(run.info.run_id, "validation_loss")
+    kept = min(losses, key=lambda point: (point.value, point.step), default=None)
+    accuracies = client.get_metric_history(run.info.run_id, "validation_accuracy")
+    return next((one.value for one in accuracies if kept and one.step == kept.step), None)

@@ -5,28 +5,45 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
-from search.finalists import Finalist, Finals
+from search.crowning import words_of
+from search.finals_facts import Finalist, Finals, FinalsProgress
+from search.ledger import Reading
 from search.live_view import counted, shown
 from search.report_parts import Cell, Link, Part, Picture, Section, Table, Words, trial_link
-from search.study_facts import StudyFacts, VerdictFacts
+from search.study_facts import StudyFacts, TrackedFacts, VerdictFacts
+
+_HEAD = ("trial", "searched", "mean", "deviation", "lowest", "highest", "failed", "parameters")
 
 
 def finals_section(facts: StudyFacts) -> Section:
     """The finalists and how far their trainings differ."""
-    finals = facts.summary.finals
-    if finals is None:
-        return Section("finalists", "Finalists", [])
-    seeds = counted(finals.seeds, "fresh seed")
-    yet = "" if finals.current else " Not all of the best that there are now are trained yet."
-    words = f"The best trials were trained again from {seeds} each. {_luck(finals)}{yet}"
-    head = ["trial", "searched", "mean", "deviation", "lowest", "highest", "failed", "parameters"]
-    rows = [_finalist(facts, one) for one in finals.finalists]
-    parts: list[Part] = [Words(words), Table(f"{finals.metric}, the best mean first", head, rows)]
+    finals, progress = facts.summary.finals, facts.summary.finals_progress
+    parts: list[Part] = [Words(way_on(progress))] if progress and progress.to_go_on else []
+    if finals:
+        seeds = counted(finals.seeds, "fresh seed")
+        parts.append(
+            Words(f"The best trials were trained again from {seeds} each. {_luck(finals)}")
+        )
+    if finals and finals.finalists:
+        rows = [_finalist(facts, one) for one in finals.finalists]
+        parts.append(Table(f"{finals.metric}, the best mean first", _HEAD, rows))
     return Section("finalists", "Finalists", parts)
+
+
+def way_on(progress: FinalsProgress) -> str:
+    """How far the finalists are trained, and how to go on with them."""
+    return (
+        f"{progress.done} of {progress.wanted} trainings of finalists from fresh seeds have ended; "
+        f"go on with them: {progress.to_go_on}."
+    )
 
 
 def _luck(finals: Finals) -> str:
     """How the best in the search did from fresh seeds, beside how far those differ anyway."""
+    if finals.all_diverged:
+        return "Every training diverged, so that the best of the search stays the champion."
+    if not finals.finalists:
+        return "Every training of those that are trained so far diverged."
     sign = 1 if finals.direction == "maximize" else -1
     best = max(finals.finalists, key=lambda one: (sign * one.value, -one.trial))
     if finals.optimism is None:
@@ -60,6 +77,8 @@ def verdict_section(facts: StudyFacts) -> Section:
     parts: list[Part] = [Words(_verdict_words(verdict))]
     if facts.tracked and (outdated := facts.tracked.outdated):
         parts.append(Words(f"That is {outdated}."))
+    elif facts.tracked and (champion := facts.tracked.champion):
+        parts += [Words(words)] if (words := words_of(champion.selected_by)) else []
     if facts.tracked and (address := facts.tracked.address(verdict.run_id)):
         parts.append(Words(Link("The evaluation in MLflow", address)))
     shares = [[name, f"{share:.3f}"] for name, share in verdict.accuracy_by_class.items()]
@@ -112,11 +131,29 @@ def readings_section(facts: StudyFacts) -> Section:
     tracked = facts.tracked
     if tracked is None:
         return Section("readings", "Readings of the test split", [])
-    if not tracked.readings:
-        return Section("readings", "Readings of the test split", [Words("It was never read.")])
+    own, others = tracked.ledger.own, tracked.ledger.others
+    parts: list[Part] = [Words("This study never read it." if others else "It was never read.")]
+    if own:
+        parts = [Words(_times_read(len(own), len(others))), _readings(tracked, own, "")]
+    if others:
+        named = f"Readings of the same test split by other studies: {tracked.ledger.other_studies}"
+        parts.append(_readings(tracked, others, named))
+    return Section("readings", "Readings of the test split", parts)
+
+
+def _times_read(own: int, others: int) -> str:
+    times = "once" if own == 1 else f"{own} times"
+    more = f", and {counted(others, 'time')} by other studies" if others else ""
+    return (
+        f"The test split was read {times}{more}. Whoever chooses by what it says, chooses by luck "
+        "as well: each further reading is less of a test."
+    )
+
+
+def _readings(tracked: TrackedFacts, readings: Sequence[Reading], caption: str) -> Table:
     rows: list[Sequence[Cell]] = []
-    for one in tracked.readings:
-        address = tracked.address(one.run_id)
+    for one in readings:
+        address = tracked.address(one.run_id, one.experiment_id)
         model: Cell = Link(one.model, address) if address else one.model
         low, high = one.interval or (None, None)
         interval = "" if low is None else f"{low:.4f} to {high:.4f}"
@@ -126,8 +163,4 @@ def readings_section(facts: StudyFacts) -> Section:
         data = one.fingerprint[:12]
         rows.append([when, one.who, one.reader, model, count, accuracy, interval, data])
     head = ["when", "who", "by", "model", "examples", "accuracy", "95 % interval", "data"]
-    words = (
-        f"The test split was read {'once' if len(rows) == 1 else f'{len(rows)} times'}. Whoever "
-        "chooses by what it says, chooses by luck as well: each further reading is less of a test."
-    )
-    return Section("readings", "Readings of the test split", [Words(words), Table("", head, rows)])
+    return Table(caption, head, rows)

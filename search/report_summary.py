@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from search.live_view import counted
+from search.report_judgement import way_on
 from search.study_facts import StudyFacts
 from search.study_spec import FinalistsSpec
+from search.summary import StudySummary
 
 
 def summary_words(facts: StudyFacts) -> Iterator[str]:
@@ -23,13 +25,24 @@ def summary_words(facts: StudyFacts) -> Iterator[str]:
     else:
         best = summary.best
         yield f"The best is trial {best.number}, with a {summary.metric} of {best.value:.4f}."
-    if finals := summary.finals:
-        winner, seeds = finals.winner, counted(finals.seeds, "fresh seed")
-        yield (
-            f"Trained again from {seeds}, trial {winner.trial} did best of "
-            f"{counted(len(finals.finalists), 'finalist')}: {winner.mean:.4f} on average."
-        )
+    yield from _finals(summary)
     yield from _judged(facts)
+
+
+def _finals(summary: StudySummary) -> Iterator[str]:
+    finals, progress = summary.finals, summary.finals_progress
+    if finals and (winner := finals.winner):
+        yield (
+            f"Trained again from {counted(finals.seeds, 'fresh seed')}, trial {winner.trial} did "
+            f"best of {counted(len(finals.finalists), 'finalist')}: {winner.mean:.4f} on average."
+        )
+    elif finals and finals.all_diverged:
+        yield (
+            f"Trained again from {counted(finals.seeds, 'fresh seed')} each, all finalists "
+            f"diverged ({len(finals.diverged)}); the best of the search stays the champion."
+        )
+    if progress and progress.to_go_on:
+        yield way_on(progress)
 
 
 def _aim(facts: StudyFacts) -> str:

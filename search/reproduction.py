@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 
 from search.datasets import fetch
 from search.errors import InterruptedStudyError, StudyhallError
+from search.integrity import test_fingerprint
 from search.launcher import launch
 from search.ledger import EXAMPLES, Entry, reading, study_run_of
 from search.measure import Measure
@@ -26,7 +27,7 @@ from search.section import Scalar
 from search.storage import read_storage
 from search.studies import recorded_study
 from search.study_file import load_study
-from search.tracking import FINGERPRINT, complete_trials, open_client
+from search.tracking import FINGERPRINT, TEST_FINGERPRINT, complete_trials, open_client
 
 if TYPE_CHECKING:
     from mlflow.entities import Run
@@ -107,10 +108,11 @@ def _reproduce(
         raise StudyhallError(f"{study.name}: no trial has completed; `studyhall ui` shows why")
     folder = fetch(spec.data_settings, data_dir=options.data_dir, progress=observer.fetching)
     require_same_data(folder, spec.data_settings, runs[0].data.tags[FINGERPRINT])
+    test = {TEST_FINGERPRINT: test_fingerprint(folder)}
     with ExitStack() as ledger:
         study_run, model = study_run_of(client, runs[0]), f"the trials of {system}"
         enter = cache(
-            lambda: ledger.enter_context(reading(client, study_run, "reproduction", model, {}))
+            lambda: ledger.enter_context(reading(client, study_run, "reproduction", model, test))
         )
         measure = Measure(client, folder, enter)
         found = [_compare(system, study.name, row, runs, measure) for row in study.row]

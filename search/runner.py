@@ -13,7 +13,8 @@ from search.courier import Unsent
 from search.crew import open_crew
 from search.crowning import Choice, best_of_search, winner_of_finals
 from search.errors import StudyhallError
-from search.finalists import Finals, recorded_finals
+from search.finalists import recorded_finals
+from search.finals_facts import Finals
 from search.interrupts import Stop, stop_on_signals
 from search.leaving import leave_in_order
 from search.ledger import end_broken_readings

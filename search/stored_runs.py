@@ -56,13 +56,9 @@ class StoredRuns:
 
     def of_all(self) -> Iterator[Stranger]:
         """All runs of Studyhall's, those of deleted experiments too."""
-        from mlflow.entities import ViewType
-
-        with explained("the experiments"):
-            found = self._client.search_experiments(view_type=ViewType.ALL)
-        for experiment in found:
+        for experiment_id in experiment_names(self._client):
             wanted = "tags.`studyhall.study_id` LIKE '%'"
-            for run in search_runs(self._client, experiment.experiment_id, wanted, deleted=True):
+            for run in search_runs(self._client, experiment_id, wanted, deleted=True):
                 yield Stranger(run.data.tags["studyhall.study_id"], tracked_run(run))
 
     def deleted_experiments(self) -> list[str]:
@@ -130,3 +126,16 @@ class StoredRuns:
         if done.returncode:
             last = (done.stderr.strip().splitlines() or ["it gives no reason"])[-1]
             raise StudyhallError(f"`mlflow gc` failed: {last}; what it deleted is gone")
+
+
+def experiment_names(client: MlflowClient) -> dict[str, str]:
+    """The names of all experiments by their ids, those of deleted ones too."""
+    from mlflow.entities import ViewType
+
+    names, token = dict[str, str](), None
+    with explained("the experiments"):
+        while True:
+            page = client.search_experiments(view_type=ViewType.ALL, page_token=token)
+            names |= {str(one.experiment_id): str(one.name) for one in page}
+            if not (token := page.token):
+                return names

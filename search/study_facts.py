@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 
-from search.ledger import Reading
+from search.ledger import Ledger
 from search.pages import run_route, ui_address
 from search.study_spec import StudySpec
 from search.summary import StudySummary
@@ -61,10 +61,14 @@ class TrialRun:
 
 @dataclass(frozen=True)
 class ChampionFacts:
-    """The version that is a study's champion now, and the run that it is from."""
+    """The version that is a study's champion now, the run that it is from, and who selected it.
+
+    `selected_by` is what `search.crowning` has it registered with.
+    """
 
     version: str
     run_id: str
+    selected_by: str
 
 
 @dataclass(frozen=True)
@@ -88,7 +92,7 @@ class TrackedFacts:
         environment: Code, machine and libraries, by name.
         blas_threads: The threads of a worker's matrix products.
         verdict: The champion's last evaluation, or else that of an earlier one; if there is one.
-        readings: Every reading of the test split, the oldest first.
+        ledger: Every reading of the test split, by this study and by others.
         champion: The registered champion; None if none of the study's models is.
     """
 
@@ -99,7 +103,7 @@ class TrackedFacts:
     environment: Mapping[str, str]
     blas_threads: int
     verdict: VerdictFacts | None = None
-    readings: Sequence[Reading] = ()
+    ledger: Ledger = field(default_factory=Ledger)
     champion: ChampionFacts | None = None
 
     @property
@@ -115,11 +119,16 @@ class TrackedFacts:
             "been judged"
         )
 
-    def address(self, run_id: str | None = None) -> str | None:
-        """The page of MLflow's UI about a run, or the study's run; None without a server."""
+    def address(self, run_id: str | None = None, experiment_id: str = "") -> str | None:
+        """The page of MLflow's UI about a run, or the study's run; None without a server.
+
+        Args:
+            run_id: The run; by default the study's.
+            experiment_id: Its experiment; by default the study's.
+        """
         if not self.uri.startswith(("http://", "https://")):
             return None
-        route = run_route(self.experiment_id, run_id or self.run_id)
+        route = run_route(experiment_id or self.experiment_id, run_id or self.run_id)
         return f"{ui_address(self.uri)}/{route}"
 
     def address_of(self, number: int) -> str | None:

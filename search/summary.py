@@ -13,7 +13,7 @@ from search.section import Scalar
 from search.study import Study
 
 if TYPE_CHECKING:
-    from search.finalists import Finals
+    from search.finals_facts import Finals, FinalsProgress
 
 
 @dataclass(frozen=True)
@@ -31,9 +31,10 @@ class StudySummary:
 
     `unfinished` counts trials that run now or were interrupted; `seconds` is the training time of
     all finished trials together; `finals` say how its finalists did, as far as they are trained
-    again, and `finals_pending` whether its study file asks for more of them; `champion_version` is
-    the registered model's version; `pages` say where all this is in MLflow's UI; `at_work` are the
-    machines at the trials that are under way, and `trouble` what a detached launch ended with.
+    again, `finals_progress` how many of their trainings are done and wanted, and `finals_pending`
+    whether its study file asks for more of them; `champion_version` is the registered model's
+    version; `pages` say where all this is in MLflow's UI; `at_work` are the machines at the trials
+    that are under way, and `trouble` what a detached launch ended with.
     """
 
     name: str
@@ -47,6 +48,7 @@ class StudySummary:
     best: Best | None
     finals: Finals | None = None
     finals_pending: bool = False
+    finals_progress: FinalsProgress | None = None
     champion_version: str | None = None
     pages: Pages | None = None
     interrupted: bool = False

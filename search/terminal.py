@@ -13,7 +13,14 @@ from rich.console import Console
 from rich.table import Table
 
 from search import json_log
-from search.champion_view import print_finals, print_json, print_pages, print_readings
+from search.champion_view import (
+    ledger_as_json,
+    print_finals,
+    print_json,
+    print_ledger,
+    print_pages,
+    print_way_on,
+)
 from search.live_view import LiveView, PlainView, counted, shown
 from search.observer import Observer
 from search.reproduction_table import HEADER, rows
@@ -22,7 +29,7 @@ from search.summary import StudySummary
 if TYPE_CHECKING:
     from search.checking import Check
     from search.doctor import Examination
-    from search.ledger import Reading
+    from search.ledger import Ledger
     from search.replay import Replay
     from search.reproduction import Reproduced
     from search.sending import Sent
@@ -57,7 +64,7 @@ def show_launched(summary: StudySummary, command: str, as_json: bool) -> None:
     print_finals(summary)
     if summary.finished < summary.wanted or summary.finals_pending:
         print(f"to go on: {command}")
-    elif summary.champion_version:
+    elif not print_way_on(summary) and summary.champion_version:
         print(f"next: studyhall evaluate {summary.name}; studyhall report {summary.name}")
     if summary.pages:
         print_pages(summary.pages)
@@ -96,17 +103,15 @@ def show_sent(sent: Sequence[Sent], as_json: bool) -> None:
             print(f"  trial {unsent.number}: {unsent.reason}")
 
 
-def show_status(
-    summary: StudySummary, readings: Sequence[Reading], trouble: str | None, as_json: bool
-) -> None:
-    """Print where a study stands, and the ledger of its test split."""
+def show_status(summary: StudySummary, ledger: Ledger | str, as_json: bool) -> None:
+    """Print where a study stands, and the ledger of its test split or why it is not known."""
     if as_json:
-        ledger = None if trouble else [one.to_dict() for one in readings]
-        print_json({**summary.to_dict(), "readings": ledger})
+        print_json({**summary.to_dict(), **ledger_as_json(ledger)})
         return
     _print_status(summary)
     print_finals(summary)
-    print_readings(readings, trouble)
+    print_way_on(summary)
+    print_ledger(ledger)
 
 
 def show_detached(summary: StudySummary, as_json: bool) -> None:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from search.datasets import fingerprint, open_dataset, split_dataset
 from search.environment import environment
 from search.execution import Job
+from search.integrity import test_fingerprint
 from search.options import Options
 from search.own_page import mark_used
 from search.pages import run_route
@@ -24,6 +25,7 @@ from search.tracker import Tracker
 from search.tracking import (
     FINGERPRINT,
     REPORT,
+    TEST_FINGERPRINT,
     StudyRun,
     TrackedData,
     has_report,
@@ -83,7 +85,8 @@ def track(
     mark_used(folder)
     spec = study.spec
     tags = trial_tags(spec, data.fingerprint, options.blas_threads)
-    study_run = start_study(client, study.experiment, study.study_id, data, tags, study.search_id)
+    told = {**tags, TEST_FINGERPRINT: test_fingerprint(folder)}
+    study_run = start_study(client, study.experiment, study.study_id, data, told, study.search_id)
     show_study(client, study_run, spec, above=study.search_id is None)
     return with_runs(study, Tracker(study_run, client, run_names(spec)), folder, options)
 

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 # MLflow's own defaults block for minutes when a server is away, and write to the terminal that
 # the progress is drawn on; what the user sets is kept.
 FINGERPRINT = "studyhall.data_fingerprint"  # the tag of a run
+TEST_FINGERPRINT = "studyhall.test_fingerprint"  # that of a study's run, and of a reading's
 REPORT = "report/report.html"  # among the files of a study's run, which then has the tag
 REPORT_TAG = "studyhall.report"
 WEIGHTS_REMOVED = "studyhall.weights_removed"  # when they were deleted on purpose
@@ -201,17 +202,25 @@ def find_study_run(client: MlflowClient, experiment_id: str, study_id: str) -> s
 
 
 def search_runs(
-    client: MlflowClient, experiment_id: str, wanted: str, deleted: bool = False
+    client: MlflowClient, experiments: str | Sequence[str], wanted: str, deleted: bool = False
 ) -> list[Run]:
-    """Every run of an experiment that fits a filter, page by page; deleted ones too if asked."""
+    """Every run of experiments that fits a filter, page by page; deleted ones too if asked.
+
+    Args:
+        client: An open client.
+        experiments: The id of an experiment, or those of several.
+        wanted: The filter.
+        deleted: Whether deleted runs are wanted too.
+    """
     from mlflow.entities import ViewType
 
+    ids = [experiments] if isinstance(experiments, str) else list(experiments)
     view = ViewType.ALL if deleted else ViewType.ACTIVE_ONLY
     found: list[Run] = []
     token: str | None = None
     with explained("the study's runs"):
         while True:
-            page = client.search_runs([experiment_id], wanted, view, page_token=token)
+            page = client.search_runs(ids, wanted, view, page_token=token)
             found += page
             if not (token := page.token):
                 return found

@@ -8,15 +8,16 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from search.evaluation import Evaluation, evaluate
+from search.integrity import test_fingerprint
 from search.ledger import (
     ACCURACY,
     EXAMPLES,
     GAP,
     HIGH,
     LOW,
-    Reading,
+    Ledger,
+    read_ledger,
     reading,
-    readings,
     study_run_of,
 )
 from search.metric_keys import metric_keys
@@ -26,7 +27,7 @@ from search.plots import confusion_picture, titled_images
 from search.progress import Progress
 from search.registry import Champion, champion
 from search.same_data import require_same_data
-from search.tracking import open_client
+from search.tracking import TEST_FINGERPRINT, open_client
 
 
 @dataclass(frozen=True)
@@ -37,13 +38,13 @@ class Verdict:
         champion: The model that was judged.
         evaluation: How it did.
         run_id: The MLflow run that records it, in the ledger of the test split.
-        earlier: The readings of the test split before this one, the oldest first.
+        earlier: The readings of the test split before this one, by this study and by others.
     """
 
     champion: Champion
     evaluation: Evaluation
     run_id: str
-    earlier: tuple[Reading, ...]
+    earlier: Ledger
 
     @property
     def gap(self) -> float | None:
@@ -80,16 +81,21 @@ def judge(
     judged = {
         "studyhall.judged_run": str(winner.run.info.run_id),
         "studyhall.judged_version": winner.version,
+        TEST_FINGERPRINT: test_fingerprint(folder),
     }
     with (
         reading(client, study_run, "evaluation", model, judged) as entry,
         tempfile.TemporaryDirectory() as temporary,
     ):
         # Once this one is entered, so that of two at a time neither says that it is the first.
-        all_of_them = readings(client, winner.run.info.experiment_id)
-        others = tuple(one for one in all_of_them if one.run_id != entry.run_id)
+        ledger = read_ledger(
+            client,
+            winner.run.info.experiment_id,
+            winner.data_fingerprint,
+            judged[TEST_FINGERPRINT],
+        )
         evaluation = evaluate(winner.classifier, folder, settings)
-        verdict = Verdict(winner, evaluation, entry.run_id, others)
+        verdict = Verdict(winner, evaluation, entry.run_id, ledger.without(entry.run_id))
         _write_files(Path(temporary), evaluation)
         entry.complete(_metrics(verdict), Path(temporary))
     return verdict

@@ -12,8 +12,8 @@ from search import Options, StudySpec, UsageError, judge, launch, make_study, re
 from search.champion_view import show_verdict
 from search.crowning import best_of_search, winner_of_finals
 from search.doctor import examine
-from search.finalists import Finalist, Finals, Retrained
 from search.finals import train_finalists
+from search.finals_facts import Finalist, Finals, Retrained
 from search.recorded import recorded_summaries
 from search.summary import Best
 from search.terminal import show_launched

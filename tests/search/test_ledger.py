@@ -11,8 +11,8 @@ import pytest
 import search.ledger
 import search.verdict
 from search import StudyhallError, champion, judge
-from search.ledger import Reading, end_broken_readings
-from search.recorded import recorded_readings
+from search.ledger import Ledger, Reading, end_broken_readings
+from search.recorded import recorded_ledger
 from search.terminal import show_status
 from tests.search.moons import Moons
 
@@ -34,14 +34,14 @@ def judged(launched, monkeypatch) -> Moons:
 
 
 def ledger(moons: Moons) -> list[Reading]:
-    return recorded_readings("moons", moons.storage, moons.tracking_uri)
+    return list(recorded_ledger("moons", moons.storage, moons.tracking_uri).own)
 
 
 def test_each_reading_is_entered_and_a_later_one_knows_the_earlier(judged, capsys):
     before = ledger(judged)
     first, second = (judge("moons", judged.tracking_uri) for _ in range(2))
     entries = ledger(judged)[len(before) :]
-    assert list(second.earlier) == [*before, entries[0]]
+    assert list(second.earlier.own) == [*before, entries[0]]
     assert [one.run_id for one in entries] == [first.run_id, second.run_id]
     for one in entries:
         assert one.model == "moons version 1"
@@ -50,7 +50,7 @@ def test_each_reading_is_entered_and_a_later_one_knows_the_earlier(judged, capsy
         assert one.interval == pytest.approx(first.evaluation.interval)
         assert one.fingerprint == champion("moons", judged.tracking_uri).data_fingerprint
         assert "@" in one.who
-    show_status(judged.summary(), entries, None, as_json=False)
+    show_status(judged.summary(), Ledger(tuple(entries)), as_json=False)
     assert capsys.readouterr().out.count("evaluation of moons version 1\n    accuracy") == 2
 
 

@@ -10,9 +10,9 @@ from datetime import UTC, datetime
 import numpy as np
 import pytest
 
-from search.finalists import Finalist, Finals, Retrained
+from search.finals_facts import Finalist, Finals, Retrained
 from search.gallery import small_sheet
-from search.ledger import Reading
+from search.ledger import Ledger, Reading
 from search.plots import first_layer_tiles
 from search.recorded_facts import read_recorded
 from search.report_figures import Figure, curve_figure
@@ -88,7 +88,7 @@ def facts(tmp_path_factory):
         found = read_recorded("s").facts
     runs = {number: TrialRun(f"run{number}", "") for number in range(4)}
     environment = {"code.version": "1.2", "code.commit": "abc", "code.dirty": "true"}
-    tracked = TrackedFacts(SERVER, "5", "parent", runs, environment, 2, VERDICT, READINGS)
+    tracked = TrackedFacts(SERVER, "5", "parent", runs, environment, 2, VERDICT, Ledger(READINGS))
     summary = replace(found.summary, finals=FINALS)
     return replace(found, summary=summary, tracked=tracked)
 
@@ -134,7 +134,7 @@ def test_finalists_that_did_as_well_are_said_to(facts):
 
 
 def test_a_verdict_on_an_earlier_champion_is_not_the_champions(facts):
-    overtaken = replace(facts.tracked, champion=ChampionFacts("6", "winner"))
+    overtaken = replace(facts.tracked, champion=ChampionFacts("6", "winner", "finalists"))
     told = replace(facts, tracked=overtaken)
     text = parsed(render_page("s", report_sections(told), NOW)).text
     assert "On the test split version 3 is right about 60.00% of 200 examples" in text
@@ -145,6 +145,22 @@ def test_a_verdict_on_an_earlier_champion_is_not_the_champions(facts):
     assert [one.outdated for one in found.studies] == [since, None]
     assert ("  which is of", since, "-") in list(found.rows())
     assert "studyhall replay winner" in text
+
+
+@pytest.mark.parametrize(
+    ("selected_by", "told"),
+    [
+        ("search", "no finalists were trained again to tell which is better."),
+        ("search before finalists", "its finalists are not trained yet."),
+        ("search after finalists diverged", "all its finalists diverged."),
+        ("finalists", None),
+    ],
+)
+def test_a_judged_champion_that_is_the_luckiest_single_run_is_said_to_be(facts, selected_by, told):
+    judged = replace(facts.tracked, champion=ChampionFacts("3", "winner", selected_by))
+    text = parsed(render_page("s", report_sections(replace(facts, tracked=judged)), NOW)).text
+    single = "This is the best single run of the search, and the luckiest of runs that are as good"
+    assert (f"{single}: {told}" in text) if told else (single not in text)
 
 
 def test_the_verdict_has_its_interval_pictures_and_the_same_as_tables(page, markdown):

@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 
 from search.errors import UsageError
-from search.finalists import Finalist, Finals, Retrained
+from search.finals_facts import Finalist, Finals, Retrained
 from search.recorded_facts import read_recorded
 from search.report_terminal import show_comparison
 from search.study_comparison import compare_recorded, compare_studies

@@ -8,9 +8,10 @@ import tomli_w
 from search import launch
 from search.doctor import examine
 from search.errors import StudyhallError, UsageError
+from search.ledger import Ledger
 from search.mlflow_check import check_mlflow
 from search.observer import Quiet
-from search.recorded import recorded_readings, recorded_summaries
+from search.recorded import recorded_ledger, recorded_summaries
 from search.registry import champion
 from search.sending import send_waiting
 from search.service_part import Part
@@ -74,7 +75,8 @@ def test_the_check_does_not_take_a_user_s_rights_for_a_fault(guarded):
 def test_a_reader_reads(written):
     with signed_in(READER):
         assert written.stands("written").complete == 2
-        assert recorded_readings("written", written.guarded.storage, written.tracking_uri) == []
+        found = recorded_ledger("written", written.guarded.storage, written.tracking_uri)
+        assert found == Ledger()
         assert champion("written", written.tracking_uri).version == "1"
 
 
