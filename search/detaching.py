@@ -11,7 +11,7 @@ from search import terminal
 from search.addresses import address_of_host, shown_in, without_password
 from search.cluster import HERE, PATIENCE_SECONDS, Cluster, hand_over, step_aside
 from search.errors import StudyhallError
-from search.host import home
+from search.host_home import home, make_home
 from search.interrupts import Terminated
 from search.launcher import Ready, prepare, run
 from search.observer import Observer
@@ -78,6 +78,7 @@ def _launch_here(spec: StudySpec, given: Options, study_id: str) -> None:
         return  # it was set aside since, and another may have its name
     with terminal.observer() as observer:  # into the log of the worker
         try:
+            make_home()
             ready = _prepare(spec, study, options, observer)
             step_aside()  # not before: no trial may be at work while the data are verified
             run(ready, options, observer)

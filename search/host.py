@@ -18,14 +18,13 @@ from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from platformdirs import user_state_path
-
 from search.addresses import address_of_host, shown, shown_in
 from search.code_version import code_version, difference
 from search.courier import Unsent
 from search.environment import environment
 from search.errors import StudyhallError
 from search.execution import Job, work
+from search.host_home import home, make_home
 from search.leaving import leave_in_order
 from search.own_versions import fetch_recorded
 from search.patience import patiently
@@ -43,7 +42,6 @@ from search.tracker import Tracker
 from search.tracking import FINGERPRINT, StudyRun
 from search.workers import HostUnfit, fixed_blas_threads
 
-HOME = "STUDYHALL_HOME"  # where a host keeps records that MLflow does not have yet
 _PAUSE_SECONDS = 5.0  # a host on which nothing works does not take one trial after another
 _log = logging.getLogger("studyhall.host")
 
@@ -73,11 +71,6 @@ class HostReport:
     code: dict[str, str]
     blas: str
     clock: float
-
-
-def home() -> Path:
-    """The folder of this host's records; all its workers use the same."""
-    return Path(os.environ.get(HOME) or user_state_path("studyhall")).resolve()
 
 
 def report() -> HostReport:
@@ -121,7 +114,7 @@ class Station:
             job,
             tags={**job.tags, **here},
             storage=address_of_host() or job.storage,
-            spool=home() / assignment.study_id,
+            spool=make_home() / assignment.study_id,
         )
 
     @property

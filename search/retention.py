@@ -2,23 +2,19 @@
 
 from __future__ import annotations
 
-import uuid
 from collections.abc import Iterator, Sequence
-from contextlib import suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
-from filelock import Timeout
-
 from search.addresses import shown
-from search.durable import discard
-from search.errors import StudyhallError, UsageError
+from search.errors import UsageError
 from search.finalists import recorded_finals
+from search.host_home import spools
+from search.leftovers import leftovers, reason_to_stay, remove_leftover
 from search.mlflow_database import missing
 from search.options import Options
 from search.recorded import open_recorded
-from search.spool import Spool
 from search.storage import read_storage
 from search.stored_runs import StoredRuns
 from search.studies import finalists_name, recorded_study, study_names
@@ -37,7 +33,7 @@ class Removal:
 
     Attributes:
         kind: A run that was deleted in MLflow; the weights of a run; or what a study that is gone
-            has left in the working folder.
+            has left in the working folder or in a cluster host's home.
         study: The study's name; of a folder its id, whose name is gone.
         what: The run's id, or the folder.
         trial: The number of the trial, if it is of one.
@@ -151,7 +147,9 @@ class _Plan:
         self._deleted(name, own)
         if keep_weights is None or name.endswith(FINALISTS_ENDING):
             return
-        if not study.is_whole() or Spool(self._options.home / study.study_id).waiting():
+        if not study.is_whole() or any(
+            spool.waiting() for spool in spools(self._options, study.study_id)
+        ):
             self.kept.append(f"{name}: has not come to its end; all weights stay")
             return
         self._weights(name, own, self._worthy(study, keep_weights))
@@ -200,26 +198,12 @@ class _Plan:
                 "not, which may be recorded elsewhere"
             )
         tracked = {one.study_id for one in strangers}
-        for folder in sorted(self._options.home.glob("*")):
-            if _is_spool(folder) and folder.name not in known:
-                self._spool(folder, tracked)
-
-    def _spool(self, folder: Path, tracked: set[str]) -> None:
-        if folder.name in tracked:
-            place = shown(self._options.address)
-            self.kept.append(
-                f"{folder}: is of a study that MLflow has and {place} has not; "
-                "it may be recorded elsewhere"
-            )
-            return
-        if Spool(folder).records():
-            self.kept.append(
-                f"{folder}: holds records that MLflow does not have; delete it by hand if they are "
-                "of no use"
-            )
-            return
-        size = sum(file.stat().st_size for file in folder.rglob("*") if file.is_file())
-        self.removals.append(Removal("spool", folder.name, str(folder), None, size))
+        for folder in leftovers(self._options, known):
+            if why := reason_to_stay(folder, self._options, tracked):
+                self.kept.append(why)
+                continue
+            size = sum(file.stat().st_size for file in folder.rglob("*") if file.is_file())
+            self.removals.append(Removal("spool", folder.name, str(folder), None, size))
 
     def spare_experiments(self) -> None:
         """Leave runs alone if MLflow would delete more with them than they are."""
@@ -238,7 +222,7 @@ class _Plan:
         for run_id in self._ids("weights"):
             self._runs.remove_weights(run_id)
         for folder in self._ids("spool"):
-            _remove_spool(Path(folder))
+            remove_leftover(Path(folder))
         removals = found.removals
         if ids := self._ids("run"):
             if found.by_hand:
@@ -249,18 +233,3 @@ class _Plan:
 
     def _ids(self, kind: str) -> list[str]:
         return [one.what for one in self.removals if one.kind == kind]
-
-
-def _is_spool(folder: Path) -> bool:
-    """Whether a folder is named as spools are: by the id of a study."""
-    with suppress(ValueError):
-        return folder.is_dir() and uuid.UUID(hex=folder.name).hex == folder.name
-    return False
-
-
-def _remove_spool(folder: Path) -> None:
-    try:
-        with Spool(folder).sending_lock():
-            discard(folder)
-    except Timeout:
-        raise StudyhallError(f"{folder}: a launch is sending from it; end it first") from None

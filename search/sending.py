@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 
 from search.courier import Unsent
+from search.host_home import spools
 from search.observer import Observer, Quiet
 from search.options import Options
 from search.reconciliation import adopt
 from search.recorded import recorded_summaries
 from search.reopened import reopen
-from search.spool import Spool
 from search.storage import open_storage
 from search.studies import recorded_study
+from search.tracked_study import TrackedStudy
 
 _HURRY_SECONDS = 3.0  # how long the end waits for what MLflow is being sent
 
@@ -36,13 +37,13 @@ def send_waiting(
     observer: Observer | None = None,
     patience_seconds: float = 60.0,
 ) -> list[Sent]:
-    """Send the records that wait beside the storage.
+    """Send the records that wait on this machine: in the working folder, or as a cluster's host.
 
     Args:
         name: A study; by default all that something waits of.
         options: Where things are kept.
         observer: Who is told of a fetch of the data, and of MLflow's troubles.
-        patience_seconds: How long to try.
+        patience_seconds: How long to try, for each folder in which records wait.
 
     Raises:
         UsageError: there is no such study, or nothing answers where it is kept.
@@ -62,12 +63,26 @@ def _waiting(options: Options) -> list[str]:
     return [
         name
         for name, study in studies.items()
-        if study and Spool(options.home / study.study_id).records()
+        if study and any(spool.records() for spool in spools(options, study.study_id))
     ]
 
 
 def _send(name: str, options: Options, observer: Observer, patience_seconds: float) -> Sent:
     tracked = reopen(name, options, observer)
+    try:
+        parts = [
+            _send_from(replace(tracked, spool=spool), observer, patience_seconds)
+            for spool in spools(options, tracked.study.study_id)
+        ]
+    finally:
+        tracked.study.claims.live_for_sure()
+        tracked.end()
+    unsent = tuple(one for part in parts for one in part.unsent)
+    return Sent(name, sum(part.sent for part in parts), unsent)
+
+
+def _send_from(tracked: TrackedStudy, observer: Observer, patience_seconds: float) -> Sent:
+    """Send what waits in one spool."""
     sender = tracked.sender(observer.note)
     try:
         adopt(tracked.study, tracked.spool)
@@ -76,6 +91,5 @@ def _send(name: str, options: Options, observer: Observer, patience_seconds: flo
         unsent = tuple(sender.drain(patience_seconds))
     finally:
         sender.stop(_HURRY_SECONDS)
-        tracked.study.claims.live_for_sure()
-        tracked.end()
-    return Sent(name, waiting - len(tracked.spool.records()), unsent)
+    sent = waiting - len(tracked.spool.records())
+    return Sent(tracked.study.spec.study.name, sent, unsent)

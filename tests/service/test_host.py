@@ -17,12 +17,17 @@ from search.host import Assignment, close_host, drain_host, finish_host, leave_h
 from search.launcher import prepare
 from search.observer import Quiet
 from search.recorded import recorded_summary
+from search.sending import send_waiting
+from search.spool import Spool
 from search.storage import read_storage
 from search.studies import recorded_study
 from search.study_spec import StudySpec
 from search.workers import HostUnfit
 from tests.dask_cluster import PATIENCE, wait_for
+from tests.postgres import free_port
 from tests.search.own_sets import array_file, arrays
+from tests.search.small_trials import store_trial
+from tests.search.test_host_home import make_anothers
 from tests.service.on_cluster import AnHourAhead, long
 from tests.service.stack import Served
 
@@ -114,6 +119,43 @@ def test_own_data_may_lie_elsewhere_on_a_host_and_must_be_those_of_the_launch(
     told = f"STUDYHALL_DATA={place}" if named else f"data.path {place}"
     assert f"pets: the data of this host ({told}) differ from those of the launch (" in said.trouble
     assert recorded_summary(name, served.storage).finished == 1
+
+
+def test_what_a_host_could_not_send_is_sent_there_by_hand(
+    served, name, assignment, tmp_path, monkeypatch
+):
+    """Its worker's home is a numbered folder, as those of a compose file's are."""
+    monkeypatch.setenv("STUDYHALL_HOME", str(tmp_path / "home" / "1"))
+    away = replace(assignment.study_run, uri=f"http://127.0.0.1:{free_port()}")
+    work_on_host(replace(assignment, study_run=away))
+    close_host(assignment.study_id, assignment.launch)
+    monkeypatch.setenv("STUDYHALL_HOME", str(tmp_path / "home"))
+    [sent] = send_waiting(None, served.options())
+    assert (sent.study, sent.sent, sent.unsent) == (name, 1, ())
+    experiment = served.client.get_experiment_by_name(name).experiment_id
+    [run] = served.client.search_runs([experiment], "tags.`studyhall.kind` = 'trial'")
+    assert run.info.status == "FINISHED"
+
+
+def test_what_a_host_s_launch_is_sending_is_left_to_it(served, name, assignment, tmp_path):
+    spool = Spool(tmp_path / "home" / assignment.study_id)
+    spool.folder.mkdir(parents=True)
+    with spool.sending_lock():
+        store_trial(spool, 0)
+        [sent] = send_waiting(name, served.options(), patience_seconds=1.0)
+    assert [one.reason for one in sent.unsent] == ["another launch is sending them"]
+
+
+def test_a_host_whose_home_is_another_users_does_no_trial_and_says_why(
+    assignment, tmp_path, monkeypatch
+):
+    home = tmp_path / "home"
+    home.mkdir()
+    make_anothers(home, monkeypatch)
+    said = work_on_host(assignment)
+    assert isinstance(said, HostUnfit)
+    assert "STUDYHALL_HOME: must be a folder of your own, or one that is not" in said.trouble
+    assert not list(home.iterdir())
 
 
 def test_a_worker_with_two_threads_does_one_trial_at_a_time(served, name, assignment):

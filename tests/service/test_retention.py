@@ -6,12 +6,16 @@ import os
 import shlex
 import subprocess
 import sys
+import uuid
 
 import pytest
 from mlflow.exceptions import MlflowException
 
 from search.doctor import examine
 from search.retention import collect
+from search.spool import Spool
+from search.storage import read_storage
+from search.studies import recorded_study
 from tests.service.stack import BUCKET
 
 
@@ -40,6 +44,25 @@ def test_weights_go_through_the_server_and_runs_by_the_command_that_is_printed(s
         client.get_run(second)
     assert not list((stack.bucket / experiment).rglob("note.txt"))
     assert examine("swept", options).healthy
+
+
+def test_what_studies_that_are_gone_left_on_a_cluster_s_host_goes(served, tmp_path, monkeypatch):
+    monkeypatch.setenv("STUDYHALL_HOME", str(tmp_path / "home"))
+    served.launch(study={"name": "recorded", "trials": 1})
+    study = recorded_study(read_storage(served.storage), "recorded")
+    [known, empty, at_work] = [
+        Spool(tmp_path / "home" / "1" / name)
+        for name in (study.study_id, uuid.uuid4().hex, uuid.uuid4().hex)
+    ]
+    for spool in (known, empty, at_work):
+        spool.folder.mkdir(parents=True)
+        (spool.folder / "sending.lock").touch()
+    at_work.live(0, 1).write_text("a point")  # of a study that another database records
+    found = collect(None, served.options(), remove=True)
+    assert [one.what for one in found.removals if one.kind == "spool"] == [str(empty.folder)]
+    assert any(said.startswith(f"{at_work.folder}: ") for said in found.kept)
+    assert known.folder.exists()
+    assert not empty.folder.exists()
 
 
 def type_on_server(command: str, stack) -> None:
