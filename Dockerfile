@@ -1,13 +1,13 @@
 # The image of the service: init, MLflow's server, scheduler, workers and commands all run from it.
 # It builds with BuildKit and without.
 #
-# What Studyhall needs, in the versions of requirements.lock. Empty packages stand for the source,
-# so that this layer is built anew when a dependency changes, not when a line of code does.
+# What Studyhall needs, in the versions of requirements.lock. Empty packages and pages stand for the
+# source, so that this layer is built anew when a dependency changes, not when a line of code does.
 FROM python:3.11-slim-bookworm AS dependencies
 ENV PATH=/opt/venv/bin:$PATH PIP_NO_CACHE_DIR=1 PIP_DISABLE_PIP_VERSION_CHECK=1
 WORKDIR /build
-COPY pyproject.toml requirements.lock README.md LICENSE ./
-RUN mkdir model search studies \
+COPY pyproject.toml requirements.lock ./
+RUN mkdir model search studies && touch README.md LICENSE \
     && pip install --quiet --target /tmp/uv uv==0.13.8 \
     && export UV_NO_CACHE=1 UV_SYSTEM_CERTS=1 VIRTUAL_ENV=/opt/venv \
     && /tmp/uv/bin/uv venv --quiet --python python3.11 /opt/venv \

@@ -100,35 +100,39 @@ def best_of(answers: list[Answer]) -> int:
     return max(values, key=lambda number: values[number])
 
 
-if _may_part():  # elsewhere nothing stands for a second machine
+apart = pytest.mark.skipif(
+    not _may_part(), reason="processes may not have numbers of their own here (unshare --pid)"
+)
 
-    def test_a_machine_that_is_lost_is_noticed_and_its_trial_taken_over(
-        machines, server, undisturbed
-    ):
-        lost, workspace = machines.launch(0), machines.workspaces[0]
-        wait_for(lambda: under_way(workspace))
-        [number] = under_way(workspace)
-        os.killpg(lost.pid, signal.SIGKILL)
-        lost.communicate()
-        assert finished(workspace) == 0
-        ended(machines.launch(1))
-        assert attempts(workspace)[number] == 2
-        require_whole(machines, server, undisturbed)
 
-    def test_who_ends_first_waits_for_the_best_trial_of_a_machine_that_is_cut_off(
-        machines, server, gateway, undisturbed
-    ):
-        cut_off = machines.launch(0, "--tracking-uri", gateway.address)
-        workspace, best = machines.workspaces[0], best_of(undisturbed)
-        wait_for(lambda: under_way(workspace))
-        gateway.close()
-        wait_for(lambda: finished(workspace) > best)
-        other = machines.launch(1)
-        wait_for(lambda: finished(workspace) == 6)
-        with pytest.raises(subprocess.TimeoutExpired):
-            other.wait(timeout=10)
-        gateway.open()
-        for process in (other, cut_off):
-            assert "[6/6]" in ended(process)
-        assert set(attempts(workspace).values()) == {1}  # they have divided the trials
-        require_whole(machines, server, undisturbed)
+@apart
+def test_a_machine_that_is_lost_is_noticed_and_its_trial_taken_over(machines, server, undisturbed):
+    lost, workspace = machines.launch(0), machines.workspaces[0]
+    wait_for(lambda: under_way(workspace))
+    [number] = under_way(workspace)
+    os.killpg(lost.pid, signal.SIGKILL)
+    lost.communicate()
+    assert finished(workspace) == 0
+    ended(machines.launch(1))
+    assert attempts(workspace)[number] == 2
+    require_whole(machines, server, undisturbed)
+
+
+@apart
+def test_who_ends_first_waits_for_the_best_trial_of_a_machine_that_is_cut_off(
+    machines, server, gateway, undisturbed
+):
+    cut_off = machines.launch(0, "--tracking-uri", gateway.address)
+    workspace, best = machines.workspaces[0], best_of(undisturbed)
+    wait_for(lambda: under_way(workspace))
+    gateway.close()
+    wait_for(lambda: finished(workspace) > best)
+    other = machines.launch(1)
+    wait_for(lambda: finished(workspace) == 6)
+    with pytest.raises(subprocess.TimeoutExpired):
+        other.wait(timeout=10)
+    gateway.open()
+    for process in (other, cut_off):
+        assert "[6/6]" in ended(process)
+    assert set(attempts(workspace).values()) == {1}  # they have divided the trials
+    require_whole(machines, server, undisturbed)
