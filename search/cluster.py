@@ -7,13 +7,14 @@ import platform
 import re
 import threading
 import time
-from collections.abc import Callable, Iterator
+import warnings
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from importlib.metadata import version
 from typing import Any, TypeVar
 
 import distributed
 from distributed import Client
+from distributed.versions import VersionMismatchWarning
 
 from search.errors import StudyhallError, UsageError
 from search.host import HostReport, report
@@ -56,6 +57,8 @@ class Cluster:
         try:
             if self.address == HERE:
                 return distributed.get_client()
+            # A table over a screen: what of it matters is said in a sentence.
+            warnings.filterwarnings("ignore", category=VersionMismatchWarning)
             return Client(self.address, timeout=CONNECT_SECONDS, set_as_default=False)
         except (OSError, TimeoutError, ValueError, RuntimeError) as error:
             raise UsageError(
@@ -165,6 +168,17 @@ class Cluster:
             CONNECT_SECONDS, lambda: dict(self.client.run(report, on_error="return"))
         )
 
+    def versions(self, libraries: Sequence[str]) -> dict[str, Any]:
+        """What Dask knows of the libraries of its parts: "scheduler", and "workers" by address.
+
+        Raises:
+            StudyhallError: the cluster does not answer.
+        """
+        client: Any = self.client
+        return self._within(
+            CONNECT_SECONDS, lambda: dict(client.get_versions(packages=list(libraries)))
+        )
+
     def _within(self, seconds: float, call: Callable[[], Result]) -> Result:
         """Call, and wait so long at most: Dask waits for minutes for a worker that hangs."""
         found: list[Result] = []
@@ -263,8 +277,3 @@ async def _knows(dask_scheduler: Any, key: str) -> bool:
 def step_aside() -> None:
     """Let the worker that this is called in do trials beside what its caller goes on with."""
     distributed.secede()
-
-
-def dask_version() -> str:
-    """The version of Dask here."""
-    return version("distributed")

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from contextlib import closing
 
-from search.cluster import Cluster, dask_version
+from search.cluster import Cluster
+from search.cluster_versions import cluster_versions
 from search.errors import StudyhallError
 from search.service_part import Part, Stopwatch
 from search.worker_check import require_workers
@@ -15,7 +16,8 @@ def check_cluster(address: str) -> Part:
     watch, facts = Stopwatch(), dict[str, str | float]()
     try:
         with closing(Cluster(address)) as cluster:
-            facts = {"version": f"Dask {dask_version()}", "workers": len(cluster.workers())}
+            found = cluster_versions(cluster).scheduler["distributed"]
+            facts = {"version": f"Dask {found}", "workers": len(cluster.workers())}
             notes = require_workers(cluster)
     except StudyhallError as error:
         lines = (line.removeprefix("--cluster: ") for line in str(error).splitlines())

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 
 from search.cluster import Cluster, reason
+from search.cluster_versions import cluster_versions
 from search.code_version import difference
 from search.environment import environment
 from search.errors import UsageError
@@ -17,11 +18,14 @@ _WORKERS_SECONDS = 10.0  # how long a cluster without workers is given
 def require_workers(cluster: Cluster) -> list[str]:
     """See that a cluster's workers can do the trials of this code, before they are given any.
 
+    The scheduler is looked at as well: calls go through it.
+
     Returns:
         What the user should know besides.
 
     Raises:
-        UsageError: there are none, or not of this code; every mistake, a line each.
+        UsageError: there are none, or not of this code, or Dask is another; every mistake, a line
+            each.
     """
     deadline = time.monotonic() + _WORKERS_SECONDS
     while not (threads := cluster.workers()):
@@ -34,7 +38,7 @@ def require_workers(cluster: Cluster) -> list[str]:
     before = time.time()
     reports = cluster.reports()
     after = time.time()
-    problems, notes = [], []
+    problems, notes = cluster_versions(cluster).problems(cluster.address), []
     for address, found in sorted(reports.items()):
         named = f"--cluster: worker {address}"
         if not isinstance(found, HostReport):

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import os
 import re
 import shutil
 from collections.abc import Iterator
+from importlib.metadata import distribution, version
 from pathlib import Path
 
 import pytest
@@ -114,6 +116,40 @@ def test_workers_that_cannot_do_the_trials_are_refused_each_with_its_reason(
         "cannot run Studyhall (ModuleNotFoundError(\"No module named 'search'\")); install this",
     ):
         assert words in said
+
+
+def other_library(folder: Path, name: str) -> str:
+    """A folder for PYTHONPATH in which another version of a library is installed, as it seems."""
+    described = folder / name / f"{name}-0.1.dist-info"
+    described.mkdir(parents=True)
+    (described / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {name}\nVersion: 0.1\n")
+    commands = distribution(name).read_text("entry_points.txt") or ""  # such as `dask scheduler`
+    (described / "entry_points.txt").write_text(commands)
+    return f"{described.parent}{os.pathsep}{ROOT}"
+
+
+@pytest.mark.filterwarnings("ignore::distributed.versions.VersionMismatchWarning")  # the test's own
+def test_a_cluster_of_another_dask_is_refused_its_scheduler_too(
+    stack, tmp_path, tmp_path_factory, monkeypatch
+):
+    folder = tmp_path_factory.mktemp("other")
+    monkeypatch.setenv("PYTHONPATH", other_library(folder, "distributed"))
+    scheduler = Scheduler(folder)
+    libraries = {"PYTHONPATH": other_library(folder, "cloudpickle")}
+    host = Host(folder / "host", scheduler.address, libraries)
+    try:
+        scheduler.wait_for_workers(1)
+        first, second = refusal(stack, tmp_path, cluster=scheduler.address).splitlines()
+        looked_at = check_service(Options(folder=tmp_path, cluster=scheduler.address))[-1]
+    finally:
+        host.lose()
+        scheduler.kill()
+    assert f"the scheduler at {scheduler.address} has other libraries than this launch (" in first
+    assert f"(distributed 0.1, here {version('distributed')}); install the same there" in first
+    assert second.startswith("--cluster: worker tcp://")
+    assert f"(cloudpickle 0.1, here {version('cloudpickle')}); install the same there" in second
+    assert looked_at.facts["version"] == "Dask 0.1"
+    assert len(looked_at.problems) == 2
 
 
 def without(folder: Path, package: str) -> Path:
