@@ -15,6 +15,7 @@ import pytest
 
 from tests.compose.stack import Stack, docker
 from tests.documented import commands
+from tests.foreign import ARTIFACTS, asked, require_own_names
 
 RUNNING = ("mlflow-1", "postgres-1", "s3-1", "scheduler-1", "worker-1", "worker-2")
 USERS = {"MLFLOW_ADMIN_PASSWORD": "a long p@ssword", "MLFLOW_SECRET_KEY": "signs forms"}
@@ -112,6 +113,14 @@ def test_files_go_through_the_server_to_the_store(stack, launched):
     files = docker("exec", stack.containers()["s3-1"]["Id"], "sh", "-c", "find /data | wc -l")
     assert int(files.stdout) > 10
     assert json.loads(stack.run("evaluate", "moons", "--json"))
+
+
+def test_foreign_names_and_pages_are_refused_and_a_large_file_is_not(stack):
+    port = int(stack.settings["MLFLOW_PORT"])
+    require_own_names(port, f"localhost:{port}", {})
+    large, path = bytes(80 * 2**20), f"{ARTIFACTS}/large.bin"  # more than a proxy's limit
+    assert asked(port, "PUT", path, {}, large)[0] == 200
+    assert asked(port, "DELETE", path, {})[0] == 200
 
 
 def test_mlflow_serves_figures_for_prometheus(stack, launched):

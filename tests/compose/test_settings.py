@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 from dataclasses import replace
+from textwrap import dedent
 
 import pytest
 
@@ -79,3 +80,13 @@ def test_every_container_has_its_limits(unstarted: Stack):
         assert int(service["mem_limit"]) > 0, name
         assert service["pids_limit"] > 0, name
         assert service["logging"]["options"]["max-size"], name
+
+
+def test_the_scheduler_s_port_is_closed_as_the_page_says(unstarted, tmp_path):
+    page = (ROOT / "docs" / "compose.md").read_text("utf-8")
+    [block] = re.findall(r"^ {6}services:\n(?: {8}.*\n)+", page, re.MULTILINE)
+    override = tmp_path / "override.yml"
+    override.write_text(dedent(block))
+    config = unstarted.compose("--file", str(override), "config", "--format", "json")
+    ports = json.loads(config.stdout)["services"]["scheduler"]["ports"]
+    assert [(port["host_ip"], port["published"]) for port in ports] == [("127.0.0.1", "8787")]

@@ -11,11 +11,15 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+import tomli_w
 
 from search.errors import UsageError
 from search.storage import open_storage
+from tests.cli.workspace import Workspace
+from tests.dask_cluster import ROOT
 from tests.postgres import Server as Postgres
 from tests.postgres import free_port
+from tests.search.moons import SPEC
 from tests.service.certificates import Authority
 
 
@@ -97,9 +101,10 @@ class Scheduler:
 
 
 @pytest.fixture(scope="module")
-def scheduler(authority, tmp_path_factory) -> Iterator[Scheduler]:
-    """A scheduler and a worker, as the page starts them."""
+def scheduler(authority, stack, tmp_path_factory) -> Iterator[Scheduler]:
+    """A scheduler and a worker, as the page starts them; the worker may use the service."""
     folder, port = tmp_path_factory.mktemp("dask"), free_port()
+    own = {**stack.environment, "STUDYHALL_HOME": str(folder / "home"), "PYTHONPATH": str(ROOT)}
     address = f"tls://127.0.0.1:{port}"
     place = ["--host", "127.0.0.1", "--port", str(port)]
     started = []
@@ -110,15 +115,17 @@ def scheduler(authority, tmp_path_factory) -> Iterator[Scheduler]:
                 subprocess.Popen(
                     [*command, "--protocol", "tls", "--no-dashboard"],
                     cwd=folder,
-                    env=dask_settings(authority, authority),
+                    env={**dask_settings(authority, authority), **own},
                     stdout=log,
                     stderr=log,
                 )
             )
-    yield Scheduler(address, folder / "scheduler.log")
-    for process in reversed(started):
-        process.terminate()
-        process.wait()
+    try:
+        yield Scheduler(address, folder / "scheduler.log")
+    finally:
+        for process in reversed(started):
+            process.terminate()
+            process.wait()
 
 
 CALL = """
@@ -142,6 +149,15 @@ def called(address: str, seconds: int, settings: Mapping[str, str]) -> subproces
 def test_a_cluster_works_for_a_client_with_a_certificate(scheduler, authority):
     done = called(scheduler.address, 120, dask_settings(authority, authority))
     assert done.stdout == "32\n", done.stderr
+
+
+def test_a_study_is_done_by_a_cluster_over_tls(scheduler, authority, stack, tmp_path):
+    study = {**SPEC["study"], "name": "over-tls", "trials": 2}
+    workspace = Workspace(tmp_path, {**dask_settings(authority, authority), **stack.environment})
+    workspace.write(tomli_w.dumps({**SPEC, "study": study}))
+    workspace.run("launch", "small.toml", "--cluster", scheduler.address)
+    assert workspace.json("status", "over-tls")["complete"] == 2
+    assert workspace.json("doctor", "over-tls")["found"] == []
 
 
 def test_a_cluster_refuses_a_client_without_a_certificate_of_its_authority(
