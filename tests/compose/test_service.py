@@ -115,14 +115,6 @@ def test_files_go_through_the_server_to_the_store(stack, launched):
     assert json.loads(stack.run("evaluate", "moons", "--json"))
 
 
-def test_foreign_names_and_pages_are_refused_and_a_large_file_is_not(stack):
-    port = int(stack.settings["MLFLOW_PORT"])
-    require_own_names(port, f"localhost:{port}", {})
-    large, path = bytes(80 * 2**20), f"{ARTIFACTS}/large.bin"  # more than a proxy's limit
-    assert asked(port, "PUT", path, {}, large)[0] == 200
-    assert asked(port, "DELETE", path, {})[0] == 200
-
-
 def test_mlflow_serves_figures_for_prometheus(stack, launched):
     address = f"http://127.0.0.1:{stack.settings['MLFLOW_PORT']}/metrics"
     with urllib.request.urlopen(address, timeout=30) as answer:
@@ -135,6 +127,14 @@ def test_mlflow_stays_small(stack, launched):
     print(f"MLflow after a study: {used.strip()}")
     amount, unit = re.match(r"([\d.]+)(MiB|GiB)", used).groups()
     assert float(amount) * {"MiB": 2**20, "GiB": 2**30}[unit] < 0.6e9
+
+
+def test_foreign_names_and_pages_are_refused_and_a_large_file_is_not(stack):
+    port = int(stack.settings["MLFLOW_PORT"])
+    require_own_names(port, f"localhost:{port}", {})
+    large, path = bytes(80 * 2**20), f"{ARTIFACTS}/large.bin"  # more than a proxy's limit
+    assert asked(port, "PUT", path, {}, large)[0] == 200
+    assert asked(port, "DELETE", path, {})[0] == 200
 
 
 def test_passwords_are_in_no_command_image_or_log(stack, launched):
