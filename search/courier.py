@@ -95,9 +95,11 @@ class Courier:
         except (DamagedRecordError, MlflowRefusedError) as error:
             self._set_aside(waiting, error)
         except (MlflowError, OSError) as error:
+            if is_disk_full(error) or not self._answers():
+                raise  # the others would fare no better, and it says nothing of this one
             self._failures[waiting] += 1
-            if self._failures[waiting] < _TRIES or is_disk_full(error) or not self._answers():
-                raise  # the others would fare no better
+            if self._failures[waiting] < _TRIES:
+                raise
             self._set_aside(waiting, error)
         else:
             self._failures.pop(waiting, None)

@@ -190,6 +190,7 @@ def test_a_server_killed_in_the_middle_of_a_request_gets_all_when_it_is_back(
         assert sender.drain(PATIENCE) == []
     assert is_whole(tracker, records)
     assert left_in(spool) == []
+    assert len(told) == 2, told
     away, back = told
     assert away.startswith("MLflow does not answer (")
     assert away.endswith("): training goes on, records wait")
