@@ -121,7 +121,7 @@ class Runner:
             self._tell_outcomes()
             if self._whole:
                 return Order.STOP
-            self._end_hung()
+            self._listen()
             self._requests.heed(stop, self.observer.note)
             return Order.FINISH if stop.requested or time.monotonic() >= deadline else Order.GO_ON
 
@@ -155,11 +155,10 @@ class Runner:
     def _whole(self) -> bool:
         return self._told >= set(range(self.study.spec.study.trials))
 
-    def _end_hung(self) -> None:
-        """Kill this launch's workers that hang, shortly before others take them for dead.
+    def _listen(self) -> None:
+        """Hear who is at work; kill own workers that hang, before others take them for dead.
 
-        Each has a place among the workers, and maybe a lock, that others need. The observer is told
-        how many are at work: that costs another look at all trials.
+        Each has a place among the workers, and maybe a lock, that others need.
         """
         if time.monotonic() - self._listened < _LISTEN_SECONDS:
             return  # listening reads all trials, which costs a database more than a journal
