@@ -33,9 +33,9 @@ def chosen(study: Study, configurations: int) -> list[FrozenTrial]:
         study: The search.
         configurations: How many; fewer if fewer have completed.
     """
-    sign = -1 if study.spec.study.direction == "maximize" else 1
+    rank = study.spec.study.rank
     complete = [t for t in study.trials() if t.state is TrialState.COMPLETE]
-    ranked = sorted(complete, key=lambda t: (sign * (t.value or 0.0), t.number))
+    ranked = sorted(complete, key=lambda t: (rank(t.value), t.number))
     distinct: dict[tuple[tuple[str, Scalar], ...], FrozenTrial] = {}
     for trial in ranked:
         distinct.setdefault(_configuration(trial), trial)
@@ -143,13 +143,13 @@ def finals_of(study: Study, search: Study) -> Finals | None:
     if not considered:
         return None
     found = [one for one in considered if one.retrained]
-    sign = -1 if spec.study.direction == "maximize" else 1
+    rank = spec.study.rank
     return Finals(
         study=spec.study.name,
         metric=spec.study.metric,
         direction=spec.study.direction,
         seeds=seeds,
-        finalists=tuple(sorted(found, key=lambda one: (one.failed, sign * one.mean, one.trial))),
+        finalists=tuple(sorted(found, key=lambda one: (one.failed, rank(one.mean), one.trial))),
         leader=considered[0].trial,
         diverged=tuple(one.trial for one in considered if not one.retrained),
         current=current,

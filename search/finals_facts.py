@@ -108,8 +108,16 @@ class Finals:
         """
         if self.leader in self.diverged:
             return None
-        best = max(self.finalists, key=lambda one: (self._sign * one.value, -one.trial))
-        return self._sign * (best.value - best.mean)
+        return self._sign * (self.luckiest.value - self.luckiest.mean)
+
+    @property
+    def luckiest(self) -> Finalist:
+        """The finalist that was the best in the search.
+
+        Raises:
+            ValueError: there are no finalists.
+        """
+        return max(self.finalists, key=lambda one: (self._sign * one.value, -one.trial))
 
     @property
     def _sign(self) -> int:

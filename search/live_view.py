@@ -190,7 +190,7 @@ class Tally:
     def __init__(self, spec: StudySpec, summary: StudySummary) -> None:
         self.wanted = summary.wanted
         self.latest: Outcome | None = None
-        self._sign = 1 if spec.study.direction == "maximize" else -1
+        self._rank = spec.study.rank
         self._states = {name: getattr(summary, name) for name in ("complete", "pruned", "failed")}
         self._best = summary.best
 
@@ -205,7 +205,7 @@ class Tally:
         self._states[outcome.state] += 1
         if outcome.state != "complete" or outcome.value is None:
             return
-        if self._best is None or self._sign * (outcome.value - self._best.value) > 0:
+        if self._best is None or self._rank(outcome.value) < self._rank(self._best.value):
             self._best = Best(outcome.number, outcome.value, dict(outcome.parameters))
 
     @property

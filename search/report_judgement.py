@@ -44,8 +44,7 @@ def _luck(finals: Finals) -> str:
         return "Every training diverged, so that the best of the search stays the champion."
     if not finals.finalists:
         return "Every training of those that are trained so far diverged."
-    sign = 1 if finals.direction == "maximize" else -1
-    best = max(finals.finalists, key=lambda one: (sign * one.value, -one.trial))
+    best = finals.luckiest
     if finals.optimism is None:
         return f"The best in the search, trial {finals.leader}, diverged from every fresh seed."
     by = f"{abs(finals.optimism):.4f}"

@@ -180,9 +180,9 @@ class _Plan:
 
     def _worthy(self, study: Study, keep: int) -> set[int]:
         """The best trials, and those that were trained again as finalists."""
-        sign = -1 if study.spec.study.direction == "maximize" else 1
+        rank = study.spec.study.rank
         ended = [one for one in study.outcomes(()) if one.state == "complete"]
-        ranked = sorted(ended, key=lambda one: (sign * (one.value or 0.0), one.number))
+        ranked = sorted(ended, key=lambda one: (rank(one.value), one.number))
         finals = recorded_finals(self._storage, study)
         return {one.number for one in ranked[:keep]} | set(finals.trials if finals else ())
 

@@ -99,8 +99,7 @@ class Study:
     def best(self) -> FrozenTrial | None:
         """The completed trial with the best value, the earliest of equals, if any."""
         complete = [t for t in self.trials() if t.state is TrialState.COMPLETE]
-        sign = -1 if self.spec.study.direction == "maximize" else 1
-        return min(complete, key=lambda t: sign * (t.value or 0.0), default=None)
+        return min(complete, key=lambda t: self.spec.study.rank(t.value), default=None)
 
     def outcomes(self, known: Container[int]) -> list[Outcome]:
         """How the finished trials ended, but for those that are known."""

@@ -68,8 +68,7 @@ def _draw_curves(path: Path, study: Study, complete: list[FrozenTrial]) -> list[
         return []
     chosen = _by_choices(study, complete)
     if not 1 < len(chosen) <= MOST_CURVES:
-        sign = -1 if study.spec.study.direction == "maximize" else 1
-        best = sorted(complete, key=lambda t: sign * (t.value or 0.0))[:MOST_CURVES]
+        best = sorted(complete, key=lambda t: study.spec.study.rank(t.value))[:MOST_CURVES]
         chosen = {f"trial {trial.number}": [trial] for trial in best}
     curves = {name: [t.intermediate_values for t in trials] for name, trials in chosen.items()}
     learning_curves(path, curves, study.spec.study.metric)

@@ -77,6 +77,14 @@ class StudySection(Section):
             raise rule(f"direction must be '{wanted}' for {self.metric}, got '{self.direction}'")
         return self
 
+    def rank(self, value: float | None) -> float:
+        """What trials are ordered by, the least being the best.
+
+        Args:
+            value: A trial's; None, which a completed trial does not have, ranks as zero.
+        """
+        return (-1 if self.direction == "maximize" else 1) * (value or 0.0)
+
 
 class FinalistsSection(Section):
     """`[finalists]`: what is trained again once the search is done, before one is the champion.

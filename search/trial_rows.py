@@ -59,11 +59,10 @@ def trial_rows(study: Study) -> list[TrialRow]:
 
 def best_first(rows: list[TrialRow], spec: StudySpec) -> list[TrialRow]:
     """The trials from the best to the worst: complete ones, pruned ones, then those of no value."""
-    sign = -1 if spec.study.direction == "maximize" else 1
 
     def rank(row: TrialRow) -> tuple[bool, bool, float, int]:
-        value = 0.0 if row.value is None else sign * row.value
-        return row.state != "complete", row.value is None, value, row.number
+        ended = row.state == "complete"
+        return not ended, row.value is None, spec.study.rank(row.value), row.number
 
     return sorted(rows, key=rank)
 

@@ -15,8 +15,8 @@ from search.recorded_facts import read_recorded
 from search.report_markdown import render_markdown
 from search.report_sections import report_sections
 from search.terminal import show_status
+from tests.search.judged import NOW
 from tests.search.moons import SPEC, Moons
-from tests.search.test_report_sections import NOW
 
 
 @pytest.fixture(scope="module")
