@@ -7,14 +7,15 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from search.catalog import UndecodableError
 from search.errors import UsageError
-from search.own_pictures import fit
+from search.own_pictures import pixels
 
 
 def read_picture(
     path: Path, example_shape: tuple[int, ...], *, light_on_dark: bool = True
 ) -> NDArray[np.uint8]:
-    """Read a picture of any size and format that Pillow knows.
+    """Read a picture of any size, in any of the formats of `own_pictures`.
 
     It is turned upright as its camera noted, cropped to a centred square, scaled to the shape of
     the data set's images, as pictures of the user's own data are, and made RGB or grey as they
@@ -32,8 +33,6 @@ def read_picture(
     Raises:
         UsageError: there is no such file, it is no picture, or the data set has no images.
     """
-    from PIL import Image, ImageOps, UnidentifiedImageError
-
     if len(example_shape) != 3:
         raise UsageError(
             f"{path}: must be classified by a study of images, "
@@ -41,15 +40,15 @@ def read_picture(
         )
     height, width, channels = example_shape
     try:
-        with Image.open(path) as picture:
-            upright = ImageOps.exif_transpose(picture).convert("L" if channels == 1 else "RGB")
-            fitted = fit(upright, (height, width))
+        found = pixels(path.read_bytes(), channels, (height, width))
     except FileNotFoundError:
         raise UsageError(f"{path}: no such picture") from None
-    except (UnidentifiedImageError, OSError, ValueError, Image.DecompressionBombError) as error:
-        raise UsageError(f"{path}: must be a picture that can be read, got {error}") from None
-    pixels = np.asarray(fitted).reshape(example_shape)
+    except OSError as error:
+        reason = error.strerror or error
+        raise UsageError(f"{path}: must be readable, got '{reason}'; name another") from None
+    except UndecodableError as error:
+        raise UsageError(f"{path}: {' '.join(str(error).split())}; name another") from error
     if channels == 1 and light_on_dark:
-        border = np.concatenate([pixels[0], pixels[-1], pixels[:, 0], pixels[:, -1]])
-        return 255 - pixels if np.median(border) > 127 else pixels
-    return pixels
+        border = np.concatenate([found[0], found[-1], found[:, 0], found[:, -1]])
+        return 255 - found if np.median(border) > 127 else found
+    return found

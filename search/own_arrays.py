@@ -34,6 +34,18 @@ _FORMS = (
     "uint8 images (N, height, width, 1 or 3) or (N, height, width), or float points (N, inputs)"
 )
 
+# What a damaged archive shows in, or an array that is cut short.
+_UNREADABLE = (
+    OSError,
+    ValueError,
+    EOFError,
+    KeyError,
+    zipfile.BadZipFile,
+    zlib.error,
+    MemoryError,  # a header may claim any shape
+    RuntimeError,  # an archive may be encrypted, or packed in an unknown way
+)
+
 Arrays = dict[tuple[str, str], npt.NDArray[Any]]
 
 
@@ -58,7 +70,7 @@ class ArrayFile:
         try:
             with zipfile.ZipFile(self.place) as file:
                 return tuple(name.removesuffix(".npy") for name in file.namelist())
-        except (OSError, zipfile.BadZipFile):
+        except _UNREADABLE:
             return ()
 
     @property
@@ -144,16 +156,7 @@ class ArrayFile:
             with np.load(self.place, allow_pickle=False) as file:
                 array: npt.NDArray[Any] = file[name]
                 return array
-        except (
-            OSError,
-            ValueError,
-            EOFError,
-            KeyError,
-            zipfile.BadZipFile,
-            zlib.error,
-            MemoryError,  # a header may claim any shape
-            RuntimeError,  # an archive may be encrypted, or packed in an unknown way
-        ) as error:
+        except _UNREADABLE as error:
             reason = " ".join(str(error).split())
             problems.append(f"{name}: must be a whole array without Python objects, got '{reason}'")
             return None

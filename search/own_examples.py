@@ -67,4 +67,5 @@ class OwnSource(Protocol):
 def content_digest(sums: Mapping[str, str]) -> str:
     """Return the hex SHA-256 of the names and contents of a source's files."""
     lines = [f"{digest}  {name}\n" for name, digest in sorted(sums.items())]
-    return hashlib.sha256("".join(lines).encode()).hexdigest()
+    # A name that is no UTF-8 is refused later, in a sentence.
+    return hashlib.sha256("".join(lines).encode(errors="surrogateescape")).hexdigest()

@@ -18,7 +18,14 @@ import numpy.typing as npt
 from search.catalog import SPLITS, UndecodableError
 from search.errors import UsageError
 from search.own_examples import MOST_CLASSES, OwnExamples
-from search.own_listing import entries, folders, loose_pictures, pictures
+from search.own_listing import (
+    entries,
+    first_few,
+    folders,
+    loose_pictures,
+    pictures,
+    undecodable_names,
+)
 from search.own_pictures import Header, header, pixels
 
 
@@ -89,7 +96,7 @@ class PictureFolder:
         headers, broken = self._headers()
         problems += broken.values()
         if size is None:
-            problems += _odd_sizes(headers)
+            problems += _odd_sizes(headers, self.place)
         channels = 1 if headers and all(found.grey for found in headers.values()) else 3
         # Otherwise what is damaged behind its header is found where it is decoded, once.
         if problems:
@@ -122,6 +129,8 @@ class PictureFolder:
             yield f"{self.place}: must have at most {MOST_CLASSES} classes, got {len(self.classes)}"
         for part, folder in self.parts.items():
             yield from loose_pictures(folder)
+            paths = (path for _, path in self.files[part])
+            yield from undecodable_names((*folders(folder), *paths), folder)
             if folder.is_dir():
                 yield from self._few(part, folder)
 
@@ -176,19 +185,19 @@ class PictureFolder:
         return headers, broken
 
 
-def _odd_sizes(headers: dict[Path, Header]) -> Iterator[str]:
-    """Name the first picture that has not the size that most have."""
+def _odd_sizes(headers: dict[Path, Header], place: Path) -> Iterator[str]:
+    """Name the pictures that have not the size that most have."""
     sizes = Counter(found.size for found in headers.values())
-    if len(sizes) < 2:
+    if not sizes:
         return
     usual = sizes.most_common(1)[0][0]
-    odd = next(path for path, found in headers.items() if found.size != usual)
-    count = len(headers) - sizes[usual]
-    yield (
-        f"{odd}: must have the size of the other pictures, {usual}, got {headers[odd].size} "
-        f"({count} of {len(headers)} differ); image_size = 32, or [height, width], in [data] "
-        "resizes them all"
-    )
+    way_out = "image_size = 32, or [height, width], in [data] resizes them all"
+    told = {
+        path: f"must have the size of most pictures, {usual}, got {found.size}; {way_out}"
+        for path, found in headers.items()
+        if found.size != usual
+    }
+    yield from first_few(told, place, f"more of {len(headers):,} pictures have other sizes")
 
 
 def _damaged(headers: dict[Path, Header], channels: int) -> Iterator[str]:

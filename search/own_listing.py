@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import os
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
+
+from search.own_pictures import FORMATS
 
 # What file browsers leave behind.
 _IGNORED = ("Thumbs.db", "desktop.ini")
-_SHOWN = 5  # of pictures without a class, which can be thousands
+_SHOWN = 5  # of files of which the same is wrong, which can be thousands
 
 
 def entries(folder: Path) -> list[Path]:
@@ -27,17 +30,41 @@ def pictures(folder: Path) -> list[Path]:
     """What lies right in a folder and is called like a picture."""
     from PIL import Image
 
-    endings = Image.registered_extensions()
+    endings = {end for end, name in Image.registered_extensions().items() if name in FORMATS}
     return [p for p in entries(folder) if not p.is_dir() and p.suffix.lower() in endings]
 
 
 def loose_pictures(folder: Path) -> Iterator[str]:
     """Beside the classes there may be a note or a licence, but a picture there has no class."""
-    loose = pictures(folder)
-    for path in loose[:_SHOWN]:
-        yield f"{path}: must lie in the folder of its class; move it there or delete it"
-    if loose[_SHOWN:]:
-        yield (
-            f"{folder}: {len(loose) - _SHOWN:,} more pictures must lie in the folder of their "
-            "class; move them there or delete them"
-        )
+    one = "must lie in the folder of its class; move it there or delete it"
+    rest = "more pictures must lie in the folder of their class; move them there or delete them"
+    yield from first_few(dict.fromkeys(pictures(folder), one), folder, rest)
+
+
+def undecodable_names(paths: Iterable[Path], folder: Path) -> Iterator[str]:
+    """A name is kept as text, so it must be one: other programs may have written any bytes."""
+    told = {
+        path: "must have a name in UTF-8; rename it"
+        for path in paths
+        if _readable(path.name) != path.name
+    }
+    yield from first_few(told, folder, "more names must be in UTF-8; rename them")
+
+
+def first_few(told: Mapping[Path, str], folder: Path, rest: str) -> Iterator[str]:
+    """Yield the first sentences, and how many more there are.
+
+    Args:
+        told: what is wrong with each path.
+        folder: where they all are.
+        rest: what is wrong with those that are not named, after their number.
+    """
+    for path in list(told)[:_SHOWN]:
+        yield f"{_readable(str(path))}: {told[path]}"
+    if len(told) > _SHOWN:
+        yield f"{folder}: {len(told) - _SHOWN:,} {rest}"
+
+
+def _readable(name: str) -> str:
+    """A name as a sentence can have it: of bytes that are no UTF-8, their numbers."""
+    return os.fsencode(name).decode(errors="backslashreplace")

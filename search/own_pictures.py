@@ -1,4 +1,4 @@
-"""One picture of the user's own data: what its header says, and its pixels."""
+"""One picture of the user's own: what its header says, and its pixels."""
 
 from __future__ import annotations
 
@@ -20,7 +20,18 @@ if TYPE_CHECKING:
 FORMATS = ("PNG", "JPEG", "BMP", "GIF", "TIFF", "WEBP", "PPM")
 _GREY = ("1", "L", "LA")
 _COLOURED = ("P", "PA", "RGB", "RGBA", "RGBX", "CMYK", "YCbCr", "LAB", "HSV")
-_ORIENTATION, _ON_ITS_SIDE = 0x0112, (5, 6, 7, 8)  # EXIF's tag, and its values that swap the sides
+_ORIENTATION = 0x0112  # EXIF's tag
+# By its values, what makes a picture upright, in the words of Pillow's `Transpose`.
+_UPRIGHT = {
+    2: "FLIP_LEFT_RIGHT",
+    3: "ROTATE_180",
+    4: "FLIP_TOP_BOTTOM",
+    5: "TRANSPOSE",
+    6: "ROTATE_270",
+    7: "TRANSVERSE",
+    8: "ROTATE_90",
+}
+_SIDEWAYS = (5, 6, 7, 8)
 
 
 @dataclass(frozen=True)
@@ -53,11 +64,9 @@ def header(content: bytes) -> Header:
         UndecodableError: it is no picture of FORMATS, or has other than 8 bits a channel.
     """
     with _opened(content) as picture:
-        if picture.mode not in (*_GREY, *_COLOURED):
-            raise UndecodableError(f"must have 8 bits a channel, got Pillow's mode {picture.mode}")
         sides = picture.size
-        if picture.getexif().get(_ORIENTATION) in _ON_ITS_SIDE:
-            sides = sides[::-1]
+        if picture.format != "TIFF" and _orientation(picture) in _SIDEWAYS:
+            sides = sides[::-1]  # which Pillow itself does for TIFF
         return Header(sides[1], sides[0], picture.mode in _GREY)
 
 
@@ -75,17 +84,36 @@ def pixels(
         uint8 (height, width, channels).
 
     Raises:
-        UndecodableError: it is damaged or cut short.
+        UndecodableError: it is no picture of FORMATS, has other than 8 bits a channel, is damaged
+            or is cut short.
     """
-    from PIL import ImageOps
-
     with _opened(content) as picture:
-        upright = ImageOps.exif_transpose(picture).convert("L" if channels == 1 else "RGB")
-        fitted = fit(upright, size) if size else upright
+        upright = _upright(picture).convert("L" if channels == 1 else "RGB")
+        fitted = _fit(upright, size) if size else upright
         return np.asarray(fitted).reshape(fitted.height, fitted.width, channels)
 
 
-def fit(picture: Image, size: tuple[int, int]) -> Image:
+def _upright(picture: Image) -> Image:
+    """Turn a picture as its camera noted.
+
+    Pillow's `exif_transpose` also writes the metadata anew, which fails where they are damaged.
+    """
+    from PIL.Image import Transpose
+
+    picture.load()  # turns a TIFF, and says so in its metadata
+    how = _UPRIGHT.get(_orientation(picture))
+    return picture.transpose(Transpose[how]) if how else picture
+
+
+def _orientation(picture: Image) -> int:
+    """What the camera noted; 1, upright, where that cannot be read."""
+    try:
+        return int(picture.getexif().get(_ORIENTATION, 1))
+    except Exception:  # what is odd about the metadata is no matter, and shows in many ways
+        return 1
+
+
+def _fit(picture: Image, size: tuple[int, int]) -> Image:
     """Crop a picture to the form of (height, width), centred, and scale it; the same every time."""
     from PIL import Image, ImageOps
 
@@ -100,9 +128,13 @@ def _opened(content: bytes) -> Iterator[Image]:
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("error", Image.DecompressionBombWarning)
-            # What is odd about its metadata is no matter.
+            # As of odd metadata, which are no matter.
             warnings.simplefilter("ignore", UserWarning)
             with Image.open(io.BytesIO(content), formats=FORMATS) as picture:
+                if picture.mode not in (*_GREY, *_COLOURED):
+                    raise UndecodableError(
+                        f"must have 8 bits a channel, got Pillow's mode {picture.mode}"
+                    )
                 yield picture
     except UndecodableError:
         raise  # it is a ValueError too
@@ -111,5 +143,6 @@ def _opened(content: bytes) -> Iterator[Image]:
         raise UndecodableError(f"must be a picture in one of the formats {known}") from None
     except (Image.DecompressionBombWarning, Image.DecompressionBombError) as error:
         raise UndecodableError(f"is too large a picture ({error})") from None
-    except (OSError, ValueError, SyntaxError, EOFError, KeyError, IndexError) as error:
-        raise UndecodableError(f"must be a whole picture, got '{error}'") from None
+    except Exception as error:  # each of the parsers of what comes from outside has its own
+        reason = str(error) or type(error).__name__
+        raise UndecodableError(f"must be a whole picture, got '{reason}'") from error

@@ -151,7 +151,10 @@ def test_a_picture_that_is_none_is_named_with_all_others(finished, tmp_path):
     text.write_text("no picture")
     found = complaints(finished, "predict", "small", text, tmp_path / "missing.png")
     assert len(found) == 2
-    assert found[0].startswith(f"{text}: must be a picture that can be read, got ")
+    assert found[0] == (
+        f"{text}: must be a picture in one of the formats PNG, JPEG, BMP, GIF, TIFF, WEBP, PPM; "
+        "name another"
+    )
     assert found[1] == f"{tmp_path / 'missing.png'}: no such picture"
 
 

@@ -158,6 +158,25 @@ def test_a_file_that_is_cut_or_none_is_refused(tmp_path: Path, cache: Path) -> N
     assert complaints(path) == ["must be a .npz file, as numpy.savez writes it"]
 
 
+def test_any_damage_is_told_in_sentences(tmp_path: Path, cache: Path) -> None:
+    path = array_file(tmp_path / "pets.npz", arrays(train=9, test=3))
+    content, generator = path.read_bytes(), np.random.default_rng(0)
+    table = content.index(b"PK\x01\x02")  # of contents
+    told = list[str]()
+    for start in (0, table):
+        for _ in range(60):
+            damaged = bytearray(content)
+            for where in generator.integers(start, len(content), 4):
+                damaged[where] = generator.integers(256)
+            path.write_bytes(damaged)
+            try:
+                fetch(own(path))
+            except UsageError as error:
+                told += str(error).splitlines()
+    assert len(told) > 60
+    assert all(line.startswith(f"{path}: ") for line in told)
+
+
 def test_a_header_of_more_than_any_memory_is_refused(tmp_path: Path, cache: Path) -> None:
     path = array_file(tmp_path / "pets.npz", changed(train_images=None))
     header = io.BytesIO()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import os
 import shutil
 from pathlib import Path
 
@@ -73,17 +74,6 @@ def test_one_picture_with_colours_makes_all_of_them_rgb(tmp_path: Path, cache: P
     assert open_dataset(settings, fetch(settings)).example_shape == (6, 8, 3)
 
 
-def test_a_picture_is_turned_upright_as_its_camera_noted(tmp_path: Path, cache: Path) -> None:
-    place = picture_folder(tmp_path / "pets", ("train", "test"))
-    pixels = random_pixels(np.random.default_rng(1), 6, 8, 3)
-    exif = Image.Exif()
-    exif[0x0112] = 6
-    picture(place / "train" / "cat" / "0.png", np.rot90(pixels), exif=exif)
-    settings = own(place)
-    found = open_dataset(settings, fetch(settings)).train_examples
-    np.testing.assert_array_equal(found[0], pixels)
-
-
 @pytest.mark.parametrize("shape", [(6, 8), (6, 8, 3)])
 def test_a_picture_to_classify_becomes_what_it_would_be_among_the_data(
     tmp_path: Path, cache: Path, shape: tuple[int, ...]
@@ -111,12 +101,42 @@ def test_image_size_crops_and_scales_every_picture(
 
 
 def test_pictures_of_other_sizes_are_refused_with_the_way_out(tmp_path: Path, cache: Path) -> None:
+    place = picture_folder(tmp_path / "pets", each=9)
+    way_out = "image_size = 32, or [height, width], in [data] resizes them all"
+    told = []
+    for number in range(7):
+        path = place / "dog" / f"x{number}.png"
+        picture(path, random_pixels(np.random.default_rng(1), 7 + number, 9, 3))
+        told.append(
+            f"{path}: must have the size of most pictures, 6 x 8, got {7 + number} x 9; {way_out}"
+        )
+    assert complaints(place) == [*told[:5], f"{place}: 2 more of 34 pictures have other sizes"]
+
+
+def test_names_that_are_no_text_are_refused(tmp_path: Path, cache: Path) -> None:
     place = picture_folder(tmp_path / "pets")
-    for name in ("3", "4"):
-        picture(place / "dog" / f"{name}.png", random_pixels(np.random.default_rng(1), 7, 9, 3))
+    (place / "dog").rename(os.fsdecode(os.fsencode(place) + b"/caf\xe9"))
+    for number in range(7):
+        (place / "cat" / "0.png").rename(place / "cat" / f"caf\udce9{number}.png")
+        picture(place / "cat" / "0.png", random_pixels(np.random.default_rng(number), 6, 8, 3))
+    rename = "must have a name in UTF-8; rename it"
     assert complaints(place) == [
-        f"{place}/dog/3.png: must have the size of the other pictures, 6 x 8, got 7 x 9 (2 of 15 "
-        "differ); image_size = 32, or [height, width], in [data] resizes them all"
+        f"{place}/caf\\xe9: {rename}",
+        *(f"{place}/cat/caf\\xe9{number}.png: {rename}" for number in range(4)),
+        f"{place}: 3 more names must be in UTF-8; rename them",
+    ]
+
+
+def test_beside_the_classes_only_what_is_called_like_a_picture_counts(
+    tmp_path: Path, cache: Path
+) -> None:
+    place = picture_folder(tmp_path / "pets")
+    for name in ("paper.pdf", "weights.h5", "figure.eps"):
+        (place / name).write_text("about these pictures")
+    assert open_dataset(own(place), fetch(own(place))).classes == CLASSES
+    (place / "X.JPG").write_text("called like one")
+    assert complaints(place) == [
+        f"{place}/X.JPG: must lie in the folder of its class; move it there or delete it"
     ]
 
 
