@@ -95,7 +95,7 @@ class Source(Protocol):
 class Origin(Protocol):
     """How a data set is had: from files that its authors published, or drawn by a formula."""
 
-    def named(self, collection: Collection, data_dir: Path | None) -> Source | None:
+    def named(self, collection: Collection, data_dir: Path | str | None) -> Source | None:
         """Return the source that the user names for a data set; None where there is none.
 
         Raises:

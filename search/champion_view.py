@@ -31,6 +31,8 @@ def show_finals(summary: StudySummary, as_json: bool) -> None:
     print_finals(summary)
     if summary.finals is None or not summary.finals.current:
         print(f"{summary.name}: not all finalists are trained; the same command goes on")
+    if summary.pages:
+        print_pages(summary.pages)
 
 
 def print_finals(summary: StudySummary) -> None:
@@ -140,7 +142,7 @@ def _print_readings(readings: Sequence[Reading]) -> None:
 
 
 def _line(one: Reading) -> str:
-    result = "broken off" if one.examples is None else f"{one.examples:,} examples"
+    result = one.incomplete or f"{one.examples:,} examples"
     if one.accuracy is not None:
         result = f"accuracy {one.accuracy:.4f} on {result}"
     when = one.when.astimezone().strftime("%Y-%m-%d %H:%M")

@@ -15,7 +15,7 @@ from search.study_file import load_study, shipped_studies
 from search.verification import Verification, verify
 
 
-def fetch_data(name: str, data_dir: Path | None = None, progress: Progress = SILENT) -> Path:
+def fetch_data(name: str, data_dir: Path | str | None = None, progress: Progress = SILENT) -> Path:
     """Fetch, verify and decode a data set, or a study's, into the cache.
 
     Args:
@@ -34,7 +34,7 @@ def fetch_data(name: str, data_dir: Path | None = None, progress: Progress = SIL
     return folder
 
 
-def verify_data(name: str, data_dir: Path | None = None) -> Verification:
+def verify_data(name: str, data_dir: Path | str | None = None) -> Verification:
     """Read every byte of a data set in the cache, name what is wrong, and count duplicates.
 
     Args:

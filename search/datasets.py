@@ -69,7 +69,9 @@ class Dataset:
     balanced: bool = False
 
 
-def fetch(wanted: Wanted, *, data_dir: Path | None = None, progress: Progress = SILENT) -> Path:
+def fetch(
+    wanted: Wanted, *, data_dir: Path | str | None = None, progress: Progress = SILENT
+) -> Path:
     """Make a data set ready in the cache, verified to the byte; return its folder there.
 
     What the user names with `data_dir` or STUDYHALL_DATA comes first, then the cache, then the
@@ -115,7 +117,7 @@ def _ready(folder: Path, collection: Collection, named: Source | None, progress:
 
 
 def describe(
-    wanted: Wanted, *, data_dir: Path | None = None, progress: Progress = SILENT
+    wanted: Wanted, *, data_dir: Path | str | None = None, progress: Progress = SILENT
 ) -> Collection:
     """Describe a data set; the user's own are decoded for that, others left where they are.
 

@@ -47,7 +47,7 @@ def require_exportable(path: Path, *, replace: bool) -> None:
 
 def export_study(
     name: str,
-    path: Path,
+    path: Path | str,
     *,
     replace: bool = False,
     storage: Path | str | None = None,
@@ -67,6 +67,7 @@ def export_study(
             answers where it is kept.
         StudyhallError: MLflow does not answer, or the disk does not take the file.
     """
+    path = Path(path)
     require_exportable(path, replace=replace)
     opened = read_storage(Options(storage=storage).address)
     study = open_recorded(name, opened)

@@ -19,7 +19,7 @@ EXAMPLES, FITTED = 10, 1000
 
 
 def require_data(
-    spec: StudySpec, data_dir: Path | None = None, progress: Progress = SILENT
+    spec: StudySpec, data_dir: Path | str | None = None, progress: Progress = SILENT
 ) -> StudySpec:
     """Refuse a study that wants of its data set, or of its trainings, what they do not have.
 

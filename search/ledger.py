@@ -50,12 +50,13 @@ class Reading:
         study_id: The study's; one that started over has another.
         run_id: The run that stands for the reading.
         fingerprint: That of the data.
-        examples: How many examples were read; None if the reading was broken off.
+        examples: How many examples were read; None of a reading without a result.
         accuracy: Their share that was right; None also where several models were judged.
         interval: Its 95 % interval.
         test_fingerprint: That of the test part alone; empty in readings of before there was one.
         study: The name of the study's experiment.
         experiment_id: That experiment.
+        under_way: Whether it has not ended, as far as that can be seen from here.
     """
 
     when: datetime
@@ -71,6 +72,14 @@ class Reading:
     test_fingerprint: str = ""
     study: str = ""
     experiment_id: str = ""
+    under_way: bool = False
+
+    @property
+    def incomplete(self) -> str | None:
+        """Why there is no result, in words; None if there is one."""
+        if self.examples is not None:
+            return None
+        return "under way" if self.under_way else "broken off"
 
     def to_dict(self) -> dict[str, object]:
         """The reading as JSON holds it."""
@@ -253,4 +262,5 @@ def _reading(run: Run, study: str) -> Reading:
         test_fingerprint=tags.get(TEST_FINGERPRINT, ""),
         study=study,
         experiment_id=str(run.info.experiment_id),
+        under_way=run.info.status == "RUNNING" and is_running(tags.get(_OWNER, "")) is not False,
     )

@@ -45,10 +45,10 @@ class Options:
     fresh: bool = False
     attempts: int = 5
     gate: bool = True
-    data_dir: Path | None = None
+    data_dir: Path | str | None = None
     tracking_uri: str | None = None
     storage: Path | str | None = None
-    folder: Path = field(default_factory=Path.cwd)
+    folder: Path | str = field(default_factory=Path.cwd)
     cluster: str | None = None
     stops: int | None = None
     blas_threads: int = 1
@@ -61,7 +61,7 @@ class Options:
     @property
     def address(self) -> Path | str:
         """What records studies and trials: a journal's absolute path or a database's address."""
-        return resolved(self.storage or self.folder / JOURNAL)
+        return resolved(self.storage or Path(self.folder) / JOURNAL)
 
     @property
     def home(self) -> Path:
@@ -70,5 +70,5 @@ class Options:
         Beside the journal; in the working folder if a database records the trials.
         """
         address = self.address
-        folder = address.parent if isinstance(address, Path) else self.folder.resolve()
+        folder = address.parent if isinstance(address, Path) else Path(self.folder).resolve()
         return folder / ".studyhall"

@@ -45,7 +45,7 @@ class Kept:
     faults: tuple[Fault, ...]
 
 
-def kept_data(settings: DataSettings, data_dir: Path | None = None) -> Kept:
+def kept_data(settings: DataSettings, data_dir: Path | str | None = None) -> Kept:
     """Find what the cache has of the user's own data, and compare their source with it.
 
     What a study or `data fetch` last took of the same place is compared with, or else of the name;

@@ -39,7 +39,7 @@ TEST_SHARE = 0.2
 _VERSION = 1  # of what is decoded from the same files
 
 
-def own_source(settings: DataSettings, data_dir: Path | None = None) -> OwnSource:
+def own_source(settings: DataSettings, data_dir: Path | str | None = None) -> OwnSource:
     """Find a data set of the user's own; nothing but names is read.
 
     Args:
@@ -79,7 +79,7 @@ def variant_of(source: OwnSource, settings: DataSettings, sums: dict[str, str]) 
 
 def own_data(
     settings: DataSettings,
-    data_dir: Path | None = None,
+    data_dir: Path | str | None = None,
     progress: Progress = SILENT,
 ) -> tuple[Path, Collection]:
     """Make a data set of the user's own ready in the cache.

@@ -25,7 +25,7 @@ _TYPES: dict[str, type[np.uint8 | np.float32]] = {"uint8": np.uint8, "float32": 
 class Own:
     """The origin of the user's own data: files that a study file or --data-dir names."""
 
-    def named(self, collection: Collection, data_dir: Path | None) -> None:
+    def named(self, collection: Collection, data_dir: Path | str | None) -> None:
         """Return None: a description does not say where the files are."""
 
     def obtain(self, collection: Collection, folder: Path, progress: Progress) -> Source:

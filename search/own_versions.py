@@ -51,7 +51,7 @@ def version_of(settings: DataSettings, recorded: str) -> Path | None:
 def fetch_recorded(
     settings: DataSettings,
     recorded: str,
-    data_dir: Path | None = None,
+    data_dir: Path | str | None = None,
     progress: Progress = SILENT,
 ) -> Path:
     """Make the data of a record ready in the cache; the user's own may have moved since.

@@ -64,7 +64,7 @@ class Drawn:
         """Return the error of points that were not drawn the same twice."""
         return UsageError(f"{self.name}: {rule}; draw it again with `studyhall data fetch`")
 
-    def named(self, collection: Collection, data_dir: Path | None) -> None:
+    def named(self, collection: Collection, data_dir: Path | str | None) -> None:
         """Return None: no file takes the place of the formula."""
 
     def obtain(self, collection: Collection, folder: Path, progress: Progress) -> Drawn:

@@ -45,7 +45,7 @@ class Published:
         """The file names, of any layout, that hold data."""
         return frozenset().union(*(layout.members for layout in self.layouts))
 
-    def named(self, collection: Collection, data_dir: Path | None) -> FileSource | None:
+    def named(self, collection: Collection, data_dir: Path | str | None) -> FileSource | None:
         """Find what the user named with --data-dir or, without it, STUDYHALL_DATA.
 
         Args:

@@ -76,7 +76,7 @@ class Replay:
 def replay_runs(
     runs: Sequence[str],
     tracking_uri: str | None = None,
-    data_dir: Path | None = None,
+    data_dir: Path | str | None = None,
     progress: Progress = SILENT,
 ) -> Iterator[Replay]:
     """Train recorded trials again, and compare.

@@ -24,6 +24,7 @@ def finals_section(facts: StudyFacts) -> Section:
         parts.append(
             Words(f"The best trials were trained again from {seeds} each. {_luck(finals)}")
         )
+        parts += [Words(f"Trial {n} diverged from every one of them.") for n in finals.diverged]
     if finals and finals.finalists:
         rows = [_finalist(facts, one) for one in finals.finalists]
         parts.append(Table(f"{finals.metric}, the best mean first", _HEAD, rows))
@@ -34,7 +35,7 @@ def way_on(progress: FinalsProgress) -> str:
     """How far the finalists are trained, and how to go on with them."""
     return (
         f"{progress.done} of {progress.wanted} trainings of finalists from fresh seeds have ended; "
-        f"go on with them: {progress.to_go_on}."
+        f"{progress.to_go_on} goes on with them."
     )
 
 
@@ -157,7 +158,7 @@ def _readings(tracked: TrackedFacts, readings: Sequence[Reading], caption: str) 
         low, high = one.interval or (None, None)
         interval = "" if low is None else f"{low:.4f} to {high:.4f}"
         accuracy = "" if one.accuracy is None else f"{one.accuracy:.4f}"
-        count = "" if one.examples is None else f"{one.examples:,}"
+        count = one.incomplete or f"{one.examples:,}"
         when = f"{one.when:%Y-%m-%d %H:%M}"
         data = one.fingerprint[:12]
         rows.append([when, one.who, one.reader, model, count, accuracy, interval, data])

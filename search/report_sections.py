@@ -104,5 +104,5 @@ def _trials(facts: StudyFacts) -> Section:
 def _trial(facts: StudyFacts, row: TrialRow, names: Sequence[str]) -> list[Cell]:
     value = "" if row.value is None else f"{row.value:.4f}"
     given = [shown(row.parameters[name]) if name in row.parameters else "" for name in names]
-    rest = [str(row.epochs), f"{row.seconds:.1f}", row.reason or ""]
+    rest = [str(row.epochs), "" if row.seconds is None else f"{row.seconds:.1f}", row.reason or ""]
     return [trial_link(facts, row.number), row.state, value, *given, *rest]

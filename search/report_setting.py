@@ -2,35 +2,44 @@
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import tomli_w
 
+from search.live_view import counted
 from search.report_parts import Code, Part, Section, Table, Words
 from search.study_facts import StudyFacts
 from search.study_spec import FinalistsSpec
+from search.trial_rows import TrialRow
 
 
 def cost_section(facts: StudyFacts) -> Section:
     """The core-seconds that training took, by how the trials ended, and the finalists'."""
-    spent = facts.core_seconds()
-    counts = Counter[str](row.state for row in facts.trials)
-    if facts.finalists:
-        counts["finalists"] = len(facts.finalists.trainings)
+    spent, trainings = facts.core_seconds(), facts.trainings()
     rows = [
-        [state, str(counts[state]), f"{spent[state]:,.1f}", f"{spent[state] / counts[state]:,.1f}"]
+        _cost(state, trainings[state], spent[state])
         for state in ("complete", "pruned", "failed", "unfinished", "finalists")
-        if counts[state]
+        if state in trainings
     ]
-    total, number = sum(spent.values()), counts.total()
-    rows.append(["all", str(number), f"{total:,.1f}", f"{total / number:,.1f}" if number else ""])
-    threads = facts.blas_threads
+    everything = [row for found in trainings.values() for row in found]
+    total, threads = sum(spent.values()), facts.blas_threads
+    rows.append(_cost("all", everything, total))
     each = "one thread" if threads == 1 else f"{threads} threads"
     words = f"Training took {total:,.0f} core-seconds, with {each} of matrix products a worker."
+    if unknown := sum(row.seconds is None for row in everything):
+        words += (
+            f" That is without {counted(unknown, 'training')} that did not end or brought the "
+            "worker down: what they took is not known."
+        )
     head = ["state", "trials", "core-seconds", "a trial"]
     return Section("cost", "Cost", [Words(words), Table("", head, rows)])
+
+
+def _cost(state: str, rows: Sequence[TrialRow], spent: float) -> list[str]:
+    known = sum(row.seconds is not None for row in rows)
+    costs = [f"{spent:,.1f}", f"{spent / known:,.1f}"] if known else ["", ""]
+    return [state, str(len(rows)), *costs]
 
 
 def environment_section(facts: StudyFacts) -> Section:

@@ -34,7 +34,7 @@ def _finals(summary: StudySummary) -> Iterator[str]:
     if finals and (winner := finals.winner):
         yield (
             f"Trained again from {counted(finals.seeds, 'fresh seed')}, trial {winner.trial} did "
-            f"best of {counted(len(finals.finalists), 'finalist')}: {winner.mean:.4f} on average."
+            f"best of {counted(len(finals.trials), 'finalist')}: {winner.mean:.4f} on average."
         )
     elif finals and finals.all_diverged:
         yield (
@@ -72,6 +72,6 @@ def _judged(facts: StudyFacts) -> Iterator[str]:
             f"{verdict.examples:,} examples (95 % interval {low:.2%} to {high:.2%})."
         )
         if outdated:
-            yield f"That is {outdated}: studyhall evaluate {facts.summary.name}."
-    elif facts.summary.best and not isinstance(facts.spec, FinalistsSpec):
-        yield f"Its champion was not judged yet: studyhall evaluate {facts.summary.name}."
+            yield f"That is {outdated}; studyhall evaluate {facts.summary.name} judges it."
+    elif facts.tracked.champion and not isinstance(facts.spec, FinalistsSpec):
+        yield f"Its champion was not judged yet; studyhall evaluate {facts.summary.name} judges it."

@@ -50,7 +50,7 @@ class Written:
 
 def write_report(
     name: str,
-    output: Path | None = None,
+    output: Path | str | None = None,
     *,
     markdown: bool = False,
     force: bool = False,
@@ -74,7 +74,7 @@ def write_report(
             answers where it is kept.
         StudyhallError: MLflow does not answer, or the disk does not take the file.
     """
-    path = output or Path(f"{name}-report.{'md' if markdown else 'html'}")
+    path = Path(output or f"{name}-report.{'md' if markdown else 'html'}")
     problems = output_problems("--output", path, replace=force or output is None)
     if problems:
         raise UsageError("\n".join(problems))

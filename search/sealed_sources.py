@@ -17,7 +17,7 @@ from search.sources import VARIABLE
 
 
 def sealed_sources(
-    settings: DataSettings, needed: Iterable[Path | str], data_dir: Path | None = None
+    settings: DataSettings, needed: Iterable[Path | str], data_dir: Path | str | None = None
 ) -> tuple[str, ...]:
     """Find the files and folders of this machine that hold a study's data.
 

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
+from search.finals_facts import Finals
 from search.live_view import shown
 from search.recorded_facts import read_recorded
 from search.section import Scalar
@@ -18,7 +19,8 @@ from search.trial_rows import best_first
 class Standing:
     """How far one study came.
 
-    `finalists` are the means of its finalists by trial, best first; `test` is the accuracy on the
+    `finalists` are the means of its finalists by trial, best first, and None of those that diverged
+    from every seed; `test` is the accuracy on the
     test split with its 95 % interval, and `outdated` says so where that is not the champion's;
     `core_seconds` goes by the state of the trials, and has the finalists' apart.
     """
@@ -29,7 +31,7 @@ class Standing:
     best_trial: int | None
     best_value: float | None
     parameters: dict[str, Scalar]
-    finalists: dict[int, float]
+    finalists: dict[int, float | None]
     test: tuple[float, float, float] | None
     core_seconds: dict[str, float]
     outdated: str | None = None
@@ -125,7 +127,6 @@ def _standing(facts: StudyFacts) -> Standing:
     for row in facts.trials:
         states[row.state] = states.get(row.state, 0) + 1
     best, verdict = facts.summary.best, facts.tracked.verdict if facts.tracked else None
-    finals = facts.summary.finals
     return Standing(
         name=facts.summary.name,
         states=states,
@@ -133,11 +134,18 @@ def _standing(facts: StudyFacts) -> Standing:
         best_trial=best.number if best else None,
         best_value=best.value if best else None,
         parameters=dict(best.parameters) if best else {},
-        finalists={one.trial: one.mean for one in finals.finalists} if finals else {},
+        finalists=_finalists(facts.summary.finals),
         test=(verdict.accuracy, *verdict.interval) if verdict else None,
         core_seconds={state: round(s, 1) for state, s in facts.core_seconds().items()},
         outdated=facts.tracked.outdated if facts.tracked else None,
     )
+
+
+def _finalists(finals: Finals | None) -> dict[int, float | None]:
+    if finals is None:
+        return {}
+    diverged: dict[int, float | None] = dict.fromkeys(finals.diverged)
+    return {one.trial: one.mean for one in finals.finalists} | diverged
 
 
 def _incomparable(first: StudyFacts, second: StudyFacts) -> Iterator[str]:
@@ -171,8 +179,12 @@ def _number(value: float | None) -> str:
     return "-" if value is None else f"{value:.4f}"
 
 
-def _means(finalists: dict[int, float]) -> str:
-    return ", ".join(f"{mean:.4f} (trial {n})" for n, mean in finalists.items()) or "-"
+def _means(finalists: dict[int, float | None]) -> str:
+    told = (
+        f"{'diverged' if mean is None else f'{mean:.4f}'} (trial {n})"
+        for n, mean in finalists.items()
+    )
+    return ", ".join(told) or "-"
 
 
 def _interval(test: Sequence[float] | None) -> str:

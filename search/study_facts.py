@@ -162,13 +162,18 @@ class StudyFacts:
         """The threads of a worker's matrix products; 1 where it is not known otherwise."""
         return self.tracked.blas_threads if self.tracked else 1
 
-    def core_seconds(self) -> dict[str, float]:
-        """What training took, by the state that the trials ended in; `finalists` stand apart."""
-        found: dict[str, float] = {}
+    def trainings(self) -> dict[str, list[TrialRow]]:
+        """The trials by the state that they ended in; `finalists` stand apart."""
+        found: dict[str, list[TrialRow]] = {}
         for row in self.trials:
-            spent = row.seconds * self.blas_threads
-            found[row.state] = found.get(row.state, 0.0) + spent
+            found.setdefault(row.state, []).append(row)
         if self.finalists:
-            spent = sum(row.seconds for row in self.finalists.trainings)
-            found["finalists"] = spent * self.blas_threads
+            found["finalists"] = list(self.finalists.trainings)
         return found
+
+    def core_seconds(self) -> dict[str, float]:
+        """What training took, as far as that is known, by the state of `trainings`."""
+        return {
+            state: sum(row.seconds or 0.0 for row in rows) * self.blas_threads
+            for state, rows in self.trainings().items()
+        }

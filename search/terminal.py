@@ -168,7 +168,7 @@ def show_studies(
         trials = f"{summary.finished}/{summary.wanted}" if summary else "-"
         best = f"{summary.best.value:.4f}" if summary and summary.best else "-"
         table.add_row(name, trials, best, "Studyhall" if name in shipped else "you")
-    Console().print(table)
+    _print_wide(table)
 
 
 def show_verification(found: Verification, as_json: bool) -> None:
@@ -254,8 +254,8 @@ def show_reproduced(found: Sequence[Reproduced], as_json: bool) -> None:
 
 
 def _print_wide(table: Table) -> None:
-    """Print a table that is wider than the 80 columns that Rich takes for a pipe."""
-    Console(width=None if sys.stdout.isatty() else 140).print(table)
+    """Print a table; into a pipe as wide as it is, where Rich would fold it to 80 columns."""
+    Console(width=None if sys.stdout.isatty() else 1000).print(table)
 
 
 def _print_status(summary: StudySummary) -> None:

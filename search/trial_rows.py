@@ -25,7 +25,8 @@ class TrialRow:
         value: Its value; that of a pruned trial is its last.
         parameters: What it was given of the search space.
         curve: The study's metric by epoch, as far as it was looked at.
-        seconds: What it took to train.
+        seconds: What it took to train; None if that is not known, as of a trial that is unfinished
+            or was given up for the workers that died of it.
         started: When it was begun, by the clock of this machine's time zone.
         ended: When its outcome was entered.
         weights_sha256: The digest of its weights, if it left any.
@@ -37,7 +38,7 @@ class TrialRow:
     value: float | None
     parameters: Mapping[str, Scalar]
     curve: Mapping[int, float]
-    seconds: float
+    seconds: float | None
     started: datetime | None
     ended: datetime | None
     weights_sha256: str | None
@@ -78,7 +79,7 @@ def _row(trial: Any) -> TrialRow:
         value=outcome.value if outcome else None,
         parameters=dict(trial.params),
         curve=dict(sorted(trial.intermediate_values.items())),
-        seconds=outcome.seconds if outcome else 0.0,
+        seconds=(outcome.seconds or None) if outcome else None,
         started=trial.datetime_start.astimezone(UTC) if trial.datetime_start else None,
         ended=datetime.fromtimestamp(entered, UTC) if entered and finished else None,
         weights_sha256=attributes.get(WEIGHTS),

@@ -56,7 +56,7 @@ class Verdict:
 def judge(
     name: str,
     tracking_uri: str | None = None,
-    data_dir: Path | None = None,
+    data_dir: Path | str | None = None,
     progress: Progress = Quiet.fetching,
 ) -> Verdict:
     """Judge the champion of a study on the test split and record the verdict in MLflow.

@@ -59,7 +59,7 @@ class Verification:
         }
 
 
-def verify(wanted: Wanted, data_dir: Path | None = None) -> Verification:
+def verify(wanted: Wanted, data_dir: Path | str | None = None) -> Verification:
     """Read every byte of a data set in the cache and name what is wrong.
 
     The user's own data are compared with the files that they were decoded from too, and an example

@@ -53,6 +53,12 @@ def _locks() -> list[str]:
     return sorted(name for name in os.listdir() if name.endswith(".lock"))
 
 
+def test_a_trial_that_was_not_timed_has_no_seconds(working_folder):
+    record_study(working_folder, [Told(0.5), Told(None, state="failed", seconds=0.0)])
+    export_study("s", "t.csv")
+    assert list(pd.read_csv("t.csv")["seconds"].fillna(-1)) == [2.0, -1]
+
+
 def test_parquet_keeps_the_types(working_folder):
     record_study(working_folder)
     export_study("s", working_folder / "t.parquet")

@@ -66,9 +66,26 @@ def test_a_reading_that_is_killed_or_deleted_stands_in_the_ledger(judged):
     entries = ledger(judged)
     assert len(entries) == len(before) + 1
     assert entries[-1].examples is None
+    assert entries[-1].incomplete == "broken off"
     for run in judged.runs("evaluation"):
         judged.client.delete_run(run.info.run_id)
     assert ledger(judged) == entries
+
+
+def test_a_reading_under_way_is_not_broken_off(judged, monkeypatch, capsys):
+    def look(*_: object) -> None:
+        entries = ledger(judged)
+        assert [one.under_way for one in entries[-1:]] == [True]
+        show_status(judged.summary(), Ledger(tuple(entries[-1:])), as_json=False)
+        raise StudyhallError("that was all")
+
+    monkeypatch.setattr(search.verdict, "evaluate", look)
+    with pytest.raises(StudyhallError, match="that was all"):
+        judge("moons", judged.tracking_uri)
+    told = "evaluation of moons version 1\n    {}, data"
+    assert told.format("under way") in capsys.readouterr().out
+    show_status(judged.summary(), Ledger(tuple(ledger(judged)[-1:])), as_json=False)
+    assert told.format("broken off") in capsys.readouterr().out
 
 
 def test_a_reading_that_fails_is_ended_as_failed(judged, monkeypatch):

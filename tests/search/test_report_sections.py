@@ -43,6 +43,34 @@ def test_finalists_are_told_with_their_spread(page, markdown):
     assert "| 0.7000 | 0.4000 |  | 0.4000 | 0.4000 | 1 | rate 0.01 |" in markdown
 
 
+def test_finalists_that_diverged_are_finalists_too(facts):
+    finals = replace(FINALS, diverged=(0, 2))
+    told = replace(facts, summary=replace(facts.summary, finals=finals))
+    text = parsed(render_page("s", report_sections(told), NOW)).text
+    assert "trial 4 did best of 4 finalists: 0.5500" in text
+    for number in (0, 2):
+        assert f"Trial {number} diverged from every one of them." in text
+    found = compare_studies(told, facts)
+    assert (
+        "finalists' means",
+        *(
+            "0.5500 (trial 4), 0.4000 (trial 1), diverged (trial 0), diverged (trial 2)",
+            "0.5500 (trial 4), 0.4000 (trial 1)",
+        ),
+    ) in list(found.rows())
+
+
+def test_a_command_is_told_where_it_can_be_followed(facts):
+    def summary(**changes):
+        told = replace(facts, tracked=replace(facts.tracked, verdict=None, **changes))
+        return render_markdown("s", report_sections(told), NOW).decode().partition("## Best")[0]
+
+    champion = ChampionFacts("6", "winner", "finalists")
+    judge = "Its champion was not judged yet; studyhall evaluate s judges it."
+    assert judge in summary(champion=champion)
+    assert "studyhall evaluate" not in summary(champion=None)  # as of a study that was set aside
+
+
 def test_finalists_that_did_better_are_not_said_to_be_lucky(facts):
     better = replace(FINALS, finalists=FINALS.finalists[:1], direction="minimize")
     told = replace(facts, summary=replace(facts.summary, finals=better))
@@ -67,7 +95,7 @@ def test_a_verdict_on_an_earlier_champion_is_not_the_champions(facts):
     text = parsed(render_page("s", report_sections(told), NOW)).text
     assert "On the test split version 3 is right about 60.00% of 200 examples" in text
     since = "version 3, no longer the champion; the champion (version 6) has not been judged"
-    assert f"That is {since}: studyhall evaluate s." in text
+    assert f"That is {since}; studyhall evaluate s judges it." in text
     assert f"That is {since}." in text.partition("On the test split")[2]
     found = compare_studies(told, facts)
     assert [one.outdated for one in found.studies] == [since, None]
@@ -109,6 +137,7 @@ def test_every_reading_of_the_test_split_is_told(page, markdown):
     assert "The test split was read 2 times." in page.text
     assert "| 200 | 0.6000 |  | 0123456789ab |" in markdown
     assert "| \\<i\\> | reproduction | " in markdown
+    assert "| broken off |  | 0.1000 to 0.2000 | f |" in markdown
 
 
 def test_what_has_a_page_in_the_ui_leads_there(page, markdown):
@@ -128,6 +157,20 @@ def test_each_section_can_be_reached(page):
 def test_core_seconds_count_each_thread(page, markdown):
     assert "Training took 20 core-seconds, with 2 threads" in page.text
     assert "| complete | 3 | 12.0 | 4.0 |" in markdown
+
+
+def test_what_a_training_took_that_left_no_time_is_not_known(facts):
+    lost = (replace(facts.trials[3], seconds=None), replace(facts.trials[4], seconds=None))
+    told = replace(facts, trials=(*facts.trials[:3], *lost))
+    text = render_markdown("s", report_sections(told), NOW).decode()
+    assert (
+        "Training took 12 core-seconds, with 2 threads of matrix products a worker. That is "
+        "without 2 trainings that did not end or brought the worker down: what they took is not "
+        "known."
+    ) in text
+    assert "| failed | 1 |  |  |" in text
+    assert "| complete | 3 | 8.0 | 4.0 |" in text
+    assert "| all | 5 | 12.0 | 4.0 |" in text
 
 
 def test_bits_are_promised_where_the_commands_can_keep_it(facts, page):

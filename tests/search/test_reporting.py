@@ -170,7 +170,7 @@ def test_the_default_file_is_replaced_and_a_named_one_only_by_force(working_fold
         "--output: mine.md is there already; name another file, or replace it with --force"
     )
     assert named.read_text() == "mine"
-    write_report("s", named, markdown=True, force=True)
+    write_report("s", "mine.md", markdown=True, force=True)
     assert named.read_text().startswith("# s\n")
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from search import Options, StudySpec, judge, launch
-from search.champion_view import show_verdict
+from search.champion_view import show_finals, show_verdict
 from search.finals import train_finalists
 from search.ledger import Ledger
 from search.recorded_facts import read_recorded
@@ -29,7 +29,10 @@ def report(moons: Moons) -> str:
 
 def test_half_trained_finalists_are_counted_and_the_way_on_is_told(moons, capsys):
     moons.launch(study={"trials": 3})
-    train_finalists("moons", 2, 1, moons.options())
+    show_finals(train_finalists("moons", 2, 1, moons.options()), as_json=False)
+    out = capsys.readouterr().out
+    assert "champion: version 2 of model moons\n" in out
+    assert all(f"  {page} " in out for page in ("runs", "charts", "champion"))
     train_finalists("moons", 2, 2, moons.options(timeout=1e-6))
     summary = moons.summary()
     assert (summary.finals, summary.finals_pending) == (None, False)
@@ -44,7 +47,9 @@ def test_half_trained_finalists_are_counted_and_the_way_on_is_told(moons, capsys
     out = capsys.readouterr().out
     assert f"to go on with the finalists: {command}\n" in out
     assert "next: studyhall evaluate" not in out
-    told = f"2 of 4 trainings of finalists from fresh seeds have ended; go on with them: {command}."
+    told = (
+        f"2 of 4 trainings of finalists from fresh seeds have ended; {command} goes on with them."
+    )
     assert report(moons).count(told) == 2  # in the summary and among the finalists
 
 

@@ -34,6 +34,7 @@ class Told:
     )
     state: str = "complete"
     reason: str | None = None
+    seconds: float = 2.0
 
 
 TRIALS = (
@@ -80,5 +81,5 @@ def _record(claimed: Claimed, told: Told) -> StoredRecord:
         tags={} if told.value is None else digest,
         started=0,
         ended=1000,
-        seconds=2.0,
+        seconds=told.seconds,
     )
