@@ -14,6 +14,16 @@ from search.addresses import password_is_plain, shown, without_password
 from search.errors import UsageError
 
 _OLD_TABLES = "optuna storage upgrade"  # what Optuna's own message advises
+# Of a server that is there and lets no one in; the driver has no code of errors for connecting.
+_REFUSALS = (
+    "authentication failed",
+    "no password supplied",
+    "no pg_hba.conf entry",
+    "does not exist",  # the role, the database, or a file of certificates
+    "certificate verify failed",
+    "SSL was required",
+    "permission denied for database",
+)
 
 
 def parsed(address: str) -> URL:
@@ -65,10 +75,20 @@ def old_tables(address: str) -> str:
 
 
 def reason(error: BaseException, url: URL) -> str:
-    """The first line of what the database or its driver said."""
-    while error.__cause__ is not None:
-        error = error.__cause__
-    line = (str(error).strip().splitlines() or [type(error).__name__])[0]
+    """The first line of what the database or its driver said, without a password."""
+    line = said(error)
     for secret in filter(None, (url.password, url.query.get("password"))):
         line = line.replace(str(secret), "***")
     return line
+
+
+def said(error: BaseException) -> str:
+    """The first line of what the database or its driver said."""
+    while error.__cause__ is not None:
+        error = error.__cause__
+    return (str(error).strip().splitlines() or [type(error).__name__])[0]
+
+
+def is_refusal(error: BaseException) -> bool:
+    """Whether a database could not be opened in a way that no waiting mends."""
+    return any(words in said(error) for words in _REFUSALS)

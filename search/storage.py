@@ -39,15 +39,17 @@ def reopen_storage(address: str | Path) -> BaseStorage:
     """Open a storage that the launch has opened before: a database that is away is waited for.
 
     Raises:
-        UsageError: nothing can be written there.
+        UsageError: nothing can be written there, or the database does not let this user in.
         StudyhallError: the database has been away for minutes.
     """
     place = resolved(address)
     if isinstance(place, Path):
         return open_journal(place)
+    from search.database_errors import explained, is_refusal
     from search.postgres import reopen_database
 
-    return patiently(reopen_database)(place)
+    with explained(place):
+        return patiently(reopen_database, is_refusal)(place)
 
 
 def read_storage(address: str | Path) -> BaseStorage:

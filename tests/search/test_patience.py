@@ -8,6 +8,7 @@ from search import patience
 from search.errors import StudyhallError, UsageError
 from search.patience import patiently
 from search.storage import reopen_storage
+from tests.postgres import IN_ADDRESS
 from tests.search.storage_worker import opened
 
 
@@ -87,7 +88,27 @@ def test_a_server_that_stays_away_is_given_up(monkeypatch):
     with pytest.raises(StudyhallError) as caught:
         reopen_storage("postgresql://me:secret@127.0.0.1:1/name")
     assert str(caught.value) == (
-        "the storage has not answered for 300 s; launch again when it is back: finished "
-        "trials are kept"
+        "the storage has not answered for 300 s (connection failed: connection to server at "
+        '"127.0.0.1", port 1 failed: Connection refused); launch again when that is mended: '
+        "finished trials are kept"
     )
     assert 300 <= now < 305
+
+
+@pytest.mark.parametrize(
+    ("place", "told"),
+    [
+        ("studyhall:wrong@127.0.0.1:{port}/postgres", "password authentication failed for user"),
+        ("studyhall@127.0.0.1:{port}/postgres", "no password supplied"),
+        ("studyhall:{password}@127.0.0.1:{port}/nowhere", 'database "nowhere" does not exist'),
+        ("studyhall:{password}@127.0.0.1:{port}/postgres?sslmode=require", "SSL was required"),
+    ],
+)
+def test_a_server_that_lets_no_one_in_is_not_waited_for(postgres, monkeypatch, place, told):
+    monkeypatch.delenv("PGPASSWORD", raising=False)
+    monkeypatch.setattr(patience.time, "sleep", lambda seconds: pytest.fail("waits"))
+    with pytest.raises(UsageError) as caught:
+        reopen_storage("postgresql://" + place.format(port=postgres.port, password=IN_ADDRESS))
+    assert str(caught.value).startswith("--storage: postgresql+psycopg://studyhall")
+    assert told in str(caught.value)
+    assert "wrong" not in str(caught.value)
