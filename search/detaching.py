@@ -9,7 +9,8 @@ from pathlib import Path
 
 from search import terminal
 from search.addresses import address_of_host, shown_in, without_password
-from search.cluster import HERE, PATIENCE_SECONDS, Cluster, hand_over, step_aside
+from search.cluster import HERE, PATIENCE_SECONDS, Cluster
+from search.cluster_tasks import hand_over, step_aside
 from search.errors import StudyhallError
 from search.host_home import home, make_home
 from search.interrupts import Terminated

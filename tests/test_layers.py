@@ -37,7 +37,7 @@ HOMES = {
         *("registry", "stored_runs", "tracker", "tracking", "trained"),
     },
     "joblib": {"cluster_workers", "workers"},
-    "distributed": {"cluster"},
+    "distributed": {"cluster", "cluster_tasks"},
     "typer": {
         *("arguments", "champion_commands", "cli", "data_commands", "entry", "record_commands"),
         *("report_commands", "service_commands"),
