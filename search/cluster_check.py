@@ -7,18 +7,24 @@ from contextlib import closing
 from search.cluster import Cluster
 from search.cluster_versions import cluster_versions
 from search.errors import StudyhallError
+from search.host_services import Services
 from search.service_part import Part, Stopwatch
 from search.worker_check import require_workers
 
 
-def check_cluster(address: str) -> Part:
-    """See whether a cluster can do trials, and what of it cannot; nothing is left there."""
+def check_cluster(address: str, services: Services | None) -> Part:
+    """See whether a cluster can do trials, and what of it cannot; nothing is left there.
+
+    Args:
+        address: The scheduler's.
+        services: What studies are recorded with, if hosts can reach it at all.
+    """
     watch, facts = Stopwatch(), dict[str, str | float]()
     try:
         with closing(Cluster(address)) as cluster:
             found = cluster_versions(cluster).scheduler["distributed"]
             facts = {"version": f"Dask {found}", "workers": len(cluster.workers())}
-            notes = require_workers(cluster)
+            notes = require_workers(cluster, services)
     except StudyhallError as error:
         lines = (line.removeprefix("--cluster: ") for line in str(error).splitlines())
         return Part("cluster", address, None, facts, tuple(lines))

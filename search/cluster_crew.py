@@ -28,6 +28,7 @@ from search.host import (
     restore_on_host,
     work_on_host,
 )
+from search.host_services import services_of
 from search.options import Options
 from search.tracked_study import TrackedStudy
 from search.worker_check import require_workers
@@ -180,6 +181,7 @@ def require_cluster(options: Options, notify: Callable[[str], None]) -> None:
             f"reach as well, got the journal {options.address}"
         )
     uri = options.tracking_uri or os.environ.get("MLFLOW_TRACKING_URI", "")
+    services = services_of(options.address, uri)
     if urlsplit(uri).scheme not in ("http", "https"):
         problems.append(
             "--tracking-uri: must be an MLflow server with --cluster, which the cluster's hosts "
@@ -188,7 +190,7 @@ def require_cluster(options: Options, notify: Callable[[str], None]) -> None:
     try:
         cluster = Cluster(str(options.cluster))
         with closing(cluster):
-            notes = require_workers(cluster)
+            notes = require_workers(cluster, services)
     except UsageError as error:
         problems.append(str(error))
     if problems:

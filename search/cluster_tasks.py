@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Callable
-from typing import Any
+from typing import Any, NoReturn
 
 import distributed
 
@@ -48,6 +49,47 @@ async def _knows(dask_scheduler: Any, key: str) -> bool:
     return False
 
 
-def step_aside() -> None:
-    """Let the worker that this is called in do trials beside what its caller goes on with."""
-    distributed.secede()
+class Call:
+    """The call that this worker was given, while it is not certain that it can be made here."""
+
+    def __init__(self) -> None:
+        worker = distributed.get_worker()
+        self._of = {"key": worker.get_current_task(), "worker": worker.address}
+        self._client = distributed.get_client()
+
+    def waits(self) -> float:
+        """For how many seconds no worker could make it; the first time that it is asked, 0."""
+        return float(self._client.run_on_scheduler(_waits, **self._of))
+
+    def put_off(self) -> NoReturn:
+        """Give it back: another worker is to try, or this one again if the others have."""
+        self._client.run_on_scheduler(_pass_on, **self._of)
+        raise distributed.Reschedule
+
+    def step_aside(self) -> None:
+        """Let this worker do trials beside the call, which goes on here from now on."""
+        self._client.run_on_scheduler(_forget, **self._of)
+        distributed.secede()
+
+
+def _since(scheduler: Any) -> dict[str, float]:
+    """Since when each call could not be made, by the scheduler's clock."""
+    found: dict[str, float] = scheduler.task_metadata.setdefault("studyhall-put-off", {})
+    return found
+
+
+def _waits(dask_scheduler: Any, key: str, worker: str) -> float:
+    now = time.monotonic()
+    return now - _since(dask_scheduler).setdefault(key, now)
+
+
+def _forget(dask_scheduler: Any, key: str, worker: str) -> None:
+    _since(dask_scheduler).pop(key, None)
+
+
+def _pass_on(dask_scheduler: Any, key: str, worker: str) -> None:
+    """Have the scheduler give a task to workers that have not tried it in this round."""
+    task = dask_scheduler.tasks[key]
+    untried = (task.worker_restrictions or set(dask_scheduler.workers)) - {worker}
+    task.worker_restrictions = (untried & set(dask_scheduler.workers)) or None
+    task.loose_restrictions = True  # others may do it if these go away

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import os
+import platform
 import time
 from dataclasses import replace
 from pathlib import Path
 
 from search import terminal
-from search.addresses import address_of_host, shown_in, without_password
+from search.addresses import address_of_host, shown, shown_in, without_password
 from search.cluster import HERE, PATIENCE_SECONDS, Cluster
-from search.cluster_tasks import hand_over, step_aside
+from search.cluster_tasks import Call, hand_over
+from search.code_version import code_version, difference
 from search.errors import StudyhallError
 from search.host_home import home, make_home
 from search.interrupts import Terminated
@@ -18,19 +20,20 @@ from search.launcher import Ready, prepare, run
 from search.observer import Observer
 from search.options import Options
 from search.storage import reopen_storage
-from search.studies import recorded_study
+from search.studies import recorded_study, study_ids
 from search.study import Study
 from search.study_spec import StudySpec
 from search.summary import StudySummary, summarize
 
-_PAUSE_SECONDS = 5.0  # between two tries to begin
+_PAUSE_SECONDS = 5.0  # before another worker tries to begin
 
 
 def detach(spec: StudySpec, options: Options, observer: Observer) -> StudySummary:
     """Check all, open the study, and leave the launch to its cluster.
 
-    A worker of the cluster runs it, beside trials of its own. If that worker dies the cluster gives
-    the launch to another; only with the scheduler it is lost, and a new launch goes on.
+    A worker of the cluster runs it, beside trials of its own. If that worker dies, or its host
+    cannot, the cluster gives the launch to another; only with the scheduler it is lost, and a new
+    launch goes on.
 
     Args:
         spec: The study.
@@ -59,13 +62,18 @@ def detach(spec: StudySpec, options: Options, observer: Observer) -> StudySummar
     )
     cluster = Cluster(str(options.cluster))
     try:
-        hand_over(cluster, _launch_here, study.spec, given, study.study_id, name=study.study_id)
+        code = tuple(code_version().items())
+        hand_over(
+            cluster, _launch_here, study.spec, given, study.study_id, code, name=study.study_id
+        )
     finally:
         cluster.close()
     return summarize(study)
 
 
-def _launch_here(spec: StudySpec, given: Options, study_id: str) -> None:
+def _launch_here(
+    spec: StudySpec, given: Options, study_id: str, code: tuple[tuple[str, str], ...]
+) -> None:
     """Run a launch in a worker of the cluster, with its host's folder and addresses."""
     options = replace(
         given,
@@ -74,43 +82,73 @@ def _launch_here(spec: StudySpec, given: Options, study_id: str) -> None:
         storage=address_of_host() or given.storage,
         tracking_uri=os.environ.get("MLFLOW_TRACKING_URI", given.tracking_uri),
     )
-    study = recorded_study(reopen_storage(options.address), spec.study.name)
-    if study is None or study.study_id != study_id:
-        return  # it was set aside since, and another may have its name
+    call = Call()
     with terminal.observer() as observer:  # into the log of the worker
+        left = _Left(spec, options, study_id, observer)
         try:
-            make_home()
-            ready = _prepare(spec, study, options, observer)
-            step_aside()  # not before: no trial may be at work while the data are verified
+            ready = left.prepare(code)
+        except Terminated:
+            return observer.note(f"{spec.study.name}: stopped at once")
+        except Exception as error:
+            left.tell(error)
+            if left.is_asked_to_stop() or call.waits() >= PATIENCE_SECONDS:
+                return None
+            time.sleep(_PAUSE_SECONDS)
+            call.put_off()
+        if ready is None:
+            return None
+        call.step_aside()  # not before: no trial may be at work while the data are verified
+        try:
             run(ready, options, observer)
         except Terminated:
             observer.note(f"{spec.study.name}: stopped at once")
         except Exception as error:  # no one else would ever hear of it
-            told = isinstance(error, StudyhallError)
-            _tell(study, str(error) if told else f"{type(error).__name__}: {error}", observer)
+            left.tell(error)
 
 
-def _prepare(spec: StudySpec, study: Study, options: Options, observer: Observer) -> Ready:
-    """Prepare a launch that was checked when it was left here: what fails now may pass.
+class _Left:
+    """A launch that was left to the cluster, where a worker is to begin it or to go on with it."""
 
-    The worker that had it may have died together with a part of the service.
+    def __init__(
+        self, spec: StudySpec, options: Options, study_id: str, observer: Observer
+    ) -> None:
+        self._spec, self._options, self._id, self._observer = spec, options, study_id, observer
+        self._study: Study | None = None
 
-    Raises:
-        StudyhallError: it still fails after minutes, or the launch was asked to stop meanwhile.
-    """
-    deadline = time.monotonic() + PATIENCE_SECONDS
-    while True:
-        try:
-            return prepare(spec, options, observer)
-        except StudyhallError as error:
-            asked = study.stop_asked().times > (options.stops or 0)
-            if asked or time.monotonic() >= deadline:
-                raise
-            _tell(study, str(error), observer)
-        time.sleep(_PAUSE_SECONDS)
+    def prepare(self, code: tuple[tuple[str, str], ...]) -> Ready | None:
+        """Prepare a launch that was checked when it was left here, elsewhere as a rule.
 
+        None if the study was set aside since: another may have its name.
 
-def _tell(study: Study, trouble: str, observer: Observer) -> None:
-    """Say what is wrong where someone may look for it, in the log and in the study."""
-    observer.note(f"{study.spec.study.name}: {shown_in(trouble)}")
-    study.note_trouble(shown_in(trouble))
+        Raises:
+            StudyhallError: this host can not, or not now; another may.
+        """
+        name, address = self._spec.study.name, self._options.address
+        if different := difference(dict(code)):
+            raise StudyhallError(f"its code is not that of the launch ({different})")
+        storage = reopen_storage(address)
+        if self._id not in (known := study_ids(storage)):
+            raise StudyhallError(
+                f"{shown(address)} has not the launch's study {name}; have STUDYHALL_STORAGE name "
+                "the same database there"
+            )
+        if known[self._id] != name:
+            return None
+        self._study = recorded_study(storage, name)
+        make_home()
+        return prepare(self._spec, self._options, self._observer)
+
+    def is_asked_to_stop(self) -> bool:
+        """Whether someone asked the launch to stop before it had begun here."""
+        stops = self._options.stops or 0
+        return self._study is not None and self._study.stop_asked().times > stops
+
+    def tell(self, error: Exception) -> None:
+        """Say what is wrong where someone may look for it: in the log, and in the study."""
+        said = (
+            str(error) if isinstance(error, StudyhallError) else f"{type(error).__name__}: {error}"
+        )
+        trouble = f"on {platform.node()}: {shown_in(said)}"
+        self._observer.note(f"{self._spec.study.name}: {trouble}")
+        if self._study:
+            self._study.note_trouble(trouble)

@@ -37,7 +37,7 @@ def check_mlflow(uri: str | None) -> list[Part]:
     address = uri or mlflow.get_tracking_uri()
     if not is_server(address):
         return [_embedded(address), _folder()]
-    server = _server(address)
+    server = check_server(address)
     return [server, _store(address)] if server.healthy else [server, _unknown(address)]
 
 
@@ -61,7 +61,9 @@ def _folder() -> Part:
     return Part(_STORE, str(Path.cwd()), None, facts)
 
 
-def _server(address: str) -> Part:
+def check_server(address: str) -> Part:
+    """Look at a server of MLflow's, but not at what keeps its files."""
+    prepare_client()
     from mlflow.exceptions import MlflowException
 
     facts: dict[str, str | float] = {"kind": "a server"}

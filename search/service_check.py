@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from concurrent.futures import ThreadPoolExecutor
 
 from search.crew import require_dask
@@ -25,6 +26,8 @@ def check_service(options: Options | None = None) -> list[Part]:
     if options.cluster:
         require_dask()
         from search.cluster_check import check_cluster
+        from search.host_services import services_of
 
-        parts.append(check_cluster(options.cluster))
+        uri = options.tracking_uri or os.environ.get("MLFLOW_TRACKING_URI", "")
+        parts.append(check_cluster(options.cluster, services_of(address, uri)))
     return parts

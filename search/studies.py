@@ -108,6 +108,16 @@ def study_names(storage: BaseStorage) -> list[str]:
     return [study.study_name for study in storage.get_all_studies()]
 
 
+def study_ids(storage: BaseStorage) -> dict[str, str]:
+    """The names of the storage's studies by the ids that they keep under any name."""
+    every = storage.get_all_studies()
+    return {
+        study.user_attrs[STUDY_ID]: study.study_name
+        for study in every
+        if STUDY_ID in study.user_attrs
+    }
+
+
 def set_aside(storage: BaseStorage, study: Study) -> str:
     """Rename a recorded study, and its finalists', so that its name is free; return the new one."""
     name, names = study.spec.study.name, study_names(storage)

@@ -119,12 +119,12 @@ class Study:
 
     @property
     def trouble(self) -> str | None:
-        """What the last detached launch ended with, if it failed."""
+        """What keeps the last detached launch from going on, or ended it."""
         return self._storage.get_study_user_attrs(self._id).get(_TROUBLE)
 
     @patiently
     def note_trouble(self, trouble: str | None) -> None:
-        """Keep what a detached launch ended with: no one was there to be told."""
+        """Keep the trouble of a detached launch: no one is there to be told."""
         self._storage.set_study_user_attr(self._id, _TROUBLE, trouble)
 
     def at_work(self) -> dict[int, str]:

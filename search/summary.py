@@ -34,7 +34,7 @@ class StudySummary:
     again, `finals_progress` how many of their trainings are done and wanted, and `finals_pending`
     whether its study file asks for more of them; `champion_version` is the registered model's
     version; `pages` say where all this is in MLflow's UI; `at_work` are the machines at the trials
-    that are under way, and `trouble` what a detached launch ended with.
+    that are under way, and `trouble` what kept a detached launch from going on.
     """
 
     name: str

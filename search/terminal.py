@@ -272,4 +272,4 @@ def _print_status(summary: StudySummary) -> None:
         places = (f"trial {number} on {machine}" for number, machine in summary.at_work.items())
         print(f"under way: {', '.join(places)}")
     if summary.trouble:
-        print(f"the launch that was left to the cluster ended: {summary.trouble}")
+        print(f"trouble of the launch that was left to the cluster: {summary.trouble}")

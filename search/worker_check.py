@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Iterator
 
 from search.cluster import Cluster, reason
 from search.cluster_versions import cluster_versions
@@ -10,18 +11,25 @@ from search.code_version import difference
 from search.environment import environment
 from search.errors import UsageError
 from search.host import HostReport
+from search.host_services import Reached, Services, look_at_services
 from search.service_part import CLOCK_SECONDS
 
 _WORKERS_SECONDS = 10.0  # how long a cluster without workers is given
+_REACH_SECONDS = 90.0  # a host may have to import MLflow, and to wait for what does not answer
 
 
-def require_workers(cluster: Cluster) -> list[str]:
+def require_workers(cluster: Cluster, services: Services | None = None) -> list[str]:
     """See that a cluster's workers can do the trials of this code, before they are given any.
 
     The scheduler is looked at as well: calls go through it.
 
+    Args:
+        cluster: The cluster.
+        services: What a study is to be recorded with, which each host must reach.
+
     Returns:
-        What the user should know besides.
+        What the user should know besides. A host that does not reach MLflow is among it: its
+        trials count, and their records wait there.
 
     Raises:
         UsageError: there are none, or not of this code, or Dask is another; every mistake, a line
@@ -38,7 +46,8 @@ def require_workers(cluster: Cluster) -> list[str]:
     before = time.time()
     reports = cluster.reports()
     after = time.time()
-    problems, notes = cluster_versions(cluster).problems(cluster.address), []
+    reached = cluster.ask(_REACH_SECONDS, look_at_services, services) if services else {}
+    problems, notes = cluster_versions(cluster).problems(cluster.address), set[str]()
     for address, found in sorted(reports.items()):
         named = f"--cluster: worker {address}"
         if not isinstance(found, HostReport):
@@ -47,20 +56,44 @@ def require_workers(cluster: Cluster) -> list[str]:
                 "with its extra `cluster`"
             )
             continue
-        problems += [f"{named} on {found.host} {said}" for said in _mistakes(found, before, after)]
-        if threads.get(address, 1) != 1:
-            problems.append(
-                f"{named} on {found.host} must do one trial at a time, got "
-                f"{threads[address]} threads; start it with --nthreads 1"
+        mistakes, noted = _mistakes(found, before, after), list[str]()
+        if not mistakes:  # of other code, it may not know what it is asked
+            mistakes, noted = _trouble(reached.get(address))
+        if (count := threads.get(address, 1)) != 1:
+            mistakes.append(
+                f"must do one trial at a time, got {count} threads; start it with --nthreads 1"
             )
-        if found.blas != environment()["machine.blas"]:
-            notes.append(
-                f"{found.host} has other BLAS kernels ({found.blas}) than this machine, so the "
-                "last bits of results depend on who did a trial; OPENBLAS_CORETYPE makes them alike"
-            )
+        problems += [f"{named} on {found.host} {said}" for said in mistakes]
+        notes |= {f"{found.host} {said}" for said in (*noted, *_other_kernels(found))}
     if problems:
         raise UsageError("\n".join(problems))
-    return sorted(set(notes))
+    return sorted(notes)
+
+
+def _other_kernels(found: HostReport) -> Iterator[str]:
+    if found.blas != environment()["machine.blas"]:
+        yield (
+            f"has other BLAS kernels ({found.blas}) than this machine, so the last bits of results "
+            "depend on who did a trial; OPENBLAS_CORETYPE makes them alike"
+        )
+
+
+def _trouble(said: Reached | BaseException | None) -> tuple[list[str], list[str]]:
+    """What is wrong with the services as a worker sees them, and what should merely be known."""
+    if isinstance(said, BaseException):
+        return [f"does not say whether it reaches the database ({reason(said)}); try again"], []
+    problems, notes = [], []
+    if said and said.database:
+        problems.append(
+            f"cannot use the database ({said.database}); see to its STUDYHALL_STORAGE, and to the "
+            "password in PGPASSWORD or ~/.pgpass there"
+        )
+    if said and said.mlflow:
+        notes.append(
+            f"cannot use MLflow ({said.mlflow}), so that its records would wait there; see to its "
+            "MLFLOW_TRACKING_URI, and to the user and password"
+        )
+    return problems, notes
 
 
 def _mistakes(found: HostReport, before: float, after: float) -> list[str]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -192,6 +193,16 @@ class DaskCluster:
             host.lose()
         os.killpg(self.scheduler.process.pid, signal.SIGKILL)
         self.scheduler.process.wait()
+
+
+def other_code(folder: Path) -> Path:
+    """A folder for PYTHONPATH with another version of Studyhall."""
+    code = folder / "code"
+    for package in ("model", "search", "studies"):
+        shutil.copytree(ROOT / package, code / package)
+    with (code / "search" / "trial.py").open("a") as file:
+        file.write("# another version\n")
+    return code
 
 
 def _apart(name: str) -> tuple[str, ...]:

@@ -11,6 +11,7 @@ from contextlib import closing
 import pytest
 
 from search import launch
+from search.addresses import without_password
 from search.cluster import Cluster
 from search.cluster_crew import ClusterCrew
 from search.detaching import detach
@@ -21,7 +22,7 @@ from search.service_check import check_service
 from search.stopping import stop
 from search.storage import read_storage
 from search.studies import recorded_study
-from tests.dask_cluster import DaskCluster, wait_for
+from tests.dask_cluster import DaskCluster, other_code, wait_for
 from tests.gateway import Gateway
 from tests.service.on_cluster import Told, launched, require_whole, run_of_study
 
@@ -148,6 +149,35 @@ def test_a_launch_that_moves_while_mlflow_is_away_waits_for_it(study, stack, clu
     assert recorded_summary(study.name, study.storage).trouble is None
     require_whole(study, undisturbed)
     cluster.scheduler.wait_for_workers(2)
+
+
+def test_a_launch_that_was_left_to_the_cluster_is_passed_on_where_it_cannot_be_run(
+    study, stack, tmp_path_factory, undisturbed
+):
+    """The hosts that cannot join later: those that are there are looked at before it is left."""
+    folder = tmp_path_factory.mktemp("passed_on")
+    own = DaskCluster(folder, stack.environment, hosts=1)
+    try:
+        detach(study.long(), study.options(cluster=own.address), Told())
+        wait_for(lambda: recorded_summary(study.name, study.storage).finished)
+        own.hosts[0].lose()
+        others = {
+            "its code is not that of the launch": own.add(
+                "other_code", PYTHONPATH=str(other_code(folder))
+            ),
+            "no password supplied": own.add(
+                "locked", STUDYHALL_STORAGE=without_password(study.storage)
+            ),
+        }
+        own.hosts += others.values()
+        for why, host in others.items():
+            wait_for(lambda: why in (host.folder / "worker.log").read_text())  # noqa: B023
+        own.hosts.append(own.add("good"))
+        wait_for(lambda: run_of_study(study).info.status == "FINISHED")
+        assert recorded_summary(study.name, study.storage).trouble is None
+        require_whole(study, undisturbed)
+    finally:
+        own.end()
 
 
 def test_a_launch_that_was_left_to_the_cluster_stops_at_once_when_asked(study):

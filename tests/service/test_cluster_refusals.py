@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import re
-import shutil
 from collections.abc import Iterator
 from importlib.metadata import distribution, version
 from pathlib import Path
@@ -12,10 +11,11 @@ from pathlib import Path
 import pytest
 
 from search import Options, UsageError, launch
+from search.addresses import without_password
 from search.service_check import check_service
 from search.storage import read_storage
 from search.studies import study_names
-from tests.dask_cluster import ROOT, Host, Scheduler
+from tests.dask_cluster import ROOT, Host, Scheduler, other_code
 from tests.postgres import free_port
 from tests.search.moons import Moons
 from tests.service.on_cluster import AnHourAhead
@@ -86,22 +86,22 @@ def test_workers_that_cannot_do_the_trials_are_refused_each_with_its_reason(
     stack, scheduler, tmp_path, tmp_path_factory
 ):
     folder = tmp_path_factory.mktemp("hosts")
-    code = folder / "code"
-    for package in ("model", "search", "studies"):
-        shutil.copytree(ROOT / package, code / package)
-    with (code / "search" / "trial.py").open("a") as file:
-        file.write("# another version\n")
+    code, told = other_code(folder), stack.environment
+    locked = {**told, "STUDYHALL_STORAGE": without_password(stack.storage)}
     (folder / "ahead.py").write_text(AN_HOUR_AHEAD)
     hosts = [
-        Host(folder / "many", scheduler.address, {}, threads=2),
-        Host(folder / "other", scheduler.address, {"PYTHONPATH": str(code)}),
-        Host(folder / "ahead", scheduler.address, {}, "--preload", str(folder / "ahead.py")),
+        Host(folder / "many", scheduler.address, told, threads=2),
+        Host(folder / "other", scheduler.address, {**told, "PYTHONPATH": str(code)}),
+        Host(folder / "ahead", scheduler.address, told, "--preload", str(folder / "ahead.py")),
+        Host(folder / "locked", scheduler.address, locked),
         Host(folder / "none", scheduler.address, {"PYTHONPATH": str(without(folder, "search"))}),
     ]
     try:
         scheduler.wait_for_workers(len(hosts))
         said = refusal(stack, tmp_path, cluster=scheduler.address)
-        looked_at = check_service(Options(folder=tmp_path, cluster=scheduler.address))[-1]
+        places = {"storage": stack.storage, "tracking_uri": stack.mlflow.address}
+        options = Options(folder=tmp_path, cluster=scheduler.address, **places)
+        looked_at = check_service(options)[-1]
     finally:
         for host in hosts:
             host.lose()
@@ -114,6 +114,7 @@ def test_workers_that_cannot_do_the_trials_are_refused_each_with_its_reason(
         "runs other code than this launch (studyhall 0.1.0 (",
         "s ahead of this machine's, so that the times",
         "cannot run Studyhall (ModuleNotFoundError(\"No module named 'search'\")); install this",
+        "no password supplied); see to its STUDYHALL_STORAGE, and to the password in PGPASSWORD",
     ):
         assert words in said
 
@@ -135,7 +136,7 @@ def test_a_cluster_of_another_dask_is_refused_its_scheduler_too(
     folder = tmp_path_factory.mktemp("other")
     monkeypatch.setenv("PYTHONPATH", other_library(folder, "distributed"))
     scheduler = Scheduler(folder)
-    libraries = {"PYTHONPATH": other_library(folder, "cloudpickle")}
+    libraries = {**stack.environment, "PYTHONPATH": other_library(folder, "cloudpickle")}
     host = Host(folder / "host", scheduler.address, libraries)
     try:
         scheduler.wait_for_workers(1)
