@@ -14,6 +14,7 @@ from typing import Any, TypeVar
 
 import distributed
 from distributed import Client
+from distributed.security import Security
 from distributed.versions import VersionMismatchWarning
 
 from search.errors import StudyhallError, UsageError
@@ -24,7 +25,7 @@ CONNECT_SECONDS = 10.0
 PATIENCE_SECONDS = 300.0  # how long a scheduler may be away in the middle of a study
 _REACH_SECONDS = 40.0  # Dask takes 30 to find that a worker cannot be reached
 _ASK_AGAIN_SECONDS = 600.0  # one that could not be reached is not waited for again and again
-_ADDRESS = re.compile(r"(tcp|tls|ucx|ws|wss)://[^/\s]+:\d+")
+_ADDRESS = re.compile(r"(tcp|tls)://[^/\s]+:\d+")
 HERE = "here"  # in place of an address: the cluster whose worker this process is
 
 
@@ -47,6 +48,8 @@ class Cluster:
                 "--cluster: must be the address of a Dask scheduler as tcp://host:8786 (tls:// "
                 f"where it is encrypted), got '{address}'"
             )
+        if address.startswith("tls://"):
+            _require_certificates(address)
         self.address = address
         self.hosts: set[str] = set()
         self._asked: dict[str, float] = {}  # when to ask each worker for its host's name
@@ -201,6 +204,20 @@ class Cluster:
     def submit(self, function: Callable[..., Any], *arguments: object, key: str) -> Any:
         """Have some worker call a function; return its future."""
         return self.client.submit(function, *arguments, key=key, pure=False)
+
+
+def _require_certificates(address: str) -> None:
+    """See that Dask has what it needs; it would say so in tracebacks."""
+    needed = ", ".join(f"DASK_DISTRIBUTED__COMM__TLS__{n}" for n in ("CLIENT__CERT", "CLIENT__KEY"))
+    way_out = f"set DASK_DISTRIBUTED__COMM__TLS__CA_FILE, {needed} to your certificate files"
+    try:
+        context = Security().get_connection_args("client")["ssl_context"]
+    except OSError as error:
+        raise UsageError(
+            f"--cluster: the certificates for {address} cannot be read ({reason(error)}); {way_out}"
+        ) from None
+    if context is None:
+        raise UsageError(f"--cluster: {address} needs certificates, got none; {way_out}")
 
 
 async def _aside(

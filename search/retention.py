@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 from search.addresses import shown
-from search.errors import UsageError
+from search.errors import StudyhallError, UsageError
 from search.finalists import recorded_finals
 from search.host_home import spools
 from search.leftovers import leftovers, reason_to_stay, remove_leftover
@@ -219,17 +219,37 @@ class _Plan:
 
     def carry_out(self, found: Collection) -> Collection:
         """Delete what the plan names, but for runs that only MLflow's server can delete."""
-        for run_id in self._ids("weights"):
-            self._runs.remove_weights(run_id)
-        for folder in self._ids("spool"):
-            remove_leftover(Path(folder))
-        removals = found.removals
-        if ids := self._ids("run"):
-            if found.by_hand:
-                removals = tuple(one for one in removals if one.kind != "run")
+        kept, gone = list(found.kept), list[Removal]()
+        self._registered = self._runs.registered()  # to look at all runs may have taken minutes
+        for one in self.removals:
+            if one.kind == "run":
+                if not found.by_hand:
+                    gone.append(one)
+            elif why := self._removed(one):
+                kept.append(why)
             else:
-                self._runs.remove(ids)
-        return Collection(removals, found.kept, True, found.by_hand)
+                gone.append(one)
+        if ids := [one.what for one in gone if one.kind == "run"]:
+            self._runs.remove(ids)
+        return Collection(tuple(gone), tuple(kept), True, found.by_hand)
+
+    def _removed(self, one: Removal) -> str | None:
+        """Delete one thing; return why it stays, if it does."""
+        if one.kind == "weights":
+            if one.what in self._registered:
+                return f"{one.study}: run {one.what} was registered just now; its weights stay"
+            study = recorded_study(self._storage, one.study)
+            if study is None or study.claims.live_for_sure():
+                return (
+                    f"{one.study}: was launched or set aside just now; run {one.what} stays whole"
+                )
+            self._runs.remove_weights(one.what)
+            return None
+        try:
+            remove_leftover(Path(one.what))
+        except StudyhallError as error:
+            return str(error)
+        return None
 
     def _ids(self, kind: str) -> list[str]:
         return [one.what for one in self.removals if one.kind == kind]

@@ -59,6 +59,37 @@ def test_only_weights_of_trials_that_matter_are_kept_and_the_record_stays_whole(
     assert not collect("moons", options, keep_weights=2).removals
 
 
+def test_what_changed_since_it_was_looked_at_stays(tmp_path, monkeypatch):
+    moons = Moons(tmp_path)
+    moons.launch(study={"trials": 3})
+    planned = collect("moons", moons.options(), keep_weights=1)
+    assert len(planned.removals) == 2
+    registered, other = (one.what for one in planned.removals)
+
+    def register(plan: object) -> None:
+        """What someone does while all runs are looked at."""
+        moons.client.create_model_version("moons", f"runs:/{registered}/model", registered)
+
+    monkeypatch.setattr("search.retention._Plan.spare_experiments", register)
+    done = collect("moons", moons.options(), keep_weights=1, remove=True)
+    assert [one.what for one in done.removals] == [other]
+    assert done.kept == (f"moons: run {registered} was registered just now; its weights stay",)
+    assert weights(moons)[registered]
+
+
+def test_a_folder_that_a_launch_is_at_stays_and_the_rest_is_told(tmp_path):
+    moons = Moons(tmp_path)
+    moons.launch(study={"trials": 1})
+    busy, free = (Spool(moons.options().home / uuid.uuid4().hex) for _ in range(2))
+    for spool in (busy, free):
+        spool.folder.mkdir(parents=True)
+    with busy.sending_lock():
+        done = collect(None, moons.options(), remove=True)
+    assert [one.what for one in done.removals] == [str(free.folder)]
+    assert done.kept == (f"{busy.folder}: a launch is sending from it; end it first",)
+    assert busy.folder.exists()
+
+
 def test_a_file_that_is_missing_beside_removed_weights_is_still_found(kept):
     collect("moons", kept.options(), keep_weights=2, remove=True)
     removed = next(run for run, there in weights(kept).items() if not there)

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from importlib.metadata import distribution, version
 from pathlib import Path
 
+import dask
 import pytest
 
 from search import Options, UsageError, launch
@@ -56,7 +57,9 @@ def test_a_clock_that_is_not_the_databases_is_refused(stack, tmp_path, monkeypat
     assert said.endswith("set both by NTP")
 
 
-@pytest.mark.parametrize("address", ["scheduler:8786", "http://127.0.0.1:8786", "tcp://host"])
+@pytest.mark.parametrize(
+    "address", ["scheduler:8786", "http://127.0.0.1:8786", "tcp://host", "ucx://host:8786"]
+)
 def test_what_is_no_address_of_a_scheduler_is_named(stack, tmp_path, address):
     said = refusal(stack, tmp_path, cluster=address)
     assert "--cluster: must be the address of a Dask scheduler as tcp://host:8786" in said
@@ -68,6 +71,19 @@ def test_a_scheduler_that_does_not_answer_is_named(stack, tmp_path):
     said = refusal(stack, tmp_path, cluster=address)
     assert f"--cluster: no Dask scheduler answers at {address} (" in said
     assert "start one with `dask scheduler`" in said
+
+
+@pytest.mark.parametrize(
+    ("file", "told"),
+    [(None, "needs certificates, got none; set "), ("nowhere.crt", "cannot be read ([Errno 2]")],
+)
+def test_an_encrypted_address_without_certificates_is_named(stack, tmp_path, file, told):
+    keys = ("ca-file", "client.cert", "client.key")
+    with dask.config.set({f"distributed.comm.tls.{key}": file for key in keys}):
+        said = refusal(stack, tmp_path, cluster="tls://127.0.0.1:8786")
+    assert said.startswith("--cluster: ")
+    assert told in said
+    assert said.endswith("DASK_DISTRIBUTED__COMM__TLS__CLIENT__KEY to your certificate files")
 
 
 def test_a_cluster_without_workers_is_named(stack, scheduler, tmp_path):
