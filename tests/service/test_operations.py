@@ -20,7 +20,7 @@ from search.doctor import examine
 from search.storage import read_storage
 from search.studies import recorded_study
 from tests import documented
-from tests.postgres import PASSWORD, find_binaries
+from tests.postgres import PASSWORD, find_binaries, free_port
 from tests.postgres import Server as Postgres
 from tests.s3 import KEY, SECRET
 from tests.server import Server
@@ -104,6 +104,32 @@ def test_what_was_backed_up_is_restored_after_everything_was_destroyed(served, s
     assert record(served, "backed") == before
     assert examine("backed", served.options()).healthy
     assert served.launch(study={"name": "backed", "trials": 4}).complete == 4
+
+
+def kept(folder: Path) -> dict[str, bytes]:
+    """The files of a backup, but for what a backup that failed has begun."""
+    files = (path for path in folder.rglob("*") if path.is_file() and path.suffix != ".new")
+    return {str(path.relative_to(folder)): path.read_bytes() for path in files}
+
+
+def test_a_backup_that_fails_leaves_the_last_one_whole(served, settings):
+    served.launch(study={"name": "kept", "trials": 1})
+    typed(*commands("Back up"), settings)
+    backup = Path(settings["BACKUP"])
+    last = kept(backup)
+    [files] = {name.partition("/")[0] for name in last if "/" in name}
+    away = f"postgresql://nobody@127.0.0.1:{free_port()}/nothing"
+    # Pasted into a shell that goes on after what fails, as a user's does.
+    command = ["bash", "-c", *commands("Back up")]
+    for changes in ({"STUDYHALL_STORAGE": away}, {"BACKEND": away}, {"BUCKET": "nowhere"}):
+        done = subprocess.run(command, env=settings | changes, capture_output=True, timeout=120)
+        assert done.returncode != 0
+        assert kept(backup) == last
+    (served.stack.bucket / "emptied").mkdir()
+    empty = subprocess.run(command, env=settings | {"BUCKET": "mlflow/emptied"}, timeout=120)
+    assert empty.returncode == 0
+    gone = {name.partition("/")[2] for name in kept(backup) if name.startswith(f"{files}.gone/")}
+    assert gone == {name.partition("/")[2] for name in last if "/" in name}
 
 
 @pytest.fixture
