@@ -14,10 +14,13 @@ from typing import LiteralString
 
 import boto3
 import psycopg
+from botocore.exceptions import BotoCoreError, ClientError
 from psycopg import sql
 
 _HOST = "postgres"
 _BUCKET = "mlflow"
+# Where Optuna's own commands are, for whoever reads the log outside of the containers.
+_OPTUNA = "docker compose run --rm --no-deps --entrypoint optuna studyhall"
 # Each role owns the database of its name, and may enter no other.
 _PASSWORDS = {"studyhall": "STUDYHALL_DATABASE_PASSWORD", "mlflow": "MLFLOW_DATABASE_PASSWORD"}
 
@@ -25,10 +28,14 @@ _PASSWORDS = {"studyhall": "STUDYHALL_DATABASE_PASSWORD", "mlflow": "MLFLOW_DATA
 def main() -> None:
     """Prepare all of it, in the order in which one part needs another."""
     create_databases()
+    create_bucket()
+    first = not has_tables()
+    if not first:
+        create_studies()  # before: there is no way back from an upgrade of MLflow's tables
     # At the same time: both take seconds, most of them to import what they need.
     with upgrade_of_mlflow() as upgrade:
-        create_bucket()
-        create_studies()
+        if first:
+            create_studies()
     if upgrade.returncode != 0:
         sys.exit("init: MLflow's tables could not be made")
     print("init: the databases and the bucket are ready")
@@ -43,9 +50,12 @@ def create_databases() -> None:
         )
     except psycopg.OperationalError as error:
         sys.exit(f"init: POSTGRES_PASSWORD is that of the first start, or: {error}")
-    with server:
-        for name, variable in _PASSWORDS.items():
-            create_database(server, name, os.environ[variable])
+    try:
+        with server:
+            for name, variable in _PASSWORDS.items():
+                create_database(server, name, os.environ[variable])
+    except psycopg.Error as error:
+        sys.exit(f"init: the databases cannot be made: {error}; see `docker compose logs postgres`")
 
 
 def create_database(server: psycopg.Connection, name: str, password: str) -> None:
@@ -72,17 +82,35 @@ def _exists(server: psycopg.Connection, query: LiteralString, name: str) -> bool
 def create_bucket() -> None:
     """Create the bucket of MLflow's files if there is none, and see that it is listed."""
     store = boto3.client("s3", endpoint_url=os.environ["MLFLOW_S3_ENDPOINT_URL"])
-    if _BUCKET not in {bucket["Name"] for bucket in store.list_buckets()["Buckets"]}:
-        store.create_bucket(Bucket=_BUCKET)
-    store.list_objects_v2(Bucket=_BUCKET, MaxKeys=1)
+    try:
+        if _BUCKET not in {bucket["Name"] for bucket in store.list_buckets()["Buckets"]}:
+            store.create_bucket(Bucket=_BUCKET)
+        store.list_objects_v2(Bucket=_BUCKET, MaxKeys=1)
+    except (BotoCoreError, ClientError) as error:
+        sys.exit(
+            f"init: the store must take S3_ACCESS_KEY and S3_SECRET_KEY of .env, and make the "
+            f"bucket {_BUCKET}: {error}; see `docker compose logs s3`"
+        )
+
+
+def has_tables() -> bool:
+    """Whether MLflow's database was used before."""
+    password = os.environ[_PASSWORDS["mlflow"]]
+    with psycopg.connect(host=_HOST, user="mlflow", password=password, dbname="mlflow") as own:
+        return _exists(own, "SELECT 1 FROM pg_tables WHERE tablename = %s", "alembic_version")
 
 
 def create_studies() -> None:
     """Create the tables of studies and trials, or see that they are of this release."""
+    from search.errors import StudyhallError
     from search.storage import open_storage
 
     os.environ["PGPASSWORD"] = os.environ[_PASSWORDS["studyhall"]]
-    open_storage(f"postgresql://studyhall@{_HOST}/studyhall")
+    try:
+        open_storage(f"postgresql://studyhall@{_HOST}/studyhall")
+    except StudyhallError as error:
+        told = str(error).removeprefix("--storage: ")
+        sys.exit(f"init: {told.replace('`optuna ', f'`{_OPTUNA} ')}")
 
 
 def upgrade_of_mlflow() -> subprocess.Popen[bytes]:

@@ -115,6 +115,21 @@ def test_files_go_through_the_server_to_the_store(stack, launched):
     assert json.loads(stack.run("evaluate", "moons", "--json"))
 
 
+def test_an_experiment_cannot_keep_its_files_in_the_servers_folders(stack):
+    port, api = int(stack.settings["MLFLOW_PORT"]), "api/2.0/mlflow"
+    for number, place in enumerate(("/opt/compose", "/var/cache/studyhall", "/home", "/")):
+        experiment = {"name": f"elsewhere-{number}", "artifact_location": f"file://{place}"}
+        found = call(stack, f"{api}/experiments/create", experiment)["experiment_id"]
+        run = call(stack, f"{api}/runs/create", {"experiment_id": found})["run"]["info"]["run_id"]
+        upload = f"/ajax-api/2.0/mlflow/upload-artifact?run_uuid={run}&path=planted.txt"
+        status, _ = asked(port, "POST", upload, {}, b"planted")
+        assert status >= 400
+        call(stack, f"{api}/experiments/delete", {"experiment_id": found})
+    server = stack.containers()["mlflow-1"]["Id"]
+    find = ("find", "/", "-name", "planted.txt", "-not", "-path", "/proc/*")
+    assert docker("exec", server, *find, check=False).stdout == ""
+
+
 def test_mlflow_serves_figures_for_prometheus(stack, launched):
     address = f"http://127.0.0.1:{stack.settings['MLFLOW_PORT']}/metrics"
     with urllib.request.urlopen(address, timeout=30) as answer:
@@ -148,6 +163,42 @@ def test_passwords_are_in_no_command_image_or_log(stack, launched):
     said.append(docker("image", "inspect", image).stdout)
     for name, password in stack.passwords.items():
         assert not any(password in text for text in said), name
+
+
+def init(stack: Stack, *options: str) -> tuple[int, str]:
+    """Prepare the service once more; return the exit code and what was said."""
+    words = ("run", "--rm", "--no-TTY", "--no-deps", *options, "init")
+    done = stack.compose(*words, check=False)
+    return done.returncode, f"{done.stdout}{done.stderr}"
+
+
+def test_what_init_cannot_do_is_a_sentence(stack):
+    code, said = init(stack, "--env", "AWS_SECRET_ACCESS_KEY=wrong")
+    assert code == 1
+    assert "init: the store must take S3_ACCESS_KEY and S3_SECRET_KEY of .env, and make" in said
+    code, said = init(stack, "--env", "POSTGRES_PASSWORD=wrong")
+    assert code == 1
+    assert "init: POSTGRES_PASSWORD is that of the first start, or: " in said
+    assert "Traceback" not in said
+
+
+def test_tables_of_an_earlier_optuna_are_upgraded_as_documented(stack, launched):
+    undo = (  # what Optuna 3.2's migration did
+        "DROP INDEX ix_trials_study_id; UPDATE alembic_version SET version_num = 'v3.0.0.d'"
+    )
+    as_postgres = ("psql", "--username", "postgres", "--dbname", "studyhall", "--command", undo)
+    stack.compose("exec", "--no-TTY", "postgres", *as_postgres)
+    code, said = init(stack)
+    assert code == 1
+    assert "init: " in said
+    assert "has the tables of an earlier Optuna" in said
+    assert "Traceback" not in said
+    command, *_ = commands("compose.md", "Upgrade")[0].replace("\\\n ", "").splitlines()
+    assert command.split(" --storage ")[0] in said
+    stack.typed(command)
+    code, said = init(stack)
+    assert (code, "init: the databases and the bucket are ready" in said) == (0, True)
+    assert json.loads(stack.run("doctor", "moons", "--json"))["found"] == []
 
 
 def test_killed_containers_come_back(stack, launched):

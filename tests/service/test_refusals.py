@@ -57,6 +57,18 @@ def test_no_artifact_path_leaves_the_root(guarded, s3):
     assert not Path("/tmp/escaped.txt").exists()
 
 
+@pytest.mark.parametrize("place", ["file://{folder}", "{folder}", "s3://another"])
+@pytest.mark.parametrize("user", [KEEPER, "ada"])
+def test_no_experiment_keeps_its_files_elsewhere(guarded, tmp_path, place, user):
+    """Else the server would write there whatever is uploaded to one of its runs."""
+    location = place.format(folder=tmp_path / "planted")
+    body = json.dumps({"name": f"elsewhere-{user}", "artifact_location": location}).encode()
+    create = f"{API}/experiments/create"
+    status, answer = asked(guarded.server.port, "POST", create, headers_of(user), body)
+    assert 400 <= status < 500, answer
+    assert "artifact_location" in answer.decode()
+
+
 def test_no_one_reads_without_a_password(guarded):
     for path in (f"{API}/experiments/search?max_results=1", "/api/2.0/mlflow-artifacts/artifacts"):
         assert asked(guarded.server.port, "GET", path, {})[0] == 401
