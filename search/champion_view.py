@@ -6,14 +6,13 @@ import json
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from rich.console import Console
-from rich.padding import Padding
 from rich.table import Table
 
 from search.confusion_view import print_confusion
 from search.crowning import words_of
 from search.live_view import shown
 from search.summary import StudySummary
+from search.wide_table import print_table
 
 if TYPE_CHECKING:
     from search.finals_facts import Finals
@@ -72,7 +71,7 @@ def _print_finalists(finals: Finals) -> None:
                 "" if one.deviation is None else f"{one.deviation:.4f}",
                 f"{values}, {one.failed} diverged" if one.failed else values,
             )
-        Console().print(Padding(table, (0, 0, 0, 2), expand=False))
+        print_table(table, indent=2)
         values = ", ".join(f"{name} {shown(value)}" for name, value in best.parameters.items())
         print(f"best by mean: trial {best.trial}: {values}")
     for trial in finals.diverged:

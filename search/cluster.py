@@ -39,7 +39,8 @@ class Cluster:
         address: The scheduler's address, or `HERE`.
 
     Raises:
-        UsageError: it is no address, or no scheduler answers there.
+        UsageError: it is no address, no scheduler answers there, or there are no certificates for
+            an encrypted one.
     """
 
     def __init__(self, address: str) -> None:

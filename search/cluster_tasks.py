@@ -5,12 +5,15 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Callable
+from dataclasses import dataclass, field
 from typing import Any, NoReturn
 
 import distributed
 
 from search.cluster import Cluster
 from search.errors import StudyhallError, UsageError
+
+_RETRIES = 100
 
 
 def hand_over(
@@ -23,6 +26,10 @@ def hand_over(
         function: A function of a module, which steps aside.
         arguments: Picklable, and small.
         name: What the call is named by; the same call is not made twice at a time.
+
+    Raises:
+        UsageError: the cluster has a call of that name.
+        StudyhallError: the scheduler did not take it.
     """
     key = f"studyhall-launch-{name}"
     if cluster.client.run_on_scheduler(_has, key=key):
@@ -30,7 +37,10 @@ def hand_over(
             "--detach: the cluster runs a launch of this study already; stop that first with "
             "`studyhall stop`, and wait until it has ended"
         )
-    distributed.fire_and_forget(cluster.client.submit(function, *arguments, key=key, pure=False))
+    cluster.client.run_on_scheduler(_forget, key=key)
+    # An installation that cannot even be called fails at once, and others may do better.
+    call = cluster.client.submit(function, *arguments, key=key, pure=False, retries=_RETRIES)
+    distributed.fire_and_forget(call)
     if not cluster.client.run_on_scheduler(_knows, key=key):
         raise StudyhallError("the cluster's scheduler did not take the launch; try again")
 
@@ -57,39 +67,63 @@ class Call:
         self._of = {"key": worker.get_current_task(), "worker": worker.address}
         self._client = distributed.get_client()
 
-    def waits(self) -> float:
-        """For how many seconds no worker could make it; the first time that it is asked, 0."""
-        return float(self._client.run_on_scheduler(_waits, **self._of))
+    def failed(self) -> float:
+        """Note that it cannot be made here; return for how many seconds it could nowhere.
+
+        That is 0 as long as there is a worker that has not tried it, as one that is at a trial.
+        """
+        return float(self._client.run_on_scheduler(_failed, **self._of))
 
     def put_off(self) -> NoReturn:
-        """Give it back: another worker is to try, or this one again if the others have."""
+        """Give it back: another worker is to try, or this one again if there is no other.
+
+        Raises:
+            distributed.Reschedule: what Dask takes for that; it must leave the call.
+        """
         self._client.run_on_scheduler(_pass_on, **self._of)
         raise distributed.Reschedule
 
     def step_aside(self) -> None:
         """Let this worker do trials beside the call, which goes on here from now on."""
-        self._client.run_on_scheduler(_forget, **self._of)
+        self._client.run_on_scheduler(_forget, key=self._of["key"])
         distributed.secede()
 
 
-def _since(scheduler: Any) -> dict[str, float]:
-    """Since when each call could not be made, by the scheduler's clock."""
-    found: dict[str, float] = scheduler.task_metadata.setdefault("studyhall-put-off", {})
+@dataclass
+class _Trouble:
+    """A call that could not be made yet: who has tried, and since when everyone has."""
+
+    tried: set[str] = field(default_factory=set)
+    since: float | None = None
+
+
+def _troubles(scheduler: Any) -> dict[str, _Trouble]:
+    """What the scheduler knows of calls that could not be made, by their names."""
+    found: dict[str, _Trouble] = scheduler.task_metadata.setdefault("studyhall-put-off", {})
     return found
 
 
-def _waits(dask_scheduler: Any, key: str, worker: str) -> float:
-    now = time.monotonic()
-    return now - _since(dask_scheduler).setdefault(key, now)
+def _failed(dask_scheduler: Any, key: str, worker: str) -> float:
+    trouble = _troubles(dask_scheduler).setdefault(key, _Trouble())
+    trouble.tried.add(worker)
+    if not set(dask_scheduler.workers) <= trouble.tried:
+        trouble.since = None
+        return 0.0
+    trouble.since = trouble.since or time.monotonic()
+    return time.monotonic() - trouble.since
 
 
-def _forget(dask_scheduler: Any, key: str, worker: str) -> None:
-    _since(dask_scheduler).pop(key, None)
+def _forget(dask_scheduler: Any, key: str) -> None:
+    _troubles(dask_scheduler).pop(key, None)
 
 
 def _pass_on(dask_scheduler: Any, key: str, worker: str) -> None:
-    """Have the scheduler give a task to workers that have not tried it in this round."""
+    """Have the scheduler give a task to workers that have not tried it in this round.
+
+    One that is idle may still steal it from those that are busy: it is bound to them loosely, or
+    it would wait for ever for workers that went away.
+    """
     task = dask_scheduler.tasks[key]
     untried = (task.worker_restrictions or set(dask_scheduler.workers)) - {worker}
     task.worker_restrictions = (untried & set(dask_scheduler.workers)) or None
-    task.loose_restrictions = True  # others may do it if these go away
+    task.loose_restrictions = True

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import platform
 import time
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 
@@ -75,23 +76,16 @@ def _launch_here(
     spec: StudySpec, given: Options, study_id: str, code: tuple[tuple[str, str], ...]
 ) -> None:
     """Run a launch in a worker of the cluster, with its host's folder and addresses."""
-    options = replace(
-        given,
-        cluster=HERE,
-        folder=home(),
-        storage=address_of_host() or given.storage,
-        tracking_uri=os.environ.get("MLFLOW_TRACKING_URI", given.tracking_uri),
-    )
-    call = Call()
+    call, left = Call(), _Left(spec, given, study_id)
     with terminal.observer() as observer:  # into the log of the worker
-        left = _Left(spec, options, study_id, observer)
+        left.observer = observer
         try:
             ready = left.prepare(code)
         except Terminated:
-            return observer.note(f"{spec.study.name}: stopped at once")
+            return left.say("stopped at once")
         except Exception as error:
             left.tell(error)
-            if left.is_asked_to_stop() or call.waits() >= PATIENCE_SECONDS:
+            if left.is_asked_to_stop() or call.failed() >= PATIENCE_SECONDS:
                 return None
             time.sleep(_PAUSE_SECONDS)
             call.put_off()
@@ -99,20 +93,25 @@ def _launch_here(
             return None
         call.step_aside()  # not before: no trial may be at work while the data are verified
         try:
-            run(ready, options, observer)
+            run(ready, left.options, observer)
         except Terminated:
-            observer.note(f"{spec.study.name}: stopped at once")
+            left.say("stopped at once")
         except Exception as error:  # no one else would ever hear of it
             left.tell(error)
 
 
 class _Left:
-    """A launch that was left to the cluster, where a worker is to begin it or to go on with it."""
+    """A launch that was left to the cluster, where a worker is to begin it or to go on with it.
 
-    def __init__(
-        self, spec: StudySpec, options: Options, study_id: str, observer: Observer
-    ) -> None:
-        self._spec, self._options, self._id, self._observer = spec, options, study_id, observer
+    Attributes:
+        options: How it is run, with the addresses of whoever left it here until it is prepared.
+        observer: Who is told of the progress.
+    """
+
+    observer: Observer
+
+    def __init__(self, spec: StudySpec, given: Options, study_id: str) -> None:
+        self._spec, self.options, self._id = spec, given, study_id
         self._study: Study | None = None
 
     def prepare(self, code: tuple[tuple[str, str], ...]) -> Ready | None:
@@ -121,34 +120,53 @@ class _Left:
         None if the study was set aside since: another may have its name.
 
         Raises:
-            StudyhallError: this host can not, or not now; another may.
+            StudyhallError: this host cannot, or not now; another may.
         """
-        name, address = self._spec.study.name, self._options.address
-        if different := difference(dict(code)):
-            raise StudyhallError(f"its code is not that of the launch ({different})")
-        storage = reopen_storage(address)
+        name = self._spec.study.name
+        self.options = _at_home(self.options)
+        storage = reopen_storage(self.options.address)
         if self._id not in (known := study_ids(storage)):
             raise StudyhallError(
-                f"{shown(address)} has not the launch's study {name}; have STUDYHALL_STORAGE name "
-                "the same database there"
+                f"{shown(self.options.address)} has not the launch's study {name}; have "
+                "STUDYHALL_STORAGE name the same database there"
             )
         if known[self._id] != name:
             return None
-        self._study = recorded_study(storage, name)
+        self._study = recorded_study(storage, name)  # first: whoever asks to stop asks there
+        if different := difference(dict(code)):
+            raise StudyhallError(f"its code is not that of the launch ({different})")
         make_home()
-        return prepare(self._spec, self._options, self._observer)
+        return prepare(self._spec, self.options, self.observer)
 
     def is_asked_to_stop(self) -> bool:
-        """Whether someone asked the launch to stop before it had begun here."""
-        stops = self._options.stops or 0
-        return self._study is not None and self._study.stop_asked().times > stops
+        """Whether someone asked the launch to stop before it had begun here, as far as is known."""
+        with suppress(Exception):  # the database may be what is the matter
+            stops = self.options.stops or 0
+            return self._study is not None and self._study.stop_asked().times > stops
+        return False
+
+    def say(self, words: str) -> None:
+        """Say something of the launch in the worker's log."""
+        self.observer.note(f"{self._spec.study.name}: {words}")
 
     def tell(self, error: Exception) -> None:
         """Say what is wrong where someone may look for it: in the log, and in the study."""
-        said = (
+        told = (
             str(error) if isinstance(error, StudyhallError) else f"{type(error).__name__}: {error}"
         )
-        trouble = f"on {platform.node()}: {shown_in(said)}"
-        self._observer.note(f"{self._spec.study.name}: {trouble}")
+        trouble = f"on {platform.node()}: {shown_in(told)}"
+        self.say(trouble)
         if self._study:
-            self._study.note_trouble(trouble)
+            with suppress(Exception):  # the database may be what is the matter
+                self._study.note_trouble(trouble)
+
+
+def _at_home(given: Options) -> Options:
+    """The options of a launch with the folder and the addresses of this host."""
+    return replace(
+        given,
+        cluster=HERE,
+        folder=home(),
+        storage=address_of_host() or given.storage,
+        tracking_uri=os.environ.get("MLFLOW_TRACKING_URI", given.tracking_uri),
+    )

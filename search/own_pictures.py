@@ -61,13 +61,13 @@ def header(content: bytes) -> Header:
         content: the picture's file.
 
     Raises:
-        UndecodableError: it is no picture of FORMATS, or has other than 8 bits a channel.
+        UndecodableError: it is no picture of FORMATS, or its values would be clipped.
     """
-    with _opened(content) as picture:
-        sides = picture.size
-        if picture.format != "TIFF" and _orientation(picture) in _SIDEWAYS:
-            sides = sides[::-1]  # which Pillow itself does for TIFF
-        return Header(sides[1], sides[0], picture.mode in _GREY)
+    picture = _opened(content)
+    sides = picture.size
+    if picture.format != "TIFF" and _orientation(picture) in _SIDEWAYS:
+        sides = sides[::-1]  # which Pillow itself does for TIFF
+    return Header(sides[1], sides[0], picture.mode in _GREY)
 
 
 def pixels(
@@ -76,7 +76,7 @@ def pixels(
     """Decode a picture, upright as its camera noted; of an animated one the first frame.
 
     Args:
-        content: the picture's file.
+        content: the picture's file. Of colours of 16 bits the upper 8 are taken.
         channels: 3 for RGB, 1 for grey.
         size: height and width to crop, centred, and scale it to; None to leave it.
 
@@ -84,13 +84,14 @@ def pixels(
         uint8 (height, width, channels).
 
     Raises:
-        UndecodableError: it is no picture of FORMATS, has other than 8 bits a channel, is damaged
-            or is cut short.
+        UndecodableError: it is no picture of FORMATS, its values would be clipped, as those of a
+            grey one of 16 bits, or it is damaged or cut short.
     """
-    with _opened(content) as picture:
+    picture = _opened(content)
+    with _explained():
         upright = _upright(picture).convert("L" if channels == 1 else "RGB")
-        fitted = _fit(upright, size) if size else upright
-        return np.asarray(fitted).reshape(fitted.height, fitted.width, channels)
+    fitted = _fit(upright, size) if size else upright
+    return np.asarray(fitted).reshape(fitted.height, fitted.width, channels)
 
 
 def _upright(picture: Image) -> Image:
@@ -120,9 +121,28 @@ def _fit(picture: Image, size: tuple[int, int]) -> Image:
     return ImageOps.fit(picture, (size[1], size[0]), Image.Resampling.LANCZOS)
 
 
+def _opened(content: bytes) -> Image:
+    """Open a picture, its pixels not yet read.
+
+    Raises:
+        UndecodableError: it is none, or its values would be clipped.
+    """
+    from PIL import Image
+
+    with _explained():
+        picture = Image.open(io.BytesIO(content), formats=FORMATS)
+    if picture.mode not in (*_GREY, *_COLOURED):
+        raise UndecodableError(f"must have 8 bits a channel, got Pillow's mode {picture.mode}")
+    return picture
+
+
 @contextmanager
-def _opened(content: bytes) -> Iterator[Image]:
-    """Open a picture, and say in a sentence what is wrong with it."""
+def _explained() -> Iterator[None]:
+    """Say in a sentence what a parser finds wrong with a picture.
+
+    Raises:
+        UndecodableError: whatever was raised.
+    """
     from PIL import Image, UnidentifiedImageError
 
     try:
@@ -130,14 +150,9 @@ def _opened(content: bytes) -> Iterator[Image]:
             warnings.simplefilter("error", Image.DecompressionBombWarning)
             # As of odd metadata, which are no matter.
             warnings.simplefilter("ignore", UserWarning)
-            with Image.open(io.BytesIO(content), formats=FORMATS) as picture:
-                if picture.mode not in (*_GREY, *_COLOURED):
-                    raise UndecodableError(
-                        f"must have 8 bits a channel, got Pillow's mode {picture.mode}"
-                    )
-                yield picture
-    except UndecodableError:
-        raise  # it is a ValueError too
+            yield
+    except MemoryError:
+        raise  # which says nothing of the picture: its size was looked at before
     except UnidentifiedImageError:
         known = ", ".join(FORMATS)
         raise UndecodableError(f"must be a picture in one of the formats {known}") from None

@@ -6,11 +6,11 @@ import json
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
 from search.live_view import counted
+from search.wide_table import print_table
 
 if TYPE_CHECKING:
     from search.reporting import Written
@@ -49,4 +49,4 @@ def show_comparison(comparison: Comparison, as_json: bool) -> None:
         table.add_column(Text(column), overflow="fold")
     for row in comparison.rows():
         table.add_row(*map(Text, row))  # as it is: what is in brackets is no markup
-    Console().print(table)
+    print_table(table)

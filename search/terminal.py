@@ -25,6 +25,7 @@ from search.live_view import LiveView, PlainView, counted, shown
 from search.observer import Observer
 from search.reproduction_table import HEADER, rows
 from search.summary import StudySummary
+from search.wide_table import print_table
 
 if TYPE_CHECKING:
     from search.checking import Check
@@ -168,7 +169,7 @@ def show_studies(
         trials = f"{summary.finished}/{summary.wanted}" if summary else "-"
         best = f"{summary.best.value:.4f}" if summary and summary.best else "-"
         table.add_row(name, trials, best, "Studyhall" if name in shipped else "you")
-    _print_wide(table)
+    print_table(table)
 
 
 def show_verification(found: Verification, as_json: bool) -> None:
@@ -235,7 +236,7 @@ def show_check(check: Check, as_json: bool) -> None:
         counts = str(found.analytic.size), str(found.kinks)
         numbers = *counts, f"{found.norm_ratio:.1e}", f"{found.mean_difference:.1e}"
         table.add_row(checked.part, checked.when, found.name, *numbers, found.verdict)
-    _print_wide(table)
+    print_table(table)
     for rate in check.dropouts:
         print(f"not checked: networks with dropout {rate}, whose loss is another at every pass")
 
@@ -250,12 +251,7 @@ def show_reproduced(found: Sequence[Reproduced], as_json: bool) -> None:
         table.add_column(column)
     for row in rows(found):
         table.add_row(*row)
-    _print_wide(table)
-
-
-def _print_wide(table: Table) -> None:
-    """Print a table; into a pipe as wide as it is, where Rich would fold it to 80 columns."""
-    Console(width=None if sys.stdout.isatty() else 1000).print(table)
+    print_table(table)
 
 
 def _print_status(summary: StudySummary) -> None:

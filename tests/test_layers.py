@@ -42,7 +42,10 @@ HOMES = {
         *("arguments", "champion_commands", "cli", "data_commands", "entry", "record_commands"),
         *("report_commands", "service_commands"),
     },
-    "rich": {"champion_view", "confusion_view", "live_view", "report_terminal", "terminal"},
+    "rich": {
+        *("champion_view", "confusion_view", "live_view", "report_terminal", "terminal"),
+        "wide_table",
+    },
     "jinja2": {"report_page"},
     "plotly": {"report_page"},
     "pandas": {"trial_table"},

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import io
+import struct
+import zlib
 from pathlib import Path
 
 import numpy as np
@@ -96,6 +98,29 @@ def test_what_would_be_clipped_is_not_classified(tmp_path: Path, depth: type) ->
     assert str(caught.value) == (
         f"{path}: must have 8 bits a channel, got Pillow's mode {mode}; name another"
     )
+
+
+def test_of_colours_of_16_bits_the_upper_8_are_taken() -> None:
+    wide = np.random.default_rng(1).integers(0, 2**16, (6, 8, 3)).astype(">u2")
+    rows = b"".join(b"\0" + row.tobytes() for row in wide)
+    head = struct.pack(">IIBBBBB", 8, 6, 16, 2, 0, 0, 0)
+    chunks = ((b"IHDR", head), (b"IDAT", zlib.compress(rows)), (b"IEND", b""))
+    content = b"\x89PNG\r\n\x1a\n" + b"".join(
+        struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
+        for kind, data in chunks
+    )
+    np.testing.assert_array_equal(pixels(content, 3), wide >> 8)
+
+
+def test_what_is_no_fault_of_a_picture_is_not_said_to_be_one(monkeypatch) -> None:
+    content = _noted_by_a_camera()
+
+    def fail(*_: object) -> None:
+        raise MemoryError
+
+    monkeypatch.setattr("search.own_pictures._upright", fail)
+    with pytest.raises(MemoryError):
+        pixels(content, 3)
 
 
 def test_a_damaged_picture_is_not_classified(tmp_path: Path) -> None:

@@ -15,7 +15,10 @@ from search.doctor import examine
 from search.replay import replay_runs
 from search.retention import collect
 from search.spool import Spool
+from search.storage import open_storage
+from search.studies import recorded_study
 from search.trained import load_trained
+from tests.search.created import created
 from tests.search.moons import Moons
 from tests.search.small_trials import store_trial
 
@@ -75,6 +78,25 @@ def test_what_changed_since_it_was_looked_at_stays(tmp_path, monkeypatch):
     assert [one.what for one in done.removals] == [other]
     assert done.kept == (f"moons: run {registered} was registered just now; its weights stay",)
     assert weights(moons)[registered]
+
+
+def test_weights_of_a_study_that_was_launched_since_it_was_looked_at_stay(tmp_path, monkeypatch):
+    moons = Moons(tmp_path)
+    moons.launch(study={"trials": 2})
+    study = recorded_study(open_storage(moons.options().address), "moons")
+    assert study is not None
+
+    def launch(plan: object) -> None:
+        """What someone does while all runs are looked at: a worker takes another trial."""
+        created(study, 2)
+        assert study.claims.next(3) is not None
+
+    monkeypatch.setattr("search.retention._Plan.spare_experiments", launch)
+    done = collect("moons", moons.options(), keep_weights=1, remove=True)
+    assert not done.removals
+    [why] = done.kept
+    assert why.startswith("moons: was launched or set aside just now; run ")
+    assert all(weights(moons).values())
 
 
 def test_a_folder_that_a_launch_is_at_stays_and_the_rest_is_told(tmp_path):

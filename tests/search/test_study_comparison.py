@@ -95,6 +95,15 @@ def test_finalists_are_told_by_their_means(facts):
     assert ("finalists' means", "0.5500 (trial 1)", "-") in list(found.rows())
 
 
+def test_nothing_is_folded_in_a_pipe(facts, capsys):
+    name = "a_study_of_" + 7 * "many_things_"
+    long = replace(facts["one"], summary=replace(facts["one"].summary, name=name))
+    show_comparison(compare_studies(long, facts["two"]), as_json=False)
+    head, *rows = capsys.readouterr().out.splitlines()
+    assert head.split() == [name, "two"]
+    assert ["search_space.units.high", "200", "100"] in [row.split() for row in rows]
+
+
 def test_the_command_prints_both_in_columns(facts, capsys):
     show_comparison(compare_studies(facts["one"], facts["other"]), as_json=False)
     first, second, *table = capsys.readouterr().out.splitlines()
