@@ -8,7 +8,7 @@ import re
 import threading
 import time
 import warnings
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any, TypeVar
 
@@ -202,9 +202,18 @@ class Cluster:
             raise StudyhallError(f"a worker of the cluster at {self.address} is stuck ({why})")
         return found[0]
 
-    def submit(self, function: Callable[..., Any], *arguments: object, key: str) -> Any:
-        """Have some worker call a function; return its future."""
-        return self.client.submit(function, *arguments, key=key, pure=False)
+    def submit(
+        self, function: Callable[..., Any], *arguments: object, key: str, workers: Collection[str]
+    ) -> Any:
+        """Have one of some workers call a function; return its future."""
+        return self.client.submit(
+            function, *arguments, key=key, pure=False, workers=sorted(workers)
+        )
+
+    def who_did(self, future: Any) -> set[str]:
+        """The addresses of the workers that have the result of a call; none if they are gone."""
+        with _explained(self.address):
+            return {str(one) for held in self.client.who_has([future]).values() for one in held}
 
 
 def _require_certificates(address: str) -> None:

@@ -32,7 +32,7 @@ from search.host_services import services_of
 from search.options import Options
 from search.tracked_study import TrackedStudy
 from search.worker_check import require_workers
-from search.workers import LOOK_SECONDS, Ended, Order
+from search.workers import LOOK_SECONDS, Ended, HostUnfit, Order
 
 _SLACK_SECONDS = 10.0  # for opening what a drain needs
 _LEAVE_SECONDS = 7.0
@@ -117,29 +117,42 @@ class ClusterCrew:
     def restore(self, number: int) -> None:
         """See `Crew`; a worker does it, since the study's trials are those of its kind."""
         spool = self._tracked.job.spool
-        key = f"restore-{self._assignment.study_id}-{number}"
         try:
-            future = self._cluster.submit(restore_on_host, self._assignment, number, key=key)
-            packed = self._awaited(future)
+            packed = self._restored(number)
         except StudyhallError:
             raise
         except Exception as error:  # whatever the worker raised, which Dask passes on
-            raise StudyhallError(
-                f"trial {number}: its record is lost, and the cluster did not train it again "
-                f"({type(error).__name__}); launch again"
-            ) from error
+            raise StudyhallError(_lost(number, type(error).__name__)) from error
         spool.mkdir(parents=True, exist_ok=True)
         with tarfile.open(fileobj=io.BytesIO(packed)) as archive:
             archive.extractall(spool, filter="data")
 
-    def _awaited(self, future: Any) -> Any:
-        """What a worker comes to; not for ever if there is none."""
+    def _restored(self, number: int) -> bytes:
+        """What the first worker that is fit for it makes of a trial again."""
+        tried, why = set[str](), "there is no worker"
+        while untried := set(self._cluster.workers()) - tried:
+            key = f"restore-{self._assignment.study_id}-{number}-{len(tried)}"
+            given = (self._assignment, number)
+            future = self._cluster.submit(restore_on_host, *given, key=key, workers=untried)
+            found = self._awaited(future, untried)
+            if not isinstance(found, HostUnfit):
+                return bytes(found)
+            why = found.trouble
+            tried |= self._cluster.who_did(future) or untried
+        raise StudyhallError(_lost(number, why))
+
+    def _awaited(self, future: Any, asked: set[str]) -> Any:
+        """What one of the workers comes to; not for ever if they went away."""
         while True:
             try:
                 return future.result(timeout=LOOK_SECONDS)
             except TimeoutError:
-                if future.done() or not self._cluster.answers or not self._cluster.workers():
+                if future.done():  # just now, or by a time limit of its own
+                    return future.result()
+                if not self._cluster.answers:
                     raise
+                if asked.isdisjoint(self._cluster.workers()):
+                    return HostUnfit("its worker went away")
 
     def leave(self) -> None:
         """See `Crew`."""
@@ -156,6 +169,13 @@ class ClusterCrew:
                     _CLOSE_SECONDS, close_host, given.study_id, given.launch, reach=_CLOSE_SECONDS
                 )
         self._cluster.close()
+
+
+def _lost(number: int, why: str) -> str:
+    return (
+        f"trial {number}: its record is lost, and the cluster did not train it again ({why}); "
+        "launch again"
+    )
 
 
 def require_cluster(options: Options, notify: Callable[[str], None]) -> None:

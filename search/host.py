@@ -159,9 +159,13 @@ def work_on_host(assignment: Assignment) -> str | HostUnfit | None:
             return _station(assignment).work(lambda: assignment.launch not in _over)
         except (StudyhallError, OSError) as error:
             time.sleep(_PAUSE_SECONDS)
-            return HostUnfit(f"{platform.node()} can do no trial: {shown_in(str(error))}")
+            return _unfit(error)
         finally:
             _at_work = None
+
+
+def _unfit(error: Exception) -> HostUnfit:
+    return HostUnfit(f"{platform.node()} can do no trial: {shown_in(str(error))}")
 
 
 def finish_host(launch: str) -> None:
@@ -201,16 +205,23 @@ def _is_of_another(study_id: str, launch: str) -> bool:
     return now is not None and now.study_id == study_id and now.launch != launch
 
 
-def restore_on_host(assignment: Assignment, number: int) -> bytes:
-    """Train a finished trial again; return its record, a folder as a tar archive.
+def restore_on_host(assignment: Assignment, number: int) -> bytes | HostUnfit:
+    """Train a finished trial again.
+
+    Returns:
+        Its record, a folder as a tar archive; or why this host can train none.
 
     Raises:
         StudyhallError: it came out another way.
     """
-    station = _station(assignment)
+    try:
+        station = _station(assignment)
+        own = station.job
+    except (StudyhallError, OSError) as error:
+        return _unfit(error)
     tracked = station.tracked
     with tempfile.TemporaryDirectory() as temporary:
-        job = replace(station.job, spool=Path(temporary))
+        job = replace(own, spool=Path(temporary))
         restore(tracked.study, job, number, tracked.blas_threads)
         packed = io.BytesIO()
         with tarfile.open(fileobj=packed, mode="w") as archive:

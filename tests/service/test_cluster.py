@@ -60,6 +60,28 @@ def test_a_call_that_fails_by_a_time_limit_of_its_own_is_not_waited_for(study, m
         crew.restore(0)
 
 
+def test_a_record_that_is_lost_is_restored_by_a_host_that_can(study, cluster):
+    """Of three, two of which have other code: the good one is asked in the end."""
+    launched(study)
+    tracked = prepare(study.long(), study.options(), Told()).tracked
+    unfit = [
+        cluster.add(f"unfit-{number}", PYTHONPATH=str(other_code(cluster.folder / str(number))))
+        for number in range(2)
+    ]
+    try:
+        cluster.scheduler.wait_for_workers(4)
+        for number in range(4):
+            crew = ClusterCrew(tracked, study.options())
+            with closing(crew):
+                crew.restore(number)
+            assert tracked.spool.folder.joinpath(f"trial-{number:04}.1").is_dir()
+    finally:
+        for host in unfit:
+            host.lose()
+            shutil.rmtree(host.folder)
+    cluster.scheduler.wait_for_workers(2)
+
+
 def out_of_time(*_: object) -> None:
     raise TimeoutError
 
