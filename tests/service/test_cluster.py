@@ -192,8 +192,8 @@ def test_a_launch_that_was_left_to_the_cluster_is_passed_on_where_it_cannot_be_r
             ),
         }
         own.hosts += others.values()
-        for why, host in others.items():
-            wait_for(lambda: why in (host.folder / "worker.log").read_text())  # noqa: B023
+        logs = {why: host.folder / "worker.log" for why, host in others.items()}
+        wait_for(lambda: all(why in log.read_text() for why, log in logs.items()))
         own.hosts.append(own.add("good"))
         wait_for(lambda: run_of_study(study).info.status == "FINISHED")
         assert recorded_summary(study.name, study.storage).trouble is None
