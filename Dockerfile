@@ -7,7 +7,8 @@ FROM python:3.11-slim-bookworm AS dependencies
 ENV PATH=/opt/venv/bin:$PATH PIP_NO_CACHE_DIR=1 PIP_DISABLE_PIP_VERSION_CHECK=1
 WORKDIR /build
 COPY pyproject.toml requirements.lock ./
-RUN mkdir model search studies && touch README.md LICENSE \
+RUN mkdir -p model search src/studyhall studies && touch README.md LICENSE \
+    && touch src/studyhall/__init__.py src/studyhall/__main__.py src/studyhall/py.typed \
     && pip install --quiet --target /tmp/uv uv==0.13.8 \
     && export UV_NO_CACHE=1 UV_SYSTEM_CERTS=1 VIRTUAL_ENV=/opt/venv \
     && /tmp/uv/bin/uv venv --quiet --python python3.11 /opt/venv \
@@ -25,6 +26,7 @@ FROM dependencies AS wheel
 COPY pyproject.toml README.md LICENSE ./
 COPY model model
 COPY search search
+COPY src src
 COPY studies studies
 RUN pip wheel --quiet --no-deps --wheel-dir /wheel .
 

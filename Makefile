@@ -60,6 +60,7 @@ $(VENV)/installed-%: pyproject.toml requirements.lock
 lint: $(TESTED)
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
+	$(BIN)/lint-imports
 
 format: $(TESTED)
 	$(BIN)/ruff check --fix .

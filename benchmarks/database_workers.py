@@ -22,12 +22,12 @@ from typing import Any
 
 import optuna
 
-from search.claim import Claimed
-from search.record import StoredRecord
-from search.storage import open_storage, reopen_storage
-from search.studies import open_study
-from search.study import Study
-from search.study_spec import StudySpec
+from studyhall.search.config.study_spec import StudySpec
+from studyhall.search.study.claim import Claimed
+from studyhall.search.study.storage import open_storage, reopen_storage
+from studyhall.search.study.studies import open_study
+from studyhall.search.study.study import Study
+from studyhall.search.training.record import StoredRecord
 from tests.postgres import Server, find_binaries
 
 WORKERS, TRIALS, SLEEP, REPORTS = (1, 4, 16), 20, 0.5, 10

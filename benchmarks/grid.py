@@ -22,10 +22,10 @@ from plain_network import PlainData, TwoLayerNet
 from study_folder import study_folder
 from threadpoolctl import threadpool_limits
 
-from search.datasets import fetch, open_dataset
-from search.settings import TrialSettings
-from search.space import fixed_point
-from search.study_file import load_study
+from studyhall.search.config.settings import TrialSettings
+from studyhall.search.config.study_file import load_study
+from studyhall.search.data.datasets import fetch, open_dataset
+from studyhall.search.study.space import fixed_point
 
 STUDY, JOBS = "cifar10_grid", 2
 OVERRIDES: tuple[str, ...] = ()  # `table.key=value`, in place of the study file's

@@ -40,11 +40,11 @@ from sqlalchemy import Engine, event
 from study_folder import environment
 from threadpoolctl import threadpool_limits
 
-from search.addresses import JOURNAL
-from search.courier import Courier
-from search.execution import work
-from search.study_file import load_study
-from search.tracker import Tracker
+from studyhall.search.common.addresses import JOURNAL
+from studyhall.search.config.study_file import load_study
+from studyhall.search.sync.courier import Courier
+from studyhall.search.tracking.tracker import Tracker
+from studyhall.search.workers.execution import work
 
 SIZES, SAMPLERS, TURNS, REAL = (100, 1_000, 10_000), ("random", "tpe"), 15, 12
 STUDY = f"""\

@@ -16,7 +16,7 @@ from time import sleep
 
 from study_folder import StudyFolder, study_folder
 
-from search.datasets import fetch, open_dataset
+from studyhall.search.data.datasets import fetch, open_dataset
 
 try:
     import psutil

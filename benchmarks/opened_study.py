@@ -10,20 +10,20 @@ from time import perf_counter
 from typing import Any
 from unittest.mock import patch
 
-from search import execution
-from search.claims import Claims
-from search.datasets import fetch, fingerprint, open_dataset, split_dataset
-from search.execution import Job
-from search.live_points import LivePoints
-from search.options import Options
-from search.spool import Spool
-from search.storage import open_storage
-from search.studies import open_study
-from search.study import ProposedTrial, Study
-from search.study_spec import StudySpec
-from search.tracker import Tracker
-from search.tracking import FINGERPRINT, TrackedData, open_client, start_study
-from search.training_saver import FileSaver
+from studyhall.search.common.options import Options
+from studyhall.search.config.study_spec import StudySpec
+from studyhall.search.data.datasets import fetch, fingerprint, open_dataset, split_dataset
+from studyhall.search.study.claims import Claims
+from studyhall.search.study.storage import open_storage
+from studyhall.search.study.studies import open_study
+from studyhall.search.study.study import ProposedTrial, Study
+from studyhall.search.sync.live_points import LivePoints
+from studyhall.search.sync.spool import Spool
+from studyhall.search.tracking.tracker import Tracker
+from studyhall.search.tracking.tracking import FINGERPRINT, TrackedData, open_client, start_study
+from studyhall.search.training.training_saver import FileSaver
+from studyhall.search.workers import execution
+from studyhall.search.workers.execution import Job
 
 # What a worker does for a trial beside training it, in the order of its life.
 PARTS: dict[str, tuple[Any, str]] = {

@@ -21,18 +21,16 @@ import os
 import sys
 from collections.abc import Callable
 from itertools import pairwise, repeat
-from pathlib import Path
 from statistics import median
 from time import perf_counter
 from typing import Any
 
 for variable in ("OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "OMP_NUM_THREADS"):
     os.environ[variable] = "1"  # BLAS libraries read it once, when NumPy and PyTorch load them
-sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 import numpy as np  # noqa: E402
 
-import model  # noqa: E402
+from studyhall import model  # noqa: E402
 
 try:
     import torch

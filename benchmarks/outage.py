@@ -32,10 +32,10 @@ from typing import Any
 from server_contents import Contents, contents, lost_and_added
 from study_folder import StudyFolder, study_folder
 
-from search.addresses import JOURNAL
-from search.datasets import fetch
-from search.storage import read_storage
-from search.studies import recorded_study
+from studyhall.search.common.addresses import JOURNAL
+from studyhall.search.data.datasets import fetch
+from studyhall.search.study.storage import read_storage
+from studyhall.search.study.studies import recorded_study
 from tests.server import Server
 
 STUDY, JOBS = "cifar10_grid", 2

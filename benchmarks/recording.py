@@ -2,13 +2,13 @@
 
 In one process, with one BLAS thread, on real CIFAR-10, in turns:
 
-- whole: `search.execution.work`, which is all that a worker does with a trial: claim, propose
+- whole: `work` of `workers/execution.py`, all that a worker does with a trial: claim, propose
   (TPE), train, check for pruning (Hyperband), keep its points and its state, write the record with
-  its pictures, enter it in the study. `search.sender.Sender` runs beside it, as in a launch.
+  its pictures, enter it in the study. `Sender` of `sync/sender.py` runs beside it, as in a launch.
 - sending: the processor time of the sender's thread, from the start of the trial until MLflow
   (SQLite, its default) has all of it. A launch sends in another process than it trains in, so
   this is time that the machine gives, not time that the worker waits.
-- alone: `search.trial.run_trial` with the same settings and seed.
+- alone: `studyhall.search.training.trial.run_trial` with the same settings and seed.
 
 The first trial, which loads the libraries, does not count, nor do those that the pruner ends early.
 `added` is the median over the pairs of what the whole trial takes longer, and of its sending.
@@ -30,12 +30,12 @@ from unittest.mock import patch
 from opened_study import PARTS, OpenedStudy, Times, milliseconds, opened, parts_timed
 from study_folder import environment
 
-from search.building import TrialSeed
-from search.execution import training_data, work
-from search.sender import Sender
-from search.study_file import load_study
-from search.trial import run_trial
-from search.workers import fixed_blas_threads
+from studyhall.search.config.study_file import load_study
+from studyhall.search.sync.sender import Sender
+from studyhall.search.training.building import TrialSeed
+from studyhall.search.training.trial import run_trial
+from studyhall.search.workers.execution import training_data, work
+from studyhall.search.workers.workers import fixed_blas_threads
 
 PAIRS, WARM_UP, ATTEMPTS, PATIENCE = 8, 1, 40, 60.0
 OVERRIDES = (

@@ -28,10 +28,10 @@ import numpy as np
 from filled_study import fill_journal, fill_mlflow
 from study_folder import StudyFolder, environment, study_folder
 
-from search.addresses import JOURNAL
-from search.storage import open_storage
-from search.studies import open_study, recorded_fingerprint
-from search.study_file import load_study
+from studyhall.search.common.addresses import JOURNAL
+from studyhall.search.config.study_file import load_study
+from studyhall.search.study.storage import open_storage
+from studyhall.search.study.studies import open_study, recorded_fingerprint
 
 TRIALS, REAL, TURNS = 1_000, 12, 5
 STUDY = f"""\

@@ -21,13 +21,13 @@ from time import perf_counter
 from study_folder import study_folder
 from threadpoolctl import threadpool_limits
 
-from search.building import TrialSeed
-from search.cache import cache_folder
-from search.datasets import fetch
-from search.execution import training_data
-from search.settings import TrialSettings
-from search.study_file import load_study
-from search.trial import run_trial
+from studyhall.search.config.settings import TrialSettings
+from studyhall.search.config.study_file import load_study
+from studyhall.search.data.cache import cache_folder
+from studyhall.search.data.datasets import fetch
+from studyhall.search.training.building import TrialSeed
+from studyhall.search.training.trial import run_trial
+from studyhall.search.workers.execution import training_data
 
 STUDY, TRIALS, ROUNDS, ALONE = "cifar10_grid", 14, 2, 6
 OVERRIDES = (

@@ -8,7 +8,7 @@ from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 
-from search.manifest import damage
+from studyhall.search.common.manifest import damage
 
 # The runs that have not been deleted, with the numbers of their trials.
 _TRIALS = """

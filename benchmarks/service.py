@@ -21,8 +21,8 @@ from typing import Any
 from mlflow.entities import Run
 from mlflow.tracking import MlflowClient
 
-from search import Options, StudySpec, launch, load_study
-from search.datasets import fetch
+from studyhall import Options, StudySpec, launch, load_study
+from studyhall.search.data.datasets import fetch
 from tests.dask_cluster import DaskCluster
 from tests.postgres import Server as Postgres
 from tests.postgres import find_binaries

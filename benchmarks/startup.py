@@ -18,7 +18,7 @@ from statistics import median
 
 from study_folder import STUDYHALL, StudyFolder, study_folder
 
-from search.datasets import fetch
+from studyhall.search.data.datasets import fetch
 
 HELPS, LAUNCHES, STUDY, JOBS = 9, 4, "cifar10_baseline", 2
 COMMANDS = ("studyhall", "optuna", "mlflow")

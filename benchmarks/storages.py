@@ -32,7 +32,7 @@ from filelock import FileLock
 from optuna.storages import BaseStorage, RDBStorage, get_storage
 from optuna.trial import TrialState, create_trial
 
-from search.storage import exclusive, open_storage
+from studyhall.search.study.storage import exclusive, open_storage
 
 REPORTS, TRIALS, RECORDED, WAITING, ROUNDS = 10, 40, 1000, 200, 5
 Turn = Callable[[], AbstractContextManager[Any]]

@@ -32,8 +32,8 @@ from typing import Any
 
 from study_folder import StudyFolder, study_folder
 
-from search.datasets import fetch
-from search.study_file import load_study
+from studyhall.search.config.study_file import load_study
+from studyhall.search.data.datasets import fetch
 
 STUDY, JOBS = "cifar10", 2
 WINDOW = load_study(STUDY).study.window

@@ -102,8 +102,8 @@ def has_tables() -> bool:
 
 def create_studies() -> None:
     """Create the tables of studies and trials, or see that they are of this release."""
-    from search.errors import StudyhallError
-    from search.storage import open_storage
+    from studyhall.search.common.errors import StudyhallError
+    from studyhall.search.study.storage import open_storage
 
     os.environ["PGPASSWORD"] = os.environ[_PASSWORDS["studyhall"]]
     try:

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import sys
 from importlib.metadata import version as installed
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from docutils import nodes
@@ -13,8 +11,6 @@ from sphinx import addnodes
 
 if TYPE_CHECKING:
     from sphinx.application import Sphinx
-
-sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 project = "Studyhall"
 release = installed("studyhall")

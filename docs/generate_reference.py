@@ -15,14 +15,12 @@ from typing import Any
 
 from pydantic import BaseModel
 
+from studyhall.model import OPTIMIZER_SETTINGS, SCHEDULE_SETTINGS
+from studyhall.search.config.parameters import CategoricalParameter, FloatParameter, IntParameter
+from studyhall.search.config.settings import SETTING_KEYS, TrialSettings
+from studyhall.search.config.study_spec import StudySpec
+
 ROOT = Path(__file__).resolve().parent.parent
-sys.path.insert(0, str(ROOT))
-
-from model import OPTIMIZER_SETTINGS, SCHEDULE_SETTINGS  # noqa: E402
-from search.parameters import CategoricalParameter, FloatParameter, IntParameter  # noqa: E402
-from search.settings import SETTING_KEYS, TrialSettings  # noqa: E402
-from search.study_spec import StudySpec  # noqa: E402
-
 MADE = (
     "<!-- Made by docs/generate_reference.py (make reference): change the code, not this page. -->"
 )
@@ -50,7 +48,7 @@ def command_line() -> str:
     with tempfile.TemporaryDirectory() as folder:
         page = Path(folder) / "page.md"
         words = [
-            "search.cli",
+            "studyhall.search.cli.cli",
             "utils",
             "docs",
             "--name",

@@ -11,7 +11,7 @@ from hypothesis import settings
 from xdist.remote import Producer
 from xdist.scheduler import LoadFileScheduling
 
-from search.datasets import fetch
+from studyhall.search.data.datasets import fetch
 from tests.postgres import Server, find_binaries
 
 # The same examples on every run, and as long as a busy machine takes for them.

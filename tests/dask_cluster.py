@@ -198,9 +198,8 @@ class DaskCluster:
 def other_code(folder: Path) -> Path:
     """A folder for PYTHONPATH with another version of Studyhall."""
     code = folder / "code"
-    for package in ("model", "search", "studies"):
-        shutil.copytree(ROOT / package, code / package)
-    with (code / "search" / "trial.py").open("a") as file:
+    shutil.copytree(ROOT / "src" / "studyhall", code / "studyhall")  # links become folders
+    with (code / "studyhall" / "search" / "training" / "trial.py").open("a") as file:
         file.write("# another version\n")
     return code
 

@@ -64,7 +64,7 @@ def test_relative_links_resolve(page):
 def test_what_the_examples_import_exists(page):
     for block in python_blocks(page):
         for node in ast.walk(ast.parse(block)):
-            if isinstance(node, ast.ImportFrom) and node.module in ("search", "model"):
+            if isinstance(node, ast.ImportFrom) and str(node.module).startswith("studyhall"):
                 module = import_module(node.module)
                 assert [name.name for name in node.names if not hasattr(module, name.name)] == []
 

@@ -7,13 +7,11 @@ import subprocess
 import sys
 from pathlib import Path
 
-import pytest
-
 ROOT = Path(__file__).resolve().parent.parent
 PROGRAM = """
 from pathlib import Path
-from model import Network
-from search import Comparison, Options, compare_recorded, fetch_data, launch, load_study
+from studyhall.model import Network
+from studyhall import Comparison, Options, compare_recorded, fetch_data, launch, load_study
 
 summary = launch(load_study("cifar10"), Options(jobs=2))
 if summary.best:
@@ -23,15 +21,14 @@ found: Comparison = compare_recorded("one", "other")
 network: type[Network] = Network
 """
 MISTAKES = """
-from search import Options, fetch_data
+from studyhall import Options, fetch_data
 Options(jobs="two")
 fetch_data(7)
 """
 
 
-@pytest.mark.parametrize("package", ["model", "search"])
-def test_a_package_has_the_marker(package):
-    assert (ROOT / package / "py.typed").read_bytes() == b""
+def test_the_package_has_the_marker():
+    assert (ROOT / "src" / "studyhall" / "py.typed").read_bytes() == b""
 
 
 def test_a_program_that_uses_them_is_checked(tmp_path):
@@ -44,7 +41,7 @@ def test_a_program_that_uses_them_is_checked(tmp_path):
     done = subprocess.run(
         [sys.executable, "-m", "mypy", *options, program.name, mistakes.name],
         cwd=tmp_path,
-        env={**os.environ, "PYTHONPATH": str(ROOT)},
+        env={**os.environ, "PYTHONPATH": str(ROOT / "src")},
         capture_output=True,
         text=True,
     )

@@ -22,8 +22,8 @@ from mlflow.entities import Run
 from mlflow.tracking import MlflowClient
 from playwright.sync_api import Locator, expect
 
-from search.pages import Pages, pages_of
-from search.study_spec import StudySection
+from studyhall.search.config.study_spec import StudySection
+from studyhall.search.tracking.pages import Pages, pages_of
 from tests.browser.browsing import Visit, browser
 from tests.cli.workspace import SMALL, Workspace
 from tests.server import Server

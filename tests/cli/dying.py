@@ -12,11 +12,11 @@ from typing import Any
 import mlflow.tracking
 import optuna
 
-import search.claims
-import search.execution
-import search.study
-import search.tracked_study
-import search.tracker
+import studyhall.search.study.claims
+import studyhall.search.study.study
+import studyhall.search.sync.tracked_study
+import studyhall.search.tracking.tracker
+import studyhall.search.workers.execution
 
 delete: Callable[..., None] = shutil.rmtree
 
@@ -49,17 +49,29 @@ def half_delete(folder: Any, *arguments: Any, **options: Any) -> None:
 POINTS: dict[str, tuple[Any, str, Callable[..., Any]]] = {
     "study created": (optuna, "create_study", then_die(optuna.create_study, 1)),
     "study run opened": (
-        search.tracked_study,
+        studyhall.search.sync.tracked_study,
         "start_study",
-        then_die(search.tracked_study.start_study, 1),
+        then_die(studyhall.search.sync.tracked_study.start_study, 1),
     ),
-    "trial claimed": (search.claims.Claims, "next", then_die(search.claims.Claims.next, 4)),
-    "record stored": (search.execution, "store", then_die(search.execution.store, 4)),
-    "study told": (search.study.Study, "finish", then_die(search.study.Study.finish, 4)),
+    "trial claimed": (
+        studyhall.search.study.claims.Claims,
+        "next",
+        then_die(studyhall.search.study.claims.Claims.next, 4),
+    ),
+    "record stored": (
+        studyhall.search.workers.execution,
+        "store",
+        then_die(studyhall.search.workers.execution.store, 4),
+    ),
+    "study told": (
+        studyhall.search.study.study.Study,
+        "finish",
+        then_die(studyhall.search.study.study.Study.finish, 4),
+    ),
     "run created": (
-        search.tracker.Tracker,
+        studyhall.search.tracking.tracker.Tracker,
         "create_run",
-        then_die(search.tracker.Tracker.create_run, 3),
+        then_die(studyhall.search.tracking.tracker.Tracker.create_run, 3),
     ),
     "half sent": (
         mlflow.tracking.MlflowClient,
@@ -72,6 +84,6 @@ POINTS: dict[str, tuple[Any, str, Callable[..., Any]]] = {
 if __name__ == "__main__":
     owner, name, dying = POINTS[sys.argv.pop(1)]
     setattr(owner, name, dying)
-    from search.entry import main
+    from studyhall.search.cli.entry import main
 
     main()

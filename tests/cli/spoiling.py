@@ -12,8 +12,8 @@ import pytest
 from mlflow.entities import Run
 from mlflow.tracking import MlflowClient
 
-from search import StudyhallError, replay_runs
-from search.replay import Replay
+from studyhall import StudyhallError, replay_runs
+from studyhall.search.evaluation.replay import Replay
 from tests.cli.record import child_runs, client_of
 from tests.cli.workspace import SMALL, Workspace
 

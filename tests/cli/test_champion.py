@@ -19,8 +19,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from model import wilson_interval
-from search import champion
+from studyhall import champion
+from studyhall.model import wilson_interval
 from tests.cli.record import child_runs, client_of, runs_by_trial
 from tests.foreign import require_no_escape, require_own_names
 from tests.postgres import free_port
@@ -131,11 +131,10 @@ def test_the_model_loads_and_predicts_without_this_project(finished, images, tmp
     script = """
 import importlib.util, json, sys
 import numpy as np
-for name in ("search", "model", "studies"):
-    assert importlib.util.find_spec(name) is None, name
+assert importlib.util.find_spec("studyhall") is None
 class Refuse:
     def find_spec(self, name, path=None, target=None):
-        if name.partition(".")[0] in ("optuna", "joblib", "search"):
+        if name.partition(".")[0] in ("optuna", "joblib", "studyhall"):
             raise ImportError(name)
 sys.meta_path.insert(0, Refuse())
 import mlflow.pyfunc

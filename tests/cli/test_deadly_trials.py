@@ -72,19 +72,19 @@ def test_a_trial_that_needs_more_memory_than_there_is_is_failed_and_no_other(wor
 
 # A fault of the program itself, in one trial.
 FAULTY = """
-import search.execution
-import search.training_saver
-from search.entry import main
+import studyhall.search.workers.execution
+import studyhall.search.training.training_saver
+from studyhall.search.cli.entry import main
 
-search.training_saver.SECONDS = 600.0  # on a slow machine, too, no attempt gets further
-store = search.execution.store
+studyhall.search.training.training_saver.SECONDS = 600.0  # no attempt gets further
+store = studyhall.search.workers.execution.store
 
 def faulty(folder, record, **rest):
     if record.number == 1 and record.epochs:
         raise ValueError("no such\\npicture")
     return store(folder, record, **rest)
 
-search.execution.store = faulty
+studyhall.search.workers.execution.store = faulty
 main()
 """
 

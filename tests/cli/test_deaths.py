@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from search import load_study
+from studyhall import load_study
 from tests.cli.record import Answer, answers, child_runs
 from tests.cli.watching import left_over
 from tests.cli.workspace import Workspace

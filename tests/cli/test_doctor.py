@@ -8,8 +8,8 @@ import pytest
 from mlflow.entities import Run
 from mlflow.tracking import MlflowClient
 
-from search import Options
-from search.doctor import examine
+from studyhall import Options
+from studyhall.search.sync.doctor import examine
 from tests.cli.record import answers, child_runs, client_of
 from tests.cli.workspace import Workspace
 

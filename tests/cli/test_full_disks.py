@@ -7,8 +7,8 @@ from contextlib import ExitStack, nullcontext
 
 import pytest
 
-from search.errors import remedy
-from search.spool import Spool
+from studyhall.search.common.errors import remedy
+from studyhall.search.sync.spool import Spool
 from tests.cli.hardships import full, limited, may_mount, read_only, small_disk, started_humbly
 from tests.cli.record import answers, child_runs
 from tests.cli.watching import ended, finished, left_over, wait_for

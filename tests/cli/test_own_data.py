@@ -12,12 +12,12 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from search import Options, StudySummary, UsageError, judge, launch, load_study, replay_runs
-from search.data_commands import data_fetch
-from search.doctor import examine
-from search.predictions import classify
-from search.reporting import write_report
-from search.verification import verify
+from studyhall import Options, StudySummary, UsageError, judge, launch, load_study, replay_runs
+from studyhall.search.cli.data_commands import data_fetch
+from studyhall.search.data.verification import verify
+from studyhall.search.evaluation.predictions import classify
+from studyhall.search.reports.reporting import write_report
+from studyhall.search.sync.doctor import examine
 from tests.cli.record import child_runs, client_of, runs_by_trial
 from tests.cli.workspace import Workspace
 from tests.search.told_page import parsed

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from search import load_study
+from studyhall import load_study
 from tests.cli.record import child_runs, client_of, runs_by_trial
 
 

@@ -6,8 +6,8 @@ import pytest
 import threadpoolctl
 from mlflow.tracking import MlflowClient
 
-from search import retraining
-from search.recorded_trial import METRICS
+from studyhall.search.evaluation.recorded_trial import METRICS
+from studyhall.search.training import retraining
 from tests.cli.record import child_runs
 from tests.cli.spoiling import Recorded, change_point, tag, untag
 from tests.cli.test_server import Server
@@ -112,6 +112,6 @@ def test_as_many_threads_multiply_matrices_as_then(recorded, monkeypatch):
         threads.update(pool["num_threads"] for pool in pools if pool["user_api"] == "blas")
         return retraining.retrain(*arguments)
 
-    monkeypatch.setattr("search.replay.retrain", observed)
+    monkeypatch.setattr("studyhall.search.evaluation.replay.retrain", observed)
     recorded.replay(run)
     assert threads == {2}

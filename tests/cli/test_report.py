@@ -7,7 +7,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from search.reporting import write_report
+from studyhall.search.reports.reporting import write_report
 from tests.cli.record import child_runs, client_of, runs_by_trial
 from tests.cli.spoiling import Recorded, copy_of
 from tests.cli.test_bad_input import complaints

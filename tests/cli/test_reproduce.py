@@ -7,9 +7,9 @@ import time
 
 import pytest
 
-from search.reference import find_systems, system_names
-from search.reproduction import _mostly_above
-from search.study_file import load_study
+from studyhall.search.config.study_file import load_study
+from studyhall.search.evaluation.reference import find_systems, system_names
+from studyhall.search.evaluation.reproduction import _mostly_above
 from tests.cli.record import child_runs
 from tests.cli.workspace import Workspace
 

@@ -6,7 +6,7 @@ import importlib.util
 
 import pytest
 
-from search import load_study
+from studyhall import load_study
 from tests.cli.record import answers
 from tests.cli.workspace import Workspace
 from tests.search.moons import Moons

@@ -13,8 +13,8 @@ import psutil
 from optuna.storages import BaseStorage, InMemoryStorage
 from optuna.trial import FrozenTrial
 
-from search.claim import Claim, claim_of
-from search.storage import read_storage
+from studyhall.search.study.claim import Claim, claim_of
+from studyhall.search.study.storage import read_storage
 from tests.cli.record import child_runs
 from tests.cli.workspace import SMALL, Workspace
 

@@ -11,7 +11,7 @@ import pytest
 import typer.main
 import yaml
 
-from search.cli import app
+from studyhall.search.cli.cli import app
 
 pytest.importorskip("distributed")  # whose settings the guides name, and whose commands
 
@@ -69,7 +69,7 @@ def test_the_commands_have_the_options_that_are_given(page):
 @pytest.mark.parametrize("page", GUIDES, ids=lambda page: page.stem)
 def test_the_variables_are_read_by_someone(page):
     text = page.read_text("utf-8")
-    sources = "".join(path.read_text("utf-8") for path in (ROOT / "search").glob("*.py"))
+    sources = "".join(path.read_text("utf-8") for path in (ROOT / "search").rglob("*.py"))
     for name in set(re.findall(r"\bSTUDYHALL_[A-Z_]+", text)):
         assert f'"{name}"' in sources, name
     for name in set(re.findall(r"\bDASK_[A-Z_]+", text)):

@@ -10,14 +10,14 @@ import pytest
 from nbclient import NotebookClient
 from nbformat import NotebookNode
 
-from search import Quiet, UsageError, recorded_trials
-from search.notebook_view import usual_observer
+from studyhall import Quiet, UsageError, recorded_trials
+from studyhall.search.runner.notebook_view import usual_observer
 
 ROOT = Path(__file__).resolve().parents[2]
 NOTEBOOK = ROOT / "docs" / "notebook.ipynb"
 TROUBLE = """\
 from threading import Thread
-from search.notebook_view import NotebookView
+from studyhall.search.runner.notebook_view import NotebookView
 
 view = NotebookView()
 view.start("Fetching <images>", 1000)

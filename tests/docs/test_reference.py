@@ -9,10 +9,10 @@ from typing import Literal, get_args, get_origin
 
 import pytest
 
-from search.data_settings import DataSettings
-from search.parameters import CategoricalParameter, FloatParameter, IntParameter
-from search.settings import NetworkSettings, TrainingSettings
-from search.study_spec import FinalistsSection, StudySection, StudySpec
+from studyhall.search.config.data_settings import DataSettings
+from studyhall.search.config.parameters import CategoricalParameter, FloatParameter, IntParameter
+from studyhall.search.config.settings import NetworkSettings, TrainingSettings
+from studyhall.search.config.study_spec import FinalistsSection, StudySection, StudySpec
 
 DOCS = Path(__file__).resolve().parents[2] / "docs"
 MODELS = [

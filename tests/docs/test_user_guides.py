@@ -14,9 +14,9 @@ from typing import Any
 import pytest
 import typer.main
 
-from search import UsageError, load_study, make_study
-from search.cli import app
-from search.study_file import find_study
+from studyhall import UsageError, load_study, make_study
+from studyhall.search.cli.cli import app
+from studyhall.search.config.study_file import find_study
 
 DOCS = Path(__file__).resolve().parents[2] / "docs"
 GUIDES = [DOCS / f"{name}.md" for name in ("own-data", "own-study", "resume", "share", "python")]

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from model import Architecture, Batches, Classifier, Examples, Network, Preprocessing
+from studyhall.model import Architecture, Batches, Classifier, Examples, Network, Preprocessing
 
 COUNT, SHAPE, CLASSES = 130, (4, 4, 3), 3
 

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from model import ACTIVATIONS, Dropout, ReLU, Sigmoid, Tanh
+from studyhall.model import ACTIVATIONS, Dropout, ReLU, Sigmoid, Tanh
 
 KNOWN = {
     "relu": ([-1.0, 0.0, 2.0], [0, 0, 2], [0, 0, 5]),

@@ -2,7 +2,7 @@ import json
 
 import pytest
 
-from model import Architecture
+from studyhall.model import Architecture
 
 
 def test_parameters_are_weights_first_then_biases():

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from model.arrays import CACHE_LINE, RowBuffer, aligned_zeros
+from studyhall.model.arrays import CACHE_LINE, RowBuffer, aligned_zeros
 
 
 @pytest.mark.parametrize("dtype", [np.uint8, np.float32, np.float64])

@@ -4,7 +4,7 @@ from itertools import chain
 import numpy as np
 import pytest
 
-from model import Batches, Preprocessing
+from studyhall.model import Batches, Preprocessing
 
 INDICES = np.array([3, 5, 8, 11, 20, 21, 40])
 

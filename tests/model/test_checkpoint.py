@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from safetensors.numpy import load_file, save_file
 
-from model import (
+from studyhall.model import (
     Architecture,
     CheckpointError,
     Classifier,
@@ -17,7 +17,7 @@ from model import (
     save_checkpoint,
     weights_sha256,
 )
-from model.checkpoint import METADATA_KEY, _read
+from studyhall.model.checkpoint import METADATA_KEY, _read
 
 
 @pytest.fixture
@@ -80,7 +80,8 @@ def test_the_hash_is_of_the_bytes_and_of_the_weights(path, classifier):
 
 
 PROGRAM = """
-import numpy as np, model
+import numpy as np
+from studyhall import model
 network = model.Network(model.Architecture(4, (3,), 2))
 network.initialize("he", np.random.default_rng(0))
 preprocessing = model.Preprocessing(np.zeros(4), np.ones(4))
@@ -109,7 +110,7 @@ def test_a_failed_save_leaves_the_old_file_alone(path, classifier, monkeypatch):
     def full(*_):
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr("model.checkpoint.os.replace", full)
+    monkeypatch.setattr("studyhall.model.checkpoint.os.replace", full)
     with pytest.raises(OSError, match="No space left"):
         save_checkpoint(path, classifier)
     assert path.read_bytes() == before

@@ -3,7 +3,7 @@ import re
 import numpy as np
 import pytest
 
-from model import Architecture, Classifier, Network, Preprocessing
+from studyhall.model import Architecture, Classifier, Network, Preprocessing
 
 
 def test_it_answers_as_the_network_does_on_preprocessed_images(classifier, images):
@@ -30,7 +30,7 @@ def test_shapes_and_types(classifier, images, count):
 
 def test_chunks_do_not_change_the_answers(classifier, images, monkeypatch):
     whole = classifier.logits(images)
-    monkeypatch.setattr("model.classifier.CHUNK", 9)
+    monkeypatch.setattr("studyhall.model.classifier.CHUNK", 9)
     np.testing.assert_allclose(classifier.logits(images), whole, rtol=1e-5, atol=1e-6)
 
 

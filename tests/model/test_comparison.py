@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from model import Comparison, joined
+from studyhall.model import Comparison, joined
 
 
 def apart(ratio):

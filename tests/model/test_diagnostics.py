@@ -1,8 +1,8 @@
 import numpy as np
 import pytest
 
-from model import Architecture, Network, Schedule, make_optimizer, train
-from model.diagnostics import DeadUnits, gradient_norm, update_ratio
+from studyhall.model import Architecture, Network, Schedule, make_optimizer, train
+from studyhall.model.diagnostics import DeadUnits, gradient_norm, update_ratio
 
 INPUTS = np.array([[1.0, 0.0], [0.0, 1.0], [2.0, 0.0], [0.0, -3.0]])
 LABELS = np.array([0, 1, 1, 0])
@@ -133,7 +133,7 @@ def silent_share(network, validation):
 
 @pytest.mark.parametrize("chunk", [7, 500])
 def test_records_tell_of_dead_units(make_batches, make_network, validation, monkeypatch, chunk):
-    monkeypatch.setattr("model.examples.CHUNK", chunk)
+    monkeypatch.setattr("studyhall.model.examples.CHUNK", chunk)
     network = make_network((40,))
     network.parameters["affine1.bias"][:10] = -1000
     records = train(

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from model import Examples, Preprocessing
+from studyhall.model import Examples, Preprocessing
 
 INDICES = np.array([5, 2, 129, 5])
 POISONED = np.zeros((130, 4, 4, 3), np.float32)
@@ -19,7 +19,7 @@ def test_gather_returns_preprocessed_images_with_their_labels(images, labels, pr
 
 @pytest.mark.parametrize("chunk", [1, 3, 500])
 def test_chunks_hold_everything_in_order(validation, labels, chunk, monkeypatch):
-    monkeypatch.setattr("model.examples.CHUNK", chunk)
+    monkeypatch.setattr("studyhall.model.examples.CHUNK", chunk)
     chunks = [(inputs.copy(), of) for inputs, of in validation.chunks()]
     assert max(len(of) for _, of in chunks) == min(chunk, 30)
     np.testing.assert_array_equal(np.concatenate([of for _, of in chunks]), labels[100:])

@@ -5,7 +5,7 @@ import re
 import numpy as np
 import pytest
 
-from model import (
+from studyhall.model import (
     ACTIVATIONS,
     LOSSES,
     Affine,

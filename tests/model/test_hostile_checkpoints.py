@@ -8,8 +8,8 @@ import tracemalloc
 import numpy as np
 import pytest
 
-from model import CheckpointError, load_checkpoint, load_training_state, save_checkpoint
-from model.checkpoint import METADATA_KEY
+from studyhall.model import CheckpointError, load_checkpoint, load_training_state, save_checkpoint
+from studyhall.model.checkpoint import METADATA_KEY
 
 TENSORS = (
     "['affine1.bias', 'affine1.weight', 'affine2.bias', 'affine2.weight', 'preprocessing.mean', "

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from model import INITIALIZERS, Architecture, Network
+from studyhall.model import INITIALIZERS, Architecture, Network
 
 SCALES = {"normal": 0.02, "he": None, "glorot": None}
 DEVIATIONS = {

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from model import wilson_interval
+from studyhall.model import wilson_interval
 
 
 @pytest.mark.parametrize(("accuracy", "examples"), [(0.555, 10_000), (0.58, 10_000), (0.9, 1_000)])

@@ -3,7 +3,7 @@ import re
 import numpy as np
 import pytest
 
-from model import Affine, Layer, Parameter
+from studyhall.model import Affine, Layer, Parameter
 
 
 def affine(dtype=np.float32):

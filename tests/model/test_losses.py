@@ -3,7 +3,7 @@ import re
 import numpy as np
 import pytest
 
-from model import (
+from studyhall.model import (
     LOSSES,
     MeanSquaredError,
     SigmoidCrossEntropy,

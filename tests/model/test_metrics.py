@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from model import accuracy, confusion_matrix, score, wilson_interval
+from studyhall.model import accuracy, confusion_matrix, score, wilson_interval
 
 LABELS, PREDICTIONS = np.array([0, 0, 1, 2, 2, 2]), np.array([0, 1, 1, 2, 2, 0])
 
@@ -39,7 +39,7 @@ def test_score_counts_each_example_once(make_network, validation, chunk, monkeyp
     network = make_network()
     inputs, labels = validation.gather(validation.indices)
     expected = network.loss(inputs, labels), network.correct / 30
-    monkeypatch.setattr("model.examples.CHUNK", chunk)
+    monkeypatch.setattr("studyhall.model.examples.CHUNK", chunk)
     assert score(network, validation.chunks()) == pytest.approx(expected, rel=1e-6)
 
 

@@ -3,7 +3,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from model import (
+from studyhall.model import (
     LOSSES,
     Affine,
     Architecture,

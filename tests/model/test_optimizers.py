@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from model import OPTIMIZER_SETTINGS, OPTIMIZERS, make_optimizer
-from model.parameters import BLOCK_LENGTH, ParameterVector
+from studyhall.model import OPTIMIZER_SETTINGS, OPTIMIZERS, make_optimizer
+from studyhall.model.parameters import BLOCK_LENGTH, ParameterVector
 
 LEARNING_RATE, BETA, BETA2, EPSILON, DECAY = 0.1, 0.8, 0.95, 1e-4, 0.3
 

@@ -1,6 +1,6 @@
 import numpy as np
 
-from model.parameters import BLOCK_LENGTH, ParameterVector, blocks
+from studyhall.model.parameters import BLOCK_LENGTH, ParameterVector, blocks
 
 SHAPES = {"a.weight": (3, 4), "a.bias": (4,), "b.weight": (4, 2), "b.bias": (2,)}
 

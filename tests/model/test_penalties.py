@@ -1,8 +1,8 @@
 import numpy as np
 import pytest
 
-from model.parameters import BLOCK_LENGTH, ParameterVector
-from model.penalties import L2Penalty, l2_from_lambda
+from studyhall.model.parameters import BLOCK_LENGTH, ParameterVector
+from studyhall.model.penalties import L2Penalty, l2_from_lambda
 
 
 @pytest.mark.parametrize("rows", [3, BLOCK_LENGTH // 2 + 1])

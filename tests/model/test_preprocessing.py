@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from model import Preprocessing
+from studyhall.model import Preprocessing
 
 INDICES = np.array([4, 0, 7, 7, 9])
 
@@ -9,7 +9,7 @@ INDICES = np.array([4, 0, 7, 7, 9])
 @pytest.mark.parametrize("chunk", [1, 2, 1000])
 @pytest.mark.parametrize("kind", ["none", "mean_image", "standardize"])
 def test_statistics_are_those_of_the_indices_alone(images, kind, chunk, monkeypatch):
-    monkeypatch.setattr("model.preprocessing.CHUNK", chunk)
+    monkeypatch.setattr("studyhall.model.preprocessing.CHUNK", chunk)
     chosen = images.reshape(len(images), -1)[INDICES].astype(np.float64)
     mean = 0 if kind == "none" else chosen.mean(axis=0)
     scale = 1 / chosen.std(axis=0) if kind == "standardize" else 1

@@ -3,7 +3,7 @@ import re
 import numpy as np
 import pytest
 
-from model import (
+from studyhall.model import (
     ACTIVATIONS,
     LOSSES,
     Adam,
@@ -192,8 +192,8 @@ def test_a_wide_network_is_given_fewer_steps(monkeypatch, width):
         def step(self, learning_rate):
             steps.append(learning_rate)
 
-    monkeypatch.setattr("model.sanity.Adam", Idle)
-    monkeypatch.setattr("model.sanity.WORK", 1_000_000)
+    monkeypatch.setattr("studyhall.model.sanity.Adam", Idle)
+    monkeypatch.setattr("studyhall.model.sanity.WORK", 1_000_000)
     network = build(hidden=(width, width))
     size = len(network.vector.values)
     assert failed(check_sanity(network, *examples())) == ["overfits"]
@@ -201,7 +201,7 @@ def test_a_wide_network_is_given_fewer_steps(monkeypatch, width):
 
 
 def test_what_fails_already_is_not_trained(monkeypatch):
-    monkeypatch.setattr("model.sanity.STEPS", None)  # counting to it would raise
+    monkeypatch.setattr("studyhall.model.sanity.STEPS", None)  # counting to it would raise
     network = build()
     network.vector.values *= 300
     findings = check_sanity(network, *examples())

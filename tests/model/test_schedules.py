@@ -2,7 +2,7 @@ from math import cos, pi
 
 import pytest
 
-from model import Schedule
+from studyhall.model import Schedule
 
 EPOCH, TOTAL = 4, 20  # iterations
 

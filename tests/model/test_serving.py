@@ -3,8 +3,15 @@ import re
 import numpy as np
 import pytest
 
-from model import LOSSES, Architecture, Classifier, Network, Preprocessing, save_checkpoint
-from model.serving import ServedClassifier, _load_pyfunc
+from studyhall.model import (
+    LOSSES,
+    Architecture,
+    Classifier,
+    Network,
+    Preprocessing,
+    save_checkpoint,
+)
+from studyhall.model.serving import ServedClassifier, _load_pyfunc
 
 
 @pytest.fixture

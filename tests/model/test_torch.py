@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from model import ACTIVATIONS, LOSSES, Affine, Architecture, Dropout, Network, Parameter
+from studyhall.model import ACTIVATIONS, LOSSES, Affine, Architecture, Dropout, Network, Parameter
 
 torch = pytest.importorskip("torch")
 

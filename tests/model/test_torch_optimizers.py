@@ -19,8 +19,8 @@ Where the conventions differ:
 import numpy as np
 import pytest
 
-from model import Schedule, make_optimizer
-from model.parameters import ParameterVector
+from studyhall.model import Schedule, make_optimizer
+from studyhall.model.parameters import ParameterVector
 
 torch = pytest.importorskip("torch")
 optim = torch.optim

@@ -4,7 +4,7 @@ from itertools import islice
 import numpy as np
 import pytest
 
-from model import (
+from studyhall.model import (
     OPTIMIZERS,
     Architecture,
     DivergenceError,

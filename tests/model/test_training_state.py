@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from safetensors.numpy import load_file, save_file
 
-from model import (
+from studyhall.model import (
     OPTIMIZERS,
     Architecture,
     CheckpointError,
@@ -23,7 +23,7 @@ from model import (
     save_checkpoint,
     train,
 )
-from model.checkpoint import METADATA_KEY, _read
+from studyhall.model.checkpoint import METADATA_KEY, _read
 
 EPOCHS, NAMES, SHAPE = 6, ("dark", "grey", "bright"), (4, 4, 3)
 # The warm-up ends in the second of six epochs, so that some stops are before it and some after.

@@ -19,13 +19,13 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from search.catalog import Collection
-from search.cifar10 import CIFAR10, ORIGIN
-from search.datasets import fetch
-from search.downloads import Archive, Package
-from search.published import Published
-from search.spool import Spool
-from search.tracker import Tracker
+from studyhall.search.data.catalog import Collection
+from studyhall.search.data.cifar10 import CIFAR10, ORIGIN
+from studyhall.search.data.datasets import fetch
+from studyhall.search.data.downloads import Archive, Package
+from studyhall.search.data.published import Published
+from studyhall.search.sync.spool import Spool
+from studyhall.search.tracking.tracker import Tracker
 from tests.search.small_trials import store_trial
 from tests.search.tracked import open_tracker, sqlite
 

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from search.claim import Claimed
-from search.record import StoredRecord
-from search.section import Scalar
-from search.study import Study
+from studyhall.search.config.section import Scalar
+from studyhall.search.study.claim import Claimed
+from studyhall.search.study.study import Study
+from studyhall.search.training.record import StoredRecord
 
 
 def created(study: Study, number: int) -> int:

@@ -9,11 +9,11 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import search.durable
-import search.spool
-import search.tracker
-from search.spool import Spool
-from search.tracker import Tracker
+import studyhall.search.common.durable
+import studyhall.search.sync.spool
+import studyhall.search.tracking.tracker
+from studyhall.search.sync.spool import Spool
+from studyhall.search.tracking.tracker import Tracker
 from tests.search.tracked import PATIENCE, open_tracker, sending
 
 
@@ -45,12 +45,16 @@ def main(step: str, uri: str, name: str, folder: str) -> None:
         "run noted": (Spool, "note_run", second_note_kills),
         "data logged": (Tracker, "log_data", then_die(Tracker.log_data)),
         "points logged": (Tracker, "log_points", then_die(Tracker.log_points)),
-        "artifacts laid out": (search.tracker, "lay_out", then_die(search.tracker.lay_out)),
+        "artifacts laid out": (
+            studyhall.search.tracking.tracker,
+            "lay_out",
+            then_die(studyhall.search.tracking.tracker.lay_out),
+        ),
         "batch logged": (client, "log_artifacts", die),
         "artifacts logged": (client, "log_artifacts", then_die(client.log_artifacts)),
         "run ended": (client, "set_terminated", then_die(client.set_terminated)),
-        "record about to be deleted": (search.spool, "discard", die),
-        "record hidden": (search.durable.shutil, "rmtree", die),
+        "record about to be deleted": (studyhall.search.sync.spool, "discard", die),
+        "record hidden": (studyhall.search.common.durable.shutil, "rmtree", die),
         "record deleted": (Spool, "forget_run", die),
     }
     setattr(*steps[step])

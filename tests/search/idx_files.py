@@ -10,9 +10,9 @@ from pathlib import Path
 
 import numpy as np
 
-from search.catalog import Collection
-from search.downloads import Package
-from search.mnist import MNIST, ORIGIN
+from studyhall.search.data.catalog import Collection
+from studyhall.search.data.downloads import Package
+from studyhall.search.data.mnist import MNIST, ORIGIN
 
 _generator = np.random.default_rng(3)
 IMAGES = {

@@ -10,13 +10,13 @@ from typing import Any
 
 from mlflow.entities import ViewType
 
-from search.delivery import Delivery
-from search.mirror import Finding, compare
-from search.repairs import Repairs, repair
-from search.spool import RunNote, Spool
-from search.standing import TrialStanding
-from search.tracked_run import TrackedRun
-from search.tracker import Tracker
+from studyhall.search.study.standing import TrialStanding
+from studyhall.search.sync.delivery import Delivery
+from studyhall.search.sync.mirror import Finding, compare
+from studyhall.search.sync.repairs import Repairs, repair
+from studyhall.search.sync.spool import RunNote, Spool
+from studyhall.search.tracking.tracked_run import TrackedRun
+from studyhall.search.tracking.tracker import Tracker
 from tests.search.small_trials import store_trial
 from tests.search.tracked import PATIENCE, curve_in, curve_of, sending, trial_runs
 

@@ -9,9 +9,9 @@ from typing import Any
 from mlflow.entities import Run
 from mlflow.tracking import MlflowClient
 
-from search import Options, StudySpec, StudySummary, launch
-from search.observer import Observer
-from search.recorded import recorded_summaries, recorded_summary
+from studyhall import Options, StudySpec, StudySummary, launch
+from studyhall.search.study.observer import Observer
+from studyhall.search.study.recorded import recorded_summaries, recorded_summary
 
 SPEC = {
     "study": {"name": "moons", "trials": 6, "window": 3, "sampler": "random", "seed": 3},

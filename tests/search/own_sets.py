@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
-from search.data_settings import DataSettings
+from studyhall.search.config.data_settings import DataSettings
 
 CLASSES = ("cat", "dog", "eel")
 

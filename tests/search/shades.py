@@ -6,10 +6,10 @@ from functools import cache
 
 import numpy as np
 
-from model import Preprocessing
-from search.building import TrainingData
-from search.datasets import Dataset, Split
-from search.settings import TrialSettings
+from studyhall.model import Preprocessing
+from studyhall.search.config.settings import TrialSettings
+from studyhall.search.data.datasets import Dataset, Split
+from studyhall.search.training.building import TrainingData
 
 
 @cache

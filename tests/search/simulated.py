@@ -12,11 +12,11 @@ import numpy as np
 from optuna.storages import BaseStorage
 from optuna.trial import TrialState
 
-from search.section import Scalar
-from search.storage import open_storage
-from search.studies import open_study, recorded_study
-from search.study import ProposedTrial, Study
-from search.study_spec import StudySpec
+from studyhall.search.config.section import Scalar
+from studyhall.search.config.study_spec import StudySpec
+from studyhall.search.study.storage import open_storage
+from studyhall.search.study.studies import open_study, recorded_study
+from studyhall.search.study.study import ProposedTrial, Study
 
 EPOCHS = 9
 

@@ -9,12 +9,12 @@ import sys
 import time
 from pathlib import Path
 
-from model import EpochRecord, FloatArray, weights_sha256
-from search.building import TrialSeed
-from search.saved_training import SavedTraining
-from search.training_saver import FileSaver
-from search.trial import run_trial
-from search.trial_identity import identify
+from studyhall.model import EpochRecord, FloatArray, weights_sha256
+from studyhall.search.training.building import TrialSeed
+from studyhall.search.training.saved_training import SavedTraining
+from studyhall.search.training.training_saver import FileSaver
+from studyhall.search.training.trial import run_trial
+from studyhall.search.training.trial_identity import identify
 from tests.search.shades import settings, shades
 
 EPOCHS, PAUSE = 150, 0.02

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from model import EpochRecord
-from search.building import TrialSeed
-from search.live_points import LivePoints
-from search.manifest import MANIFEST, manifest
-from search.record import RECORD, StoredRecord, store, value_point
-from search.spool import Spool
-from search.trial import run_trial
+from studyhall.model import EpochRecord
+from studyhall.search.common.manifest import MANIFEST, manifest
+from studyhall.search.sync.live_points import LivePoints
+from studyhall.search.sync.spool import Spool
+from studyhall.search.training.building import TrialSeed
+from studyhall.search.training.record import RECORD, StoredRecord, store, value_point
+from studyhall.search.training.trial import run_trial
 from tests.search.shades import settings, shades
 
 EPOCHS = 3

@@ -6,9 +6,9 @@ import sys
 
 from hypothesis import strategies as st
 
-from search.conditions import Space, holds
-from search.section import Scalar
-from search.study_spec import StudySpec
+from studyhall.search.config.conditions import Space, holds
+from studyhall.search.config.section import Scalar
+from studyhall.search.config.study_spec import StudySpec
 
 EVERY_KIND = {
     "rate": {"type": "float", "low": 1e-4, "high": 1.0, "log": True},

@@ -14,9 +14,9 @@ import optuna
 from optuna.storages import BaseStorage
 from optuna.trial import TrialState
 
-import search.postgres
-from search.patience import patiently
-from search.storage import exclusive, open_storage, reopen_storage
+import studyhall.search.study.postgres
+from studyhall.search.study.patience import patiently
+from studyhall.search.study.storage import exclusive, open_storage, reopen_storage
 
 STUDY = "study"
 
@@ -52,7 +52,9 @@ def add_one(storage: BaseStorage, study: int) -> None:
 
 def hold(address: str, number: int) -> None:
     """Take the turn, write inside, say so, and keep it; a database frees it after `number` s."""
-    search.postgres.SECONDS_HUNG = number or search.postgres.SECONDS_HUNG
+    studyhall.search.study.postgres.SECONDS_HUNG = (
+        number or studyhall.search.study.postgres.SECONDS_HUNG
+    )
     storage, study = opened(address)
     with exclusive(storage, "count"):
         storage.set_study_user_attr(study, "held", True)

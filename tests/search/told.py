@@ -6,13 +6,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from search.addresses import JOURNAL
-from search.claim import Claimed
-from search.record import StoredRecord
-from search.section import Scalar
-from search.storage import open_storage
-from search.studies import open_study
-from search.study_spec import StudySpec
+from studyhall.search.common.addresses import JOURNAL
+from studyhall.search.config.section import Scalar
+from studyhall.search.config.study_spec import StudySpec
+from studyhall.search.study.claim import Claimed
+from studyhall.search.study.storage import open_storage
+from studyhall.search.study.studies import open_study
+from studyhall.search.training.record import StoredRecord
 from tests.search.created import created
 from tests.search.spaces import spec_of
 

@@ -10,11 +10,11 @@ from pathlib import Path
 from mlflow.entities import Run, ViewType
 from mlflow.tracking import MlflowClient
 
-from search.record import Point, StoredRecord
-from search.sender import Sender
-from search.spool import Spool
-from search.tracker import Tracker
-from search.tracking import TrackedData, open_client, start_study
+from studyhall.search.sync.sender import Sender
+from studyhall.search.sync.spool import Spool
+from studyhall.search.tracking.tracker import Tracker
+from studyhall.search.tracking.tracking import TrackedData, open_client, start_study
+from studyhall.search.training.record import Point, StoredRecord
 
 DATA = TrackedData("shades", "f" * 64, "https://example.org", 40, 20)
 PATIENCE = 120.0  # seconds that a test waits at most for what should happen

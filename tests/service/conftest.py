@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from search import launch
+from studyhall import launch
 from tests.dask_cluster import DaskCluster
 from tests.postgres import Server as Postgres
 from tests.s3 import MISSING, S3, find_rclone

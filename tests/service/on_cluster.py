@@ -8,11 +8,11 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta, tzinfo
 from typing import Any
 
-from search import StudySpec, StudySummary, launch
-from search.doctor import examine
-from search.observer import Quiet
-from search.options import Options
-from search.outcomes import Outcome
+from studyhall import StudySpec, StudySummary, launch
+from studyhall.search.common.options import Options
+from studyhall.search.study.observer import Quiet
+from studyhall.search.study.outcomes import Outcome
+from studyhall.search.sync.doctor import examine
 from tests.dask_cluster import DaskCluster
 from tests.search.moons import Moons
 from tests.service.stack import Served

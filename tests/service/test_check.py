@@ -8,10 +8,10 @@ from dataclasses import replace
 import pytest
 from typer.testing import CliRunner
 
-from search import Options
-from search.cli import app
-from search.service_check import check_service
-from search.service_part import Part
+from studyhall import Options
+from studyhall.search.cli.cli import app
+from studyhall.search.common.service_part import Part
+from studyhall.search.runner.service_check import check_service
 from tests.search.moons import Moons
 from tests.service.stack import Stack
 from tests.service.troubles import (

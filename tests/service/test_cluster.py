@@ -10,18 +10,18 @@ from contextlib import closing
 
 import pytest
 
-from search import launch
-from search.addresses import without_password
-from search.cluster import Cluster
-from search.cluster_crew import ClusterCrew
-from search.detaching import detach
-from search.errors import StudyhallError, UsageError
-from search.launcher import prepare
-from search.recorded import recorded_summary
-from search.service_check import check_service
-from search.stopping import stop
-from search.storage import read_storage
-from search.studies import recorded_study
+from studyhall import launch
+from studyhall.search.common.addresses import without_password
+from studyhall.search.common.errors import StudyhallError, UsageError
+from studyhall.search.runner.detaching import detach
+from studyhall.search.runner.launcher import prepare
+from studyhall.search.runner.service_check import check_service
+from studyhall.search.runner.stopping import stop
+from studyhall.search.study.recorded import recorded_summary
+from studyhall.search.study.storage import read_storage
+from studyhall.search.study.studies import recorded_study
+from studyhall.search.workers.cluster import Cluster
+from studyhall.search.workers.cluster_crew import ClusterCrew
 from tests.dask_cluster import DaskCluster, other_code, wait_for
 from tests.gateway import Gateway
 from tests.service.on_cluster import Told, launched, require_whole, run_of_study
@@ -53,7 +53,7 @@ def test_what_a_worker_says_is_told_apart_from_its_silence(cluster):
 
 def test_a_call_that_fails_by_a_time_limit_of_its_own_is_not_waited_for(study, monkeypatch):
     """What Dask raises when an answer takes long has the same type."""
-    monkeypatch.setattr("search.cluster_crew.restore_on_host", out_of_time)
+    monkeypatch.setattr("studyhall.search.workers.cluster_crew.restore_on_host", out_of_time)
     tracked = prepare(study.long(), study.options(), Told()).tracked
     crew = ClusterCrew(tracked, study.options())
     with closing(crew), pytest.raises(StudyhallError, match=r"not train it again \(TimeoutError\)"):

@@ -11,11 +11,11 @@ from pathlib import Path
 import dask
 import pytest
 
-from search import Options, UsageError, launch
-from search.addresses import without_password
-from search.service_check import check_service
-from search.storage import read_storage
-from search.studies import study_names
+from studyhall import Options, UsageError, launch
+from studyhall.search.common.addresses import without_password
+from studyhall.search.runner.service_check import check_service
+from studyhall.search.study.storage import read_storage
+from studyhall.search.study.studies import study_names
 from tests.dask_cluster import ROOT, Host, Scheduler, other_code
 from tests.postgres import free_port
 from tests.search.moons import Moons
@@ -26,9 +26,9 @@ AN_HOUR_AHEAD = """\
 import time
 from types import SimpleNamespace
 
-import search.host
+from studyhall.search.workers import host
 
-search.host.time = SimpleNamespace(time=lambda: time.time() + 3600, sleep=time.sleep)
+host.time = SimpleNamespace(time=lambda: time.time() + 3600, sleep=time.sleep)
 """
 
 
@@ -51,7 +51,7 @@ def refusal(stack: Stack, folder: Path, **chosen: object) -> str:
 
 
 def test_a_clock_that_is_not_the_databases_is_refused(stack, tmp_path, monkeypatch):
-    monkeypatch.setattr("search.storage.datetime", AnHourAhead)
+    monkeypatch.setattr("studyhall.search.study.storage.datetime", AnHourAhead)
     said = refusal(stack, tmp_path)
     assert re.search(r"^--storage: .*: its clock is 3600 s behind this machine's", said)
     assert said.endswith("set both by NTP")
@@ -110,7 +110,7 @@ def test_workers_that_cannot_do_the_trials_are_refused_each_with_its_reason(
         Host(folder / "other", scheduler.address, {**told, "PYTHONPATH": str(code)}),
         Host(folder / "ahead", scheduler.address, told, "--preload", str(folder / "ahead.py")),
         Host(folder / "locked", scheduler.address, locked),
-        Host(folder / "none", scheduler.address, {"PYTHONPATH": str(without(folder, "search"))}),
+        Host(folder / "none", scheduler.address, {"PYTHONPATH": str(without(folder, "studyhall"))}),
     ]
     try:
         scheduler.wait_for_workers(len(hosts))
@@ -127,9 +127,9 @@ def test_workers_that_cannot_do_the_trials_are_refused_each_with_its_reason(
     assert len(looked_at.problems) == len(hosts)
     for words in (
         "must do one trial at a time, got 2 threads; start it with --nthreads 1",
-        "runs other code than this launch (studyhall 0.1.0 (",
+        "runs other code than this launch (studyhall 0.2.0 (",
         "s ahead of this machine's, so that the times",
-        "cannot run Studyhall (ModuleNotFoundError(\"No module named 'search'\")); install this",
+        "cannot run Studyhall (ModuleNotFoundError(\"No module named 'studyhall'\")); install this",
         "no password supplied); see to its STUDYHALL_STORAGE, and to the password in PGPASSWORD",
     ):
         assert words in said
@@ -180,6 +180,6 @@ def without(folder: Path, package: str) -> Path:
 
 
 def test_an_installation_without_dask_says_what_to_install(stack, tmp_path, monkeypatch):
-    monkeypatch.setattr("search.crew.find_spec", lambda name: None)
+    monkeypatch.setattr("studyhall.search.workers.crew.find_spec", lambda name: None)
     said = refusal(stack, tmp_path, cluster="tcp://127.0.0.1:8786")
     assert said.endswith("`pip install 'studyhall[cluster]'`")

@@ -9,8 +9,8 @@ from contextlib import closing
 import pytest
 from distributed import Client, Variable, get_worker
 
-from search.cluster import Cluster
-from search.cluster_tasks import Call, hand_over
+from studyhall.search.workers.cluster import Cluster
+from studyhall.search.workers.cluster_tasks import Call, hand_over
 from tests.dask_cluster import DaskCluster, wait_for
 
 

@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 import psutil
 
-from search.outcomes import Outcome
+from studyhall.search.study.outcomes import Outcome
 from tests.dask_cluster import DaskCluster, Host, wait_for
 from tests.gateway import Gateway
 from tests.search.moons import Moons

@@ -13,8 +13,8 @@ from pathlib import Path
 import pytest
 import tomli_w
 
-from search.errors import UsageError
-from search.storage import open_storage
+from studyhall.search.common.errors import UsageError
+from studyhall.search.study.storage import open_storage
 from tests.cli.workspace import Workspace
 from tests.dask_cluster import ROOT
 from tests.postgres import Server as Postgres

@@ -11,23 +11,30 @@ from dataclasses import replace
 
 import pytest
 
-from search.code_version import code_version
-from search.execution import drop
-from search.host import Assignment, close_host, drain_host, finish_host, leave_host, work_on_host
-from search.launcher import prepare
-from search.observer import Quiet
-from search.recorded import recorded_summary
-from search.sending import send_waiting
-from search.spool import Spool
-from search.storage import read_storage
-from search.studies import recorded_study
-from search.study_spec import StudySpec
-from search.workers import HostUnfit
+from studyhall.search.common.code_version import code_version
+from studyhall.search.config.study_spec import StudySpec
+from studyhall.search.runner.launcher import prepare
+from studyhall.search.study.observer import Quiet
+from studyhall.search.study.recorded import recorded_summary
+from studyhall.search.study.storage import read_storage
+from studyhall.search.study.studies import recorded_study
+from studyhall.search.sync.sending import send_waiting
+from studyhall.search.sync.spool import Spool
+from studyhall.search.workers.execution import drop
+from studyhall.search.workers.host import (
+    Assignment,
+    close_host,
+    drain_host,
+    finish_host,
+    leave_host,
+    work_on_host,
+)
+from studyhall.search.workers.workers import HostUnfit
 from tests.dask_cluster import PATIENCE, wait_for
 from tests.postgres import free_port
 from tests.search.own_sets import array_file, arrays
 from tests.search.small_trials import store_trial
-from tests.search.test_host_home import make_anothers
+from tests.search.sync.test_host_home import make_anothers
 from tests.service.on_cluster import AnHourAhead, long
 from tests.service.stack import Served
 
@@ -42,7 +49,7 @@ def assignment(served: Served, name, tmp_path, monkeypatch) -> Iterator[Assignme
     """What a launch hands to a host, whose home is a folder of this test."""
     monkeypatch.setenv("STUDYHALL_HOME", str(tmp_path / "home"))
     monkeypatch.setenv("STUDYHALL_STORAGE", served.storage)
-    monkeypatch.setattr("search.host._PAUSE_SECONDS", 0.0)
+    monkeypatch.setattr("studyhall.search.workers.host._PAUSE_SECONDS", 0.0)
     assignment = assigned(long(served, name=name), served)
     yield assignment
     close_host(assignment.study_id, "another launch")
@@ -57,7 +64,7 @@ def assigned(spec: StudySpec, served: Served) -> Assignment:
 
 def test_a_run_bears_the_machine_that_trained_it(served, name, assignment, monkeypatch):
     elsewhere = {"machine.cpu": "a processor of its own", "machine.cores": "3"}
-    monkeypatch.setattr("search.host.environment", lambda: elsewhere)
+    monkeypatch.setattr("studyhall.search.workers.host.environment", lambda: elsewhere)
     work_on_host(assignment)
     assert drain_host(assignment, 60.0) == []
     experiment = served.client.get_experiment_by_name(name).experiment_id
@@ -84,7 +91,7 @@ def test_a_host_whose_database_is_another_does_no_trial_and_says_why(
 
 
 def test_a_host_whose_clock_is_wrong_does_no_trial_and_says_why(assignment, monkeypatch):
-    monkeypatch.setattr("search.storage.datetime", AnHourAhead)
+    monkeypatch.setattr("studyhall.search.study.storage.datetime", AnHourAhead)
     said = work_on_host(assignment)
     assert isinstance(said, HostUnfit)
     assert "its clock is 3600 s behind this machine's" in said.trouble
@@ -97,7 +104,7 @@ def test_own_data_may_lie_elsewhere_on_a_host_and_must_be_those_of_the_launch(
     monkeypatch.setenv("STUDYHALL_CACHE", str(tmp_path / "cache"))
     monkeypatch.setenv("STUDYHALL_HOME", str(tmp_path / "home"))
     monkeypatch.setenv("STUDYHALL_STORAGE", served.storage)
-    monkeypatch.setattr("search.host._PAUSE_SECONDS", 0.0)
+    monkeypatch.setattr("studyhall.search.workers.host._PAUSE_SECONDS", 0.0)
     file, copy = array_file(tmp_path / "pets.npz"), tmp_path / "copy.npz"
     shutil.copy(file, copy)
     data = {"name": "pets", "path": str(file)}

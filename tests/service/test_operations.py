@@ -13,12 +13,12 @@ from pathlib import Path
 
 import pytest
 
-from search import UsageError
-from search.addresses import without_password
-from search.database_check import check_database
-from search.doctor import examine
-from search.storage import read_storage
-from search.studies import recorded_study
+from studyhall import UsageError
+from studyhall.search.common.addresses import without_password
+from studyhall.search.study.database_check import check_database
+from studyhall.search.study.storage import read_storage
+from studyhall.search.study.studies import recorded_study
+from studyhall.search.sync.doctor import examine
 from tests import documented
 from tests.postgres import PASSWORD, find_binaries, free_port
 from tests.postgres import Server as Postgres

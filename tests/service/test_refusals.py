@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from search.errors import StudyhallError
+from studyhall.search.common.errors import StudyhallError
 from tests.foreign import ARTIFACTS, asked, require_no_escape, require_own_names
 from tests.server import Server
 from tests.service.stack import BUCKET

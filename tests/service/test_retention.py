@@ -11,11 +11,11 @@ import uuid
 import pytest
 from mlflow.exceptions import MlflowException
 
-from search.doctor import examine
-from search.retention import collect
-from search.spool import Spool
-from search.storage import read_storage
-from search.studies import recorded_study
+from studyhall.search.study.storage import read_storage
+from studyhall.search.study.studies import recorded_study
+from studyhall.search.sync.doctor import examine
+from studyhall.search.sync.retention import collect
+from studyhall.search.sync.spool import Spool
 from tests.service.stack import BUCKET
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from search.doctor import examine
+from studyhall.search.sync.doctor import examine
 
 
 def test_a_study_on_the_service_is_whole_after_every_part_was_restarted(served):

@@ -8,8 +8,8 @@ from collections.abc import Iterator
 import pytest
 import requests
 
-from search.errors import UsageError
-from search.tracking import open_client
+from studyhall.search.common.errors import UsageError
+from studyhall.search.tracking.tracking import open_client
 from tests.service.certificates import Authority
 from tests.service.nginx import LIMIT, MISSING, Nginx, find_nginx
 from tests.service.users import READER, Signed, credentials, signed_in

@@ -7,10 +7,10 @@ from contextlib import ExitStack
 
 import pytest
 
-from search import StudyhallError, launch
-from search.doctor import examine
-from search.observer import Quiet
-from search.sending import send_waiting
+from studyhall import StudyhallError, launch
+from studyhall.search.study.observer import Quiet
+from studyhall.search.sync.doctor import examine
+from studyhall.search.sync.sending import send_waiting
 from tests.service.troubles import without_bucket, without_room
 
 
@@ -31,7 +31,7 @@ class Spoiler(Quiet):
 
 
 def test_records_wait_while_the_store_has_no_room_and_are_sent_later(served, monkeypatch):
-    monkeypatch.setattr("search.runner._PATIENCE_SECONDS", 45.0)
+    monkeypatch.setattr("studyhall.search.runner.runner._PATIENCE_SECONDS", 45.0)
     sentence = "MLflow's artifact store can be read but takes no file: it has no room left"
     spec, options = served.spec(name="full", trials=3), served.options()
     with ExitStack() as stack:

@@ -5,18 +5,18 @@ from __future__ import annotations
 import pytest
 import tomli_w
 
-from search import launch
-from search.doctor import examine
-from search.errors import StudyhallError, UsageError
-from search.ledger import Ledger
-from search.mlflow_check import check_mlflow
-from search.observer import Quiet
-from search.recorded import recorded_ledger, recorded_summaries
-from search.registry import champion
-from search.sending import send_waiting
-from search.service_part import Part
-from search.tracking import open_client
-from search.verdict import judge
+from studyhall import launch
+from studyhall.search.common.errors import StudyhallError, UsageError
+from studyhall.search.common.service_part import Part
+from studyhall.search.evaluation.verdict import judge
+from studyhall.search.study.observer import Quiet
+from studyhall.search.study.recorded import recorded_ledger, recorded_summaries
+from studyhall.search.sync.doctor import examine
+from studyhall.search.sync.sending import send_waiting
+from studyhall.search.tracking.ledger import Ledger
+from studyhall.search.tracking.mlflow_check import check_mlflow
+from studyhall.search.tracking.registry import champion
+from studyhall.search.tracking.tracking import open_client
 from tests.cli.workspace import Workspace
 from tests.search.moons import SPEC
 from tests.service.users import (

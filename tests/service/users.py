@@ -13,8 +13,8 @@ from typing import Any
 
 import pytest
 
-from search.recorded import recorded_summary
-from search.summary import StudySummary
+from studyhall.search.study.recorded import recorded_summary
+from studyhall.search.study.summary import StudySummary
 from tests.postgres import PASSWORD, USER
 from tests.postgres import Server as Postgres
 from tests.s3 import S3

@@ -1,0 +1,1 @@
+"""Errors, options, paths and other small things that all rooms share."""

@@ -1,0 +1,101 @@
+"""Where studies are kept: the path of a journal, or the address of a PostgreSQL database."""
+
+from __future__ import annotations
+
+import os
+import re
+from pathlib import Path
+from urllib.parse import urlsplit, urlunsplit
+
+from studyhall.search.common.errors import UsageError
+
+JOURNAL = "studyhall.journal"
+STORAGE_FILE = "STUDYHALL_STORAGE_FILE"  # the variable that names a file with the address
+_DRIVER = "postgresql+psycopg"
+_SCHEMES = ("postgresql", "postgres", _DRIVER)
+
+# Greedy up to the last '@': a password in which '@' or '/' was not escaped is hidden whole.
+_PASSWORD = re.compile(r"(://[^:/?#@\[]*):.*@")
+# Without a host, the password stands where a port would.
+_MISPLACED = re.compile(r"(://[^:/?#@\[]+):(?!\d+(?:[/?#]|$))[^/?#@*][^/?#]*")
+# In a sentence; what follows the last letter or digit is the sentence's own.
+_ADDRESS = re.compile(r"[a-zA-Z][\w+.-]*://\S*[\w/]")
+_SECRET = re.compile(r"(?:ssl)?password", re.IGNORECASE)
+_IN_QUERY = re.compile(r"([?&](?:ssl)?password=)[^&]*", re.IGNORECASE)
+
+
+def resolved(address: str | Path) -> str | Path:
+    """The absolute path of a journal, or a database's address as its driver wants it.
+
+    Raises:
+        UsageError: it is the address of something that is not offered.
+    """
+    scheme, separator, rest = str(address).partition("://")
+    if not separator or isinstance(address, Path):
+        return Path(address).resolve()
+    if scheme not in _SCHEMES:
+        raise UsageError(
+            "--storage: must be the path of a journal, or the address of a PostgreSQL database as "
+            f"postgresql://user:password@host/database, got '{shown(address)}'"
+        )
+    return f"{_DRIVER}://{rest}"
+
+
+def address_in(path: Path) -> str:
+    """The address that a file holds, as the secrets of containers are handed over.
+
+    Raises:
+        UsageError: the file cannot be read, or does not hold one line.
+    """
+    try:
+        lines = path.read_text(encoding="utf-8").splitlines()
+    except (OSError, UnicodeDecodeError) as error:
+        reason = getattr(error, "strerror", None) or "it is not UTF-8"
+        raise UsageError(
+            f"{STORAGE_FILE}: must name a file that can be read, got '{path}': {reason}"
+        ) from None
+    found = [line.strip() for line in lines if line.strip()]
+    if len(found) != 1:
+        raise UsageError(
+            f"{STORAGE_FILE}: '{path}' must hold one line, the address, got {len(found)} lines"
+        )
+    return found[0]
+
+
+def address_of_host() -> str | None:
+    """The address of the storage that the environment of this machine names, if it does.
+
+    Raises:
+        UsageError: a file is named that does not hold it.
+    """
+    path = os.environ.get(STORAGE_FILE)
+    return os.environ.get("STUDYHALL_STORAGE") or (address_in(Path(path)) if path else None)
+
+
+def password_is_plain(address: str) -> bool:
+    """Whether the password of an address has characters that end it early if not escaped."""
+    found = _PASSWORD.search(address)
+    return found is None or not set("@/?#") & set(found[0].removesuffix("@")[len("://") :])
+
+
+def shown(address: str | Path) -> str:
+    """An address without its password, for messages and records; any other text as it is."""
+    text = _PASSWORD.sub(r"\1:***@", str(address))
+    return _IN_QUERY.sub(r"\1***", _MISPLACED.sub(r"\1:***", text))
+
+
+def shown_in(text: str) -> str:
+    """A text in which no address has its password."""
+    return _ADDRESS.sub(lambda found: shown(found[0]), text)
+
+
+def without_password(address: str) -> str:
+    """An address that can be handed on: who uses it has the password from elsewhere."""
+    parts = urlsplit(address)
+    if not parts.netloc:
+        return address
+    user, at, host = parts.netloc.rpartition("@")
+    query = "&".join(
+        pair for pair in parts.query.split("&") if not _SECRET.match(pair.partition("=")[0])
+    )
+    return urlunsplit(parts._replace(netloc=user.partition(":")[0] + at + host, query=query))

@@ -1,0 +1,88 @@
+"""Files and folders that are whole or not there, and on the disk itself before they have a name.
+
+What is being written has a hidden name that says which process writes it, so that what a dead
+process left can be told from what another is still writing.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import time
+from pathlib import Path
+
+from studyhall.search.common.owner import is_running, new_owner
+
+_DAY = 24 * 60 * 60
+
+
+def hidden_beside(path: Path) -> Path:
+    """A new hidden name beside `path`, with the name of this process in it."""
+    return path.with_name(f".{path.name}~{new_owner()}")
+
+
+def put_in_place(hidden: Path, path: Path) -> None:
+    """Give a file or folder that was written under a hidden name its own, once the disk has it.
+
+    Raises:
+        OSError: the disk cannot be written, or has no room.
+    """
+    for file in sorted(hidden.rglob("*")) if hidden.is_dir() else []:
+        _sync(file)
+    _sync(hidden)
+    if path.is_dir():
+        discard(path)
+    os.replace(hidden, path)
+    _sync(path.parent)
+
+
+def write_whole(path: Path, content: bytes) -> None:
+    """Write a file that is there whole or not at all, whenever this process or the machine dies.
+
+    Raises:
+        OSError: the disk cannot be written, or has no room; nothing is left behind.
+    """
+    hidden = hidden_beside(path)
+    try:
+        hidden.write_bytes(content)
+        put_in_place(hidden, path)
+    finally:
+        hidden.unlink(missing_ok=True)
+
+
+def discard(path: Path) -> None:
+    """Delete a folder; one that is half deleted has a hidden name."""
+    shutil.rmtree(path.rename(hidden_beside(path)))
+
+
+def sweep(folder: Path, name: str = "*") -> None:
+    """Delete what dead processes left under hidden names; of other machines, what is a day old.
+
+    Args:
+        folder: Where to look.
+        name: What the files and folders were to be named, of which any are looked for by default.
+    """
+    for left in folder.glob(f".{name}~*"):
+        alive = is_running(left.name.partition("~")[2])
+        if alive or (alive is None and _age(left) < _DAY):
+            continue
+        if left.is_dir():
+            shutil.rmtree(left, ignore_errors=True)
+        else:
+            left.unlink(missing_ok=True)
+
+
+def _age(path: Path) -> float:
+    """Seconds since a file was last written; none if another process has just deleted it."""
+    try:
+        return time.time() - path.stat().st_mtime
+    except FileNotFoundError:
+        return 0.0
+
+
+def _sync(path: Path) -> None:
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

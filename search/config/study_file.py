@@ -1,0 +1,140 @@
+"""Study files: find one and read it into a StudySpec."""
+
+from __future__ import annotations
+
+import os
+import re
+import tomllib
+from collections.abc import Mapping, Sequence
+from difflib import get_close_matches
+from pathlib import Path
+from typing import Any
+
+from studyhall.search.common.errors import UsageError
+from studyhall.search.common.source_tree import STUDIES
+from studyhall.search.config.findings import Problem
+from studyhall.search.config.study_lines import line_of
+from studyhall.search.config.study_problems import find_problems
+from studyhall.search.config.study_spec import StudySpec
+
+SHIPPED = STUDIES
+
+
+def shipped_studies() -> dict[str, Path]:
+    """The study files that come with Studyhall, by name."""
+    return {path.stem: path for path in sorted(SHIPPED.glob("*.toml"))}
+
+
+def find_study(study: str) -> Path:
+    """Find the file of `study`: the path of a TOML file, or the name of a study that ships.
+
+    Raises:
+        UsageError: there is no such file, or no such name; the nearest names are offered.
+    """
+    if study.endswith(".toml"):
+        path = Path(study)
+        if not path.is_file():
+            raise UsageError(f"{study}: no such study file; `studyhall list` shows what there is")
+        return path
+    shipped = shipped_studies()
+    if study not in shipped:
+        near = get_close_matches(study, shipped, n=3, cutoff=0.5)
+        names = " or ".join(f"'{name}'" for name in near)
+        hint = f"did you mean {names}, or" if near else "`studyhall list` shows those that ship; or"
+        raise UsageError(f"{study}: unknown study; {hint} a path to a .toml file?")
+    return shipped[study]
+
+
+def load_study(study: str | Path, overrides: Sequence[str] = ()) -> StudySpec:
+    """Read and validate a study.
+
+    Args:
+        study: The name of a study that ships, or the path of a study file.
+        overrides: Values to put in place of the file's, each `table.key=value` in TOML.
+
+    Raises:
+        UsageError: no such study, or mistakes in it: every one, a line each, with the line of the
+            file, the key, the rule and the value.
+    """
+    path = find_study(str(study))
+    text = _read(path)
+    raw = _parse(text, path.name)
+    _anchor(raw, path.absolute().parent)
+    for override in overrides:
+        _override(raw, override)
+    _anchor(raw, Path.cwd())
+    problems = find_problems(raw)
+    if problems:
+        overridden = {
+            tuple(override.partition("=")[0].strip().split(".")) for override in overrides
+        }
+        lines = (f"{_place(p, path.name, text, overridden)}: {p.sentence}" for p in problems)
+        raise UsageError("\n".join(lines))
+    return StudySpec.model_validate(raw)
+
+
+def make_study(tables: Mapping[str, Any]) -> StudySpec:
+    """A study from Python: what a study file would hold, as dictionaries and lists.
+
+    Args:
+        tables: `{"study": {"name": ...}, "data": {...}, ...}`, as `tomllib` reads a study file.
+
+    Raises:
+        UsageError: mistakes in it: every one, a line each, with the key, the rule and the value.
+    """
+    if problems := find_problems(tables):
+        raise UsageError("\n".join(problem.sentence for problem in problems))
+    return StudySpec.model_validate(tables)
+
+
+def _place(problem: Problem, name: str, text: str, overridden: set[tuple[str, ...]]) -> str:
+    """Where the user wrote what is wrong: a line of the file, or an override."""
+    path = problem.path
+    # What an override put in, or what of the table that it changed no longer fits together.
+    if any(path[: len(key)] == key or (path and key[: len(path)] == path) for key in overridden):
+        return "--set"
+    return f"{name}:{line_of(text, problem.path)}"
+
+
+def _read(path: Path) -> str:
+    try:
+        return path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise UsageError(f"{path}: cannot be read as UTF-8 text: {error}") from None
+
+
+def _parse(text: str, name: str) -> dict[str, Any]:
+    try:
+        return tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        message, _, place = str(error).partition(" (at ")
+        found = re.match(r"line (\d+)", place)
+        line = found[1] if found else str(text.rstrip().count("\n") + 1)
+        raise UsageError(f"{name}:{line}: not valid TOML: {message}") from None
+
+
+def _anchor(raw: dict[str, Any], folder: Path) -> None:
+    """Make the place of own data absolute: a file means its own folder, an override this one."""
+    data = raw.get("data")
+    if isinstance(data, dict) and isinstance(data.get("path"), str):
+        data["path"] = os.path.abspath(folder / Path(data["path"]).expanduser())
+
+
+def _override(raw: dict[str, Any], override: str) -> None:
+    """Put one `--set` value into the parsed file; a bare word is taken as a string."""
+    key, equals, value = override.partition("=")
+    *tables, last = key.strip().split(".")
+    table: Any = raw
+    for name in tables:
+        table = table.setdefault(name, {}) if isinstance(table, dict) else None
+    if not (equals and tables and last and isinstance(table, dict)):
+        raise UsageError(f"--set: must read table.key=value, got '{override}'")
+    try:
+        table[last] = tomllib.loads(f"value = {value}")["value"]
+    except tomllib.TOMLDecodeError:
+        table[last] = value.strip()
+
+
+def recorded_name(study: str) -> str:
+    """The name under which a study is recorded, of a name or of a study file's path."""
+    return load_study(study).study.name if study.endswith(".toml") else study

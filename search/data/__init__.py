@@ -1,0 +1,1 @@
+"""Data sets: sources, cache, integrity, splits, and the seal on the test split."""

@@ -1,0 +1,72 @@
+"""Data sets fetched and checked by name: of a data set, of a study, or of a study file."""
+
+from __future__ import annotations
+
+from difflib import get_close_matches
+from pathlib import Path
+
+from studyhall.search.common.errors import UsageError
+from studyhall.search.common.progress import SILENT, Progress
+from studyhall.search.config.data_settings import DataSettings
+from studyhall.search.config.study_file import load_study, shipped_studies
+from studyhall.search.data.data_names import DATA_NAMES
+from studyhall.search.data.datasets import fetch
+from studyhall.search.data.own_page import mark_used
+from studyhall.search.data.verification import Verification, verify
+
+
+def fetch_data(name: str, data_dir: Path | str | None = None, progress: Progress = SILENT) -> Path:
+    """Fetch, verify and decode a data set, or a study's, into the cache.
+
+    Args:
+        name: A data set's name, that of a study that ships, or the path of a study file.
+        data_dir: A folder or archive that holds the data set.
+        progress: Told of the steps.
+
+    Returns:
+        Its folder in the cache.
+
+    Raises:
+        UsageError: unknown name, no source, damaged or wrong data, a cache that cannot be written.
+    """
+    folder = fetch(read_target(name), data_dir=data_dir, progress=progress)
+    mark_used(folder)
+    return folder
+
+
+def verify_data(name: str, data_dir: Path | str | None = None) -> Verification:
+    """Read every byte of a data set in the cache, name what is wrong, and count duplicates.
+
+    Args:
+        name: A data set's name, that of a study that ships, or the path of a study file.
+        data_dir: Where the user's own data are instead of at their `path`.
+
+    Raises:
+        UsageError: unknown name, or the data set is not in the cache.
+    """
+    return verify(read_target(name), data_dir)
+
+
+def read_target(name: str) -> str | DataSettings:
+    """Find which data set is meant.
+
+    Args:
+        name: a data set's name; that of a study that ships, or the path of a study file, for the
+            study's data and its split.
+
+    Returns:
+        The data set's name, or the study's `[data]`.
+
+    Raises:
+        UsageError: there is no such data set or study, or mistakes are in the file.
+    """
+    if name in DATA_NAMES:
+        return name
+    studies = shipped_studies()
+    if name.endswith(".toml") or name in studies:
+        return load_study(name).data_settings
+    near = get_close_matches(name, [*DATA_NAMES, *studies], n=1, cutoff=0)
+    raise UsageError(
+        f"{name}: must be a data set ({', '.join(DATA_NAMES)}), a study that ships or the path of "
+        f"a study file; the nearest is '{near[0]}'"
+    )

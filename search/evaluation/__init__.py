@@ -1,0 +1,1 @@
+"""The test verdict, replay, reproduction and predictions."""

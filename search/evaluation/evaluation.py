@@ -1,0 +1,119 @@
+"""Judging a model on the test split; the only reader of that split."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from studyhall.model import Classifier, confusion_matrix, wilson_interval
+from studyhall.search.config.data_settings import DataSettings
+from studyhall.search.data.datasets import open_test
+
+CONFIDENCE = 0.95
+MISTAKES = 25
+
+
+@dataclass(frozen=True)
+class Mistake:
+    """A test example that was classified wrongly.
+
+    Attributes:
+        index: which example of the test split.
+        true: its class.
+        predicted: the class that it was taken for.
+        probability: how probable the classifier found that, 0 to 1.
+    """
+
+    index: int
+    true: str
+    predicted: str
+    probability: float
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """How a classifier did on the test split.
+
+    Attributes:
+        examples: how many test examples were judged.
+        correct: how many of them were classified correctly.
+        accuracy: their share, 0 to 1.
+        interval: the Wilson interval of the accuracy at 95 % (Wilson 1927).
+        accuracy_by_class: the share of each class's examples classified correctly.
+        classes: the classes in the order of `confusion`.
+        confusion: counts, row = true class, column = predicted.
+        mistakes: the mistakes that the classifier was surest of, the surest first; 25 at most.
+        mistaken: their raw examples `(mistakes, *example_shape)`.
+    """
+
+    examples: int
+    correct: int
+    accuracy: float
+    interval: tuple[float, float]
+    accuracy_by_class: Mapping[str, float]
+    classes: tuple[str, ...]
+    confusion: tuple[tuple[int, ...], ...]
+    mistakes: tuple[Mistake, ...]
+    mistaken: NDArray[Any] = field(repr=False, compare=False)
+
+    def to_dict(self) -> dict[str, object]:
+        """The evaluation as JSON holds it, without raw examples."""
+        return {key: value for key, value in asdict(self).items() if key != "mistaken"}
+
+    @property
+    def matrix(self) -> NDArray[np.int64]:
+        """The confusion matrix as an array (classes, classes)."""
+        return np.array(self.confusion, np.int64)
+
+
+def evaluate(classifier: Classifier, data_folder: Path, settings: DataSettings) -> Evaluation:
+    """Judge a classifier on the first test examples of a data set, or on all of them.
+
+    Args:
+        classifier: The model, with its preprocessing.
+        data_folder: Where the data set's arrays lie.
+        settings: Which data set, and how many test examples, as the study file says.
+    """
+    examples, labels = open_test(settings, data_folder, settings.test)
+    predicted = classifier.predict(examples)
+    matrix = confusion_matrix(np.asarray(labels, np.int64), predicted, len(classifier.classes))
+    mistakes = _mistakes(classifier, classifier.probabilities(examples), predicted, labels)
+    total, correct = int(matrix.sum()), int(matrix.trace())
+    shares = matrix.diagonal() / np.maximum(matrix.sum(axis=1), 1)
+    return Evaluation(
+        examples=total,
+        correct=correct,
+        accuracy=correct / total,
+        interval=wilson_interval(correct, total, CONFIDENCE),
+        accuracy_by_class=dict(zip(classifier.classes, map(float, shares), strict=True)),
+        classes=classifier.classes,
+        confusion=tuple(map(tuple, matrix.tolist())),
+        mistakes=mistakes,
+        mistaken=np.array(examples[[mistake.index for mistake in mistakes]]),
+    )
+
+
+def _mistakes(
+    classifier: Classifier,
+    probabilities: NDArray[np.float32],
+    predicted: NDArray[np.int64],
+    labels: NDArray[np.int64],
+) -> tuple[Mistake, ...]:
+    """The mistakes that a classifier was surest of."""
+    wrong = np.flatnonzero(predicted != labels)
+    sure = probabilities[wrong, predicted[wrong]]
+    order = wrong[np.argsort(-sure, kind="stable")][:MISTAKES]
+    return tuple(
+        Mistake(
+            index=int(index),
+            true=classifier.classes[labels[index]],
+            predicted=classifier.classes[predicted[index]],
+            probability=float(probabilities[index, predicted[index]]),
+        )
+        for index in order
+    )

@@ -1,0 +1,67 @@
+"""A champion's answers to pictures of the user's own."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import numpy as np
+
+from studyhall.search.common.errors import UsageError
+from studyhall.search.data.images import read_picture
+from studyhall.search.tracking.registry import champion
+
+
+@dataclass(frozen=True)
+class Prediction:
+    """The classes of one picture, likeliest first, with their probabilities."""
+
+    picture: str
+    label: str
+    probabilities: dict[str, float]
+
+    def to_dict(self) -> dict[str, object]:
+        """The prediction as JSON holds it."""
+        return asdict(self)
+
+
+def classify(
+    name: str, pictures: Sequence[Path | str], tracking_uri: str | None = None
+) -> list[Prediction]:
+    """Classify pictures with the champion of a study.
+
+    Args:
+        name: The study.
+        pictures: Files.
+        tracking_uri: MLflow's address; by default where plain `mlflow ui` looks.
+
+    Returns:
+        A prediction for each picture, in their order.
+
+    Raises:
+        UsageError: there is no champion, or a picture cannot be read; all such pictures are named.
+    """
+    winner = champion(name, tracking_uri)
+    classifier, own = winner.classifier, winner.settings.data.path is not None
+    images, problems = [], []
+    for picture in pictures:
+        try:
+            shape = classifier.example_shape
+            images.append(read_picture(Path(picture), shape, light_on_dark=not own))
+        except UsageError as error:
+            problems.append(str(error))
+    if problems:
+        raise UsageError("\n".join(problems))
+    raw = np.stack(images)
+    answers = zip(pictures, classifier.predict(raw), classifier.probabilities(raw), strict=True)
+    return [
+        _prediction(str(picture), classifier.classes[label], row.tolist(), classifier.classes)
+        for picture, label, row in answers
+    ]
+
+
+def _prediction(picture: str, label: str, row: list[float], classes: Sequence[str]) -> Prediction:
+    # The label first: probabilities may round to equal where the scores still differ.
+    ranked = sorted(zip(classes, row, strict=True), key=lambda item: (-item[1], item[0] != label))
+    return Prediction(picture, label, dict(ranked))

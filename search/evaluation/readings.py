@@ -1,0 +1,53 @@
+"""The ledger of a recorded study, by its name."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from studyhall.search.common.addresses import shown
+from studyhall.search.common.errors import UsageError
+from studyhall.search.common.options import Options
+from studyhall.search.study.recorded import open_recorded
+from studyhall.search.study.storage import read_storage
+from studyhall.search.study.studies import recorded_fingerprint
+from studyhall.search.tracking.ledger import Ledger, read_ledger
+from studyhall.search.tracking.mlflow_database import missing
+from studyhall.search.tracking.tracking import (
+    TEST_FINGERPRINT,
+    find_experiment,
+    open_client,
+    search_runs,
+)
+
+_ELSEWHERE = "name the address that the study was launched with, or set MLFLOW_TRACKING_URI"
+
+
+def recorded_ledger(
+    name: str, storage: Path | str | None = None, tracking_uri: str | None = None
+) -> Ledger:
+    """Every reading of a recorded study's test split, by itself and by others.
+
+    Args:
+        name: The study.
+        storage: Where it is kept; by default in the working folder.
+        tracking_uri: MLflow's address; by default where plain `mlflow ui` looks.
+
+    Raises:
+        UsageError: MLflow's address is not where the study is recorded, or nothing answers there.
+        StudyhallError: MLflow does not answer later on.
+    """
+    opened = read_storage(Options(storage=storage).address)
+    study, fingerprint = open_recorded(name, opened), recorded_fingerprint(opened, name)
+    if path := missing(tracking_uri):  # opening it would leave an empty one behind
+        raise UsageError(f"--tracking-uri: there is no MLflow database {path}; {_ELSEWHERE}")
+    client = open_client(tracking_uri)
+    experiment_id = find_experiment(client, study.experiment)
+    if experiment_id is None:
+        place = shown(client.tracking_uri)
+        raise UsageError(
+            f"--tracking-uri: {place} has no experiment {study.experiment}; {_ELSEWHERE}"
+        )
+    wanted = f"tags.`studyhall.kind` = 'study' and tags.`studyhall.study_id` = '{study.study_id}'"
+    runs = search_runs(client, experiment_id, wanted, deleted=True)
+    test = next((run.data.tags.get(TEST_FINGERPRINT, "") for run in runs), "")
+    return read_ledger(client, experiment_id, fingerprint or "", test)

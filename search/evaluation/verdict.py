@@ -1,0 +1,129 @@
+"""The verdict on a champion: reloaded from the registry, judged on the test split, recorded."""
+
+from __future__ import annotations
+
+import json
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+
+from studyhall.search.common.progress import Progress
+from studyhall.search.data.integrity import test_fingerprint
+from studyhall.search.data.own_versions import fetch_recorded
+from studyhall.search.data.same_data import require_same_data
+from studyhall.search.evaluation.evaluation import Evaluation, evaluate
+from studyhall.search.evaluation.metric_keys import metric_keys
+from studyhall.search.study.observer import Quiet
+from studyhall.search.tracking.ledger import (
+    ACCURACY,
+    EXAMPLES,
+    GAP,
+    HIGH,
+    LOW,
+    Ledger,
+    read_ledger,
+    reading,
+    study_run_of,
+)
+from studyhall.search.tracking.registry import Champion, champion
+from studyhall.search.tracking.tracking import TEST_FINGERPRINT, open_client
+from studyhall.search.training.plots import confusion_picture, titled_images
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """A champion and how it did on the test split.
+
+    Attributes:
+        champion: The model that was judged.
+        evaluation: How it did.
+        run_id: The MLflow run that records it, in the ledger of the test split.
+        earlier: The readings of the test split before this one, by this study and by others.
+    """
+
+    champion: Champion
+    evaluation: Evaluation
+    run_id: str
+    earlier: Ledger
+
+    @property
+    def gap(self) -> float | None:
+        """By how much the champion did better on the validation examples than on the test ones."""
+        validation = self.champion.validation_accuracy
+        return None if validation is None else validation - self.evaluation.accuracy
+
+
+def judge(
+    name: str,
+    tracking_uri: str | None = None,
+    data_dir: Path | str | None = None,
+    progress: Progress = Quiet.fetching,
+) -> Verdict:
+    """Judge the champion of a study on the test split and record the verdict in MLflow.
+
+    The reading is entered in the ledger before it takes place.
+
+    Args:
+        name: The study.
+        tracking_uri: MLflow's address; by default where plain `mlflow ui` looks.
+        data_dir: Folder or archive to take the data set from.
+        progress: Where the fetch of the data reports to.
+
+    Raises:
+        UsageError: there is no champion, or the data are not those that it was selected on.
+    """
+    winner = champion(name, tracking_uri)
+    settings = winner.settings.data
+    folder = fetch_recorded(settings, winner.data_fingerprint, data_dir, progress)
+    require_same_data(folder, settings, winner.data_fingerprint)
+    client = open_client(tracking_uri)
+    study_run, model = study_run_of(client, winner.run), f"{name} version {winner.version}"
+    judged = {
+        "studyhall.judged_run": str(winner.run.info.run_id),
+        "studyhall.judged_version": winner.version,
+        TEST_FINGERPRINT: test_fingerprint(folder),
+    }
+    with (
+        reading(client, study_run, "evaluation", model, judged) as entry,
+        tempfile.TemporaryDirectory() as temporary,
+    ):
+        # Once this one is entered, so that of two at a time neither says that it is the first.
+        ledger = read_ledger(
+            client,
+            winner.run.info.experiment_id,
+            winner.data_fingerprint,
+            judged[TEST_FINGERPRINT],
+        )
+        evaluation = evaluate(winner.classifier, folder, settings)
+        verdict = Verdict(winner, evaluation, entry.run_id, ledger.without(entry.run_id))
+        _write_files(Path(temporary), evaluation)
+        entry.complete(_metrics(verdict), Path(temporary))
+    return verdict
+
+
+def _write_files(folder: Path, evaluation: Evaluation) -> None:
+    text = json.dumps(evaluation.to_dict(), indent=2)
+    (folder / "evaluation.json").write_text(text + "\n", encoding="utf-8")
+    matrix = {"classes": evaluation.classes, "counts": evaluation.confusion}
+    (folder / "confusion_matrix.json").write_text(json.dumps(matrix) + "\n", encoding="utf-8")
+    picture = folder / "confusion_matrix.png"
+    confusion_picture(picture, evaluation.matrix, evaluation.classes)
+    if evaluation.mistaken.ndim == 4 and len(evaluation.mistaken):
+        titles = [f"{m.true} as {m.predicted}\n{m.probability:.0%}" for m in evaluation.mistakes]
+        titled_images(folder / "mistakes.png", evaluation.mistaken, titles)
+
+
+def _metrics(verdict: Verdict) -> dict[str, float]:
+    evaluation, gap = verdict.evaluation, verdict.gap
+    low, high = evaluation.interval
+    shares = evaluation.accuracy_by_class
+    # A prefix of their own: a class may be called "low" or "high".
+    by_class = {f"test_accuracy_of_{key}": shares[n] for key, n in metric_keys(shares).items()}
+    return {
+        ACCURACY: evaluation.accuracy,
+        LOW: low,
+        HIGH: high,
+        EXAMPLES: evaluation.examples,
+        **({} if gap is None else {GAP: gap}),
+        **by_class,
+    }

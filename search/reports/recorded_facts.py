@@ -1,0 +1,201 @@
+"""What is recorded of a study, read from the storage and MLflow without changing either."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from studyhall.search.common.addresses import shown
+from studyhall.search.common.options import Options
+from studyhall.search.reports.study_facts import (
+    ChampionFacts,
+    FinalistsFacts,
+    StudyFacts,
+    TrackedFacts,
+    TrialRun,
+    VerdictFacts,
+)
+from studyhall.search.study.recorded import open_recorded, summary_of
+from studyhall.search.study.storage import read_storage
+from studyhall.search.study.studies import finalists_name, recorded_fingerprint, recorded_study
+from studyhall.search.study.study import Study
+from studyhall.search.study.trial_rows import trial_rows
+from studyhall.search.tracking.ledger import GAP, read_ledger
+from studyhall.search.tracking.mlflow_database import missing
+from studyhall.search.tracking.mlflow_errors import explained
+from studyhall.search.tracking.registry import registered_version
+from studyhall.search.tracking.run_tags import RunTags
+from studyhall.search.tracking.tracking import (
+    TEST_FINGERPRINT,
+    StudyRun,
+    TrackedData,
+    find_study,
+    open_client,
+    search_runs,
+)
+from studyhall.search.tracking.trained import artifact_bytes
+
+if TYPE_CHECKING:
+    from studyhall.search.tracking.tracking import MlflowClient, Run
+
+VERDICT_PICTURES = ("confusion_matrix.png", "mistakes.png")
+
+
+@dataclass(frozen=True)
+class Recorded:
+    """A recorded study with all that is known of it; `place` is where MLflow has it, if it does."""
+
+    study: Study
+    facts: StudyFacts
+    place: tuple[MlflowClient, StudyRun] | None
+
+
+def read_recorded(
+    name: str, storage: Path | str | None = None, tracking_uri: str | None = None
+) -> Recorded:
+    """Read a recorded study, and what MLflow has of it.
+
+    Args:
+        name: The study.
+        storage: Where it is kept; by default in the working folder.
+        tracking_uri: MLflow's address; by default where plain `mlflow ui` looks.
+
+    Raises:
+        UsageError: there is no such study, or nothing answers where it is kept.
+        StudyhallError: MLflow does not answer.
+    """
+    opened = read_storage(Options(storage=storage).address)
+    study = open_recorded(name, opened)
+    fingerprint = recorded_fingerprint(opened, name)
+    place = find_tracked(study, fingerprint, tracking_uri)
+    finals = recorded_study(opened, finalists_name(name))
+    if finals and finals.search_id != study.study_id:
+        finals = None  # of a search that was set aside
+    studies = [one.study_id for one in (study, finals) if one]
+    facts = StudyFacts(
+        spec=study.spec,
+        summary=summary_of(opened, study),
+        fingerprint=fingerprint,
+        trials=trial_rows(study),
+        tracked=_tracked_facts(*place, _champion(*place, name, studies)) if place else None,
+        finalists=_finalists_facts(finals) if finals else None,
+    )
+    return Recorded(study, facts, place)
+
+
+def _finalists_facts(finals: Study) -> FinalistsFacts | None:
+    wanted = finals.spec.finalists
+    if wanted is None:
+        return None
+    return FinalistsFacts(wanted.configurations, wanted.seeds, trial_rows(finals))
+
+
+def _champion(
+    client: MlflowClient, run: StudyRun, name: str, studies: Sequence[str]
+) -> ChampionFacts | None:
+    """The champion, if it is of these studies, not of one that had the name before."""
+    version = registered_version(client, name)
+    if version is None:
+        return None
+    with explained(f"model {name}"):
+        registered = client.get_model_version(name, version)
+    run_id, by = str(registered.run_id), str(registered.tags.get("selected_by", "search"))
+    for found in search_runs(client, run.experiment_id, f"attributes.run_id = '{run_id}'"):
+        if found.data.tags.get("studyhall.study_id") in studies:
+            return ChampionFacts(version, run_id, by)
+    return None
+
+
+def _tracked_facts(
+    client: MlflowClient, run: StudyRun, champion: ChampionFacts | None
+) -> TrackedFacts:
+    with explained("the study's run"):
+        tags = RunTags(run.run_id, client.get_run(run.run_id).data.tags)
+    test = tags.get(TEST_FINGERPRINT)
+    runs = trial_runs(client, run)
+    return TrackedFacts(
+        uri=shown(client.tracking_uri),
+        experiment_id=run.experiment_id,
+        run_id=run.run_id,
+        runs=runs,
+        environment=tags.environment(),
+        blas_threads=tags.number("studyhall.blas_threads", "1"),
+        verdict=_verdict(client, run, champion),
+        ledger=read_ledger(client, run.experiment_id, run.data.fingerprint, test or ""),
+        champion=champion,
+    )
+
+
+def find_tracked(
+    study: Study, fingerprint: str | None, tracking_uri: str | None
+) -> tuple[MlflowClient, StudyRun] | None:
+    """MLflow's client and a study's run there; None where it has no active one.
+
+    The run is found without a look at the data, whose sizes and address are therefore as the study
+    file has them.
+
+    Raises:
+        UsageError: nothing answers at the address.
+        StudyhallError: MLflow does not answer later on.
+    """
+    if missing(tracking_uri):
+        return None  # and leave no empty database behind
+    client, settings = open_client(tracking_uri), study.spec.data_settings
+    data = TrackedData(settings.name, fingerprint or "", "", settings.train, settings.validation)
+    found = find_study(client, study.experiment, study.study_id, data)
+    return None if found is None or found[1] else (client, found[0])
+
+
+def trial_runs(client: MlflowClient, study: StudyRun) -> dict[int, TrialRun]:
+    """The ended run of each trial in MLflow, by number; the last of several."""
+    kind = "tags.`studyhall.kind` = 'trial' and attributes.status != 'RUNNING'"
+    wanted = f"tags.`studyhall.study_id` = '{study.study_id}' and {kind}"
+    found = search_runs(client, study.experiment_id, wanted)
+    return {
+        RunTags(run.info.run_id, run.data.tags).number("studyhall.trial"): TrialRun(
+            str(run.info.run_id), str(run.info.artifact_uri)
+        )
+        for run in sorted(found, key=lambda run: int(run.info.start_time or 0))
+    }
+
+
+def _verdict(
+    client: MlflowClient, study: StudyRun, champion: ChampionFacts | None
+) -> VerdictFacts | None:
+    """The champion's last evaluation that came to its end, or else that of an earlier champion."""
+
+    def rank(run: Run) -> tuple[bool, int]:
+        judged = run.data.tags.get("studyhall.judged_version")
+        return champion is not None and judged == champion.version, int(run.info.start_time or 0)
+
+    kind = "tags.`studyhall.kind` = 'evaluation' and attributes.status = 'FINISHED'"
+    wanted = f"{kind} and tags.`mlflow.parentRunId` = '{study.run_id}'"
+    for run in sorted(search_runs(client, study.experiment_id, wanted), key=rank, reverse=True):
+        if text := artifact_bytes(client, run.info.run_id, "evaluation.json"):
+            return _verdict_of(client, run, json.loads(text))
+    return None
+
+
+def _verdict_of(client: MlflowClient, run: Run, found: dict[str, Any]) -> VerdictFacts:
+    tags, run_id = run.data.tags, str(run.info.run_id)
+    with explained("the evaluation"):
+        judged = client.get_run(tags["studyhall.judged_run"])
+    pictures = {name: artifact_bytes(client, run_id, name) for name in VERDICT_PICTURES}
+    keys = ("index", "true", "predicted", "probability")
+    mistakes = [tuple(one[key] for key in keys) for one in found.get("mistakes", ())]
+    same = ("examples", "correct", "accuracy", "accuracy_by_class", "classes", "confusion")
+    return VerdictFacts(
+        version=tags["studyhall.judged_version"],
+        model=str(judged.info.run_name),
+        run_id=run_id,
+        when=datetime.fromtimestamp(run.info.start_time / 1000, UTC),
+        interval=tuple(found["interval"]),
+        gap=run.data.metrics.get(GAP),
+        mistakes=mistakes,
+        pictures={name: picture for name, picture in pictures.items() if picture},
+        **{name: found[name] for name in same},
+    )

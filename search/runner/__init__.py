@@ -1,0 +1,1 @@
+"""A launch from start to end, its views and its signals."""

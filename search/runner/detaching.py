@@ -1,0 +1,172 @@
+"""A launch that goes on without the one who started it, as a task of the cluster itself."""
+
+from __future__ import annotations
+
+import os
+import platform
+import time
+from contextlib import suppress
+from dataclasses import replace
+from pathlib import Path
+
+from studyhall.search.common.addresses import address_of_host, shown, shown_in, without_password
+from studyhall.search.common.code_version import code_version, difference
+from studyhall.search.common.errors import StudyhallError
+from studyhall.search.common.options import Options
+from studyhall.search.config.study_spec import StudySpec
+from studyhall.search.runner import views
+from studyhall.search.runner.interrupts import Terminated
+from studyhall.search.runner.launcher import Ready, prepare, run
+from studyhall.search.study.observer import Observer
+from studyhall.search.study.storage import reopen_storage
+from studyhall.search.study.studies import recorded_study, study_ids
+from studyhall.search.study.study import Study
+from studyhall.search.study.summary import StudySummary, summarize
+from studyhall.search.sync.host_home import home, make_home
+from studyhall.search.workers.cluster import HERE, PATIENCE_SECONDS, Cluster
+from studyhall.search.workers.cluster_tasks import Call, hand_over
+
+_PAUSE_SECONDS = 5.0  # before another worker tries to begin
+
+
+def detach(spec: StudySpec, options: Options, observer: Observer) -> StudySummary:
+    """Check all, open the study, and leave the launch to its cluster.
+
+    A worker of the cluster runs it, beside trials of its own. If that worker dies, or its host
+    cannot, the cluster gives the launch to another; only with the scheduler it is lost, and a new
+    launch goes on.
+
+    Args:
+        spec: The study.
+        options: How to run it; `cluster` is the scheduler's address.
+        observer: Who is told of the progress until then.
+
+    Returns:
+        Where the study stands now.
+
+    Raises:
+        UsageError: something to correct was found before any work started.
+        StudyhallError: the work failed.
+    """
+    ready = prepare(spec, options, observer)
+    tracked = ready.tracked
+    study, address = tracked.study, options.address
+    uri = tracked.tracker.study_run.uri
+    given = replace(
+        options,
+        fresh=False,
+        data_dir=None,
+        gate=False,  # the networks were checked here
+        storage=address if isinstance(address, Path) else without_password(address),
+        tracking_uri=without_password(uri),
+        stops=ready.stops,
+    )
+    cluster = Cluster(str(options.cluster))
+    try:
+        code = tuple(code_version().items())
+        hand_over(
+            cluster, _launch_here, study.spec, given, study.study_id, code, name=study.study_id
+        )
+    finally:
+        cluster.close()
+    return summarize(study)
+
+
+def _launch_here(
+    spec: StudySpec, given: Options, study_id: str, code: tuple[tuple[str, str], ...]
+) -> None:
+    """Run a launch in a worker of the cluster, with its host's folder and addresses."""
+    call, left = Call(), _Left(spec, given, study_id)
+    with views.observer() as observer:  # into the log of the worker
+        left.observer = observer
+        try:
+            ready = left.prepare(code)
+        except Terminated:
+            return left.say("stopped at once")
+        except Exception as error:
+            left.tell(error)
+            if left.is_asked_to_stop() or call.failed() >= PATIENCE_SECONDS:
+                return None
+            time.sleep(_PAUSE_SECONDS)
+            call.put_off()
+        if ready is None:
+            return None
+        call.step_aside()  # not before: no trial may be at work while the data are verified
+        try:
+            run(ready, left.options, observer)
+        except Terminated:
+            left.say("stopped at once")
+        except Exception as error:  # no one else would ever hear of it
+            left.tell(error)
+
+
+class _Left:
+    """A launch that was left to the cluster, where a worker is to begin it or to go on with it.
+
+    Attributes:
+        options: How it is run, with the addresses of whoever left it here until it is prepared.
+        observer: Who is told of the progress.
+    """
+
+    observer: Observer
+
+    def __init__(self, spec: StudySpec, given: Options, study_id: str) -> None:
+        self._spec, self.options, self._id = spec, given, study_id
+        self._study: Study | None = None
+
+    def prepare(self, code: tuple[tuple[str, str], ...]) -> Ready | None:
+        """Prepare a launch that was checked when it was left here, elsewhere as a rule.
+
+        None if the study was set aside since: another may have its name.
+
+        Raises:
+            StudyhallError: this host cannot, or not now; another may.
+        """
+        name = self._spec.study.name
+        self.options = _at_home(self.options)
+        storage = reopen_storage(self.options.address)
+        if self._id not in (known := study_ids(storage)):
+            raise StudyhallError(
+                f"{shown(self.options.address)} has not the launch's study {name}; have "
+                "STUDYHALL_STORAGE name the same database there"
+            )
+        if known[self._id] != name:
+            return None
+        self._study = recorded_study(storage, name)  # first: whoever asks to stop asks there
+        if different := difference(dict(code)):
+            raise StudyhallError(f"its code is not that of the launch ({different})")
+        make_home()
+        return prepare(self._spec, self.options, self.observer)
+
+    def is_asked_to_stop(self) -> bool:
+        """Whether someone asked the launch to stop before it had begun here, as far as is known."""
+        with suppress(Exception):  # the database may be what is the matter
+            stops = self.options.stops or 0
+            return self._study is not None and self._study.stop_asked().times > stops
+        return False
+
+    def say(self, words: str) -> None:
+        """Say something of the launch in the worker's log."""
+        self.observer.note(f"{self._spec.study.name}: {words}")
+
+    def tell(self, error: Exception) -> None:
+        """Say what is wrong where someone may look for it: in the log, and in the study."""
+        told = (
+            str(error) if isinstance(error, StudyhallError) else f"{type(error).__name__}: {error}"
+        )
+        trouble = f"on {platform.node()}: {shown_in(told)}"
+        self.say(trouble)
+        if self._study:
+            with suppress(Exception):  # the database may be what is the matter
+                self._study.note_trouble(trouble)
+
+
+def _at_home(given: Options) -> Options:
+    """The options of a launch with the folder and the addresses of this host."""
+    return replace(
+        given,
+        cluster=HERE,
+        folder=home(),
+        storage=address_of_host() or given.storage,
+        tracking_uri=os.environ.get("MLFLOW_TRACKING_URI", given.tracking_uri),
+    )

@@ -1,0 +1,142 @@
+"""The final round: the best of a search trained again from fresh seeds, before one is champion."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from pydantic import ValidationError
+
+from studyhall.search.common.errors import UsageError
+from studyhall.search.common.options import Options
+from studyhall.search.config.findings import problem_of
+from studyhall.search.config.study_spec import FinalistsSection
+from studyhall.search.runner.notebook_view import usual_observer
+from studyhall.search.runner.runner import Runner
+from studyhall.search.study.crowning import best_of_search
+from studyhall.search.study.finalists import chosen, finalists_spec, with_finals
+from studyhall.search.study.observer import Observer
+from studyhall.search.study.patience import patiently
+from studyhall.search.study.recorded import recorded_summary
+from studyhall.search.study.storage import exclusive, open_storage
+from studyhall.search.study.studies import finalists_name, open_study, recorded_study
+from studyhall.search.study.study import Study
+from studyhall.search.study.summary import StudySummary, summarize
+from studyhall.search.sync.reopened import Opened, recorded
+from studyhall.search.sync.tracked_study import TrackedStudy, track
+from studyhall.search.tracking.pages import pages_of
+from studyhall.search.tracking.registry import register_champion
+from studyhall.search.tracking.tracker import Tracker
+from studyhall.search.tracking.tracking import StudyRun, find_study_run
+from studyhall.search.workers.crew import require_crew
+
+if TYPE_CHECKING:
+    from studyhall.search.study.storage import BaseStorage
+
+
+def train_finalists(
+    name: str,
+    configurations: int | None = None,
+    seeds: int | None = None,
+    options: Options | None = None,
+    observer: Observer | None = None,
+) -> StudySummary:
+    """Train the best of a recorded study again from fresh seeds, and register the champion.
+
+    What an earlier call, or a launch, trained of them is kept.
+
+    Args:
+        name: The study.
+        configurations: How many are trained again; by default as its study file says, or 3.
+        seeds: From how many fresh seeds each; by default as its study file says, or 3.
+        options: How to run them.
+        observer: Who is told of the progress.
+
+    Raises:
+        UsageError: there is no such study, or none of its trials has completed.
+        StudyhallError: the work failed; what finished is kept, and a new call goes on from there.
+    """
+    options, observer = options or Options(), observer or usual_observer()
+    require_crew(options, observer.note)
+    recorded_summary(name, options.address)  # before a storage is made where there is none
+    storage = open_storage(options.address)
+    opened = recorded(storage, name, options, observer)
+    search = opened.study
+    if search.search_id is not None:
+        raise UsageError(f"{name}: is a study of finalists itself; name the search")
+    if not chosen(search, 1):
+        raise UsageError(f"{name}: no trial has completed, so there are no finalists; launch it on")
+    wanted = _wanted(search.spec.finalists or FinalistsSection(), configurations, seeds)
+    return run_finals(opened, storage, wanted, options, observer)
+
+
+def _wanted(
+    usual: FinalistsSection, configurations: int | None, seeds: int | None
+) -> FinalistsSection:
+    given = {"configurations": configurations, "seeds": seeds}
+    values = {**usual.model_dump(), **{k: v for k, v in given.items() if v is not None}}
+    try:
+        return FinalistsSection(**values)
+    except ValidationError as error:
+        problems = [problem_of(details) for details in error.errors()]
+        lines = (f"--{problem.path[0]}: {problem.rule}" for problem in problems)
+        raise UsageError("\n".join(lines)) from None
+
+
+def run_finals(
+    opened: Opened,
+    storage: BaseStorage,
+    wanted: FinalistsSection,
+    options: Options,
+    observer: Observer,
+) -> StudySummary:
+    """Train what is missing of a search's finalists; return the search's summary with them."""
+    search, tracked = opened.study, _open(opened, storage, wanted, options)
+    ended = Runner(tracked, storage, options, observer, search).run()
+    experiment_id, version = tracked.tracker.study_run.experiment_id, ended.champion_version
+    run_id = find_study_run(opened.client, experiment_id, search.study_id)
+    uri, study = opened.client.tracking_uri, search.spec.study
+    summary = with_finals(summarize(search), search, storage)
+    if run_id and summary.finals and summary.finals.all_diverged:
+        run = StudyRun(uri, search.study_id, experiment_id, run_id, opened.data)
+        version = _crown_best_of_search(summary, search, Tracker(run, opened.client))
+    return replace(
+        summary,
+        champion_version=version,
+        pages=pages_of(uri, experiment_id, run_id, study, version) if run_id else None,
+        interrupted=ended.interrupted,
+    )
+
+
+@patiently
+def _crown_best_of_search(summary: StudySummary, search: Study, tracker: Tracker) -> str | None:
+    """Have the best of the search stay the champion: none of its finalists can be."""
+    choice = best_of_search(summary.best, summary.finals, provisional=False)
+    if choice is None:
+        return None
+    run_id = tracker.run_of(choice.number)
+    with search.exclusive("champion"):
+        return register_champion(
+            tracker.client, summary.name, run_id, choice.value, choice.selected_by
+        )
+
+
+@patiently
+def _open(
+    opened: Opened, storage: BaseStorage, wanted: FinalistsSection, options: Options
+) -> TrackedStudy:
+    """Open the finalists' study; launches that end together agree on one."""
+    search, client, data, folder = opened
+    name = finalists_name(search.spec.study.name)
+    with exclusive(storage, "start"):
+        earlier = recorded_study(storage, name)
+        if earlier and earlier.search_id != search.study_id:
+            raise UsageError(
+                f"{name}: another study has the name of these finalists; run the search under "
+                "another name with --name"
+            )
+        best = chosen(search, wanted.configurations)
+        spec = finalists_spec(search.spec, best, wanted, earlier.spec if earlier else None)
+        study = open_study(storage, spec, data.fingerprint, search)
+    with exclusive(storage, "tracking"):
+        return track(study, client, data, folder, options)

@@ -1,0 +1,125 @@
+"""A launch as it goes on, for machines that collect logs: a JSON object a line."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from types import TracebackType
+from typing import TYPE_CHECKING, Literal, Self
+
+from studyhall.search.common.addresses import shown_in
+from studyhall.search.common.errors import UsageError
+
+if TYPE_CHECKING:
+    from studyhall.search.config.study_spec import StudySpec
+    from studyhall.search.study.outcomes import Outcome
+    from studyhall.search.study.summary import StudySummary
+
+Level = Literal["info", "warning", "error"]
+_VARIABLE = "STUDYHALL_LOG"
+
+
+def wanted() -> bool:
+    """Whether the user asks for JSON in place of lines for people.
+
+    Raises:
+        UsageError: the variable asks for something else.
+    """
+    value = os.environ.get(_VARIABLE, "")
+    if value not in ("", "json"):
+        raise UsageError(f"{_VARIABLE}: must be 'json' or not set, got '{value}'")
+    return value == "json"
+
+
+def write(
+    level: Level,
+    event: str,
+    message: str,
+    *,
+    study: str | None = None,
+    trial: int | None = None,
+    values: Mapping[str, object] | None = None,
+) -> None:
+    """Write one event; a password in an address of the message is left out."""
+    entry = {
+        "time": datetime.now(UTC).isoformat(timespec="milliseconds"),
+        "level": level,
+        "study": study,
+        "trial": trial,
+        "event": event,
+        "message": shown_in(message),
+        "values": dict(values or {}),
+    }
+    # In one piece: another thread's note must not come between.
+    sys.stderr.write(f"{json.dumps(entry)}\n")
+
+
+class JsonLog:
+    """Writes an object for each event of a launch; with `quiet`, for notes alone."""
+
+    def __init__(self, quiet: bool = False) -> None:
+        self._quiet = quiet
+        self._study: str | None = None
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        """Nothing is open."""
+
+    @property
+    def fetching(self) -> Self:
+        """Steps of a fetch are events too."""
+        return self
+
+    def start(self, description: str, total: int | None) -> None:
+        """Begin a step of a fetch."""
+        self._write("fetch", description, {} if total is None else {"bytes": total})
+
+    def advance(self, amount: int) -> None:
+        """Write nothing: an event for every block would fill a log."""
+
+    def begin(self, spec: StudySpec, summary: StudySummary, jobs: int) -> None:
+        """Say that the study starts."""
+        self._study = spec.study.name
+        values = {"trials": spec.study.trials, "finished": summary.finished, "jobs": jobs}
+        self._write("begin", f"{spec.study.name} begins", values)
+
+    def trial(self, outcome: Outcome) -> None:
+        """Say how a trial ended."""
+        if self._quiet:
+            return
+        values = {
+            "state": outcome.state,
+            "value": outcome.value,
+            "reason": outcome.reason,
+            "seconds": round(outcome.seconds, 3),
+            "parameters": dict(outcome.parameters),
+        }
+        write(
+            "warning" if outcome.state == "failed" else "info",
+            "trial",
+            f"trial {outcome.number} {outcome.state}",
+            study=self._study,
+            trial=outcome.number,
+            values=values,
+        )
+
+    def running(self, trials: int) -> None:
+        """Write nothing: a log tells what happened."""
+
+    def note(self, message: str) -> None:
+        """Say what the user should know."""
+        write("warning", "note", message, study=self._study)
+
+    def _write(self, event: str, message: str, values: Mapping[str, object]) -> None:
+        if not self._quiet:
+            write("info", event, message, study=self._study, values=values)

@@ -1,0 +1,237 @@
+"""A launch as it goes on: a live view on a terminal, a line an event elsewhere."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from types import TracebackType
+from typing import Self
+
+from rich.console import Console, Group, RenderableType
+from rich.live import Live
+from rich.padding import Padding
+from rich.progress import (
+    BarColumn,
+    DownloadColumn,
+    MofNCompleteColumn,
+    Progress,
+    TaskID,
+    TextColumn,
+    TimeElapsedColumn,
+)
+from rich.table import Column
+from rich.text import Text
+
+from studyhall.search.common.words import counted, shown
+from studyhall.search.config.study_spec import StudySpec
+from studyhall.search.runner.time_left import TimeLeft
+from studyhall.search.study.outcomes import Outcome
+from studyhall.search.study.summary import Best, StudySummary
+
+
+class PlainView:
+    """Writes a line for each event; for pipes, logs and `--quiet`, which keeps notes alone."""
+
+    def __init__(self, console: Console, quiet: bool = False) -> None:
+        self._console = console
+        self._quiet = quiet
+        self._tally: Tally | None = None
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        """Nothing is open."""
+
+    @property
+    def fetching(self) -> Self:
+        """Steps of a fetch are lines too."""
+        return self
+
+    def start(self, description: str, total: int | None) -> None:
+        """Begin a step of a fetch."""
+        self._line(description)
+
+    def advance(self, amount: int) -> None:
+        """Show nothing: a line for every block would fill a log."""
+
+    def running(self, trials: int) -> None:
+        """Write nothing: a log tells what happened."""
+
+    def note(self, message: str) -> None:
+        """Say what the user should know."""
+        self._console.print(message, markup=False, highlight=False, soft_wrap=True)
+
+    def begin(self, spec: StudySpec, summary: StudySummary, jobs: int) -> None:
+        """Say that the study starts."""
+        self._tally = Tally(spec, summary)
+        done = f", {summary.finished} done before" if summary.finished else ""
+        trials, workers = counted(spec.study.trials, "trial"), counted(jobs, "worker")
+        self._line(f"{spec.study.name}: {trials} on {workers}{done}")
+
+    def trial(self, outcome: Outcome) -> None:
+        """Write a finished trial's line."""
+        if self._tally:
+            self._tally.add(outcome)
+            self._line(f"{self._tally.progress}  {trial_line(outcome)}  {self._tally.best_value}")
+
+    def _line(self, text: str) -> None:
+        if not self._quiet:
+            self.note(text)
+
+
+class LiveView:
+    """Draws progress, counts and the best trial so far, in place."""
+
+    def __init__(self, console: Console, clock: Callable[[], float] = time.monotonic) -> None:
+        self._console = console
+        self._clock = clock
+        self._bytes = Progress(
+            TextColumn("{task.description}"), BarColumn(), DownloadColumn(), console=console
+        )
+        self._trials = Progress(
+            # The bar takes what is left of a narrow terminal; a long name gives way to the figures.
+            TextColumn("{task.description}", table_column=Column(no_wrap=True, max_width=20)),
+            BarColumn(bar_width=None),
+            MofNCompleteColumn(),
+            TimeElapsedColumn(),
+            # Not Rich's own, which forgets whatever ended more than half a minute ago.
+            TextColumn("left {task.fields[left]}", style="progress.remaining"),
+            console=console,
+            expand=True,
+            get_time=clock,
+        )
+        self._step: TaskID | None = None
+        self._task: TaskID | None = None
+        self._tally: Tally | None = None
+        self._left: TimeLeft | None = None
+        self._running: int | None = None
+        self._live = Live(get_renderable=self._render, console=console, refresh_per_second=4)
+
+    def __enter__(self) -> Self:
+        self._live.start()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        """Leave the last picture standing."""
+        self._live.stop()
+
+    @property
+    def fetching(self) -> Self:
+        """Steps of a fetch have a bar of their own."""
+        return self
+
+    def start(self, description: str, total: int | None) -> None:
+        """Begin a step of a fetch, in place of the one before."""
+        if self._step is not None:
+            self._bytes.remove_task(self._step)
+        self._step = self._bytes.add_task(description, total=total)
+
+    def advance(self, amount: int) -> None:
+        """Count bytes of the present step."""
+        if self._step is not None:
+            self._bytes.advance(self._step, amount)
+
+    def running(self, trials: int) -> None:
+        """Take in how many trials run now."""
+        self._running = trials
+
+    def note(self, message: str) -> None:
+        """Say what the user should know, above the live part."""
+        self._console.print(message, markup=False, highlight=False)
+
+    def begin(self, spec: StudySpec, summary: StudySummary, jobs: int) -> None:
+        """Put the study in the place of the fetch."""
+        if self._step is not None:
+            self._bytes.remove_task(self._step)
+            self._step = None
+        self._tally = Tally(spec, summary)
+        self._left = TimeLeft(self._clock, summary.wanted - summary.finished, jobs)
+        self._task = self._trials.add_task(
+            spec.study.name, total=summary.wanted, completed=summary.finished, left=self._left
+        )
+
+    def trial(self, outcome: Outcome) -> None:
+        """Take in a finished trial."""
+        if self._tally and self._left and self._task is not None:
+            self._tally.add(outcome)
+            self._left.trial()
+            self._trials.advance(self._task)
+
+    def _render(self) -> RenderableType:
+        if self._tally is None:
+            return self._bytes
+        tally = self._tally
+        running = "" if self._running is None else f", {self._running} running"
+        lines = [tally.counts + running, tally.best_value]
+        if tally.latest:
+            lines.append(f"latest: {trial_line(tally.latest)}")
+        # A line each, however narrow the terminal is, so that nothing jumps.
+        short = [Text(f"  {x}", overflow="ellipsis", no_wrap=True) for x in lines if x]
+        values = Padding(Text(tally.best_parameters), (0, 0, 0, 4))
+        return Group(
+            self._trials, *short[:2], *([values] if tally.best_parameters else []), *short[2:]
+        )
+
+
+class Tally:
+    """What the parent knows of a study that runs."""
+
+    def __init__(self, spec: StudySpec, summary: StudySummary) -> None:
+        self.wanted = summary.wanted
+        self.latest: Outcome | None = None
+        self._rank = spec.study.rank
+        self._states = {name: getattr(summary, name) for name in ("complete", "pruned", "failed")}
+        self._best = summary.best
+
+    @property
+    def finished(self) -> int:
+        """How many trials have ended."""
+        return sum(self._states.values())
+
+    def add(self, outcome: Outcome) -> None:
+        """Count a finished trial."""
+        self.latest = outcome
+        self._states[outcome.state] += 1
+        if outcome.state != "complete" or outcome.value is None:
+            return
+        if self._best is None or self._rank(outcome.value) < self._rank(self._best.value):
+            self._best = Best(outcome.number, outcome.value, dict(outcome.parameters))
+
+    @property
+    def progress(self) -> str:
+        """How far the study is."""
+        return f"[{self.finished}/{self.wanted}]"
+
+    @property
+    def counts(self) -> str:
+        """The finished trials by state."""
+        return ", ".join(f"{count} {state}" for state, count in self._states.items())
+
+    @property
+    def best_value(self) -> str:
+        """The best trial so far."""
+        return f"best {self._best.value:.4f} (trial {self._best.number})" if self._best else ""
+
+    @property
+    def best_parameters(self) -> str:
+        """What the best trial so far was given."""
+        parameters = self._best.parameters if self._best else {}
+        return ", ".join(f"{name} {shown(value)}" for name, value in parameters.items())
+
+
+def trial_line(outcome: Outcome) -> str:
+    """A finished trial in a line."""
+    value = f" {outcome.value:.4f}" if outcome.value is not None else ""
+    why = f" ({outcome.reason})" if outcome.state == "failed" else ""
+    return f"trial {outcome.number} {outcome.state}{value} in {outcome.seconds:.1f} s{why}"

@@ -1,0 +1,1 @@
+"""Optuna: storages, samplers, claims on trials, and their results."""

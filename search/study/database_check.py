@@ -1,0 +1,110 @@
+"""Whether studies can be kept where they are to be: a journal, or a PostgreSQL database."""
+
+from __future__ import annotations
+
+import os
+import uuid
+from datetime import UTC, datetime
+from pathlib import Path
+
+import sqlalchemy
+from optuna.storages import RDBStorage
+from sqlalchemy import Connection
+
+from studyhall.search.common.addresses import resolved, shown
+from studyhall.search.common.errors import StudyhallError, UsageError
+from studyhall.search.common.service_part import Part, Stopwatch, clock_problems
+from studyhall.search.study.database_errors import old_tables
+from studyhall.search.study.postgres import TABLES, look_into
+from studyhall.search.study.storage import read_storage
+
+_NAME = "database"
+
+
+def check_database(address: str | Path) -> Part:
+    """Look at what records studies and trials; nothing is created or kept there.
+
+    A database is asked for its version, its clock and the state of Optuna's tables, and is written
+    to in a transaction that is rolled back.
+    """
+    place = resolved(address)
+    return _journal(place) if isinstance(place, Path) else _database(place)
+
+
+def _journal(path: Path) -> Part:
+    watch, problems = Stopwatch(), list[str]()
+    facts: dict[str, str | float] = {"kind": "journal, of this machine alone"}
+    try:
+        facts["studies"] = len(read_storage(path).get_all_studies())
+    except StudyhallError as error:
+        problems.append(str(error))
+    folder = path if path.exists() else next(f for f in path.parents if f.exists())
+    if not os.access(folder, os.W_OK):
+        problems.append(f"{folder}: must be writable; make it so, or name another by --storage")
+    if not path.exists():
+        facts["state"] = "not there yet; the first launch makes it"
+    return Part(_NAME, str(path), watch.milliseconds, facts, tuple(problems))
+
+
+def _database(address: str) -> Part:
+    facts: dict[str, str | float] = {"kind": "PostgreSQL"}
+    milliseconds, problems = None, tuple[str, ...]()
+    try:
+        with look_into(address) as connection:
+            watch = Stopwatch()
+            facts["version"] = str(connection.execute(_sql("SHOW server_version")).scalar_one())
+            milliseconds = watch.milliseconds
+            facts["clock_difference_seconds"], problems = _clock(connection)
+            made = set(TABLES) <= set(sqlalchemy.inspect(connection).get_table_names())
+            _write(connection, made)
+            if made:
+                facts["schema"], of_schema = _schema(connection, address)
+                problems += of_schema
+            else:
+                facts["schema"] = "no tables yet; the first launch makes them"
+    except UsageError as error:
+        problems += (str(error).removeprefix("--storage: "),)
+    return Part(_NAME, shown(address), milliseconds, facts, problems)
+
+
+def _clock(connection: Connection) -> tuple[float, tuple[str, ...]]:
+    theirs: datetime = connection.execute(_sql("SELECT clock_timestamp()")).scalar_one()
+    return clock_problems("the database", theirs, datetime.now(UTC))
+
+
+def _write(connection: Connection, made: bool) -> None:
+    """Write as a launch does, and take it back: the tables, or a study in them."""
+    name = f"studyhall-check-{uuid.uuid4().hex}"
+    if made:
+        connection.execute(_sql("INSERT INTO studies (study_name) VALUES (:name)"), {"name": name})
+    else:
+        connection.execute(_sql(f'CREATE TABLE "{name}" (number INTEGER)'))
+    connection.rollback()
+
+
+def _schema(connection: Connection, address: str) -> tuple[str, tuple[str, ...]]:
+    """The version of Optuna's tables, and what is wrong with it."""
+    found = connection.execute(_sql("SELECT version_num FROM alembic_version")).scalar()
+    versions = _known_versions()
+    if found == versions[0]:
+        return f"{found}, as this Optuna needs it", ()
+    if found in versions:
+        return f"{found}, this Optuna needs {versions[0]}", (old_tables(address),)
+    problem = (
+        f"{shown(address)} has the tables of a later Optuna; install the version of Studyhall here "
+        "that the other machines have"
+    )
+    return f"{found}, unknown to this Optuna, which needs {versions[0]}", (problem,)
+
+
+def _known_versions() -> list[str]:
+    """The versions of its tables that the installed Optuna knows, the one that it needs first."""
+    own = RDBStorage("sqlite://")  # in memory: Optuna tells them of an open storage alone
+    try:
+        return own.get_all_versions()
+    finally:
+        own.engine.dispose()
+
+
+def _sql(statement: str) -> sqlalchemy.TextClause:
+    return sqlalchemy.text(statement)

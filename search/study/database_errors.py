@@ -1,0 +1,94 @@
+"""A database's address read, and a sentence for why the database cannot be opened."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import sqlalchemy
+from optuna.exceptions import StorageInternalError
+from sqlalchemy import URL
+from sqlalchemy.exc import ArgumentError, SQLAlchemyError
+
+from studyhall.search.common.addresses import password_is_plain, shown, without_password
+from studyhall.search.common.errors import UsageError
+
+_OLD_TABLES = "optuna storage upgrade"  # what Optuna's own message advises
+# Of a server that is there and lets no one in; the driver has no code of errors for connecting.
+_REFUSALS = (
+    "authentication failed",
+    "no password supplied",
+    "no pg_hba.conf entry",
+    "does not exist",  # the role, the database, or a file of certificates
+    "certificate verify failed",
+    "SSL was required",
+    "permission denied for database",
+)
+
+
+def parsed(address: str) -> URL:
+    """The parts of a database's address.
+
+    Raises:
+        UsageError: it is malformed.
+    """
+    try:
+        if password_is_plain(address):
+            return sqlalchemy.make_url(address)
+    except (ArgumentError, ValueError):
+        pass
+    raise UsageError(
+        "--storage: must read postgresql://user:password@host:port/database, with %40 in place of "
+        f"an '@' in the password, %2F of a '/', %3F of a '?', %23 of a '#', got '{shown(address)}'"
+    ) from None
+
+
+@contextmanager
+def explained(address: str) -> Iterator[None]:
+    """Say in a sentence why a database cannot be opened, and never its password.
+
+    Raises:
+        UsageError: it cannot.
+    """
+    try:
+        yield
+    except ImportError:
+        raise UsageError(
+            f"--storage: {shown(address)} needs psycopg; install it with "
+            "`pip install 'studyhall[postgresql]'`"
+        ) from None
+    except (SQLAlchemyError, StorageInternalError, RuntimeError) as error:
+        if isinstance(error, RuntimeError) and _OLD_TABLES in str(error):
+            raise UsageError(f"--storage: {old_tables(address)}") from None
+        raise UsageError(
+            f"--storage: {shown(address)} must be a database that can be reached and written to: "
+            f"{reason(error, parsed(address))}"
+        ) from None
+
+
+def old_tables(address: str) -> str:
+    """What is wrong with tables that an earlier Optuna made, and what mends it."""
+    return (
+        f"{shown(address)} has the tables of an earlier Optuna; end all launches, back it up, and "
+        f"bring it up to date with `optuna storage upgrade --storage '{without_password(address)}'`"
+    )
+
+
+def reason(error: BaseException, url: URL) -> str:
+    """The first line of what the database or its driver said, without a password."""
+    line = said(error)
+    for secret in filter(None, (url.password, url.query.get("password"))):
+        line = line.replace(str(secret), "***")
+    return line
+
+
+def said(error: BaseException) -> str:
+    """The first line of what the database or its driver said."""
+    while error.__cause__ is not None:
+        error = error.__cause__
+    return (str(error).strip().splitlines() or [type(error).__name__])[0]
+
+
+def is_refusal(error: BaseException) -> bool:
+    """Whether a database could not be opened in a way that no waiting mends."""
+    return any(words in said(error) for words in _REFUSALS)

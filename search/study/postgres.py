@@ -1,0 +1,231 @@
+"""The Optuna storage in a PostgreSQL database, which several machines can share."""
+
+from __future__ import annotations
+
+import weakref
+from collections.abc import Container, Iterator
+from contextlib import contextmanager
+from datetime import datetime
+from threading import RLock
+from typing import Any
+
+import sqlalchemy
+from optuna.distributions import BaseDistribution
+from optuna.exceptions import StorageInternalError
+from optuna.storages import RDBStorage, _CachedStorage
+from optuna.trial import FrozenTrial, TrialState
+from sqlalchemy import URL, Connection
+from sqlalchemy.exc import (
+    DBAPIError,
+    InterfaceError,
+    OperationalError,
+    PendingRollbackError,
+    SQLAlchemyError,
+)
+from sqlalchemy.orm import Session
+
+from studyhall.search.study.database_errors import explained, parsed
+
+TABLES = ("studies", "trials", "version_info", "alembic_version")
+# A holder that says nothing for so long has lost its turn; with claims, before those that wait for
+# them are taken for dead.
+SECONDS_HUNG = 60
+_SOONER = {"claims": 10}
+
+# A worker has a thread that trains and one that beats; the rest is for moments.
+_POOL = {"pool_size": 2, "max_overflow": 8, "pool_pre_ping": True}
+# A server that vanished without a word is noticed within half a minute, by reading and by writing.
+_CONNECTION = {
+    "application_name": "studyhall",
+    "connect_timeout": 10,
+    "keepalives_idle": 10,
+    "keepalives_interval": 5,
+    "keepalives_count": 4,
+    "tcp_user_timeout": 30_000,
+}
+
+
+class _Tables(RDBStorage):
+    """Optuna's storage, which closes its connections if it cannot be opened after all."""
+
+    def __init__(self, url: str, engine_kwargs: dict[str, Any]) -> None:
+        try:
+            super().__init__(url, engine_kwargs)
+        except BaseException:
+            if engine := getattr(self, "engine", None):
+                engine.dispose()
+            raise
+
+
+class Database(_CachedStorage):
+    """Optuna's storage in a database, with its cache of finished trials, and a mutex."""
+
+    def __init__(self, backend: RDBStorage) -> None:
+        super().__init__(backend)
+        self._database = backend
+        self._reading = RLock()
+        weakref.finalize(self, backend.engine.dispose)  # psycopg warns of what is left open
+
+    def get_all_trials(
+        self,
+        study_id: int,
+        deepcopy: bool = True,
+        states: Container[TrialState] | None = None,
+    ) -> list[FrozenTrial]:
+        """The trials of a study, in the order of their numbers."""
+        with self._reading:  # no one forgets between Optuna's two looks at its cache
+            return super().get_all_trials(study_id, deepcopy, states)
+
+    def set_trial_param(
+        self,
+        trial_id: int,
+        param_name: str,
+        param_value_internal: float,
+        distribution: BaseDistribution,
+    ) -> None:
+        """Set a parameter of a trial, which this process need not have read before."""
+        self._database.set_trial_param(trial_id, param_name, param_value_internal, distribution)
+
+    def clock(self) -> datetime:
+        """What time it is there."""
+        asked = sqlalchemy.text("SELECT clock_timestamp()")
+        with self._database.engine.connect() as connection:
+            now: datetime = connection.execute(asked).scalar_one()
+        return now
+
+    @contextmanager
+    def exclusive(self, name: str) -> Iterator[None]:
+        """Keep all others out of blocks of this name, in one transaction with what it writes.
+
+        Whatever this thread asks of the storage goes over the connection that holds the lock. A
+        holder that hangs loses connection, lock and transaction together: when it wakes up, it
+        cannot write over what others have done since.
+        """
+        with self._forgetting(), self._database.engine.begin() as connection:
+            _lock(connection, name)
+            with self._through(connection):
+                yield
+
+    @contextmanager
+    def _through(self, connection: Connection) -> Iterator[None]:
+        """Give this thread a session in which each commit is a part of the transaction."""
+        sessions = self._database.scoped_session
+        usual = sessions()
+        sessions.registry.set(Session(connection, join_transaction_mode="create_savepoint"))
+        own = sessions()
+        try:
+            yield
+        finally:
+            sessions.registry.set(usual)  # first: to close one whose connection is gone may fail
+            own.close()
+
+    @contextmanager
+    def _forgetting(self) -> Iterator[None]:
+        """Forget what was read if it is rolled back: the cache would believe it for ever."""
+        try:
+            yield
+        except BaseException:
+            with self._reading, self._lock:
+                self._studies.clear()
+                self._trial_id_to_study_id_and_number.clear()
+                self._study_id_and_number_to_trial_id.clear()
+            raise
+
+
+def open_database(address: str) -> Database:
+    """Open a database to write to it; its tables are created if there are none.
+
+    Raises:
+        UsageError: it cannot be reached or written to.
+    """
+    with explained(address):
+        return reopen_database(address)
+
+
+def reopen_database(address: str) -> Database:
+    """Open a database that was open before.
+
+    Raises:
+        UsageError: the address is malformed.
+        SQLAlchemyError: it cannot be reached.
+    """
+    url = parsed(address)
+    with _alone(url):
+        return Database(_tables(url))
+
+
+def read_database(address: str) -> Database | None:
+    """Open a database to read; None if it holds no studies. Nothing is created.
+
+    Raises:
+        UsageError: it cannot be reached or read.
+    """
+    url = parsed(address)
+    with explained(address), _alone(url) as connection:
+        if not set(TABLES) <= set(sqlalchemy.inspect(connection).get_table_names()):
+            return None
+        return Database(_tables(url))
+
+
+def connection_trouble(error: BaseException) -> bool:
+    """Whether an error comes of a database that is away, restarted or refuses for the moment.
+
+    The errors that speak of bugs when a server restarts (optuna issue 5280) come of
+    `optuna.Study.optimize`, which is not used here.
+    """
+    # Optuna reads on after a lost connection, and is told that there is no transaction any more.
+    if isinstance(error, OperationalError | InterfaceError | PendingRollbackError):
+        return True
+    if isinstance(error, DBAPIError):
+        return bool(error.connection_invalidated)
+    if isinstance(error, StorageInternalError | SQLAlchemyError):
+        return error.__cause__ is not None and connection_trouble(error.__cause__)
+    return False
+
+
+@contextmanager
+def look_into(address: str) -> Iterator[Connection]:
+    """A connection to see how a database is; what it writes is never kept.
+
+    Raises:
+        UsageError: it cannot be reached, or what is done with the connection failed.
+    """
+    url = parsed(address)
+    with explained(address):
+        engine = sqlalchemy.create_engine(url, **_settings(url))
+        try:
+            with engine.connect() as connection:
+                yield connection
+        finally:
+            engine.dispose()
+
+
+@contextmanager
+def _alone(url: URL) -> Iterator[Connection]:
+    """Keep others from opening: of several that create the tables at once, all but one fail."""
+    engine = sqlalchemy.create_engine(url, **_settings(url))
+    try:
+        with engine.begin() as connection:
+            _lock(connection, "tables")
+            yield connection
+    finally:
+        engine.dispose()
+
+
+def _tables(url: URL) -> RDBStorage:
+    # Optuna takes braces for fields to fill in.
+    text = url.render_as_string(hide_password=False).replace("{", "{{").replace("}", "}}")
+    return _Tables(text, _settings(url))
+
+
+def _settings(url: URL) -> dict[str, Any]:
+    ours = {key: value for key, value in _CONNECTION.items() if key not in url.query}
+    return {**_POOL, "connect_args": ours}
+
+
+def _lock(connection: Connection, name: str) -> None:
+    seconds = min(SECONDS_HUNG, _SOONER.get(name, SECONDS_HUNG))
+    limit = f"SET LOCAL idle_in_transaction_session_timeout = '{seconds}s'"
+    connection.execute(sqlalchemy.text(limit))
+    lock = sqlalchemy.text("SELECT pg_advisory_xact_lock(hashtextextended(:name, 0))")
+    connection.execute(lock, {"name": f"studyhall.{name}"})

@@ -1,0 +1,95 @@
+"""From the search space of a study to the parameters of a trial; the only caller of `suggest_*`."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Callable
+from typing import cast
+
+import numpy as np
+from optuna.distributions import (
+    BaseDistribution,
+    CategoricalDistribution,
+    FloatDistribution,
+    IntDistribution,
+)
+from optuna.exceptions import ExperimentalWarning
+from optuna.samplers import BaseSampler, PartialFixedSampler, RandomSampler, TPESampler
+from optuna.trial import Trial
+
+from studyhall.search.config.conditions import Point, holds
+from studyhall.search.config.grid import Grid
+from studyhall.search.config.parameters import FloatParameter, IntParameter, Parameter
+from studyhall.search.config.section import Scalar
+from studyhall.search.config.study_spec import FinalistsSpec, StudySpec
+from studyhall.search.study.evolution import EvolutionSampler
+from studyhall.search.study.gaussian_process import ReproducibleGPSampler
+from studyhall.search.study.quasi_random import QuasiRandom
+
+
+def sampler_for(spec: StudySpec, number: int) -> BaseSampler:
+    """The sampler that proposes trial `number`: a function of the study's seed and the number.
+
+    A sampler carried from trial to trial would make a proposal depend on which worker it reached.
+    """
+    seed = int(np.random.SeedSequence([spec.study.seed, number]).generate_state(1)[0])
+    learning: dict[str, Callable[[], BaseSampler]] = {
+        "tpe": lambda: TPESampler(seed=seed),
+        "cmaes": lambda: EvolutionSampler(spec.search_space, seed),
+        "gp": lambda: ReproducibleGPSampler(seed=seed),
+    }
+    sampler = learning.get(spec.study.sampler, lambda: RandomSampler(seed=seed))()
+    fixed = fixed_point(spec, number)
+    if not fixed:
+        return sampler
+    with warnings.catch_warnings():  # Optuna has called it experimental since 2021
+        warnings.simplefilter("ignore", ExperimentalWarning)
+        return PartialFixedSampler(fixed, sampler)
+
+
+def fixed_point(spec: StudySpec, number: int) -> dict[str, Scalar]:
+    """The values that trial `number` is given, not proposed: those of an enqueued or counted point.
+
+    The points of a grid and of a quasi-random sequence are functions of their number.
+    """
+    if number < len(spec.enqueue) or isinstance(spec, FinalistsSpec):
+        return spec.enqueued(number)
+    number -= len(spec.enqueue)
+    if spec.study.sampler == "grid":
+        return Grid(spec.search_space).point(number)
+    if spec.study.sampler == "qmc":
+        return QuasiRandom(spec.search_space, spec.study.seed).point(number)
+    return {}
+
+
+def suggest(trial: Trial, spec: StudySpec) -> dict[str, Scalar]:
+    """Every active parameter of the search space, as Optuna proposes it for `trial`."""
+    point: Point = {}
+    for name, parameter in spec.search_space.items():
+        if holds(parameter, point):
+            value, distribution = _suggest(trial, name, parameter), distribution_of(parameter)
+            # As the storage keeps it: an enqueued 1 of a real parameter is 1.0 there.
+            kept = distribution.to_external_repr(distribution.to_internal_repr(value))
+            point[name] = cast("Scalar", kept)
+    return point
+
+
+def distribution_of(parameter: Parameter) -> BaseDistribution:
+    """The distribution that `suggest` gives a parameter, as the storage keeps it."""
+    if isinstance(parameter, FloatParameter):
+        low, high = parameter.low, parameter.high
+        return FloatDistribution(low, high, step=parameter.step, log=parameter.log)
+    if isinstance(parameter, IntParameter):
+        low, high = parameter.low, parameter.high
+        return IntDistribution(low, high, step=parameter.step, log=parameter.log)
+    return CategoricalDistribution(parameter.choices)
+
+
+def _suggest(trial: Trial, name: str, parameter: Parameter) -> Scalar:
+    if isinstance(parameter, FloatParameter):
+        low, high = parameter.low, parameter.high
+        return trial.suggest_float(name, low, high, step=parameter.step, log=parameter.log)
+    if isinstance(parameter, IntParameter):
+        low, high = parameter.low, parameter.high
+        return trial.suggest_int(name, low, high, step=parameter.step, log=parameter.log)
+    return cast("Scalar", trial.suggest_categorical(name, parameter.choices))

@@ -1,0 +1,296 @@
+"""The Optuna side of a study: what is recorded, which trial is next, and one trial's life."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Container
+from contextlib import AbstractContextManager
+from functools import cached_property
+from typing import Any, NamedTuple, cast
+
+import optuna
+from optuna.pruners import (
+    BasePruner,
+    HyperbandPruner,
+    MedianPruner,
+    NopPruner,
+    SuccessiveHalvingPruner,
+)
+from optuna.storages import BaseStorage
+from optuna.trial import FrozenTrial, Trial, TrialState
+
+from studyhall.model import EpochRecord
+from studyhall.search.common.owner import is_running, machine
+from studyhall.search.common.service_part import CLOCK_SECONDS
+from studyhall.search.config.section import Scalar
+from studyhall.search.config.settings import TrialSettings
+from studyhall.search.config.study_spec import StudySpec
+from studyhall.search.study.claim import Claim, claim_of
+from studyhall.search.study.claims import CLAIMS_MUTEX, GRACE_SECONDS, Claims
+from studyhall.search.study.outcomes import (
+    ATTEMPT,
+    STATES,
+    WEIGHTS,
+    Outcome,
+    outcome_of,
+    standing_of,
+)
+from studyhall.search.study.patience import patiently
+from studyhall.search.study.space import distribution_of, sampler_for, suggest
+from studyhall.search.study.standing import TrialStanding
+from studyhall.search.study.storage import exclusive
+from studyhall.search.study.window import WindowView
+from studyhall.search.training.record import StoredRecord
+from studyhall.search.training.trial import pruning_reason
+
+optuna.logging.set_verbosity(optuna.logging.ERROR)
+
+STUDY_ID = "studyhall.study_id"
+EXPERIMENT = "studyhall.experiment"
+SEARCH_ID = "studyhall.search_id"  # of finalists: the study_id of the search
+DATA_FINGERPRINT = "studyhall.data_fingerprint"
+ENTERED = "studyhall.entered"  # seconds since 1970: Optuna's own times are in a zone not named
+_STOP = "studyhall.stop"
+_TROUBLE = "studyhall.trouble"
+_SENDING_SECONDS = 600.0  # until a run that MLflow does not have counts as missing
+
+
+class StopAsked(NamedTuple):
+    """How often launches of a study were asked to stop, and whether at once the last time."""
+
+    times: int
+    at_once: bool
+
+
+class Study:
+    """One study in the storage. A process opens it once and keeps it."""
+
+    def __init__(
+        self, storage: BaseStorage, spec: StudySpec, progress: Callable[[int], int] = lambda _: 0
+    ) -> None:
+        self.spec = spec
+        self._storage = storage
+        self._id = storage.get_study_id_from_name(spec.study.name)
+        self.claims = Claims(storage, self._id, spec.study.window, progress)
+
+    @cached_property
+    def study_id(self) -> str:
+        """What the study's runs in MLflow are found by; a study that starts over has another."""
+        return str(self._storage.get_study_user_attrs(self._id)[STUDY_ID])
+
+    @property
+    def data_fingerprint(self) -> str:
+        """The fingerprint of the data that its trials are run on."""
+        return str(self._storage.get_study_user_attrs(self._id)[DATA_FINGERPRINT])
+
+    @property
+    def experiment(self) -> str:
+        """Where its runs are in MLflow; a study that was set aside leaves them there."""
+        attributes = self._storage.get_study_user_attrs(self._id)
+        return str(attributes.get(EXPERIMENT, self.spec.study.name))
+
+    @property
+    def search_id(self) -> str | None:
+        """Of finalists, the `study_id` of the search that they are of."""
+        return self._storage.get_study_user_attrs(self._id).get(SEARCH_ID)
+
+    def exclusive(self, name: str) -> AbstractContextManager[None]:
+        """Keep all others that work on the storage out of blocks of the same name."""
+        return exclusive(self._storage, name)
+
+    @patiently
+    def trials(self) -> list[FrozenTrial]:
+        """Every trial, in the order of their numbers."""
+        return self._storage.get_all_trials(self._id, deepcopy=False)
+
+    def best(self) -> FrozenTrial | None:
+        """The completed trial with the best value, the earliest of equals, if any."""
+        complete = [t for t in self.trials() if t.state is TrialState.COMPLETE]
+        return min(complete, key=lambda t: self.spec.study.rank(t.value), default=None)
+
+    def outcomes(self, known: Container[int]) -> list[Outcome]:
+        """How the finished trials ended, but for those that are known."""
+        finished = (t for t in self.trials() if t.state.is_finished())
+        return [outcome_of(trial) for trial in finished if trial.number not in known]
+
+    @patiently
+    def stop_asked(self) -> StopAsked:
+        """What launches of this study were asked so far, by whoever uses its storage."""
+        return StopAsked(*self._storage.get_study_user_attrs(self._id).get(_STOP, (0, False)))
+
+    @patiently
+    def ask_to_stop(self, *, at_once: bool) -> None:
+        """Ask all launches that are under way to stop, wherever they run."""
+        asked = self._storage.get_study_user_attrs(self._id).get(_STOP, (0, False))
+        self._storage.set_study_user_attr(self._id, _STOP, (asked[0] + 1, at_once))
+
+    @property
+    def trouble(self) -> str | None:
+        """What keeps the last detached launch from going on, or ended it."""
+        return self._storage.get_study_user_attrs(self._id).get(_TROUBLE)
+
+    @patiently
+    def note_trouble(self, trouble: str | None) -> None:
+        """Keep the trouble of a detached launch: no one is there to be told."""
+        self._storage.set_study_user_attr(self._id, _TROUBLE, trouble)
+
+    def at_work(self) -> dict[int, str]:
+        """The machines that say they are at a trial, by its number.
+
+        One of another machine is not named any more once its last word is too old to be a live
+        worker's, clocks that differ included: who looks once cannot hear that it is silent.
+        """
+        claims = ((t.number, claim_of(t)) for t in self.trials() if not t.state.is_finished())
+        return {number: machine(c.owner) for number, c in claims if c and _seems_at_work(c)}
+
+    def is_whole(self) -> bool:
+        """Whether all trials that are wanted have finished."""
+        wanted = self.trials()[: self.spec.study.trials]
+        finished = sum(trial.state.is_finished() for trial in wanted)
+        return finished == self.spec.study.trials
+
+    def optuna_study(self) -> optuna.Study:
+        """The study as Optuna's own figures take it."""
+        return optuna.load_study(study_name=self.spec.study.name, storage=self._storage)
+
+    @patiently
+    def propose(self, number: int, trial_id: int) -> ProposedTrial:
+        """Propose trial `number`, which was claimed: all that it may look back on has finished."""
+        view = WindowView(self._storage, self._id, trial_id, number, self.spec.study.window)
+        study = optuna.Study(
+            "study",  # any: Hyperband draws a trial's bracket from it, so it is that of all studies
+            cast("BaseStorage", view),
+            sampler=sampler_for(self.spec, number),
+            pruner=pruner_for(self.spec),
+        )
+        return ProposedTrial(Trial(study, trial_id), view, self.spec)
+
+    @patiently
+    def accepted(self, number: int, attempt: int) -> bool | None:
+        """Whether what an attempt left is the trial's result; None while that is open."""
+        return self._accepted(number, attempt)
+
+    def _accepted(self, number: int, attempt: int) -> bool | None:
+        trial = self._trial(number)
+        if trial is None:
+            return False
+        if trial.state.is_finished():
+            return bool(trial.user_attrs.get(ATTEMPT) == attempt)
+        claim = claim_of(trial)
+        return None if claim and claim.attempt == attempt else False
+
+    def standings(self) -> list[TrialStanding]:
+        """Where every trial stands, for a comparison with its runs."""
+        live = self.claims.live()
+        return [standing_of(trial, live.get(trial.number)) for trial in self.trials()]
+
+    def recent_elsewhere(self, heard: Container[str] = ()) -> set[int]:
+        """The trials that another machine finished in the last minutes, and may be sending.
+
+        Args:
+            heard: The names of machines that have nothing to send any more.
+        """
+        since = time.time() - _SENDING_SECONDS
+        return {
+            trial.number
+            for trial in self.trials()
+            if trial.user_attrs.get(ENTERED, 0.0) > since
+            and (claim := claim_of(trial))
+            and is_running(claim.owner) is None
+            and machine(claim.owner) not in heard
+        }
+
+    @patiently
+    def finish(self, record: StoredRecord) -> bool:
+        """Enter a trial's outcome, its state last; False if it is another attempt's to enter.
+
+        Entering it again, or what is missing of it after a crash, changes nothing else.
+        """
+        with exclusive(self._storage, CLAIMS_MUTEX):
+            if (accepted := self._accepted(record.number, record.attempt)) is not None:
+                return accepted
+            self._enter(record)
+            return True
+
+    def _enter(self, record: StoredRecord) -> None:
+        storage, space = self._storage, self.spec.search_space
+        trial_id = storage.get_trial_id_from_study_id_trial_number(self._id, record.number)
+        entered = storage.get_trial(trial_id).params
+        for name in (n for n in record.parameters if n not in entered):  # none is taken twice
+            distribution = distribution_of(space[name])
+            value = distribution.to_internal_repr(record.parameters[name])
+            storage.set_trial_param(trial_id, name, value, distribution)
+        for epoch, value in record.reports.items():
+            storage.set_trial_intermediate_value(trial_id, epoch, value)
+        for key, note in record.notes.items():
+            storage.set_trial_system_attr(trial_id, key, note)
+        described = {
+            ATTEMPT: record.attempt,
+            "reason": record.reason,
+            "seconds": record.seconds,
+            ENTERED: time.time(),
+            WEIGHTS: record.tags.get("studyhall.weights_sha256"),
+        }
+        for key, description in described.items():
+            storage.set_trial_user_attr(trial_id, key, description)
+        values = None if record.value is None else [record.value]
+        storage.set_trial_state_values(trial_id, STATES[record.state], values)
+
+    def _trial(self, number: int) -> FrozenTrial | None:
+        try:
+            trial_id = self._storage.get_trial_id_from_study_id_trial_number(self._id, number)
+        except KeyError:
+            return None
+        return self._storage.get_trial(trial_id)
+
+
+def _seems_at_work(claim: Claim) -> bool:
+    running = is_running(claim.owner) if claim.owner else False
+    if running is None:
+        return time.time() - claim.beaten < GRACE_SECONDS + CLOCK_SECONDS
+    return running
+
+
+class ProposedTrial:
+    """A trial that has its parameters and is about to train."""
+
+    def __init__(self, trial: Trial, view: WindowView, spec: StudySpec) -> None:
+        self.parameters: dict[str, Scalar] = suggest(trial, spec)
+        self.settings: TrialSettings = spec.resolve(self.parameters)
+        self._trial = trial
+        self._view = view
+        self._spec = spec
+        self._epochs = self.settings.training.total_epochs(self.settings.data.train)
+
+    def report(self, epoch: EpochRecord) -> str | None:
+        """Report the metric after an epoch; return why the trial should be pruned, or None."""
+        value = float(getattr(epoch, self._spec.study.metric))
+        self._trial.report(value, epoch.epoch)
+        if epoch.epoch == self._epochs or not patiently(self._trial.should_prune)():
+            return None
+        return pruning_reason(self._spec.study.pruner, self._spec.study.metric, epoch)
+
+    @property
+    def reports(self) -> dict[int, float]:
+        """The values reported so far, by epoch."""
+        return self._view.reports
+
+    @property
+    def notes(self) -> dict[str, Any]:
+        """What the pruner kept of the trial."""
+        return self._view.notes
+
+
+def pruner_for(spec: StudySpec) -> BasePruner:
+    """The pruner that a study names, over its epochs."""
+    epochs = max(
+        settings.training.total_epochs(settings.data.train)
+        for settings in map(spec.resolve, spec.examples())
+    )
+    pruners: dict[str, Callable[[], BasePruner]] = {
+        "none": NopPruner,
+        "median": MedianPruner,
+        "successive_halving": SuccessiveHalvingPruner,
+        "hyperband": lambda: HyperbandPruner(min_resource=1, max_resource=epochs),
+    }
+    return pruners[spec.study.pruner]()

@@ -1,0 +1,132 @@
+"""Optuna's own figures of a study, as pictures."""
+
+from __future__ import annotations
+
+import warnings
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from optuna.exceptions import ExperimentalWarning
+from optuna.trial import FrozenTrial, TrialState
+
+from studyhall.search.study.learning_curves import learning_curves
+from studyhall.search.study.study import Study
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Sequence
+
+    from matplotlib.axes import Axes
+
+
+MOST_CURVES = 10
+
+
+def write_figures(study: Study, folder: Path) -> list[Path]:
+    """Draw a study's learning curves, and Optuna's figures of its parameters.
+
+    These are history, importances, parallel coordinates, contour and slice, as far as the completed
+    trials allow: two trials at least, and parameters that took two values at least. Where trials
+    are compared in several parameters at once, only parameters that all of them have can be; a
+    contour needs two such parameters.
+
+    Args:
+        study: The study.
+        folder: Where the PNG files are to be.
+
+    Returns:
+        The files written.
+    """
+    complete = [t for t in study.trials() if t.state is TrialState.COMPLETE]
+    written = _draw_curves(folder / "learning_curves.png", study, complete)
+    varied, shared = comparable_parameters(study, complete)
+    spread = len({t.value for t in complete}) > 1
+    if len(complete) < 2 or not varied or not spread:
+        return written
+    plots = _plots(varied, shared)
+    return written + [_draw(folder / f"{name}.png", plot, study) for name, plot in plots.items()]
+
+
+def comparable_parameters(
+    study: Study, complete: Sequence[FrozenTrial]
+) -> tuple[list[str], list[str]]:
+    """The parameters that took two values at least, and those of them that all trials have.
+
+    There are none of the second kind only if there are none of the first: of parameters that some
+    trials lack, the first one's condition asks for another.
+    """
+    varied = [
+        name
+        for name in study.spec.search_space
+        if len({t.params[name] for t in complete if name in t.params}) > 1
+    ]
+    return varied, [name for name in varied if all(name in t.params for t in complete)]
+
+
+def _draw_curves(path: Path, study: Study, complete: list[FrozenTrial]) -> list[Path]:
+    """Draw the learning curves of each combination of choices, or else of the ten best trials."""
+    if not complete:
+        return []
+    chosen = _by_choices(study, complete)
+    if not 1 < len(chosen) <= MOST_CURVES:
+        best = sorted(complete, key=lambda t: study.spec.study.rank(t.value))[:MOST_CURVES]
+        chosen = {f"trial {trial.number}": [trial] for trial in best}
+    curves = {name: [t.intermediate_values for t in trials] for name, trials in chosen.items()}
+    learning_curves(path, curves, study.spec.study.metric)
+    return [path]
+
+
+def _by_choices(study: Study, complete: list[FrozenTrial]) -> dict[str, list[FrozenTrial]]:
+    """Group trials that differ in their repetition, or in numbers, alone."""
+    groups: dict[str, list[FrozenTrial]] = {}
+    space = study.spec.search_space
+    categorical = [n for n, p in space.items() if p.type == "categorical" and n != "repeat"]
+    for trial in complete:
+        values = [f"{n} {trial.params[n]}" for n in categorical if n in trial.params]
+        groups.setdefault(", ".join(values), []).append(trial)
+    return groups
+
+
+def _plots(varied: list[str], shared: list[str]) -> dict[str, Callable[[Any], Any]]:
+    import matplotlib as mpl
+
+    mpl.use("agg")  # a display may be missing, and pyplot would ask for one
+    from optuna.visualization import matplotlib as figures
+
+    some = shared[:4]  # a contour matrix of more cannot be read
+    plots: dict[str, Callable[[Any], Any]] = {
+        "history": figures.plot_optimization_history,
+        "importances": lambda s: figures.plot_param_importances(s, params=shared),
+        "parallel_coordinates": lambda s: figures.plot_parallel_coordinate(s, params=shared),
+        "slice": lambda s: figures.plot_slice(s, params=varied),
+    }
+    if len(some) > 1:
+        plots["contour"] = lambda s: figures.plot_contour(s, params=some)
+    return plots
+
+
+def _draw(path: Path, plot: Callable[[Any], Any], study: Study) -> Path:
+    from matplotlib import pyplot, rc_context
+    from numpy import ravel
+
+    # Optuna chooses a style for the whole process, in which ours would be drawn from then on.
+    with warnings.catch_warnings(), rc_context():
+        warnings.simplefilter("ignore", ExperimentalWarning)
+        warnings.simplefilter("ignore", UserWarning)  # about layouts and fonts, not about data
+        axes = ravel(plot(study.optuna_study()))
+        figure = axes[0].figure
+        _label_plainly(figure.axes)
+        figure.set_size_inches(max(9, 3.2 * len(axes) ** 0.5), max(5, 2.6 * len(axes) ** 0.5))
+        figure.savefig(path, dpi=90, bbox_inches="tight")
+        pyplot.close(figure)
+    return path
+
+
+def _label_plainly(axes: Iterable[Axes]) -> None:
+    """Write powers of ten as 1e-03: typesetting them takes longer than all else of a figure."""
+    from matplotlib.ticker import LogFormatter
+
+    for one in axes:
+        for axis in (one.xaxis, one.yaxis):
+            if axis.get_scale() == "log":
+                axis.set_major_formatter(LogFormatter())
+                axis.set_minor_formatter(LogFormatter())

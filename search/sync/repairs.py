@@ -1,0 +1,214 @@
+"""Putting MLflow right where it differs from the study; the study itself is never changed."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from filelock import Timeout
+
+from studyhall.search.common.errors import StudyhallError
+from studyhall.search.study.standing import TrialStanding
+from studyhall.search.sync.delivery import Delivery
+from studyhall.search.sync.mirror import Finding, Kind, expected_tags
+from studyhall.search.sync.spool import RunNote, Spool
+from studyhall.search.tracking.mlflow_errors import MlflowAwayError
+from studyhall.search.tracking.tracker import RUN_STATUS, Tracker
+
+# What is at hand is used before anything is trained again, and nothing is deleted before that.
+_ORDER: tuple[Kind, ...] = (
+    *("deleted", "wrong", "unsent", "damaged", "missing", "artifacts", "contents"),
+    *("duplicate", "orphaned", "stale"),
+)
+_IN_SPOOL: tuple[Kind, ...] = ("unsent", "damaged", "missing", "artifacts", "contents")
+
+Retrain = Callable[[int], object]
+
+
+@dataclass(frozen=True)
+class Repairs:
+    """What was repaired, and what was not, with the reason; a sentence each, without its stop."""
+
+    done: tuple[str, ...]
+    left: tuple[str, ...]
+
+
+class _CannotRepairError(StudyhallError):
+    """A finding has to stay, for a reason."""
+
+
+def repair(
+    findings: Sequence[Finding],
+    standings: Sequence[TrialStanding],
+    tracker: Tracker,
+    spool: Spool,
+    retrain: Retrain | None = None,
+) -> Repairs:
+    """Put right what `mirror.compare` found, and tag the study's run with what was done.
+
+    Args:
+        findings: What was found.
+        standings: Every trial of the study, as they were compared.
+        tracker: The study in MLflow.
+        spool: Where records wait to be sent; what sends them must not be at work.
+        retrain: Trains a finished trial again from the study's record of it and stores its record
+            in the spool, under the attempt that the study accepted; raises StudyhallError if it
+            comes out another way. Without it, what only training mends is left.
+
+    Raises:
+        StudyhallError: MLflow does not answer.
+    """
+    known = {standing.number: standing for standing in standings}
+    repairer = _Repairer(tracker, spool, known, retrain)
+    done, left = list[str](), list[str]()
+    try:
+        for finding in sorted(findings, key=lambda finding: _ORDER.index(finding.kind)):
+            try:
+                done.append(repairer.repair(finding))
+            except MlflowAwayError:
+                raise
+            except (StudyhallError, OSError) as error:
+                left.append(f"{finding.problem}; {error}")
+    finally:
+        repairer.release()
+    if done:
+        now = datetime.now(UTC).isoformat(timespec="seconds")
+        tracker.append_tag("studyhall.repairs", [f"{now} {sentence}" for sentence in done])
+    return Repairs(tuple(done), tuple(left))
+
+
+class _Repairer:
+    def __init__(
+        self,
+        tracker: Tracker,
+        spool: Spool,
+        known: dict[int, TrialStanding],
+        retrain: Retrain | None,
+    ) -> None:
+        self._tracker = tracker
+        self._spool = spool
+        self._known = known
+        self._retrain = retrain
+        self._lock = spool.sending_lock()
+
+    def repair(self, finding: Finding) -> str:
+        """Put one thing right; return what was done."""
+        if finding.kind in _IN_SPOOL:
+            self._hold()
+        repairs: dict[Kind, Callable[[Finding], str]] = {
+            "deleted": self._restore,
+            "wrong": self._correct,
+            "unsent": self._send,
+            "damaged": self._remove,
+            "missing": self._train_again,
+            "artifacts": self._replace_files,
+            "contents": self._replace_run,
+            "duplicate": self._delete,
+            "orphaned": self._delete,
+            "stale": self._delete_stale,
+        }
+        return repairs[finding.kind](finding)
+
+    def release(self) -> None:
+        """Let others send again."""
+        self._lock.release()
+
+    def _hold(self) -> None:
+        try:
+            if not self._lock.is_locked:
+                self._spool.folder.mkdir(parents=True, exist_ok=True)
+                self._lock.acquire()
+        except Timeout:
+            raise _CannotRepairError("a launch that is under way sends the records") from None
+
+    def _restore(self, finding: Finding) -> str:
+        self._tracker.restore_run(_run_of(finding))
+        return f"{_trial(finding)}: restored run {finding.run_id}, which was deleted in MLflow"
+
+    def _correct(self, finding: Finding) -> str:
+        standing = self._standing(finding)
+        if standing.state is not None:
+            status = RUN_STATUS[standing.state]
+            self._tracker.correct(_run_of(finding), status, expected_tags(standing))
+        return f"corrected {finding.problem}"
+
+    def _send(self, finding: Finding) -> str:
+        if not self._delivery(finding).send():
+            return f"{_trial(finding)}: dropped its record, which another machine has sent"
+        return f"{_trial(finding)}: sent its record, which waited"
+
+    def _remove(self, finding: Finding) -> str:
+        self._spool.remove(*self._key(finding))
+        return f"{_trial(finding)}: deleted its damaged record; MLflow has all of it"
+
+    def _train_again(self, finding: Finding) -> str:
+        """Give the trial a new run: points of another training have other times than the old."""
+        self._require_trained(finding)
+        self._spool.forget_run(*self._key(finding))
+        if not self._delivery(finding).send():
+            return f"{_trial(finding)}: another machine has sent its record meanwhile"
+        return f"{_trial(finding)}: trained it again and recorded its run, which was missing"
+
+    def _replace_files(self, finding: Finding) -> str:
+        key, note = self._key(finding), RunNote(run_id=_run_of(finding), files_only=True)
+        self._spool.note_run(*key, note)
+        try:
+            self._require_trained(finding)
+        except BaseException:
+            self._spool.remove(*key)
+            raise
+        self._delivery(finding).send()
+        return f"{_trial(finding)}: trained it again and replaced the files of run {note.run_id}"
+
+    def _replace_run(self, finding: Finding) -> str:
+        self._train_again(finding)
+        self._tracker.delete_run(_run_of(finding))
+        return f"{_trial(finding)}: trained it again and replaced run {finding.run_id}"
+
+    def _delete(self, finding: Finding) -> str:
+        self._tracker.delete_run(_run_of(finding))
+        return f"deleted a run: {finding.problem}"
+
+    def _delete_stale(self, finding: Finding) -> str:
+        """Delete a run, unless it has ended in the meantime and was kept."""
+        run = self._tracker.find(_run_of(finding))
+        if run and not run.is_running and not run.deleted:
+            raise _CannotRepairError("it has ended since")
+        deleted = self._delete(finding)
+        if (now := self._tracker.find(_run_of(finding))) and not now.is_running:
+            self._tracker.restore_run(now.run_id)
+            raise _CannotRepairError("it ended just then, and was restored")
+        return deleted
+
+    def _require_trained(self, finding: Finding) -> None:
+        if self._retrain is None:
+            raise _CannotRepairError("only training the trial again mends that")
+        number, attempt = self._key(finding)
+        self._retrain(number)
+        if not self._spool.path(number, attempt).exists():
+            raise _CannotRepairError("training it again left no record")
+
+    def _delivery(self, finding: Finding) -> Delivery:
+        return Delivery(self._tracker, self._spool, *self._key(finding))
+
+    def _key(self, finding: Finding) -> tuple[int, int]:
+        standing = self._standing(finding)
+        if standing.attempt is None:
+            raise _CannotRepairError("it was recorded before attempts were counted")
+        return standing.number, standing.attempt
+
+    def _standing(self, finding: Finding) -> TrialStanding:
+        if finding.number is None:
+            raise _CannotRepairError("it is of no trial")
+        return self._known[finding.number]
+
+
+def _trial(finding: Finding) -> str:
+    return f"trial {finding.number}"
+
+
+def _run_of(finding: Finding) -> str:
+    if finding.run_id is None:
+        raise _CannotRepairError("it has no run")
+    return finding.run_id

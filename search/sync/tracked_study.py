@@ -1,0 +1,135 @@
+"""A study with its runs in MLflow and the spool between: what a launch and the doctor work on."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from studyhall.search.common.environment import environment
+from studyhall.search.common.options import Options
+from studyhall.search.config.study_spec import StudySpec
+from studyhall.search.data.datasets import fingerprint, open_dataset, split_dataset
+from studyhall.search.data.integrity import test_fingerprint
+from studyhall.search.data.own_page import mark_used
+from studyhall.search.data.sealed_sources import sealed_sources
+from studyhall.search.study.job import Job
+from studyhall.search.study.study import Study
+from studyhall.search.sync.restoring import restore
+from studyhall.search.sync.sender import Sender
+from studyhall.search.sync.spool import Spool
+from studyhall.search.tracking.study_view import show_study
+from studyhall.search.tracking.tracker import Tracker
+from studyhall.search.tracking.tracking import (
+    FINGERPRINT,
+    TEST_FINGERPRINT,
+    TrackedData,
+    start_study,
+)
+
+if TYPE_CHECKING:
+    from studyhall.search.tracking.tracking import MlflowClient
+
+_LAST = 4  # trials a worker at the end of a study, among which the longest goes first
+
+_MANY = 64  # in place of the workers of a cluster, which come and go
+
+
+@dataclass(frozen=True, eq=False)
+class TrackedStudy:
+    """A study, its mirror in MLflow, and what waits to be sent there."""
+
+    study: Study
+    tracker: Tracker
+    spool: Spool
+    job: Job
+    blas_threads: int
+
+    def sender(self, notify: Callable[[str], None]) -> Sender:
+        """What brings MLflow up to date; not started."""
+        return Sender(lambda: self.tracker, self.spool, self.study.accepted, notify)
+
+    def restore(self, number: int) -> None:
+        """Make the record of a finished trial again; see `studyhall.search.sync.restoring`."""
+        restore(self.study, self.job, number, self.blas_threads)
+
+    def end(self, metrics: Mapping[str, float] | None = None) -> None:
+        """End the study's run with its figures, unless another launch is at work on it."""
+        if not self.study.claims.live():
+            whole = self.study.is_whole()
+            self.tracker.end_study("FINISHED" if whole else "KILLED", metrics or {})
+
+
+def track(
+    study: Study, client: MlflowClient, data: TrackedData, folder: Path, options: Options
+) -> TrackedStudy:
+    """Open a study's runs, those of an earlier launch if there are any, and its spool.
+
+    Args:
+        study: The study.
+        client: An open client.
+        data: What its networks train on.
+        folder: Where that is.
+        options: Where things are kept, and how trials are run.
+
+    Raises:
+        StudyhallError: MLflow does not answer.
+    """
+    mark_used(folder)
+    spec = study.spec
+    tags = trial_tags(spec, data.fingerprint, options.blas_threads)
+    told = {**tags, TEST_FINGERPRINT: test_fingerprint(folder)}
+    study_run = start_study(client, study.experiment, study.study_id, data, told, study.search_id)
+    show_study(client, study_run, spec, above=study.search_id is None)
+    return with_runs(study, Tracker(study_run, client, run_names(spec)), folder, options)
+
+
+def with_runs(study: Study, tracker: Tracker, folder: Path, options: Options) -> TrackedStudy:
+    """A study whose runs are open; nothing in MLflow is changed."""
+    tags = trial_tags(study.spec, tracker.study_run.data.fingerprint, options.blas_threads)
+    spool = Spool(options.home / study.study_id)
+    needed = folder, spool.folder, options.address
+    workers = _MANY if options.cluster else options.workers
+    job = Job(
+        spec=study.spec,
+        storage=options.address,
+        spool=spool.folder,
+        data_folder=folder,
+        tags=tags,
+        attempts=options.attempts,
+        last=_LAST * workers if workers > 1 else 0,
+        sealed=sealed_sources(study.spec.data_settings, needed, options.data_dir),
+    )
+    return TrackedStudy(study, tracker, spool, job, options.blas_threads)
+
+
+def tracked_data(spec: StudySpec, folder: Path) -> TrackedData:
+    """What MLflow is told of a study's data, which are in `folder`."""
+    settings = spec.data_settings
+    dataset = open_dataset(settings, folder)
+    split = split_dataset(dataset, settings)
+    return TrackedData(
+        name=settings.name,
+        fingerprint=fingerprint(folder, split),
+        source_url=dataset.source_url,
+        train=len(split.train),
+        validation=len(split.validation),
+    )
+
+
+def trial_tags(spec: StudySpec, data_fingerprint: str, blas_threads: int) -> dict[str, str]:
+    """The tags that all runs of a study have: what its results depend on."""
+    described = {f"studyhall.{name}": value for name, value in environment().items()}
+    trained = {"studyhall.metric": spec.study.metric, "studyhall.blas_threads": str(blas_threads)}
+    return {**described, **trained, FINGERPRINT: data_fingerprint}
+
+
+def run_names(spec: StudySpec) -> Callable[[int], str]:
+    """How the runs of a study's trials are named, by the trials' numbers."""
+
+    def name(number: int) -> str:
+        fresh = spec.fresh(number)
+        return f"trial-{fresh.trial:04d}-seed-{fresh.seed}" if fresh else f"trial-{number:04d}"
+
+    return name

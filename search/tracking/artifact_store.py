@@ -1,0 +1,124 @@
+"""What keeps files behind MLflow's server: whether it works, and if not, why."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from studyhall.search.tracking.mlflow_errors import ArtifactStoreError, MlflowDeniedError, innermost
+from studyhall.search.tracking.mlflow_http import ask_for_file, is_server, said
+
+if TYPE_CHECKING:
+    from requests import Response
+
+_SMALL = b"Written and deleted by `studyhall service check`.\n"
+_LARGE = 20_000 * _SMALL  # as a network's weights: a store that is nearly full takes small files
+
+
+def store_problem(uri: str, experiment_id: str | None = None) -> str | None:
+    """Write files through the server, read them back and delete them; say what goes wrong.
+
+    Args:
+        uri: The server's address.
+        experiment_id: Among whose files to write; by default beside those of all experiments, where
+            a server that knows its users may let none but its administrators write.
+
+    Raises:
+        MlflowDeniedError: this user may not write there.
+        MlflowException: the server itself does not answer.
+    """
+    folder = f"{experiment_id}/studyhall-check" if experiment_id else "studyhall-check"
+    # The small one first: a server that has no use for a large one cuts the connection.
+    return _problem_with(uri, folder, _SMALL) or _problem_with(uri, folder, _LARGE)
+
+
+def _problem_with(uri: str, folder: str, content: bytes) -> str | None:
+    name = f"{folder}/{uuid.uuid4().hex}.txt"
+    written = _put(uri, name, content)
+    if written is None or not written.ok:
+        return _why(uri, name, written)
+    read = ask_for_file(uri, name)
+    if not read.ok or read.content != content:
+        return f"gives back another file than it was given ({said(read)})"
+    deleted = ask_for_file(uri, name, "DELETE")
+    if not deleted.ok:
+        return f"deletes no files ({said(deleted)}); allow the server's key to"
+    return None
+
+
+def _put(uri: str, name: str, content: bytes) -> Response | None:
+    from mlflow.exceptions import MlflowException
+
+    try:
+        return ask_for_file(uri, name, "PUT", data=content)
+    except MlflowException:
+        if content is _SMALL:
+            raise
+        return None
+
+
+@contextmanager
+def store_explained(uri: str, experiment_id: str) -> Iterator[None]:
+    """Say why an experiment's files are not taken, if the server itself is at work.
+
+    Raises:
+        ArtifactStoreError: what keeps the server's files takes none now.
+    """
+    from mlflow.exceptions import MlflowException
+
+    try:
+        yield
+    except (MlflowException, OSError) as error:
+        answer = getattr(error, "response", None)
+        refused = answer is not None and answer.status_code < 500
+        # A server that hangs would hang here again, and an interrupted launch is to end soon.
+        if not is_server(uri) or refused or "timed out" in innermost(error):
+            raise
+        try:
+            problem = store_problem(uri, experiment_id)
+        except (MlflowException, MlflowDeniedError):
+            raise error from None
+        if problem is None:
+            raise
+        reason = f"MLflow's artifact store {problem}"
+        raise ArtifactStoreError(reason, reason) from error
+
+
+def _why(uri: str, name: str, written: Response | None) -> str:
+    """The server hides why a file was not written; reading tells."""
+    if written is not None and written.status_code in (401, 403):
+        raise MlflowDeniedError(said(written), said(written))
+    if written is not None and "serve-artifacts" in (text := said(written)):
+        return f"is not reached through the server ({text.split('.')[0]})"
+    read = ask_for_file(uri, f"{name}.none")  # what was written in part may answer in any way
+    text = said(read).partition(": ")[2] or said(read)
+    if "bucket" in text.lower() and "not exist" in text.lower():
+        return "lacks the bucket that the server's --artifacts-destination names; create it"
+    if read.status_code in (401, 403):
+        return (
+            f"refuses the server's key ({text}); correct AWS_ACCESS_KEY_ID and "
+            "AWS_SECRET_ACCESS_KEY where the server runs"
+        )
+    if read.status_code == 404 or "(404)" in text:
+        return (
+            "can be read but takes no file: it has no room left, or the server's key may not "
+            "write; make room or allow it; the server's log says more"
+        )
+    return (
+        "does not answer the server: it is away, or MLFLOW_S3_ENDPOINT_URL names another place; "
+        "the server's log says more"
+    )
+
+
+def download(artifact_uri: str, folder: Path, tracking_uri: str | None) -> Path:
+    """Fetch an artifact into a folder; return where it is there."""
+    from mlflow.artifacts import download_artifacts
+
+    return Path(
+        download_artifacts(
+            artifact_uri=artifact_uri, dst_path=str(folder), tracking_uri=tracking_uri
+        )
+    )

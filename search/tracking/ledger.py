@@ -1,0 +1,271 @@
+"""The ledger of a test split: who read it, when, with which model, and what came of it.
+
+A reading is entered before the split is opened and completed after it, so that one that was broken
+off stands there too. It lives in MLflow as a run beside the trials; deleting that run there hides
+it from the UI, not from the ledger.
+"""
+
+from __future__ import annotations
+
+import getpass
+import json
+import os
+import socket
+import tempfile
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal, get_args
+
+from studyhall.search.common.owner import is_running, new_owner
+from studyhall.search.tracking.mlflow_errors import explained
+from studyhall.search.tracking.stored_runs import experiment_names
+from studyhall.search.tracking.tracking import (
+    FINGERPRINT,
+    TEST_FINGERPRINT,
+    metrics_of,
+    search_runs,
+)
+from studyhall.search.training.record import Point
+
+if TYPE_CHECKING:
+    from mlflow.entities import Run
+    from mlflow.tracking import MlflowClient
+
+Reader = Literal["evaluation", "reproduction"]
+READERS: tuple[Reader, ...] = get_args(Reader)
+_OWNER = "studyhall.read_process"
+_READER, _MODEL, _STUDY = "studyhall.read_by", "studyhall.read_model", "studyhall.study_id"
+ACCURACY, LOW, HIGH = "test_accuracy", "test_accuracy_low", "test_accuracy_high"
+EXAMPLES, GAP = "test_examples", "validation_test_gap"
+
+
+@dataclass(frozen=True)
+class Reading:
+    """One reading of the test split.
+
+    Attributes:
+        when: When it began, in UTC.
+        who: The user and machine.
+        reader: What read it: an evaluation of one model, or a reproduction of published figures.
+        model: Which model was judged.
+        study_id: The study's; one that started over has another.
+        run_id: The run that stands for the reading.
+        fingerprint: That of the data.
+        examples: How many examples were read; None of a reading without a result.
+        accuracy: Their share that was right; None also where several models were judged.
+        interval: Its 95 % interval.
+        test_fingerprint: That of the test part alone; empty in readings of before there was one.
+        study: The name of the study's experiment.
+        experiment_id: That experiment.
+        under_way: Whether it has not ended, as far as that can be seen from here.
+    """
+
+    when: datetime
+    who: str
+    reader: str
+    model: str
+    study_id: str
+    run_id: str
+    fingerprint: str
+    examples: int | None
+    accuracy: float | None
+    interval: tuple[float, float] | None
+    test_fingerprint: str = ""
+    study: str = ""
+    experiment_id: str = ""
+    under_way: bool = False
+
+    @property
+    def incomplete(self) -> str | None:
+        """Why there is no result, in words; None if there is one."""
+        if self.examples is not None:
+            return None
+        return "under way" if self.under_way else "broken off"
+
+    def to_dict(self) -> dict[str, object]:
+        """The reading as JSON holds it."""
+        return {**asdict(self), "when": self.when.isoformat()}
+
+
+@dataclass(frozen=True)
+class Ledger:
+    """The readings of a study, and those of the same test set by other studies, the oldest first.
+
+    Those of studies of the same name that were set aside are the study's own: it was the same test
+    set as a rule, and always the same question.
+    """
+
+    own: tuple[Reading, ...] = ()
+    others: tuple[Reading, ...] = ()
+
+    def without(self, run_id: str) -> Ledger:
+        """The readings but for one."""
+        return Ledger(tuple(one for one in self.own if one.run_id != run_id), self.others)
+
+    @property
+    def other_studies(self) -> str:
+        """The names of the other studies, as a sentence lists them."""
+        return ", ".join(sorted({one.study for one in self.others}))
+
+
+@dataclass(frozen=True)
+class Entry:
+    """A reading that has been entered and waits for its result."""
+
+    client: MlflowClient
+    run_id: str
+
+    def complete(self, metrics: Mapping[str, float], folder: Path) -> None:
+        """Enter what came of it, and the files that tell more."""
+        now = int(time.time() * 1000)
+        points = [Point(key=k, value=v, step=0, timestamp=now) for k, v in metrics.items()]
+        with explained("the reading of the test split"):
+            self.client.log_batch(self.run_id, metrics=metrics_of(points))
+            self.client.log_artifacts(self.run_id, str(folder))
+            self.client.set_terminated(self.run_id)
+
+
+@contextmanager
+def reading(
+    client: MlflowClient, study_run: Run, reader: Reader, model: str, tags: Mapping[str, str]
+) -> Iterator[Entry]:
+    """Enter a reading of the test split, before it takes place; one that fails is so marked.
+
+    Args:
+        client: An open client.
+        study_run: The study's run, below which the reading stands.
+        reader: What reads.
+        model: Which model is judged.
+        tags: What else the reading's run is to say.
+
+    Raises:
+        StudyhallError: MLflow does not take the entry: then nothing is to be read.
+    """
+    described = {
+        "mlflow.parentRunId": str(study_run.info.run_id),
+        "studyhall.kind": reader,
+        _STUDY: study_run.data.tags[_STUDY],
+        _READER: _reader(),
+        _OWNER: new_owner(),
+        _MODEL: model,
+        FINGERPRINT: study_run.data.tags.get(FINGERPRINT, ""),
+    }
+    name, started = f"{reader} of {model}", int(time.time() * 1000)
+    with explained("the ledger of the test split"):
+        run = client.create_run(
+            study_run.info.experiment_id, started, {**described, **tags}, run_name=name
+        )
+    entry = Entry(client, str(run.info.run_id))
+    try:
+        yield entry
+    except BaseException:
+        with explained("the ledger of the test split"):
+            client.set_terminated(entry.run_id, "FAILED")
+        raise
+
+
+def _reader() -> str:
+    try:
+        user = getpass.getuser()
+    except (KeyError, OSError):  # as in a container that was given a number alone
+        user = f"uid {os.getuid()}"
+    return f"{user}@{socket.gethostname()}"
+
+
+def end_broken_readings(client: MlflowClient, experiment_id: str) -> None:
+    """End the readings of an experiment whose process on this machine is gone."""
+    for reader in READERS:
+        wanted = f"tags.`studyhall.kind` = '{reader}' and attributes.status = 'RUNNING'"
+        for run in search_runs(client, experiment_id, wanted):
+            if is_running(run.data.tags.get(_OWNER, "")) is False:
+                with explained("the ledger of the test split"):
+                    client.set_terminated(run.info.run_id, "FAILED")
+
+
+def read_ledger(
+    client: MlflowClient, experiment_id: str, fingerprint: str, test_fingerprint: str
+) -> Ledger:
+    """Every reading of a study's test split, by itself and by all other studies of this MLflow.
+
+    Args:
+        client: An open client.
+        experiment_id: The study's experiment.
+        fingerprint: That of its data, by which readings are known that lack the other.
+        test_fingerprint: That of its test part; empty if it is not known.
+
+    Raises:
+        StudyhallError: MLflow does not answer.
+    """
+    names, found = experiment_names(client), list[Reading]()
+    for reader in READERS:
+        wanted = f"tags.`studyhall.kind` = '{reader}'"
+        runs = search_runs(client, list(names), wanted, deleted=True)
+        found += [_reading(run, names[str(run.info.experiment_id)]) for run in runs]
+    found.sort(key=lambda one: (one.when, one.run_id))
+    own = [one for one in found if one.experiment_id == experiment_id]
+    # Studies of before there was this fingerprint have it in their later readings alone.
+    later = {one.test_fingerprint for one in own if one.fingerprint == fingerprint}
+    tests, data = (later | {test_fingerprint}) - {""}, {fingerprint} - {""}
+    others = [
+        one
+        for one in found
+        if one.experiment_id != experiment_id
+        and (one.test_fingerprint in tests or one.fingerprint in data)
+    ]
+    return Ledger(tuple(own), tuple(others))
+
+
+def study_run_of(client: MlflowClient, run: Run) -> Run:
+    """The run of the study that a trial's run belongs to, above that of finalists."""
+    while above := run.data.tags.get("mlflow.parentRunId"):
+        with explained("the study's run"):
+            run = client.get_run(above)
+    return run
+
+
+def earlier_measures(client: MlflowClient, trial: Run) -> dict[str, dict[str, float]]:
+    """What the last whole reproduction of a trial's study measured, by run; empty without one.
+
+    Args:
+        client: An open client.
+        trial: The run of any trial of the study.
+    """
+    parent = trial.data.tags["mlflow.parentRunId"]
+    wanted = (
+        f"tags.`studyhall.kind` = 'reproduction' and tags.`mlflow.parentRunId` = '{parent}' "
+        "and attributes.status = 'FINISHED'"
+    )
+    found = search_runs(client, trial.info.experiment_id, wanted)
+    if not found:
+        return {}
+    with explained("the last reproduction"), tempfile.TemporaryDirectory() as folder:
+        path = client.download_artifacts(found[0].info.run_id, "reproduction.json", folder)
+        measured = json.loads(Path(path).read_bytes())["readings"]
+    return {run: dict(values) for run, values in measured.items()}
+
+
+def _reading(run: Run, study: str) -> Reading:
+    tags, metrics = run.data.tags, run.data.metrics
+    low, high = metrics.get(LOW), metrics.get(HIGH)
+    examples = metrics.get(EXAMPLES)
+    version = tags.get("studyhall.judged_version")  # runs of before there was a ledger
+    return Reading(
+        when=datetime.fromtimestamp(int(run.info.start_time) / 1000, UTC),
+        who=tags.get(_READER, "not known"),
+        reader=tags["studyhall.kind"],
+        model=tags.get(_MODEL, f"version {version}" if version else "not known"),
+        study_id=tags.get(_STUDY, ""),
+        run_id=str(run.info.run_id),
+        fingerprint=tags.get(FINGERPRINT, ""),
+        examples=None if examples is None else int(examples),
+        accuracy=metrics.get(ACCURACY),
+        interval=None if low is None or high is None else (low, high),
+        test_fingerprint=tags.get(TEST_FINGERPRINT, ""),
+        study=study,
+        experiment_id=str(run.info.experiment_id),
+        under_way=run.info.status == "RUNNING" and is_running(tags.get(_OWNER, "")) is not False,
+    )

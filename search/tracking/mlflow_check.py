@@ -1,0 +1,142 @@
+"""Whether runs can be recorded where they are to be: MLflow's server, or a database here."""
+
+from __future__ import annotations
+
+import shutil
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
+from pathlib import Path
+from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
+
+from studyhall.search.common.addresses import shown
+from studyhall.search.common.errors import StudyhallError
+from studyhall.search.common.service_part import Part, Stopwatch, clock_problems
+from studyhall.search.tracking.artifact_store import store_problem
+from studyhall.search.tracking.mlflow_database import missing
+from studyhall.search.tracking.mlflow_errors import MlflowDeniedError, innermost
+from studyhall.search.tracking.mlflow_http import ask, is_server, said
+from studyhall.search.tracking.tracking import open_client, prepare_client
+
+if TYPE_CHECKING:
+    from requests import Response
+
+_NAME, _STORE = "MLflow", "artifact store"
+_SEARCH = "/api/2.0/mlflow/experiments/search?max_results=1"
+
+
+def check_mlflow(uri: str | None) -> list[Part]:
+    """Look at MLflow and at what keeps its files; nothing stays there.
+
+    Args:
+        uri: MLflow's address; by default where plain `mlflow ui` looks.
+    """
+    prepare_client()
+    import mlflow
+
+    address = uri or mlflow.get_tracking_uri()
+    if not is_server(address):
+        return [_embedded(address), _folder()]
+    server = check_server(address)
+    return [server, _store(address)] if server.healthy else [server, _unknown(address)]
+
+
+def _embedded(address: str) -> Part:
+    facts: dict[str, str | float] = {"kind": "a database, without a server", "version": _own()}
+    watch, problems = Stopwatch(), tuple[str, ...]()
+    if missing(address):
+        facts["state"] = "not there yet; the first launch makes it"
+    else:
+        try:
+            open_client(address)
+        except StudyhallError as error:
+            problems = (str(error).removeprefix("--tracking-uri: "),)
+    return Part(_NAME, shown(address), watch.milliseconds, facts, problems)
+
+
+def _folder() -> Part:
+    """Without a server, files are kept beside the database."""
+    free = shutil.disk_usage(Path.cwd()).free
+    facts: dict[str, str | float] = {"kind": "a folder", "free_bytes": free}
+    return Part(_STORE, str(Path.cwd()), None, facts)
+
+
+def check_server(address: str) -> Part:
+    """Look at a server of MLflow's, but not at what keeps its files."""
+    prepare_client()
+    from mlflow.exceptions import MlflowException
+
+    facts: dict[str, str | float] = {"kind": "a server"}
+    watch = Stopwatch()
+    try:
+        answer = ask(address, _SEARCH)
+        milliseconds = watch.milliseconds
+        now = datetime.now(UTC)
+        version = ask(address, "/version")
+    except MlflowException as error:
+        problem = f"no server answers at {shown(address)} ({innermost(error)}); start it"
+        return Part(_NAME, shown(address), None, facts, (problem,))
+    problems = _refusal(address, answer)
+    if version.ok:
+        facts["version"] = version.text.strip()
+        problems += _version_problem(version.text.strip())
+    if date := answer.headers.get("Date"):
+        theirs = parsedate_to_datetime(date)
+        facts["clock_difference_seconds"], of_clock = clock_problems("MLflow", theirs, now)
+        problems += of_clock
+    return Part(_NAME, shown(address), milliseconds, facts, problems)
+
+
+def _refusal(address: str, answer: Response) -> tuple[str, ...]:
+    """Why the server does not answer what it was asked."""
+    if answer.ok:
+        return ()
+    if answer.status_code == 401:
+        return (
+            "refuses the user or the password (HTTP 401); set MLFLOW_TRACKING_USERNAME and "
+            "MLFLOW_TRACKING_PASSWORD",
+        )
+    if answer.status_code == 403 and "Host header" in answer.text:
+        host = urlsplit(address).netloc.rpartition("@")[2]
+        return (
+            f"does not answer to the name {host} (HTTP 403); start the server with "
+            f'--allowed-hosts "{host},localhost:*"',
+        )
+    if answer.status_code == 403:
+        return (f"does not let this user read (HTTP 403: {said(answer)}); ask its administrator",)
+    if answer.status_code == 503:
+        return (f"has no database (HTTP 503: {said(answer)}); see to the server's PostgreSQL",)
+    return (f"answers with an error ({said(answer)}); the server's log says more",)
+
+
+def _version_problem(version: str) -> tuple[str, ...]:
+    if version.split(".")[:2] == _own().split(".")[:2]:
+        return ()
+    return (f"is MLflow {version}, and here is {_own()}; install the same version in both places",)
+
+
+def _own() -> str:
+    import mlflow
+
+    return str(mlflow.__version__)
+
+
+def _store(address: str) -> Part:
+    from mlflow.exceptions import MlflowException
+
+    facts: dict[str, str | float] = {"kind": "through the server"}
+    watch = Stopwatch()
+    try:
+        problem = store_problem(address)
+    except MlflowDeniedError as error:
+        facts["state"] = f"it takes an administrator: {error.reason}"
+        return Part(_STORE, shown(address), None, facts, tried=False)
+    except MlflowException as error:
+        problem = f"the server went away while it was asked ({innermost(error)})"
+    problems = (problem,) if problem else ()
+    return Part(_STORE, shown(address), None if problem else watch.milliseconds, facts, problems)
+
+
+def _unknown(address: str) -> Part:
+    problem = "not looked at: the server must answer first"
+    return Part(_STORE, shown(address), None, {"kind": "through the server"}, (problem,))

@@ -1,0 +1,142 @@
+"""What MLflow raises, told apart: what it refuses, and what may succeed at another time."""
+
+from __future__ import annotations
+
+import errno
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from studyhall.search.common.addresses import shown_in
+from studyhall.search.common.errors import StudyhallError
+
+# What MLflow answers when the fault is in what it was sent; anything else may pass.
+_REFUSALS = {
+    "ALREADY_EXISTS",
+    "BAD_REQUEST",
+    "INVALID_PARAMETER_VALUE",
+    "NOT_FOUND",
+    "RESOURCE_ALREADY_EXISTS",
+    "RESOURCE_CONFLICT",
+    "RESOURCE_DOES_NOT_EXIST",
+}
+_REFUSAL_STATUSES = {400, 404, 409, 413, 422}
+
+_UNKNOWN = (
+    "it does not know this user and password; set MLFLOW_TRACKING_USERNAME and "
+    "MLFLOW_TRACKING_PASSWORD, or correct ~/.mlflow/credentials"
+)
+_NOT_ALLOWED = "this user may not do that; who keeps the server can allow it"
+_OTHER_NAME = (
+    "it does not answer to the name in this address; its --allowed-hosts must have the name"
+)
+_UNTRUSTED = (
+    "its certificate is of no authority that is trusted here; name the authority's file by "
+    "MLFLOW_TRACKING_SERVER_CERT_PATH"
+)
+
+
+class MlflowError(StudyhallError):
+    """MLflow did not do what it was asked to; `reason` says why, without what was asked."""
+
+    def __init__(self, message: str, reason: str) -> None:
+        super().__init__(message)
+        self.reason = reason
+
+
+class MlflowAwayError(MlflowError):
+    """MLflow did not answer, or could not do its work just now; the same may succeed later."""
+
+
+class MlflowDeniedError(MlflowAwayError):
+    """MLflow does not let this user do it: another password, or right, and it may succeed."""
+
+
+class MlflowRefusedError(MlflowError):
+    """MLflow does not take what it was sent, and would not take it later."""
+
+
+class ArtifactStoreError(MlflowAwayError):
+    """MLflow works, but what keeps its files takes none; the same may succeed later."""
+
+
+@contextmanager
+def explained(what: str) -> Iterator[None]:
+    """Turn MLflow's errors into a sentence that names what was being recorded.
+
+    Raises:
+        MlflowRefusedError: MLflow does not take it.
+        MlflowDeniedError: MLflow does not let this user do it.
+        MlflowAwayError: MLflow does not answer, or has trouble of its own.
+    """
+    from mlflow.exceptions import MlflowException
+    from sqlalchemy.exc import SQLAlchemyError
+
+    try:
+        yield
+    except (MlflowException, SQLAlchemyError, OSError) as error:
+        refused = _is_refusal(error)
+        reason = _short(error) if refused else innermost(error)
+        kind: type[MlflowError] = MlflowRefusedError if refused else MlflowAwayError
+        if denial(error):
+            kind = MlflowDeniedError
+        remedy = "; make room, then try again" if is_disk_full(error) else ""
+        message = f"MLflow did not take the record of {what}: {reason}{remedy}"
+        raise kind(message, reason) from error
+
+
+def is_disk_full(error: BaseException) -> bool:
+    """Whether an error began with a disk, this machine's or a database's, that has no room."""
+    first = _first(error)
+    return getattr(first, "errno", None) in (errno.ENOSPC, errno.EDQUOT) or (
+        "database or disk is full" in str(first)
+    )
+
+
+def innermost(error: BaseException) -> str:
+    """What an error that MLflow wrapped several times began with, such as "Connection refused"."""
+    first = _first(error)
+    if denied := denial(error):
+        return denied
+    if "CERTIFICATE_VERIFY_FAILED" in str(first):
+        return _UNTRUSTED
+    return _short(getattr(first, "strerror", None) or first)
+
+
+def denial(error: BaseException) -> str | None:
+    """Why MLflow does not let this user in, and what to do; None if it is not that."""
+    status = getattr(getattr(error, "response", None), "status_code", None)
+    code = getattr(error, "error_code", None)
+    if status == 401 or code == "UNAUTHENTICATED":
+        return _UNKNOWN
+    if status == 403 or code == "PERMISSION_DENIED":
+        return _OTHER_NAME if "Invalid Host header" in str(error) else _NOT_ALLOWED
+    return None
+
+
+def _first(error: BaseException) -> BaseException:
+    while (cause := error.__cause__ or error.__context__) is not None:
+        error = cause
+    return error
+
+
+def _is_refusal(error: Exception) -> bool:
+    """Whether MLflow has answered that the fault is in what it was sent.
+
+    Without an answer, MLflow's client raises an internal error, as it does for a server's own
+    fault; artifacts are sent without it, by `requests`.
+    """
+    answer = getattr(error, "response", None)
+    if answer is not None and hasattr(answer, "status_code"):
+        return answer.status_code in _REFUSAL_STATUSES
+    return getattr(error, "error_code", None) in _REFUSALS
+
+
+def _short(error: object) -> str:
+    return shown_in(" ".join(str(error).split()))[:200]
+
+
+def mlflow_exception() -> type[Exception]:
+    """MLflow's own exception, for an `except` clause of another room."""
+    from mlflow.exceptions import MlflowException
+
+    return MlflowException

@@ -1,0 +1,141 @@
+"""The runs in MLflow with the files that they keep: how large they are, and taking them away."""
+
+from __future__ import annotations
+
+import os
+import shlex
+import subprocess
+import sys
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+
+from studyhall.search.common.errors import StudyhallError
+from studyhall.search.tracking.mlflow_errors import explained
+from studyhall.search.tracking.mlflow_http import is_server
+from studyhall.search.tracking.mlflow_model import MODEL_FOLDER, WEIGHTS_IN_MODEL
+from studyhall.search.tracking.pages import ui_address
+from studyhall.search.tracking.tracked_run import TrackedRun, tracked_run
+from studyhall.search.tracking.tracking import WEIGHTS_REMOVED, find_experiment, search_runs
+
+if TYPE_CHECKING:
+    from mlflow.tracking import MlflowClient
+
+_WEIGHTS = f"{MODEL_FOLDER}/{WEIGHTS_IN_MODEL}"
+_URIS = ("MLFLOW_BACKEND_STORE_URI", "MLFLOW_TRACKING_URI")
+_PAGE = 200
+
+
+@dataclass(frozen=True)
+class Stranger:
+    """A run of Studyhall's, with the id of its study."""
+
+    study_id: str
+    run: TrackedRun
+
+
+class StoredRuns:
+    """The runs of one MLflow; every method raises StudyhallError if it does not answer.
+
+    Args:
+        client: An open client.
+    """
+
+    def __init__(self, client: MlflowClient) -> None:
+        self._client = client
+        self._uri = str(client.tracking_uri)
+
+    def of_study(self, experiment: str, study_id: str) -> list[TrackedRun]:
+        """All runs of a study, the deleted ones too."""
+        found = find_experiment(self._client, experiment)
+        if found is None:
+            return []
+        wanted = f"tags.`studyhall.study_id` = '{study_id}'"
+        return [tracked_run(run) for run in search_runs(self._client, found, wanted, deleted=True)]
+
+    def of_all(self) -> Iterator[Stranger]:
+        """All runs of Studyhall's, those of deleted experiments too."""
+        for experiment_id in experiment_names(self._client):
+            wanted = "tags.`studyhall.study_id` LIKE '%'"
+            for run in search_runs(self._client, experiment_id, wanted, deleted=True):
+                yield Stranger(run.data.tags["studyhall.study_id"], tracked_run(run))
+
+    def deleted_experiments(self) -> list[str]:
+        """The names of the experiments that were deleted in MLflow."""
+        from mlflow.entities import ViewType
+
+        with explained("the experiments"):
+            found = self._client.search_experiments(view_type=ViewType.DELETED_ONLY)
+        return [str(experiment.name) for experiment in found]
+
+    def registered(self) -> set[str]:
+        """The runs that a registered version is of."""
+        runs, token = set[str](), None
+        with explained("the registry"):
+            while True:
+                page = self._client.search_model_versions(max_results=_PAGE, page_token=token)
+                runs |= {str(version.run_id) for version in page if version.run_id}
+                if not (token := page.token):
+                    return runs
+
+    def size(self, run_id: str, folder: str | None = None) -> int:
+        """How many bytes the files of a run have, or those in one of its folders."""
+        with explained(f"run {run_id}"):
+            found = self._client.list_artifacts(run_id, folder)
+        return sum(
+            self.size(run_id, one.path) if one.is_dir else int(one.file_size or 0) for one in found
+        )
+
+    def weights_size(self, run_id: str) -> int:
+        """How many bytes the weights of a run have; 0 if it has none."""
+        return self.size(run_id, os.path.dirname(_WEIGHTS))
+
+    def remove_weights(self, run_id: str) -> None:
+        """Delete the weights of a run, which says so before: who is killed between can go on."""
+        from mlflow.store.artifact.artifact_repository_registry import get_artifact_repository
+
+        now = datetime.now(UTC).isoformat(timespec="seconds")
+        with explained(f"run {run_id}"):
+            self._client.set_tag(run_id, WEIGHTS_REMOVED, now)
+            files = get_artifact_repository(
+                self._client.get_run(run_id).info.artifact_uri, tracking_uri=self._uri
+            )
+            files.delete_artifacts(_WEIGHTS)  # type: ignore[no-untyped-call]
+
+    def by_hand(self, run_ids: Sequence[str]) -> str | None:
+        """The command that deletes deleted runs where a server's database is; None without one."""
+        if not is_server(self._uri):
+            return None
+        address = ui_address(self._uri)  # MLflow's client takes a user from its own variables, too
+        command = ["mlflow", "gc", "--tracking-uri", address, "--run-ids", ",".join(run_ids)]
+        return f"{shlex.join(command)} --backend-store-uri … --artifacts-destination …"
+
+    def remove(self, run_ids: Sequence[str]) -> None:
+        """Delete deleted runs for good, with their files, where MLflow's database is at hand.
+
+        Raises:
+            StudyhallError: MLflow did not.
+        """
+        done = subprocess.run(
+            [sys.executable, "-m", "mlflow", "gc", "--run-ids", ",".join(run_ids)],
+            env={**os.environ, **dict.fromkeys(_URIS, self._uri)},
+            capture_output=True,
+            text=True,
+        )
+        if done.returncode:
+            last = (done.stderr.strip().splitlines() or ["it gives no reason"])[-1]
+            raise StudyhallError(f"`mlflow gc` failed: {last}; what it deleted is gone")
+
+
+def experiment_names(client: MlflowClient) -> dict[str, str]:
+    """The names of all experiments by their ids, those of deleted ones too."""
+    from mlflow.entities import ViewType
+
+    names, token = dict[str, str](), None
+    with explained("the experiments"):
+        while True:
+            page = client.search_experiments(view_type=ViewType.ALL, page_token=token)
+            names |= {str(one.experiment_id): str(one.name) for one in page}
+            if not (token := page.token):
+                return names

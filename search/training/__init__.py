@@ -1,0 +1,1 @@
+"""One trial: build the network, check it, train it, save it, record it."""

@@ -1,0 +1,232 @@
+"""One trial, from settings, data and a seed to its record; it knows no storage, server or pool."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from studyhall.model import Classifier, DivergenceError, EpochRecord, FloatArray, Network
+from studyhall.search.config.settings import TrialSettings
+from studyhall.search.config.study_spec import Metric
+from studyhall.search.training.building import (
+    Training,
+    TrainingData,
+    TrialSeed,
+    build_network,
+    start_training,
+)
+from studyhall.search.training.saved_training import SavedTraining
+from studyhall.search.training.training_saver import TrainingSaver
+
+TrialState = Literal["complete", "pruned", "failed"]
+OnEpoch = Callable[[EpochRecord], str | None]
+
+
+@dataclass(frozen=True)
+class TrialRecord:
+    """What a trial leaves behind.
+
+    `losses` holds the training loss of every iteration, float32 (iterations,), those of an epoch
+    that diverged included; `value` is the study's metric of the weights that were kept; `reason`
+    says why a trial was pruned or failed; `classifier` is missing from a failed trial. Between
+    `started` and `ended`, in seconds since 1970, it may have been interrupted; `seconds` is how
+    long it trained.
+    """
+
+    number: int
+    settings: TrialSettings
+    state: TrialState
+    reason: str | None
+    value: float | None
+    epochs: tuple[EpochRecord, ...]
+    losses: NDArray[np.float32]
+    classifier: Classifier | None
+    started: float
+    ended: float
+    seconds: float
+
+
+def run_trial(
+    settings: TrialSettings,
+    data: TrainingData,
+    seed: TrialSeed,
+    metric: Metric,
+    on_epoch: OnEpoch,
+    saver: TrainingSaver | None = None,
+) -> TrialRecord:
+    """Train one network and record how it went.
+
+    A training that was interrupted goes on from where it was last saved, and its record is that of
+    one never interrupted, but for times: `started` is when it first started, and `seconds` leave
+    out the time between.
+
+    Args:
+        settings: Network and training, every value in its place.
+        data: The examples that may be read, with their split and preprocessing.
+        seed: The trial's source of randomness.
+        metric: The field of an epoch's record that is the trial's value.
+        on_epoch: Called with each epoch's record; the reason to prune the trial, or None. It is
+            called again with the epochs of before an interruption, whose answer was None.
+        saver: Where the training is saved and resumed from; without one it begins anew.
+
+    Returns:
+        The record; a loss that is not finite fails the trial, any other error propagates.
+    """
+    saver = saver or TrainingSaver()
+    trial = _Trial(settings, data, seed, metric)
+    training = trial.start(saver.load(trial.network.vector.values))
+    state, reason, losses = trial.follow(training, on_epoch, saver)
+    value = trial.kept.restore()
+    return TrialRecord(
+        number=seed.number,
+        settings=settings,
+        state=state,
+        reason=reason,
+        value=None if state == "failed" else value,
+        epochs=tuple(trial.epochs),
+        losses=losses,
+        classifier=None if state == "failed" else _classifier(trial.network, data),
+        started=trial.started,
+        ended=time.time(),
+        seconds=trial.seconds,
+    )
+
+
+class _Trial:
+    """A trial under way: its network, the records so far, the weights kept, and the time."""
+
+    def __init__(
+        self, settings: TrialSettings, data: TrainingData, seed: TrialSeed, metric: Metric
+    ) -> None:
+        self.started, self._clock = time.time(), time.perf_counter()
+        self.network = build_network(settings.network, data.dataset, seed)
+        self.kept = _Kept(self.network, metric, best=settings.training.keep == "best")
+        self.epochs: list[EpochRecord] = []
+        self._settings, self._data, self._seed = settings, data, seed
+
+    @property
+    def seconds(self) -> float:
+        """How long the trial has trained, before an interruption and since."""
+        return time.perf_counter() - self._clock
+
+    def start(self, saved: SavedTraining | None) -> Training:
+        """Start the training, or go on from where it was saved."""
+        if saved is not None:
+            self.network.vector.values[...] = saved.weights
+            self.kept.value, self.kept.weights = saved.kept_value, saved.kept_weights
+            self.epochs += saved.epochs
+            self.started, self._clock = saved.started, self._clock - saved.seconds
+        state = saved.state if saved else None
+        return start_training(self.network, self._settings.training, self._data, self._seed, state)
+
+    def follow(
+        self, training: Training, on_epoch: OnEpoch, saver: TrainingSaver
+    ) -> tuple[TrialState, str | None, NDArray[np.float32]]:
+        """Train to the end, to where the trial is pruned, or to where it diverges."""
+        for epoch in self.epochs:
+            on_epoch(epoch)
+        before = [epoch.losses for epoch in self.epochs]
+        try:
+            for epoch in training:
+                self.epochs.append(epoch)
+                self.kept.take(epoch)
+                if (reason := on_epoch(epoch)) is not None:
+                    return "pruned", reason, self._losses()
+                if not training.ended:
+                    saver.offer(partial(self._saved, training))
+        except DivergenceError as error:
+            return "failed", str(error), np.concatenate([*before, error.losses])
+        return "complete", None, self._losses()
+
+    def _losses(self) -> NDArray[np.float32]:
+        return np.concatenate([epoch.losses for epoch in self.epochs])
+
+    def _saved(self, training: Training) -> SavedTraining:
+        return SavedTraining(
+            started=self.started,
+            seconds=self.seconds,
+            epochs=tuple(self.epochs),
+            weights=self.network.vector.values,
+            state=training.state(),
+            kept_value=self.kept.value,
+            kept_weights=self.kept.weights,
+        )
+
+
+def pruning_reason(pruner: str, metric: Metric, epoch: EpochRecord) -> str:
+    """Why a trial was pruned, as its record says it.
+
+    Args:
+        pruner: What the study prunes with.
+        metric: What the study selects by.
+        epoch: The last epoch of the trial.
+    """
+    value = float(getattr(epoch, metric))
+    return f"{pruner} pruned it after epoch {epoch.epoch} with {metric} {value:.4f}"
+
+
+class _Kept:
+    """The weights that a trial ends with: those of its last epoch, or of its best so far.
+
+    Attributes:
+        value: The metric that they have; None before the first epoch.
+        weights: A copy of them (parameters,), if they are not to be the last.
+    """
+
+    def __init__(self, network: Network, metric: Metric, *, best: bool) -> None:
+        self._network, self._metric, self._best = network, metric, best
+        self.value: float | None = None
+        self.weights: FloatArray | None = None
+
+    def take(self, epoch: EpochRecord) -> None:
+        """Keep the weights of this moment if they are the best; the earliest of equals stay."""
+        value = float(getattr(epoch, self._metric))
+        sign = 1 if self._metric == "validation_accuracy" else -1
+        if not self._best:
+            self.value = value
+        elif self.value is None or sign * value > sign * self.value:
+            self.value, self.weights = value, self._network.vector.values.copy()
+
+    def restore(self) -> float | None:
+        """Put the kept weights back into the network; return the metric that they have."""
+        if self.weights is not None:
+            self._network.vector.values[...] = self.weights
+        return self.value
+
+
+def _classifier(network: Network, data: TrainingData) -> Classifier:
+    dataset = data.dataset
+    return Classifier(
+        network,
+        data.preprocessing,
+        dataset.classes,
+        dataset.example_shape,
+        dataset.train_examples.dtype,
+    )
+
+
+DEADLY = "its worker died"  # how the reason of a trial that was given up begins
+
+
+def give_up(number: int, settings: TrialSettings, reason: str) -> TrialRecord:
+    """The record of a trial that is failed untrained, for the workers that died of it."""
+    now = time.time()
+    return TrialRecord(
+        number=number,
+        settings=settings,
+        state="failed",
+        reason=reason,
+        value=None,
+        epochs=(),
+        losses=np.empty(0, np.float32),
+        classifier=None,
+        started=now,
+        ended=now,
+        seconds=0.0,
+    )

@@ -1,0 +1,222 @@
+"""`.npz` files of one's own: what is read of them, and every mistake by its name."""
+
+from __future__ import annotations
+
+import io
+import zipfile
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from studyhall.search.common.errors import UsageError
+from studyhall.search.data.datasets import describe, fetch, open_dataset, open_test, require_fitting
+from tests.search.own_sets import CLASSES, array_file, arrays, own
+
+
+def complaints(path: Path, **settings: object) -> list[str]:
+    with pytest.raises(UsageError) as caught:
+        fetch(own(path, **settings))
+    lines = str(caught.value).splitlines()
+    assert all(line.startswith(f"{path}: ") for line in lines)
+    return [line.removeprefix(f"{path}: ") for line in lines]
+
+
+def changed(**others: Any) -> dict[str, np.ndarray]:
+    """The usual arrays with others in their place; None leaves one out."""
+    return {name: values for name, values in (arrays() | others).items() if values is not None}
+
+
+def test_images_and_labels_are_taken_as_they_are(tmp_path: Path, cache: Path) -> None:
+    content = arrays()
+    settings = own(array_file(tmp_path / "pets.npz", content))
+    folder = fetch(settings)
+    dataset, (test, labels) = open_dataset(settings, folder), open_test(settings, folder)
+    assert (dataset.classes, dataset.example_shape) == (CLASSES, (6, 8, 3))
+    np.testing.assert_array_equal(dataset.train_examples, content["train_images"])
+    np.testing.assert_array_equal(dataset.train_labels, content["train_labels"])
+    np.testing.assert_array_equal(test, content["test_images"])
+    np.testing.assert_array_equal(labels, content["test_labels"])
+
+
+@pytest.mark.parametrize(
+    "names", [("x_train", "y_train", "x_test", "y_test"), ("images", "labels", "x_test", "y_test")]
+)
+def test_arrays_may_have_the_names_that_others_use(
+    tmp_path: Path, cache: Path, names: tuple[str, ...]
+) -> None:
+    content = arrays()
+    renamed = dict(zip(names, list(content.values())[:4], strict=True))
+    settings = own(array_file(tmp_path / "pets.npz", renamed))
+    dataset = open_dataset(settings, fetch(settings))
+    np.testing.assert_array_equal(dataset.train_examples, content["train_images"])
+    assert dataset.classes == ("0", "1", "2")
+
+
+@pytest.mark.parametrize("kind", [np.float32, np.float64])
+def test_points_may_have_any_number_of_inputs(tmp_path: Path, cache: Path, kind: type) -> None:
+    generator = np.random.default_rng(0)
+    points = generator.normal(size=(30, 7)).astype(kind)
+    labels = np.array(["b", "a", "c"] * 10)
+    settings = own(array_file(tmp_path / "pets.npz", {"images": points, "labels": labels}))
+    folder = fetch(settings)
+    dataset, (test, sealed) = open_dataset(settings, folder), open_test(settings, folder)
+    assert dataset.train_examples.dtype == np.float32
+    assert (dataset.classes, dataset.example_shape) == (("a", "b", "c"), (7,))
+    assert (dataset.train_examples.shape, test.shape) == ((24, 7), (6, 7))
+    assert np.bincount(sealed).tolist() == [2, 2, 2]
+    known = dict(zip(map(bytes, points.astype("<f4")), labels.tolist(), strict=True))
+    for row, label in zip(dataset.train_examples, dataset.train_labels, strict=True):
+        assert dataset.classes[label] == known[bytes(row)]
+
+
+def test_images_without_channels_are_grey(tmp_path: Path, cache: Path) -> None:
+    content = arrays()
+    grey = {f"{part}_images": content[f"{part}_images"][..., 0] for part in ("train", "test")}
+    settings = own(array_file(tmp_path / "pets.npz", changed(**grey)))
+    assert open_dataset(settings, fetch(settings)).example_shape == (6, 8, 1)
+
+
+def test_labels_may_stand_in_a_column_and_be_any_whole_numbers(tmp_path: Path, cache: Path) -> None:
+    content = changed(
+        train_labels=np.array([[7], [-1], [20]] * 5),
+        test_labels=np.array([[20]] * 2 + [[7], [-1]] * 2),
+        classes=None,
+    )
+    settings = own(array_file(tmp_path / "pets.npz", content))
+    dataset = open_dataset(settings, fetch(settings))
+    assert dataset.classes == ("-1", "7", "20")
+    assert dataset.train_labels[:3].tolist() == [1, 0, 2]
+
+
+FORMS = (
+    "must be uint8 images (N, height, width, 1 or 3) or (N, height, width), or float points "
+    "(N, inputs), and none empty, got"
+)
+POINTS = np.zeros((15, 4), np.float32)
+
+
+@pytest.mark.parametrize(
+    ("others", "told"),
+    [
+        ({"train_images": np.zeros((15, 6, 8, 3))},
+         [f"train_images: {FORMS} float64 (15, 6, 8, 3)"]),
+        ({"test_images": np.zeros((6, 6, 8, 2), np.uint8)},
+         [f"test_images: {FORMS} uint8 (6, 6, 8, 2)"]),
+        ({"test_images": np.zeros((6, 6, 7), np.uint8)},
+         ["test_images: must hold uint8 (N, 6, 8, 3) as train_images does, got uint8 (N, 6, 7)"]),
+        ({"train_labels": np.arange(14) % 3},
+         ["train_labels: must be as many as train_images, 15, got 14"]),
+        ({"train_labels": np.zeros(15)},
+         ["train_labels: must be whole numbers or strings (N,), got float64 (15,)"]),
+        ({"test_labels": np.array([0, 1, 2, 3, 4, -1])},
+         ["test_labels: must be one of the classes (cat, dog, eel), got 3 at index 3, 4 at index "
+          "4, -1 at index 5"]),
+        ({"test_labels": np.array([0, 1, 0, 1, 0, 1])},
+         ["the test part must have at least 1 examples of class eel, got 0"]),
+        ({"train_labels": np.array([0, 1] * 7 + [2])},
+         ["the train part must have at least 2 examples of class eel, got 1"]),
+        ({"train_labels": np.zeros(15, np.int64), "test_labels": np.zeros(6, np.int64),
+          "classes": None},
+         ["train_labels: must be of 2 to 256 classes, got 1"]),
+        ({"classes": np.array(["cat", "cat"])},
+         ["classes: must be different strings (classes,), got <U3 (2,)"]),
+        ({"classes": np.array([1, 2, 3])},
+         ["classes: must be different strings (classes,), got int64 (3,)"]),
+        ({"test_labels": None}, ["test_labels: is required"]),
+        ({"train_images": None}, ["train_images: is required"]),
+        ({"x_train": arrays()["train_images"]},
+         ["x_train: must not stand beside train_images; keep one of them"]),
+        ({"val_images": arrays()["train_images"]}, ["val_images: unknown array; known: classes, "]),
+        ({"train_labels": np.array([{}] * 15)},
+         ["train_labels: must be a whole array without Python objects, got 'Object arrays cannot "
+          "be loaded when allow_pickle=False'"]),
+        ({"train_images": np.where(np.arange(60).reshape(15, 4) == 9, np.nan, POINTS),
+          "test_images": np.full((6, 4), 1e300)},
+         ["train_images: must be finite numbers as float32, got others at index 2",
+          "test_images: must be finite numbers as float32, got others at index 0, 1, 2, 3, 4 and "
+          "1 more"]),
+        ({"train_labels": np.arange(14) % 3, "test_labels": np.zeros(6), "surprise": np.zeros(1)},
+         ["surprise: unknown array; known: classes, ",
+          "train_labels: must be as many as train_images, 15, got 14",
+          "test_labels: must be whole numbers or strings (N,), got float64 (6,)"]),
+    ],
+)  # fmt: skip
+def test_all_mistakes_are_named_at_once(
+    tmp_path: Path, cache: Path, others: dict[str, Any], told: list[str]
+) -> None:
+    found = complaints(array_file(tmp_path / "pets.npz", changed(**others)))
+    assert [line.startswith(start) for line, start in zip(found, told, strict=True)] == [
+        True
+    ] * len(told), found
+
+
+def test_a_file_that_is_cut_or_none_is_refused(tmp_path: Path, cache: Path) -> None:
+    path = array_file(tmp_path / "pets.npz")
+    path.write_bytes(path.read_bytes()[:-9])
+    assert complaints(path) == ["must be a .npz file, as numpy.savez writes it"]
+
+
+def test_any_damage_is_told_in_sentences(tmp_path: Path, cache: Path) -> None:
+    path = array_file(tmp_path / "pets.npz", arrays(train=9, test=3))
+    content, generator = path.read_bytes(), np.random.default_rng(0)
+    table = content.index(b"PK\x01\x02")  # of contents
+    told = list[str]()
+    for start in (0, table):
+        for _ in range(60):
+            damaged = bytearray(content)
+            for where in generator.integers(start, len(content), 4):
+                damaged[where] = generator.integers(256)
+            path.write_bytes(damaged)
+            try:
+                fetch(own(path))
+            except UsageError as error:
+                told += str(error).splitlines()
+    assert len(told) > 60
+    assert all(line.startswith(f"{path}: ") for line in told)
+
+
+def test_a_header_of_more_than_any_memory_is_refused(tmp_path: Path, cache: Path) -> None:
+    path = array_file(tmp_path / "pets.npz", changed(train_images=None))
+    header = io.BytesIO()
+    shape = {"descr": "|u1", "fortran_order": False, "shape": (10**9, 10**3, 10**3, 3)}
+    np.lib.format.write_array_header_1_0(header, shape)
+    with zipfile.ZipFile(path, "a") as file:
+        file.writestr("train_images.npy", header.getvalue())
+    (told,) = complaints(path)
+    assert told.startswith("train_images: must be a whole array without Python objects, got 'Unabl")
+
+
+def test_an_encrypted_archive_is_refused(tmp_path: Path, cache: Path) -> None:
+    path = array_file(tmp_path / "pets.npz")
+    with zipfile.ZipFile(path) as file:
+        where = file.getinfo("classes.npy").header_offset
+    content = bytearray(path.read_bytes())
+    entry = content.rindex(b"classes.npy") - 46  # in the archive's table of contents
+    for flags in (where + 6, entry + 8):
+        content[flags] |= 1
+    path.write_bytes(content)
+    (told,) = complaints(path)
+    assert told.startswith("classes: must be a whole array without Python objects, got ")
+    assert "encrypted" in told
+
+
+def test_what_goes_with_pictures_alone_is_refused(tmp_path: Path, cache: Path) -> None:
+    path = array_file(tmp_path / "pets.npz")
+    assert complaints(path, image_size=8) == [
+        "image_size goes with a folder of pictures; delete it from [data]"
+    ]
+
+
+def test_points_are_no_bytes(tmp_path: Path, cache: Path) -> None:
+    points = np.random.default_rng(0).normal(size=(30, 4))
+    path = array_file(tmp_path / "pets.npz", {"images": points, "labels": np.arange(30) % 3})
+    settings = own(path, train=10, validation=5, preprocessing="unit")
+    with pytest.raises(UsageError) as caught:
+        require_fitting(settings, describe(settings), mirror=True)
+    assert str(caught.value).splitlines() == [
+        "training.mirror: must be false for pets, which has no images, got true",
+        "data.preprocessing: must not be 'unit' for pets, whose values are no bytes; choose "
+        "another",
+    ]

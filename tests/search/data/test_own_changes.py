@@ -1,0 +1,163 @@
+"""`data verify` of one's own data: what became of the files, and what is in two parts."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from studyhall.search.common.errors import UsageError
+from studyhall.search.config.data_settings import DataSettings
+from studyhall.search.data.datasets import fetch
+from studyhall.search.data.own_page import mark_used
+from studyhall.search.data.verification import verify
+from tests.search.own_sets import array_file, arrays, own, picture_folder
+
+NEXT = "put back what was, or take the data as they are now with `studyhall data fetch`"
+
+
+@pytest.fixture
+def pets(tmp_path: Path, cache: Path) -> DataSettings:
+    settings = own(picture_folder(tmp_path / "pets", ("train", "test")))
+    fetch(settings)
+    return settings
+
+
+def place(settings: DataSettings) -> Path:
+    return Path(settings.path or "")
+
+
+def test_what_was_never_decoded_cannot_be_verified(tmp_path: Path, cache: Path) -> None:
+    with pytest.raises(UsageError) as caught:
+        verify(own(picture_folder(tmp_path / "pets")))
+    assert str(caught.value) == (
+        f"pets: must have been decoded to be verified, got nothing of it in {cache}; run "
+        "`studyhall data fetch` with the same study file"
+    )
+
+
+def test_gone_and_added_files_are_named(pets: DataSettings) -> None:
+    folder = place(pets)
+    (folder / "test" / "dog" / "1.png").unlink()
+    shutil.copyfile(folder / "train" / "cat" / "0.png", folder / "train" / "cat" / "9.png")
+    with (folder / "train" / "cat" / "9.png").open("ab") as file:
+        file.write(b"more")
+    assert verify(pets).problems == (
+        f"{folder}/test/dog/1.png: test index 6 (dog, test/dog/1.png), is gone; {NEXT}",
+        f"{folder}/train/cat/9.png: was not there when the data were decoded; {NEXT}",
+    )
+
+
+def test_a_copy_and_a_move_say_of_what_and_to_where(pets: DataSettings) -> None:
+    folder = place(pets)
+    shutil.copyfile(folder / "train" / "cat" / "0.png", folder / "test" / "cat" / "9.png")
+    (folder / "train" / "dog" / "1.png").rename(folder / "train" / "eel" / "9.png")
+    assert verify(pets).problems == (
+        f"{folder}/test/cat/9.png: is a copy of {folder}/train/cat/0.png (train index 0 (cat, "
+        f"train/cat/0.png)), and was not there before; {NEXT}",
+        f"{folder}/train/dog/1.png: train index 6 (dog, train/dog/1.png), is {folder}/train/eel/"
+        f"9.png now; {NEXT}",
+    )
+
+
+def test_after_a_fetch_the_data_as_they_are_now_are_what_must_be(pets: DataSettings) -> None:
+    (place(pets) / "test" / "dog" / "1.png").unlink()
+    assert not verify(pets).intact
+    fetch(pets)
+    assert verify(pets).intact
+
+
+def test_the_version_that_was_used_last_is_compared_with(pets: DataSettings) -> None:
+    path = place(pets) / "test" / "dog" / "1.png"
+    content = path.read_bytes()
+    path.unlink()
+    mark_used(fetch(pets))
+    path.write_bytes(content)
+    mark_used(fetch(pets))
+    path.write_bytes(content + b"more")
+    (problem,) = verify(pets).problems
+    assert problem == (
+        f"{path}: test index 6 (dog, test/dog/1.png), has other bytes than when it was decoded; "
+        f"{NEXT}"
+    )
+
+
+def test_what_no_one_took_yet_is_not_compared_with(pets: DataSettings) -> None:
+    mark_used(fetch(pets))
+    (place(pets) / "test" / "dog" / "1.png").unlink()
+    folder = fetch(pets)
+    assert len(verify(pets).problems) == 1
+    for path in folder.glob("train_*"):
+        path.write_bytes(b"damaged")
+    fetch(pets)
+    assert len(verify(pets).problems) == 1
+    mark_used(folder)
+    assert verify(pets).intact
+
+
+def test_a_copy_of_the_data_elsewhere_is_verified_in_their_place(
+    pets: DataSettings, tmp_path: Path
+) -> None:
+    copy = Path(shutil.copytree(place(pets), tmp_path / "copy"))
+    assert verify(pets, copy).intact
+    (copy / "test" / "dog" / "1.png").unlink()
+    (problem,) = verify(pets, copy).problems
+    assert problem.startswith(f"{copy}/test/dog/1.png: ")
+    assert verify(pets).intact
+
+
+def test_an_example_in_test_and_another_part_is_a_problem(pets: DataSettings) -> None:
+    folder = place(pets)
+    shutil.copyfile(folder / "train" / "cat" / "3.png", folder / "test" / "dog" / "8.png")
+    fetch(pets)
+    found = verify(DataSettings(name="pets", path=pets.path, train=12, validation=3))
+    part = found.duplicates[0].examples[0].part
+    assert found.problems == (
+        f"pets: the test part must have no example of another part, got 1: {part} 3 (cat, "
+        "train/cat/3.png) is test 10 (dog, test/dog/8.png); delete each from one of the two, and "
+        "launch the study with --fresh",
+    )
+    assert found.counts == {
+        "train and test": int(part == "train"),
+        "validation and test": int(part == "validation"),
+        "train and validation": 0,
+    }
+
+
+def test_an_example_in_train_and_validation_is_counted_alone(tmp_path: Path, cache: Path) -> None:
+    content = arrays(train=30)
+    content["train_images"] = np.tile(content["train_images"][:3], (10, 1, 1, 1))
+    settings = own(array_file(tmp_path / "pets.npz", content))
+    folder = fetch(settings)
+    found = verify(settings)
+    assert found.intact
+    assert found.folder == folder
+    assert found.counts == {
+        "train and test": 0,
+        "validation and test": 0,
+        "train and validation": 3,
+    }
+
+
+def test_points_are_compared_as_images_are(tmp_path: Path, cache: Path) -> None:
+    points = np.random.default_rng(0).normal(size=(12, 3))
+    content = {
+        "train_images": points,
+        "train_labels": np.arange(12) % 2,
+        "test_images": points[[4]].repeat(2, axis=0),
+        "test_labels": np.arange(2),
+    }
+    settings = own(array_file(tmp_path / "pets.npz", content))
+    fetch(settings)
+    (problem,) = verify(settings).problems
+    assert "train_images[4]) is test 0 (0, test_images[0]) is test 1 (1, test_images[1])" in problem
+
+
+def test_of_published_data_duplicates_are_counted_and_no_failure(mnist_cache: Path) -> None:
+    found = verify(DataSettings(name="mnist", train=50_000, validation=10_000))
+    assert found.intact
+    assert found.counts is not None
+    assert set(found.counts) == {"train and test", "validation and test", "train and validation"}
+    assert sum(found.counts.values()) >= len(found.duplicates)

@@ -1,0 +1,177 @@
+"""Point sets behind the functions of all data sets: drawn, checked, mended and mapped."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from studyhall.search.common.errors import UsageError
+from studyhall.search.config.data_settings import DataSettings
+from studyhall.search.data.arrays import open_array, write_arrays
+from studyhall.search.data.catalog import Piece
+from studyhall.search.data.datasets import (
+    fetch,
+    fingerprint,
+    open_dataset,
+    open_test,
+    require_fitting,
+    split_dataset,
+)
+from studyhall.search.data.point_sets import FORMULAS, point_set
+from studyhall.search.data.verification import verify
+
+NAMES = sorted(FORMULAS)
+
+
+def settings(name: str = "two_moons", **others: Any) -> DataSettings:
+    return DataSettings(name=name, **{"train": 211, "validation": 100, **others})
+
+
+def contents(folder: Path) -> dict[str, bytes]:
+    return {path.name: path.read_bytes() for path in folder.glob("*.npy")}
+
+
+def found(choice: DataSettings) -> str:
+    folder = fetch(choice)
+    return fingerprint(folder, split_dataset(open_dataset(choice, folder), choice))
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_points_are_drawn_into_the_cache_and_mapped(cache: Path, name: str) -> None:
+    folder = fetch(settings(name, seed=3, noise=0.25))
+    assert folder == cache / f"{name}-seed-3-noise-0.25"
+    dataset = open_dataset(settings(name, seed=3, noise=0.25), folder)
+    assert isinstance(dataset.train_examples, np.memmap)
+    assert (dataset.train_examples.shape, dataset.train_examples.dtype) == ((10_000, 2), np.float32)
+    assert dataset.train_labels.dtype == np.int64
+    assert dataset.example_shape == (2,)
+    assert dataset.classes == ("0", "1")
+    assert dataset.source_url == f"studyhall:{name}?seed=3&noise=0.25"
+    assert not dataset.train_examples.flags.writeable
+
+
+def test_the_mapped_points_are_those_of_the_formula(cache: Path) -> None:
+    folder = fetch(settings(seed=3, noise=0.25))
+    dataset = open_dataset(settings(seed=3, noise=0.25), folder)
+    points, labels = FORMULAS["two_moons"](np.random.default_rng([3, 1]), 10_000, 0.25)
+    np.testing.assert_array_equal(dataset.train_examples, points.astype(np.float32))
+    np.testing.assert_array_equal(dataset.train_labels, labels)
+
+
+def test_training_and_test_points_are_drawn_independently(cache: Path) -> None:
+    folder = fetch(settings())
+    train = open_dataset(settings(), folder)
+    points, labels = open_test(settings(), folder)
+    assert points.shape == (10_000, 2)
+    assert not set(map(tuple, points.tolist())) & set(map(tuple, train.train_examples.tolist()))
+    assert np.corrcoef(labels, train.train_labels)[0, 1] == pytest.approx(0, abs=0.04)
+
+
+def test_a_name_alone_stands_for_seed_0_and_the_usual_noise(cache: Path) -> None:
+    assert (
+        fetch("two_blobs") == fetch(settings("two_blobs")) == cache / "two_blobs-seed-0-noise-0.12"
+    )
+    assert verify("two_blobs").intact
+
+
+def test_what_is_drawn_already_is_not_drawn_again(cache: Path, steps: Any) -> None:
+    fetch(settings(), progress=steps)
+    assert steps.steps == [("Drawing two_moons (seed 0, noise 0.2)", None)]
+    assert steps.bytes == 2 * 10_000 * (8 + 1)
+    before = {path: path.stat().st_mtime_ns for path in cache.rglob("*.npy")}
+    fetch(settings(), progress=steps)
+    assert len(steps.steps) == 1
+    assert {path: path.stat().st_mtime_ns for path in cache.rglob("*.npy")} == before
+
+
+def test_sets_of_other_seeds_and_noise_lie_side_by_side(cache: Path) -> None:
+    folders = {fetch(settings(**choice)) for choice in ({}, {"seed": 1}, {"noise": 0.1})}
+    assert {path for path in cache.iterdir() if path.is_dir()} == folders
+    assert len(folders) == 3
+
+
+def test_a_folder_of_another_data_set_that_the_user_names_does_not_matter(
+    cache: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before = contents(fetch(settings()))
+    monkeypatch.setenv("STUDYHALL_DATA", str(tmp_path / "nowhere"))
+    assert contents(fetch(settings(), data_dir=tmp_path)) == before
+
+
+@pytest.mark.parametrize("file", ["train_images.npy", "test_images.npy", "train_labels.npy"])
+def test_a_changed_point_is_named_and_all_are_drawn_again(
+    cache: Path, steps: Any, file: str
+) -> None:
+    folder = fetch(settings())
+    before = contents(folder)
+    spoilt = bytearray(before[file])
+    spoilt[128 + 7 * (8 if "images" in file else 1)] ^= 1
+    (folder / file).write_bytes(spoilt)
+    (problem,) = verify(settings()).problems
+    split, _, kind = file.removesuffix(".npy").partition("_")
+    told = f"{folder / file}: {kind} must be those of two_moons, got others in {split} at index 7"
+    class_name = np.load(folder / f"{split}_labels.npy")[7]
+    assert problem == f"{told} ({class_name})"
+    fetch(settings(), progress=steps)
+    assert steps.notes == [f"{problem}; fetching it again"]
+    assert contents(folder) == before
+
+
+def test_points_of_another_type_are_not_opened(cache: Path) -> None:
+    folder = fetch(settings())
+    np.save(folder / "train_images.npy", np.zeros((10_000, 2)))
+    with pytest.raises(UsageError) as caught:
+        open_dataset(settings(), folder)
+    assert str(caught.value).startswith(
+        f"{folder / 'train_images.npy'}: must hold float32, got float64; "
+    )
+
+
+def test_points_may_be_written_in_any_order(tmp_path: Path) -> None:
+    collection = point_set("two_moons")
+    whole = [
+        Piece(split, kind, 0, values)
+        for split in ("train", "test")
+        for kind, values in collection.origin.arrays(split).items()
+    ]
+    parts = [
+        replace(piece, start=start, values=piece.values[start:stop])
+        for piece in whole
+        for start, stop in ((400, 10_000), (0, 400))
+    ]
+    assert write_arrays(tmp_path, collection, parts) == []
+    for piece in whole:
+        found = open_array(tmp_path, collection, piece.split, piece.kind)
+        np.testing.assert_array_equal(found, piece.values)
+
+
+def test_what_was_never_drawn_cannot_be_verified(cache: Path) -> None:
+    with pytest.raises(UsageError, match=r"^two_moons: must be in the cache to be verified"):
+        verify(settings(seed=9))
+
+
+def test_the_fingerprint_depends_on_name_seed_and_noise(cache: Path) -> None:
+    choices = [{}, {"seed": 1}, {"noise": 0.1}, {"name": "two_blobs"}, {"shuffle": False}]
+    assert len({found(settings(**choice)) for choice in choices}) == len(choices)
+    assert found(settings()) == found(settings(noise=0.2))
+
+
+@pytest.mark.parametrize("count", [1, 10_000])
+def test_any_number_of_test_points_that_there_are_may_be_asked_for(cache: Path, count: int) -> None:
+    require_fitting(settings(test=count))
+    assert len(open_test(settings(), fetch(settings()), count)[1]) == count
+
+
+def test_more_points_than_a_split_has_are_refused_before_any_is_drawn(cache: Path) -> None:
+    with pytest.raises(UsageError) as caught:
+        require_fitting(settings(train=9_901, test=10_001))
+    assert str(caught.value).splitlines() == [
+        "data.train and data.validation: each must be at least 1 and both together at most 10000, "
+        "got 9901 and 100; lower data.train or data.validation",
+        "data.test: must be at most 10000, got 10001; lower data.test",
+    ]
+    assert not cache.exists()

@@ -1,0 +1,72 @@
+"""Splits by index: sizes, seeds, order and what does not fit."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from studyhall.search.common.errors import UsageError
+from studyhall.search.config.data_settings import DataSettings
+from studyhall.search.data.datasets import require_fitting
+from studyhall.search.data.splits import split_indices
+
+PINNED = [3, 11, 13, 20, 92]
+
+
+@dataclass(frozen=True)
+class Sizes:
+    train: int
+    validation: int
+    shuffle: bool = True
+    seed: int = 0
+
+
+def test_splits_are_disjoint_and_of_the_sizes_asked_for() -> None:
+    split = split_indices(100, Sizes(70, 25))
+    assert split.train.dtype == split.validation.dtype == np.int64
+    assert (len(split.train), len(split.validation)) == (70, 25)
+    assert len(np.union1d(split.train, split.validation)) == 95
+    assert np.all(np.diff(split.train) > 0)
+    assert np.all(np.diff(split.validation) > 0)
+    assert split.train.min() >= 0
+    assert max(split.train.max(), split.validation.max()) < 100
+
+
+def test_splits_are_the_same_on_every_machine_and_release() -> None:
+    assert split_indices(100, Sizes(90, 5)).validation.tolist() == PINNED
+    assert split_indices(100, Sizes(90, 5, seed=1)).validation.tolist() != PINNED
+
+
+def test_validation_does_not_depend_on_the_number_of_training_images() -> None:
+    few, many = (split_indices(100, Sizes(train, 20)) for train in (10, 80))
+    np.testing.assert_array_equal(few.validation, many.validation)
+    assert set(few.train) < set(many.train)
+
+
+def test_unshuffled_the_first_images_train_and_the_next_validate() -> None:
+    split = split_indices(100, Sizes(60, 7, shuffle=False))
+    assert split.train.tolist() == list(range(60))
+    assert split.validation.tolist() == list(range(60, 67))
+
+
+@pytest.mark.parametrize(("train", "validation"), [(100, 1), (99, 2), (0, 5), (5, 0), (-1, 50)])
+def test_splits_larger_than_the_data_or_empty_are_refused(train: int, validation: int) -> None:
+    with pytest.raises(UsageError) as caught:
+        split_indices(100, Sizes(train, validation))
+    assert str(caught.value) == (
+        "data.train and data.validation: each must be at least 1 and both together at most 100, "
+        f"got {train} and {validation}; lower data.train or data.validation"
+    )
+
+
+def test_settings_that_do_not_fit_are_refused_before_a_fetch(cache: Path) -> None:
+    require_fitting(DataSettings(name="cifar10", train=45_000, validation=5_000, test=10_000))
+    with pytest.raises(UsageError) as caught:
+        require_fitting(DataSettings(name="cifar10", train=50_000, validation=1, test=10_001))
+    sizes, test = str(caught.value).splitlines()
+    assert "both together at most 50000, got 50000 and 1;" in sizes
+    assert test == "data.test: must be at most 10000, got 10001; lower data.test"
+    assert not cache.exists()

@@ -1,0 +1,320 @@
+"""From the spool to MLflow: one run a trial, with all that its record holds, whatever happens."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from mlflow.entities import ViewType
+from mlflow.tracking import MlflowClient
+
+from studyhall.search.common.errors import StudyhallError
+from studyhall.search.sync.live_points import LivePoints, LiveReader
+from studyhall.search.sync.sender import Sender
+from studyhall.search.sync.spool import Spool
+from studyhall.search.tracking.tracker import Tracker
+from studyhall.search.training.record import Point, StoredRecord, read
+from tests.search.small_trials import forge, store_trial
+from tests.search.tracked import (
+    PATIENCE,
+    curve_in,
+    curve_of,
+    is_whole,
+    left_in,
+    sending,
+    trial_runs,
+    wait_for,
+)
+
+ROOT = Path(__file__).resolve().parents[3]
+POINTS_OF_DEATH = [
+    "run about to be created",
+    "run created",
+    "run noted",
+    "data logged",
+    "points logged",
+    "artifacts laid out",
+    "batch logged",
+    "artifacts logged",
+    "run ended",
+    "record about to be deleted",
+    "record hidden",
+    "record deleted",
+]
+
+
+def with_bad_name(record: StoredRecord) -> StoredRecord:
+    """The record with a metric of a name that MLflow refuses."""
+    bad = record.points[0].model_copy(update={"key": "a\tb"})
+    return record.model_copy(update={"points": (*record.points, bad)})
+
+
+def test_each_record_becomes_one_run_in_the_matching_state(tracker: Tracker, spool: Spool) -> None:
+    records = [
+        store_trial(spool, 0),
+        store_trial(spool, 1, prune=True),
+        store_trial(spool, 2, attempt=2, learning_rate=1e30),
+    ]
+    assert [record.state for record in records] == ["complete", "pruned", "failed"]
+    with sending(tracker, spool) as sender:
+        assert sender.drain(PATIENCE) == []
+    assert is_whole(tracker, records)
+    assert left_in(spool) == []
+
+
+def test_the_sums_of_all_artifacts_are_tagged(
+    tracker: Tracker, spool: Spool, tmp_path: Path
+) -> None:
+    store_trial(spool, 0)
+    with sending(tracker, spool) as sender:
+        sender.drain(PATIENCE)
+    (run,) = trial_runs(tracker)
+    folder = Path(tracker.client.download_artifacts(run.info.run_id, "", str(tmp_path)))
+    sums = (folder / "SHA256SUMS").read_bytes()
+    assert run.data.tags["studyhall.artifacts_sha256"] == hashlib.sha256(sums).hexdigest()
+    files = {p.relative_to(folder).as_posix() for p in folder.rglob("*") if p.is_file()}
+    listed = {line.split("  ")[1] for line in sums.decode().splitlines()}
+    assert listed == {
+        name for name in files if name != "SHA256SUMS" and not name.startswith("spool")
+    }
+    command = ["sha256sum", "--check", "--strict", "--quiet", "SHA256SUMS"]
+    subprocess.run(command, cwd=folder, check=True)
+
+
+def test_a_trial_is_seen_while_it_trains_and_goes_on_in_the_same_run(
+    tracker: Tracker, spool: Spool
+) -> None:
+    verdicts: dict[int, bool | None] = {0: None}
+    live = LivePoints(spool.live(0, 1), 15, seconds=0)
+    with sending(tracker, spool, lambda number, _: verdicts[number]) as sender:
+        record = store_trial(spool, 0, live=live)
+        wait_for(lambda: trial_runs(tracker) and trial_runs(tracker)[0].data.metrics)
+        (run,) = trial_runs(tracker)
+        assert run.info.status == "RUNNING"
+        assert sender.drain(PATIENCE) == []
+        assert spool.path(0, 1).exists()
+        (run,) = trial_runs(tracker)
+        shown = curve_of(tracker.client, run)
+        assert shown == curve_in(tuple(live.points))
+        verdicts[0] = True
+        assert sender.drain(PATIENCE) == []
+    assert is_whole(tracker, [record])
+    assert trial_runs(tracker)[0].info.run_id == run.info.run_id
+    assert left_in(spool) == []
+
+
+def test_an_attempt_that_was_overtaken_leaves_no_run_and_no_file(
+    tracker: Tracker, spool: Spool
+) -> None:
+    verdicts: dict[int, bool | None] = {1: None, 2: None}
+    store_trial(spool, 3, live=LivePoints(spool.live(3, 1), 15, seconds=0))
+    with sending(tracker, spool, lambda _, attempt: verdicts[attempt]) as sender:
+        wait_for(lambda: trial_runs(tracker))
+        verdicts[1] = False
+        second = store_trial(spool, 3, attempt=2)
+        assert sender.drain(PATIENCE) == []
+        assert trial_runs(tracker) == []
+        assert left_in(spool) == ["trial-0003.2"]
+        verdicts[2] = True
+        assert sender.drain(PATIENCE) == []
+    assert is_whole(tracker, [second])
+    assert len(trial_runs(tracker, ViewType.DELETED_ONLY)) == 1
+
+
+@pytest.mark.parametrize("bad", ["damaged", "refused"])
+def test_a_record_that_cannot_be_sent_is_told_once_and_holds_up_no_other(
+    tracker: Tracker, spool: Spool, bad: str
+) -> None:
+    record, last, told = store_trial(spool, 0), store_trial(spool, 1), list[str]()
+    path = spool.path(0, 1)
+    if bad == "damaged":
+        weights = path / "weights/model.safetensors"
+        content = bytearray(weights.read_bytes())
+        content[-1] ^= 1
+        weights.write_bytes(content)
+    else:
+        forge(path, with_bad_name(record))
+    with sending(tracker, spool, notify=told.append) as sender:
+        (unsent,) = sender.drain(PATIENCE)
+        assert sender.drain(PATIENCE) == [unsent]
+    assert (unsent.number, unsent.attempt, unsent.final) == (0, 1, True)
+    (sentence,) = told
+    if bad == "damaged":
+        assert sentence.startswith(f"{path}/weights/model.safetensors: must have the SHA-256 ")
+        assert is_whole(tracker, [last])
+    else:
+        assert sentence.startswith("MLflow does not take the record of trial 0 (")
+        assert "Invalid value" in sentence
+        assert sentence.endswith(
+            f"; it stays in {path}: when that is mended, `studyhall sync` sends it"
+        )
+    assert trial_runs(tracker)[-1].info.status == "FINISHED"
+    assert path.exists()
+
+
+def test_a_refused_record_is_sent_to_the_same_run_once_it_is_mended(
+    tracker: Tracker, spool: Spool
+) -> None:
+    record = store_trial(spool, 0)
+    path = spool.path(0, 1)
+    forge(path, with_bad_name(record))
+    with sending(tracker, spool) as sender:
+        assert len(sender.drain(PATIENCE)) == 1
+        forge(path, record)
+        assert sender.drain(PATIENCE) == []
+    assert is_whole(tracker, [record])
+
+
+@pytest.mark.parametrize("fate", ["deleted", "deleted for good"])
+def test_a_run_that_is_deleted_while_its_trial_trains_comes_back(
+    tracker: Tracker, spool: Spool, fate: str
+) -> None:
+    verdicts: dict[int, bool | None] = {0: None}
+    with sending(tracker, spool, lambda number, _: verdicts[number]) as sender:
+        record = store_trial(spool, 0, live=LivePoints(spool.live(0, 1), 15, seconds=0))
+        wait_for(lambda: trial_runs(tracker))
+        sender.drain(PATIENCE)
+        run_id = trial_runs(tracker)[0].info.run_id
+        tracker.client.delete_run(run_id)
+        if fate == "deleted for good":
+            tracker.client._tracking_client.store._hard_delete_run(run_id)
+        verdicts[0] = True
+        assert sender.drain(PATIENCE) == []
+    assert is_whole(tracker, [record])
+
+
+def test_what_is_sent_again_stands_once(tracker: Tracker, stored: Spool, spool: Spool) -> None:
+    shutil.copytree(stored.folder, spool.folder)
+    record = store_trial(spool, 7)
+    odd = tuple(
+        Point(key="odd", value=value, step=step, timestamp=1)
+        for step, value in enumerate([float("nan"), float("inf"), -float("inf"), 0.1 + 0.2])
+    )
+    record = record.model_copy(update={"points": record.points + odd})
+    forge(spool.path(7, 1), record)
+    run_id = tracker.create_run(7, 1, record.started)
+    sums = set()
+    for _ in range(2):
+        tracker.log_data(run_id)
+        tracker.log_record(run_id, spool.path(7, 1), record)
+        (run,) = trial_runs(tracker)
+        sums.add(run.data.tags["studyhall.artifacts_sha256"])
+    assert len(sums) == 1
+    curve = curve_of(tracker.client, run)
+    assert [point for point in curve if point[0] != "odd"] == [
+        point for point in curve_in(record.points) if point[0] != "odd"
+    ]
+    assert [value for key, *_, value in curve if key == "odd"] == [
+        "nan",
+        "1.7976931348623157e+308",
+        "-1.7976931348623157e+308",
+        "0.30000000000000004",
+    ]
+    assert len(run.inputs.dataset_inputs) == 1
+
+
+def test_a_second_sender_leaves_the_spool_to_the_first_and_then_takes_over(
+    tracker: Tracker, spool: Spool
+) -> None:
+    with sending(tracker, spool) as first:
+        first.drain(PATIENCE)
+        with sending(tracker, spool) as second:
+            record = store_trial(spool, 0)
+            assert first.drain(PATIENCE) == []
+            assert second.drain(PATIENCE) == []
+            assert first.stop(PATIENCE)
+            later = store_trial(spool, 1)
+            assert second.drain(PATIENCE) == []
+    assert is_whole(tracker, [record, later])
+
+
+def test_a_sender_waits_for_a_study_that_does_not_answer(tracker: Tracker, spool: Spool) -> None:
+    record, answers, told = store_trial(spool, 0), list[bool](), list[str]()
+
+    def accepted(*_: int) -> bool:
+        if not answers:
+            raise StudyhallError("the database is being restarted")
+        return answers[0]
+
+    with sending(tracker, spool, accepted, told.append) as sender:
+        wait_for(lambda: told)
+        (unsent,) = sender.drain(0.01)
+        assert unsent.number == 0
+        answers.append(True)
+        assert sender.drain(PATIENCE) == []
+    assert is_whole(tracker, [record])
+    assert told == [
+        "records cannot be sent (the database is being restarted): training goes on, records wait",
+        "MLflow is back; 1 record sent",
+    ]
+
+
+def test_a_sender_ends_in_time_though_mlflow_hangs(tracker: Tracker, spool: Spool) -> None:
+    store_trial(spool, 0)
+    with socket.create_server(("127.0.0.1", 0)) as deaf:
+        hung = MlflowClient(f"http://127.0.0.1:{deaf.getsockname()[1]}")
+        sender_of_hung = Tracker(tracker.study_run, hung)
+        sender = Sender(lambda: sender_of_hung, spool, lambda *_: True, lambda _: None)
+        sender.start()
+        connection, _ = deaf.accept()  # the request is there, and nobody answers it
+        (unsent,) = sender.drain(0.01)
+        assert (unsent.number, unsent.final) == (0, False)
+        assert not sender.stop(0.01)
+        connection.close()
+    assert sender.stop(PATIENCE)
+    assert spool.path(0, 1).exists()
+
+
+@pytest.mark.parametrize("point", POINTS_OF_DEATH)
+def test_a_sender_killed_at_any_step_is_continued_by_another(
+    tracker: Tracker, uri: str, stored: Spool, spool: Spool, point: str
+) -> None:
+    shutil.copytree(stored.folder, spool.folder)
+    record = read(spool.path(7, 1))
+    name = tracker.client.get_experiment(tracker.study_run.experiment_id).name
+    done = subprocess.run(
+        [sys.executable, "-m", "tests.search.dying_sender", point, uri, name, str(spool.folder)],
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == -signal.SIGKILL, done.stderr
+    assert left_in(spool) != []
+    with sending(tracker, spool) as sender:
+        assert sender.drain(PATIENCE) == []
+    assert is_whole(tracker, [record])
+    assert left_in(spool) == []
+
+
+def test_points_are_read_in_whole_lines_and_a_full_disk_ends_them_quietly(tmp_path: Path) -> None:
+    path = tmp_path / "trial-0000.1.live"
+    live = LivePoints(path, 15, seconds=0)
+    reader = LiveReader(path)
+    assert reader.new_points() == []
+    store_trial(Spool(tmp_path / "spool"), 0, live=live)
+    content = path.read_bytes()
+    path.write_bytes(content[:-20])
+    first = reader.new_points()
+    assert first == live.points[:-1]
+    path.write_bytes(content)
+    assert reader.new_points() == live.points[-1:]
+    assert reader.new_points() == []
+    path.unlink()
+    store_trial(Spool(tmp_path / "spool"), 0, live=live)
+    assert not path.exists(), "a file that was taken away is not begun again"
+
+
+def test_a_trial_trains_on_when_its_points_cannot_be_written(tmp_path: Path) -> None:
+    path = tmp_path / "full"
+    path.symlink_to("/dev/full")
+    live = LivePoints(path, 15, seconds=0)
+    record = store_trial(Spool(tmp_path / "spool"), 0, live=live)
+    assert record.points[:-1] == tuple(live.points)
