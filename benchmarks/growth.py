@@ -42,7 +42,7 @@ from threadpoolctl import threadpool_limits
 
 from studyhall.search.common.addresses import JOURNAL
 from studyhall.search.config.study_file import load_study
-from studyhall.search.sync.courier import Courier
+from studyhall.search.sync.outbox_uploader import OutboxUploader
 from studyhall.search.tracking.tracker import Tracker
 from studyhall.search.workers.execution import work
 
@@ -100,7 +100,7 @@ class Trials:
         self._place = place
         self._client = CountingClient(place.tracker.client)
         tracker = Tracker(place.tracker.study_run, self._client)  # type: ignore[arg-type]
-        self._courier = Courier(lambda: tracker, place.spool, place.study.accepted, print)
+        self._courier = OutboxUploader(lambda: tracker, place.outbox, place.study.accepted, print)
 
     def run(self) -> Times:
         """Run the next trial; return what its parts took, and the requests it needed."""
@@ -112,7 +112,7 @@ class Trials:
         times["recording"] = times["store"] + times["enter"] + times["send"]
         times["look"] = milliseconds(lambda: study.outcomes(known))
         assert len(study.trials()) == len(known) + 1
-        assert self._place.spool.waiting() == []
+        assert self._place.outbox.waiting() == []
         return {**times, **self._client.counts}
 
 

@@ -18,7 +18,7 @@ from studyhall.search.study.storage import open_storage
 from studyhall.search.study.studies import open_study
 from studyhall.search.study.study import ProposedTrial, Study
 from studyhall.search.sync.live_points import LivePoints
-from studyhall.search.sync.spool import Spool
+from studyhall.search.sync.outbox import Outbox
 from studyhall.search.tracking.tracker import Tracker
 from studyhall.search.tracking.tracking import FINGERPRINT, TrackedData, open_client, start_study
 from studyhall.search.training.training_saver import FileSaver
@@ -44,7 +44,7 @@ class OpenedStudy:
 
     study: Study
     job: Job
-    spool: Spool
+    outbox: Outbox
     tracker: Tracker
 
 
@@ -59,10 +59,10 @@ def opened(spec: StudySpec, folder: Path) -> OpenedStudy:
     study = open_study(open_storage(options.address), spec, tracked.fingerprint)
     client = open_client()
     study_run = start_study(client, spec.study.name, study.study_id, tracked, {})
-    spool = Spool(options.home / study.study_id)
+    outbox = Outbox(options.home / study.study_id)
     tags = {FINGERPRINT: tracked.fingerprint}
-    job = Job(spec, options.address, spool.folder, data, tags, options.attempts)
-    return OpenedStudy(study, job, spool, Tracker(study_run, client))
+    job = Job(spec, options.address, outbox.folder, data, tags, options.attempts)
+    return OpenedStudy(study, job, outbox, Tracker(study_run, client))
 
 
 def milliseconds(call: Callable[[], object]) -> float:

@@ -53,7 +53,7 @@ class Sending:
     """The sender of a study, and the processor time that its thread has taken."""
 
     def __init__(self, place: OpenedStudy) -> None:
-        self._sender = Sender(lambda: place.tracker, place.spool, place.study.accepted, print)
+        self._sender = Sender(lambda: place.tracker, place.outbox, place.study.accepted, print)
         self._sender.start()
         thread = next(t for t in threading.enumerate() if t.name == "sender")
         self._clock = time.pthread_getcpuclockid(thread.ident or 0)

@@ -39,7 +39,7 @@ def test_the_table_of_contents_is_what_types_are_checked_by():
 
 def test_what_the_command_line_does_with_a_study_python_does_too():
     asked = {"classify", "compare_recorded", "examine", "fetch_data", "recorded_ledger"}
-    assert asked | {"send_waiting", "stop", "verify_data"} <= set(studyhall.__all__)
+    assert asked | {"sync_studies", "stop", "verify_data"} <= set(studyhall.__all__)
 
 
 def test_completion_offers_these_names_alone():

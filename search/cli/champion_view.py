@@ -12,7 +12,7 @@ from studyhall.search.cli.confusion_view import print_confusion
 from studyhall.search.cli.wide_table import print_table
 from studyhall.search.common.pages import Pages
 from studyhall.search.common.words import shown
-from studyhall.search.study.crowning import words_of
+from studyhall.search.study.champion_choice import words_of
 from studyhall.search.study.summary import StudySummary
 
 if TYPE_CHECKING:

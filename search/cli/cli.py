@@ -201,7 +201,7 @@ def check(
     from studyhall.search.cli import terminal
     from studyhall.search.data.datasets import fetch
     from studyhall.search.training.checking import check_gradients
-    from studyhall.search.training.gate import require_data
+    from studyhall.search.training.preflight import require_data
 
     spec = load_study(study, set_ or [])
     with terminal.observer(quiet=json) as observer:

@@ -12,7 +12,7 @@ import typer
 from typer.exceptions import TyperException
 
 from studyhall.search.cli.cli import app
-from studyhall.search.common.addresses import shown_in
+from studyhall.search.common.addresses import redact_text
 from studyhall.search.common.errors import StudyhallError, remedy
 
 
@@ -47,7 +47,7 @@ def main() -> None:
 
 
 def _complain(message: str) -> None:
-    for line in shown_in(message).splitlines():
+    for line in redact_text(message).splitlines():
         if os.environ.get("STUDYHALL_LOG") == "json":
             from studyhall.search.runner import json_log
 

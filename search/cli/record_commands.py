@@ -56,11 +56,11 @@ def sync(
     """Send MLflow the records that wait since it was away."""
     from studyhall.search.cli import terminal
     from studyhall.search.common.options import Options
-    from studyhall.search.sync.sending import send_waiting
+    from studyhall.search.sync.sync_studies import sync_studies
 
     options = Options(data_dir=data_dir, tracking_uri=tracking_uri, storage=storage)
     with terminal.observer(quiet=json) as observer:
-        sent = send_waiting(recorded_name(study) if study else None, options, observer)
+        sent = sync_studies(recorded_name(study) if study else None, options, observer)
     terminal.show_sent(sent, as_json=json)
     return 1 if any(one.unsent for one in sent) else 0
 

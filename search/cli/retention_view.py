@@ -8,7 +8,7 @@ from studyhall.search.sync.retention import Collection
 _NAMES = {
     "run": "deleted run",
     "weights": "weights of run",
-    "spool": "left by a study that is gone:",
+    "outbox": "left by a study that is gone:",
 }
 
 
@@ -24,7 +24,7 @@ def show_collection(found: Collection, as_json: bool) -> None:
         print(f"kept: {sentence}")
     number = len(found.removals)
     print(f"{'deleted' if found.done else 'may go'}: {number:,} of them, {found.size:,} bytes")
-    if found.by_hand:
-        print(f"MLflow's server deletes runs by a command of its own: {found.by_hand}")
+    if found.manual_command:
+        print(f"MLflow's server deletes runs by a command of its own: {found.manual_command}")
     if number and not found.done:
         print("to delete them for good: the same command with --yes")

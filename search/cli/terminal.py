@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from studyhall.search.evaluation.reproduction import Reproduced
     from studyhall.search.runner.stopping import Stopping
     from studyhall.search.sync.doctor import Examination
-    from studyhall.search.sync.sending import Sent
+    from studyhall.search.sync.sync_studies import Sent
     from studyhall.search.tracking.ledger import Ledger
     from studyhall.search.training.checking import Check
 

@@ -84,7 +84,7 @@ def shown(address: str | Path) -> str:
     return _IN_QUERY.sub(r"\1***", _MISPLACED.sub(r"\1:***", text))
 
 
-def shown_in(text: str) -> str:
+def redact_text(text: str) -> str:
     """A text in which no address has its password."""
     return _ADDRESS.sub(lambda found: shown(found[0]), text)
 

@@ -29,7 +29,7 @@ def numbers_of_all(space: Mapping[str, Parameter]) -> dict[str, NumericalParamet
     }
 
 
-def value_at(parameter: Parameter, place: float) -> Scalar:
+def from_unit(parameter: Parameter, place: float) -> Scalar:
     """The value of a parameter at a place in [0, 1]."""
     if isinstance(parameter, CategoricalParameter):
         return parameter.choices[_stretch(place, len(parameter.choices))]
@@ -43,7 +43,7 @@ def value_at(parameter: Parameter, place: float) -> Scalar:
     return min(max(_between(low, high, place), low), high)
 
 
-def place_of(parameter: NumericalParameter, value: float) -> float:
+def to_unit(parameter: NumericalParameter, value: float) -> float:
     """Where in [0, 1] a number stands: the middle of its stretch if it has one."""
     if parameter.log:
         return _share(math.log(value), *_log_ends(parameter))

@@ -76,7 +76,7 @@ def staging(cache: Path, name: str) -> Iterator[Path]:
         yield Path(folder)
 
 
-def put_in_place(staged: Path, folder: Path) -> None:
+def publish(staged: Path, folder: Path) -> None:
     """Move a finished folder to where readers look, in place of a damaged one if there is one.
 
     Args:

@@ -17,13 +17,13 @@ import numpy.typing as npt
 from studyhall.search.common.errors import UsageError
 from studyhall.search.common.progress import SILENT, Progress
 from studyhall.search.data.arrays import open_array, read_about
-from studyhall.search.data.cache import cache_folder, filling, put_in_place, require_space, staging
+from studyhall.search.data.cache import cache_folder, filling, publish, require_space, staging
 from studyhall.search.data.catalog import Collection, Source
 from studyhall.search.data.data_names import DataChoice, described
+from studyhall.search.data.dataset_manifest import require_page
 from studyhall.search.data.decoding import decode_source
 from studyhall.search.data.integrity import fingerprint, verify_folder
 from studyhall.search.data.own_data import own_data
-from studyhall.search.data.own_page import require_page
 from studyhall.search.data.splits import Split, SplitSettings, split_indices
 
 if TYPE_CHECKING:
@@ -102,7 +102,7 @@ def fetch(
             with staging(cache, collection.folder) as temporary:
                 source = named or collection.origin.obtain(collection, temporary, progress)
                 staged = decode_source(source, collection, temporary / "arrays", progress)
-                put_in_place(staged, folder)
+                publish(staged, folder)
     return folder
 
 

@@ -106,7 +106,7 @@ def _save(response: Response, path: Path, progress: Progress) -> str:
 
 
 def _http_reason(error: requests.RequestException) -> str:
-    """Return the innermost reason in a few words: Requests wraps it in the names of objects."""
+    """Return the root_cause reason in a few words: Requests wraps it in the names of objects."""
     import requests
 
     if isinstance(error, requests.HTTPError) and error.response is not None:

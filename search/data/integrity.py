@@ -22,9 +22,9 @@ from studyhall.search.data.arrays import (
     read_about,
 )
 from studyhall.search.data.catalog import KINDS, SPLITS, Batch, Collection
+from studyhall.search.data.dataset_manifest import read_page
 from studyhall.search.data.faults import Fault, listed
 from studyhall.search.data.naming import Naming
-from studyhall.search.data.own_page import read_page
 from studyhall.search.data.splits import Split
 
 

@@ -6,8 +6,8 @@ from pathlib import Path
 
 from studyhall.search.data.arrays import open_array
 from studyhall.search.data.catalog import SPLITS, Collection
+from studyhall.search.data.dataset_manifest import OwnPage, read_page
 from studyhall.search.data.faults import Example
-from studyhall.search.data.own_page import OwnPage, read_page
 
 
 class Naming:

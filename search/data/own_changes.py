@@ -14,12 +14,12 @@ from studyhall.search.common.errors import UsageError
 from studyhall.search.data.arrays import open_array, read_about
 from studyhall.search.data.cache import cache_folder
 from studyhall.search.data.catalog import SPLITS, Collection
+from studyhall.search.data.dataset_manifest import OwnPage, last_used, read_page
 from studyhall.search.data.duplicates import row_digest
 from studyhall.search.data.faults import Example, Fault, FaultKind
 from studyhall.search.data.naming import Naming
 from studyhall.search.data.own_data import own_source, variant_of
 from studyhall.search.data.own_examples import OwnExamples, OwnSource
-from studyhall.search.data.own_page import OwnPage, last_used, read_page
 from studyhall.search.data.own_versions import versions
 
 if TYPE_CHECKING:

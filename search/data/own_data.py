@@ -20,13 +20,20 @@ import numpy as np
 from studyhall.search.common.errors import UsageError
 from studyhall.search.common.progress import SILENT, Progress
 from studyhall.search.data.arrays import About, write_about, write_arrays
-from studyhall.search.data.cache import cache_folder, filling, put_in_place, require_space, staging
+from studyhall.search.data.cache import cache_folder, filling, publish, require_space, staging
 from studyhall.search.data.catalog import SPLITS, Batch, Collection, Piece, UndecodableError
+from studyhall.search.data.dataset_manifest import (
+    Own,
+    OwnPage,
+    last_used,
+    mark_used,
+    read_page,
+    write_page,
+)
 from studyhall.search.data.integrity import digests, verify_folder, write_checks
 from studyhall.search.data.own_arrays import ArrayFile
 from studyhall.search.data.own_examples import OwnExamples, OwnSource, content_digest
 from studyhall.search.data.own_folder import PictureFolder
-from studyhall.search.data.own_page import Own, OwnPage, last_used, mark_used, read_page, write_page
 from studyhall.search.data.sources import VARIABLE
 from studyhall.search.data.splits import draw_test
 
@@ -111,7 +118,7 @@ def own_data(
                 page = _decode(examples, source, settings, sums, temporary / "arrays", progress)
                 # A launch may refuse them yet: no one has taken what was just decoded.
                 mark_used(temporary / "arrays", last_used(folder))
-                put_in_place(temporary / "arrays", folder)
+                publish(temporary / "arrays", folder)
     return folder, page.collection
 
 

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from studyhall.search.common.errors import UsageError
 from studyhall.search.common.progress import SILENT, Progress
 from studyhall.search.data.cache import cache_folder
+from studyhall.search.data.dataset_manifest import PAGE, OwnPage, read_page
 from studyhall.search.data.datasets import (
     fetch,
     fingerprint,
@@ -17,7 +18,6 @@ from studyhall.search.data.datasets import (
     own_settings,
     split_dataset,
 )
-from studyhall.search.data.own_page import PAGE, OwnPage, read_page
 from studyhall.search.data.sources import VARIABLE
 
 if TYPE_CHECKING:

@@ -11,8 +11,8 @@ from typing import Any
 
 from studyhall.search.common.errors import StudyhallError
 from studyhall.search.data.arrays import array_path
+from studyhall.search.data.audited_paths import EVENTS, audited_paths
 from studyhall.search.data.catalog import KINDS
-from studyhall.search.data.paths_told import EVENTS, paths_told
 
 _SEALED = frozenset(array_path(Path(), "test", kind).name for kind in (*KINDS, "checks"))
 
@@ -36,7 +36,7 @@ class _Seal:
 
     def _refuse(self, event: str, arguments: tuple[Any, ...]) -> None:
         if self.blocks and event in EVENTS:
-            for given, path in paths_told(event, arguments):
+            for given, path in audited_paths(event, arguments):
                 if os.path.basename(path) in _SEALED or self._is_of_a_source(path):
                     raise SealedError(
                         f"{given}: the test split is sealed while trials are trained; only "

@@ -6,7 +6,7 @@ import os
 import tempfile
 from pathlib import Path
 
-from studyhall.search.common.durable import write_whole
+from studyhall.search.common.atomic_files import write_whole
 from studyhall.search.common.errors import StudyhallError
 
 

@@ -17,7 +17,7 @@ from studyhall.search.reports.report_parts import (
     trial_link,
 )
 from studyhall.search.reports.study_facts import StudyFacts, TrackedFacts, VerdictFacts
-from studyhall.search.study.crowning import words_of
+from studyhall.search.study.champion_choice import words_of
 from studyhall.search.study.finals_facts import Finalist, Finals, FinalsProgress
 from studyhall.search.tracking.ledger import Reading
 

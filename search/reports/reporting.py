@@ -11,7 +11,7 @@ from pathlib import Path
 
 from studyhall.search.common.errors import StudyhallError, UsageError
 from studyhall.search.data.data_names import described
-from studyhall.search.data.own_page import read_page
+from studyhall.search.data.dataset_manifest import read_page
 from studyhall.search.data.own_versions import version_of
 from studyhall.search.reports.first_layers import FirstLayers
 from studyhall.search.reports.output_file import output_problems, write_output

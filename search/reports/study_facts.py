@@ -63,7 +63,7 @@ class TrialRun:
 class ChampionFacts:
     """The version that is a study's champion now, the run that it is from, and who selected it.
 
-    `selected_by` is what `studyhall.search.study.crowning` has it registered with.
+    `selected_by` is what `studyhall.search.study.champion_choice` has it registered with.
     """
 
     version: str

@@ -9,7 +9,7 @@ from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 
-from studyhall.search.common.addresses import address_of_host, shown, shown_in, without_password
+from studyhall.search.common.addresses import address_of_host, redact_text, shown, without_password
 from studyhall.search.common.code_version import code_version, difference
 from studyhall.search.common.errors import StudyhallError
 from studyhall.search.common.options import Options
@@ -76,7 +76,7 @@ def _launch_here(
     spec: StudySpec, given: Options, study_id: str, code: tuple[tuple[str, str], ...]
 ) -> None:
     """Run a launch in a worker of the cluster, with its host's folder and addresses."""
-    call, left = Call(), _Left(spec, given, study_id)
+    call, left = Call(), DetachedLaunch(spec, given, study_id)
     with views.observer() as observer:  # into the log of the worker
         left.observer = observer
         try:
@@ -100,7 +100,7 @@ def _launch_here(
             left.tell(error)
 
 
-class _Left:
+class DetachedLaunch:
     """A launch that was left to the cluster, where a worker is to begin it or to go on with it.
 
     Attributes:
@@ -154,7 +154,7 @@ class _Left:
         told = (
             str(error) if isinstance(error, StudyhallError) else f"{type(error).__name__}: {error}"
         )
-        trouble = f"on {platform.node()}: {shown_in(told)}"
+        trouble = f"on {platform.node()}: {redact_text(told)}"
         self.say(trouble)
         if self._study:
             with suppress(Exception):  # the database may be what is the matter

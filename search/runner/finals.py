@@ -13,10 +13,10 @@ from studyhall.search.config.findings import problem_of
 from studyhall.search.config.study_spec import FinalistsSection
 from studyhall.search.runner.notebook_view import usual_observer
 from studyhall.search.runner.runner import Runner
-from studyhall.search.study.crowning import best_of_search
+from studyhall.search.study.champion_choice import best_of_search
 from studyhall.search.study.finalists import chosen, finalists_spec, with_finals
 from studyhall.search.study.observer import Observer
-from studyhall.search.study.patience import patiently
+from studyhall.search.study.reconnection import retry_while_disconnected
 from studyhall.search.study.recorded import recorded_summary
 from studyhall.search.study.storage import exclusive, open_storage
 from studyhall.search.study.studies import finalists_name, open_study, recorded_study
@@ -28,7 +28,7 @@ from studyhall.search.tracking.pages import pages_of
 from studyhall.search.tracking.registry import register_champion
 from studyhall.search.tracking.tracker import Tracker
 from studyhall.search.tracking.tracking import StudyRun, find_study_run
-from studyhall.search.workers.crew import require_crew
+from studyhall.search.workers.pool import require_pool
 
 if TYPE_CHECKING:
     from studyhall.search.study.storage import BaseStorage
@@ -57,7 +57,7 @@ def train_finalists(
         StudyhallError: the work failed; what finished is kept, and a new call goes on from there.
     """
     options, observer = options or Options(), observer or usual_observer()
-    require_crew(options, observer.note)
+    require_pool(options, observer.note)
     recorded_summary(name, options.address)  # before a storage is made where there is none
     storage = open_storage(options.address)
     opened = recorded(storage, name, options, observer)
@@ -108,7 +108,7 @@ def run_finals(
     )
 
 
-@patiently
+@retry_while_disconnected
 def _crown_best_of_search(summary: StudySummary, search: Study, tracker: Tracker) -> str | None:
     """Have the best of the search stay the champion: none of its finalists can be."""
     choice = best_of_search(summary.best, summary.finals, provisional=False)
@@ -121,7 +121,7 @@ def _crown_best_of_search(summary: StudySummary, search: Study, tracker: Tracker
         )
 
 
-@patiently
+@retry_while_disconnected
 def _open(
     opened: Opened, storage: BaseStorage, wanted: FinalistsSection, options: Options
 ) -> TrackedStudy:

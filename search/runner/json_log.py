@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 from types import TracebackType
 from typing import TYPE_CHECKING, Literal, Self
 
-from studyhall.search.common.addresses import shown_in
+from studyhall.search.common.addresses import redact_text
 from studyhall.search.common.errors import UsageError
 
 if TYPE_CHECKING:
@@ -50,7 +50,7 @@ def write(
         "study": study,
         "trial": trial,
         "event": event,
-        "message": shown_in(message),
+        "message": redact_text(message),
         "values": dict(values or {}),
     }
     # In one piece: another thread's note must not come between.

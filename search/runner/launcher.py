@@ -20,7 +20,7 @@ from studyhall.search.runner.notebook_view import usual_observer
 from studyhall.search.runner.runner import Runner
 from studyhall.search.study.finalists import with_finals
 from studyhall.search.study.observer import Observer
-from studyhall.search.study.patience import patiently
+from studyhall.search.study.reconnection import retry_while_disconnected
 from studyhall.search.study.storage import exclusive, open_storage, read_storage, require_clock
 from studyhall.search.study.studies import open_study, recorded_finalists, recorded_study, set_aside
 from studyhall.search.study.study import Study
@@ -30,8 +30,8 @@ from studyhall.search.sync.reopened import Opened
 from studyhall.search.sync.tracked_study import TrackedStudy, track, tracked_data
 from studyhall.search.tracking.permission import require_writer
 from studyhall.search.tracking.tracking import TrackedData, open_client
-from studyhall.search.training.gate import require_data, require_installed, require_sane
-from studyhall.search.workers.crew import require_crew
+from studyhall.search.training.preflight import check_networks, require_data, require_installed
+from studyhall.search.workers.pool import require_pool
 
 if TYPE_CHECKING:
     from studyhall.search.study.storage import BaseStorage
@@ -107,14 +107,14 @@ def prepare(spec: StudySpec, options: Options, observer: Observer) -> Ready:
     require_installed(spec)
     spec = require_data(spec, options.data_dir, observer.fetching)
     _require_home(options.home)
-    require_crew(options, observer.note)
+    require_pool(options, observer.note)
     stops = _stops_before(name, options)
     with FileLock(options.home / "start.lock"):  # MLflow's database is made by one process
         client = open_client(options.tracking_uri)
     require_writer(client, name)
     folder = fetch(spec.data_settings, data_dir=options.data_dir, progress=observer.fetching)
     if options.gate:
-        require_sane(spec, folder)
+        check_networks(spec, folder)
     data = tracked_data(spec, folder)
     storage = open_storage(options.address)
     require_clock(storage, options.address)
@@ -162,7 +162,7 @@ def _set_aside(
     observer.note(f"the earlier trials are kept as study '{aside}'")
 
 
-@patiently
+@retry_while_disconnected
 def _open(
     storage: BaseStorage,
     spec: StudySpec,
@@ -214,7 +214,7 @@ def _require_idle(study: Study) -> None:
     Raises:
         UsageError: one does.
     """
-    if running := study.claims.live_for_sure():
+    if running := study.claims.live_after_grace():
         raise UsageError(
             f"--fresh: another launch is running {study.spec.study.name} (trial "
             f"{min(running)}); stop it first, or run under another name with --name"

@@ -14,23 +14,23 @@ from studyhall.search.common.owner import end_child
 from studyhall.search.runner.interrupts import Stop, stop_on_signals
 from studyhall.search.runner.stop_requests import StopRequests
 from studyhall.search.runner.study_files import log_results, log_spec
+from studyhall.search.study.champion_choice import Choice, best_of_search, winner_of_finals
 from studyhall.search.study.claims import GRACE_SECONDS
-from studyhall.search.study.crowning import Choice, best_of_search, winner_of_finals
 from studyhall.search.study.finalists import recorded_finals
 from studyhall.search.study.finals_facts import Finals
 from studyhall.search.study.observer import Observer
-from studyhall.search.study.patience import patiently
+from studyhall.search.study.reconnection import retry_while_disconnected
 from studyhall.search.study.study import Study
 from studyhall.search.study.summary import StudySummary, summarize
-from studyhall.search.sync.courier import Unsent
+from studyhall.search.sync.outbox_uploader import FailedUpload
 from studyhall.search.sync.reconciliation import put_in_order
 from studyhall.search.sync.tracked_study import TrackedStudy
 from studyhall.search.tracking.ledger import end_broken_readings
 from studyhall.search.tracking.pages import pages_of
 from studyhall.search.tracking.registry import register_champion, registered_version
-from studyhall.search.workers.crew import open_crew
-from studyhall.search.workers.leaving import leave_in_order
-from studyhall.search.workers.workers import LOOK_SECONDS, HostUnfit, Order, Waiting
+from studyhall.search.workers.pool import open_pool
+from studyhall.search.workers.shutdown import abort_launch
+from studyhall.search.workers.workers import LOOK_SECONDS, Action, HostUnfit, Waiting
 
 if TYPE_CHECKING:
     from studyhall.search.study.storage import BaseStorage
@@ -71,7 +71,7 @@ class Runner:
     def __post_init__(self) -> None:
         self.study, self.tracker = self.tracked.study, self.tracked.tracker
         self.sender = self.tracked.sender(self.observer.note)
-        self.crew = open_crew(self.tracked, self.options)
+        self.pool = open_pool(self.tracked, self.options)
         self._requests = StopRequests(self.search or self.study, self.options.stops)
 
     @property
@@ -81,7 +81,7 @@ class Runner:
     @property
     def _alone(self) -> bool:
         """Whether one job is done in this thread, which gives no order while a trial runs."""
-        return self.options.cluster is None and self.crew.size == 1
+        return self.options.cluster is None and self.pool.size == 1
 
     def run(self) -> StudySummary:
         """Run the trials that are missing; see `studyhall.search.runner.launcher.launch`."""
@@ -93,19 +93,19 @@ class Runner:
                 self._work(stop, deadline)
                 return self._conclude(stop.requested)
         except BaseException:
-            if not leave_in_order(self.tracked, self.sender, self.crew.leave):
+            if not abort_launch(self.tracked, self.sender, self.pool.leave):
                 self.observer.note(_NOT_TOLD)
             raise
         finally:
             self.sender.stop(_LAST_SECONDS)
-            self.crew.close()
+            self.pool.close()
 
     def _begin(self) -> None:
         """Start from where earlier launches left the study."""
         self._put_in_order()
         end_broken_readings(self.tracker.client, self.tracker.study_run.experiment_id)
         log_spec(self.tracked)
-        jobs, window = self.crew.size, self.study.spec.study.window
+        jobs, window = self.pool.size, self.study.spec.study.window
         if jobs > window:
             self.observer.note(f"--jobs {jobs} is more than the window of {window}: some will wait")
         self.observer.begin(self.study.spec, summarize(self.study), jobs)
@@ -117,29 +117,31 @@ class Runner:
         self.sender.start()
 
     def _work(self, stop: Stop, deadline: float) -> None:
-        def order() -> Order:
+        def order() -> Action:
             self._tell_outcomes()
             if self._whole:
-                return Order.STOP
+                return Action.STOP
             self._listen()
             self._requests.heed(stop, self.observer.note)
-            return Order.FINISH if stop.requested or time.monotonic() >= deadline else Order.GO_ON
+            return (
+                Action.DRAIN if stop.requested or time.monotonic() >= deadline else Action.CONTINUE
+            )
 
         if self._alone:
             self.observer.running(1)
         watched = self._requests.watched() if self._alone else nullcontext()
-        with watched, closing(self.crew.results(order)) as results:
+        with watched, closing(self.pool.results(order)) as results:
             for result in results:
                 if isinstance(result, Waiting | HostUnfit):
                     self._wait(result)
                 elif result:
-                    self._mourn(result if isinstance(result, str) else result.trouble)
+                    self._count_worker_death(result if isinstance(result, str) else result.trouble)
         self._tell_outcomes()
 
     def _wait(self, ended: Waiting | HostUnfit) -> None:
         """Say once what a host lacks; give up if again and again no other does a trial."""
         if isinstance(ended, HostUnfit) and not self.study.at_work():
-            self._mourn(ended.trouble)
+            self._count_worker_death(ended.trouble)
         elif ended.trouble != self._said:
             self.observer.note(ended.trouble)
         self._said = ended.trouble
@@ -170,10 +172,10 @@ class Runner:
         if not self._alone:
             self.observer.running(len(self.study.at_work()))
 
-    def _mourn(self, trouble: str) -> None:
+    def _count_worker_death(self, trouble: str) -> None:
         """Say what a trial died of; give up if that happens again and again."""
         self._deaths += 1
-        if self._deaths == max(_DEATHS_ALLOWED, self.options.attempts) * self.crew.size:
+        if self._deaths == max(_DEATHS_ALLOWED, self.options.attempts) * self.pool.size:
             raise StudyhallError(
                 f"{self._name}: {trouble}, and {self._deaths - 1} such troubles "
                 "before it in a row; launch again with fewer --jobs: finished trials are kept"
@@ -187,10 +189,12 @@ class Runner:
         but for what the hosts of this launch's cluster are known not to have, at its end.
         """
         embedded = isinstance(self.options.address, Path)
-        if drained and (heard := self.crew.heard()):
+        if drained and (drained_hosts := self.pool.drained_hosts()):
             own = len(self._told - self._before)
             at_most = float("inf") if self._known_there else own
-            repairs = put_in_order(self.tracked, self.crew.restore, at_most=at_most, heard=heard)
+            repairs = put_in_order(
+                self.tracked, self.pool.restore, at_most=at_most, drained_hosts=drained_hosts
+            )
         else:
             repairs = put_in_order(self.tracked, self.tracked.restore if embedded else None)
         for sentence in repairs.done:
@@ -219,9 +223,9 @@ class Runner:
         if unsent := self.sender.drain(seconds):
             raise StudyhallError(
                 f"{name}: MLflow does not have the record of {_counted(unsent)}, which waits in "
-                f"{self.tracked.job.spool}; when that is mended, `studyhall sync {name}` sends it"
+                f"{self.tracked.job.outbox}; when that is mended, `studyhall sync {name}` sends it"
             )
-        if unsent := self.crew.drain(seconds):
+        if unsent := self.pool.drain(seconds):
             raise StudyhallError(
                 f"{name}: MLflow does not have the record of {_counted(unsent)}, which waits on "
                 "the cluster; when that is mended, the same launch has it sent"
@@ -234,7 +238,7 @@ class Runner:
         self.tracked.end(_metrics(summary))
         return summary
 
-    @patiently
+    @retry_while_disconnected
     def _crown(self, summary: StudySummary) -> StudySummary:
         """Register the champion's model; launches that end together do so one by one."""
         client, search = self.tracker.client, self.search or self.study
@@ -268,7 +272,7 @@ class Runner:
             time.sleep(LOOK_SECONDS)
 
 
-def _counted(unsent: list[Unsent]) -> str:
+def _counted(unsent: list[FailedUpload]) -> str:
     trials = "a trial" if len(unsent) == 1 else f"{len(unsent)} trials"
     return f"{trials} ({unsent[0].reason})"
 

@@ -9,7 +9,7 @@ import numpy as np
 import tomli_w
 
 from studyhall.search.data.datasets import open_dataset
-from studyhall.search.study.patience import patiently
+from studyhall.search.study.reconnection import retry_while_disconnected
 from studyhall.search.study.study_figures import write_figures
 from studyhall.search.sync.tracked_study import TrackedStudy
 from studyhall.search.training.plots import titled_images
@@ -32,7 +32,7 @@ def log_results(tracked: TrackedStudy) -> None:
         _draw_samples(tracked, folder / "samples.png")
         if tracked.study.is_whole():
             (folder / "figures").mkdir()
-            patiently(write_figures)(tracked.study, folder / "figures")
+            retry_while_disconnected(write_figures)(tracked.study, folder / "figures")
         tracked.tracker.log_study_artifacts(folder)
 
 

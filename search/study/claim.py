@@ -26,7 +26,7 @@ class Claim(BaseModel):
     deaths: int = 0
     progress: int = 0
     beat: int = 0
-    beaten: float = 0.0
+    last_beat_at: float = 0.0
     trouble: str | None = None
 
 

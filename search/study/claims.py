@@ -10,7 +10,7 @@ from optuna.trial import FrozenTrial
 
 from studyhall.search.common.owner import is_running, new_owner
 from studyhall.search.study.claim import CLAIM, Claim, Claimed, claim_of
-from studyhall.search.study.patience import patiently
+from studyhall.search.study.reconnection import retry_while_disconnected
 from studyhall.search.study.storage import exclusive
 
 BEAT_SECONDS = 5.0
@@ -56,7 +56,7 @@ class Claims:
         self._looked = clock()
         self._finished = 0  # so many trials from the first on; none of them opens again
 
-    @patiently
+    @retry_while_disconnected
     def next(
         self, wanted: int, last: int = 0, cost: Cost = lambda number, trial_id: 0.0
     ) -> Claimed | None:
@@ -87,7 +87,7 @@ class Claims:
                 return None
             return self._take(trials, max(free, key=lambda number: costs.get(number, 0.0)))
 
-    @patiently
+    @retry_while_disconnected
     def beat(self, claimed: Claimed) -> bool:
         """Say that this worker lives; False if the trial is no longer its own."""
         with exclusive(self._storage, CLAIMS_MUTEX):
@@ -95,11 +95,11 @@ class Claims:
             claim = claim_of(trial)
             if trial.state.is_finished() or claim is None or not self._owns(claim, claimed):
                 return False
-            raised = {"beat": claim.beat + 1, "beaten": time.time()}
+            raised = {"beat": claim.beat + 1, "last_beat_at": time.time()}
             self._write(claimed.trial_id, claim.model_copy(update=raised))
         return True
 
-    @patiently
+    @retry_while_disconnected
     def give_back(self, claimed: Claimed, trouble: str | None = None) -> None:
         """Let others have the trial at once; `trouble` says what its worker died of, if it did."""
         with exclusive(self._storage, CLAIMS_MUTEX):
@@ -112,26 +112,26 @@ class Claims:
                 freed |= {"deaths": claim.deaths + 1, "trouble": trouble}
             self._write(claimed.trial_id, claim.model_copy(update=freed))
 
-    @patiently
+    @retry_while_disconnected
     def release(self) -> None:
         """Let others have, at once and without blame, whatever this worker has."""
         self._release(lambda owner: owner == self._owner)
 
-    @patiently
+    @retry_while_disconnected
     def release_dead(self) -> None:
         """Let others have, at once and without blame, what dead workers of this machine left."""
         self._release(lambda owner: is_running(owner) is False)
 
-    @patiently
+    @retry_while_disconnected
     def give_up_silent(self) -> None:
-        """Say for all that owners are dead which have not been heard for `GRACE_SECONDS`.
+        """Say for all that owners are dead which have been silent for `GRACE_SECONDS`.
 
         A worker that is at another study for minutes does not listen for so long.
         """
         if silent := self.silent(GRACE_SECONDS):
             self._release(lambda owner: owner in silent, _DEAD)
 
-    @patiently
+    @retry_while_disconnected
     def live(self) -> dict[int, int]:
         """The attempts that are under way, by the number of the trial; this worker's own too.
 
@@ -143,7 +143,7 @@ class Claims:
             if claim.owner == self._owner or self._lives(number, claim)
         }
 
-    def live_for_sure(self) -> dict[int, int]:
+    def live_after_grace(self) -> dict[int, int]:
         """What `live` says, after listening to owners of other machines for as long as it takes."""
         deadline = self._clock() + GRACE_SECONDS + 1
         while (live := self.live()) and self._far() and self._clock() < deadline:
@@ -153,7 +153,7 @@ class Claims:
     def _far(self) -> bool:
         return any(is_running(c.owner) is None for c in self._claims().values() if c.owner)
 
-    @patiently
+    @retry_while_disconnected
     def silent(self, seconds: float) -> set[str]:
         """The owners of trials that have not raised their beat for so long."""
         return {
@@ -224,7 +224,7 @@ class Claims:
             trial_id, before = trials[number]._trial_id, claim_of(trials[number])
         progress = self._progress(number)
         now = time.time()
-        claim = Claim(owner=self._owner, attempt=1, progress=progress, beaten=now)
+        claim = Claim(owner=self._owner, attempt=1, progress=progress, last_beat_at=now)
         if before:
             # It may have been claimed here already, by a write whose answer was lost.
             died = before.owner not in ("", self._owner)
@@ -234,7 +234,7 @@ class Claims:
                 attempt=before.attempt + 1,
                 deaths=before.deaths + died if stuck else 0,
                 progress=max(progress, before.progress),
-                beaten=now,
+                last_beat_at=now,
                 trouble=None if died else before.trouble,
             )
         self._write(trial_id, claim)
@@ -248,10 +248,10 @@ class Claims:
 
     def _silence(self, number: int, claim: Claim) -> float:
         """For how many seconds this process has seen the beat stand still."""
-        heard, now = (claim.owner, claim.attempt, claim.beat), self._clock()
+        seen_beat, now = (claim.owner, claim.attempt, claim.beat), self._clock()
         seen = self._seen  # another thread may forget it meanwhile
-        if number not in seen or seen[number][0] != heard:
-            seen[number] = heard, now
+        if number not in seen or seen[number][0] != seen_beat:
+            seen[number] = seen_beat, now
         return now - seen[number][1]
 
     def _owns(self, claim: Claim, claimed: Claimed) -> bool:

@@ -12,7 +12,7 @@ from optuna.study import Study, StudyDirection
 from optuna.trial import FrozenTrial, TrialState
 
 from studyhall.search.config.conditions import Space
-from studyhall.search.config.unit_interval import numbers_of_all, place_of, value_at
+from studyhall.search.config.unit_interval import from_unit, numbers_of_all, to_unit
 
 if TYPE_CHECKING:
     from cmaes import CMA
@@ -84,14 +84,14 @@ class EvolutionSampler(BaseSampler):
         ]
         places = _evolution(len(self._space), groups).ask(self._seed)
         return {
-            name: value_at(parameter, place)
+            name: from_unit(parameter, place)
             for (name, parameter), place in zip(self._space.items(), places, strict=True)
         }
 
     def _group(self, trials: list[FrozenTrial], direction: StudyDirection) -> Group:
         best_first = sorted(trials, key=lambda trial: _rank(trial, direction))
         return tuple(
-            tuple(place_of(p, trial.params[name]) for name, p in self._space.items())
+            tuple(to_unit(p, trial.params[name]) for name, p in self._space.items())
             for trial in best_first
         )
 

@@ -21,7 +21,7 @@ class Job:
 
     spec: StudySpec
     storage: Path | str
-    spool: Path
+    outbox: Path
     data_folder: Path
     tags: Mapping[str, str]
     attempts: int

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from studyhall.search.config.conditions import Point, Space, holds
-from studyhall.search.config.unit_interval import value_at
+from studyhall.search.config.unit_interval import from_unit
 
 
 class QuasiRandom:
@@ -27,7 +27,7 @@ class QuasiRandom:
         point: Point = {}
         for (name, parameter), place in zip(self._space.items(), self._places(number), strict=True):
             if holds(parameter, point):
-                point[name] = value_at(parameter, place)
+                point[name] = from_unit(parameter, place)
         return point
 
     def _places(self, number: int) -> list[float]:

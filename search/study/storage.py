@@ -18,7 +18,7 @@ from studyhall.search.common.addresses import resolved, shown
 from studyhall.search.common.errors import UsageError
 from studyhall.search.common.service_part import clock_problems
 from studyhall.search.study.journal import Journal, open_journal, read_journal
-from studyhall.search.study.patience import patiently
+from studyhall.search.study.reconnection import retry_while_disconnected
 
 
 def open_storage(address: str | Path) -> BaseStorage:
@@ -51,7 +51,7 @@ def reopen_storage(address: str | Path) -> BaseStorage:
     from studyhall.search.study.postgres import reopen_database
 
     with explained(place):
-        return patiently(reopen_database, is_refusal)(place)
+        return retry_while_disconnected(reopen_database, is_refusal)(place)
 
 
 def read_storage(address: str | Path) -> BaseStorage:
@@ -86,7 +86,9 @@ def require_clock(storage: BaseStorage, address: str | Path) -> None:
     from studyhall.search.study.postgres import Database
 
     if isinstance(storage, Database):
-        _, problems = clock_problems("the database", patiently(storage.clock)(), datetime.now(UTC))
+        _, problems = clock_problems(
+            "the database", retry_while_disconnected(storage.clock)(), datetime.now(UTC)
+        )
         if problems:
             raise UsageError(f"--storage: {shown(address)}: {problems[0]}")
 

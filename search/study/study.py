@@ -35,7 +35,7 @@ from studyhall.search.study.outcomes import (
     outcome_of,
     standing_of,
 )
-from studyhall.search.study.patience import patiently
+from studyhall.search.study.reconnection import retry_while_disconnected
 from studyhall.search.study.space import distribution_of, sampler_for, suggest
 from studyhall.search.study.standing import TrialStanding
 from studyhall.search.study.storage import exclusive
@@ -98,7 +98,7 @@ class Study:
         """Keep all others that work on the storage out of blocks of the same name."""
         return exclusive(self._storage, name)
 
-    @patiently
+    @retry_while_disconnected
     def trials(self) -> list[FrozenTrial]:
         """Every trial, in the order of their numbers."""
         return self._storage.get_all_trials(self._id, deepcopy=False)
@@ -113,12 +113,12 @@ class Study:
         finished = (t for t in self.trials() if t.state.is_finished())
         return [outcome_of(trial) for trial in finished if trial.number not in known]
 
-    @patiently
+    @retry_while_disconnected
     def stop_asked(self) -> StopAsked:
         """What launches of this study were asked so far, by whoever uses its storage."""
         return StopAsked(*self._storage.get_study_user_attrs(self._id).get(_STOP, (0, False)))
 
-    @patiently
+    @retry_while_disconnected
     def ask_to_stop(self, *, at_once: bool) -> None:
         """Ask all launches that are under way to stop, wherever they run."""
         asked = self._storage.get_study_user_attrs(self._id).get(_STOP, (0, False))
@@ -129,7 +129,7 @@ class Study:
         """What keeps the last detached launch from going on, or ended it."""
         return self._storage.get_study_user_attrs(self._id).get(_TROUBLE)
 
-    @patiently
+    @retry_while_disconnected
     def note_trouble(self, trouble: str | None) -> None:
         """Keep the trouble of a detached launch: no one is there to be told."""
         self._storage.set_study_user_attr(self._id, _TROUBLE, trouble)
@@ -153,7 +153,7 @@ class Study:
         """The study as Optuna's own figures take it."""
         return optuna.load_study(study_name=self.spec.study.name, storage=self._storage)
 
-    @patiently
+    @retry_while_disconnected
     def propose(self, number: int, trial_id: int) -> ProposedTrial:
         """Propose trial `number`, which was claimed: all that it may look back on has finished."""
         view = WindowView(self._storage, self._id, trial_id, number, self.spec.study.window)
@@ -165,7 +165,7 @@ class Study:
         )
         return ProposedTrial(Trial(study, trial_id), view, self.spec)
 
-    @patiently
+    @retry_while_disconnected
     def accepted(self, number: int, attempt: int) -> bool | None:
         """Whether what an attempt left is the trial's result; None while that is open."""
         return self._accepted(number, attempt)
@@ -184,11 +184,11 @@ class Study:
         live = self.claims.live()
         return [standing_of(trial, live.get(trial.number)) for trial in self.trials()]
 
-    def recent_elsewhere(self, heard: Container[str] = ()) -> set[int]:
+    def recent_elsewhere(self, drained_hosts: Container[str] = ()) -> set[int]:
         """The trials that another machine finished in the last minutes, and may be sending.
 
         Args:
-            heard: The names of machines that have nothing to send any more.
+            drained_hosts: The names of machines that have nothing to send any more.
         """
         since = time.time() - _SENDING_SECONDS
         return {
@@ -197,10 +197,10 @@ class Study:
             if trial.user_attrs.get(ENTERED, 0.0) > since
             and (claim := claim_of(trial))
             and is_running(claim.owner) is None
-            and machine(claim.owner) not in heard
+            and machine(claim.owner) not in drained_hosts
         }
 
-    @patiently
+    @retry_while_disconnected
     def finish(self, record: StoredRecord) -> bool:
         """Enter a trial's outcome, its state last; False if it is another attempt's to enter.
 
@@ -247,7 +247,7 @@ class Study:
 def _seems_at_work(claim: Claim) -> bool:
     running = is_running(claim.owner) if claim.owner else False
     if running is None:
-        return time.time() - claim.beaten < GRACE_SECONDS + CLOCK_SECONDS
+        return time.time() - claim.last_beat_at < GRACE_SECONDS + CLOCK_SECONDS
     return running
 
 
@@ -266,7 +266,7 @@ class ProposedTrial:
         """Report the metric after an epoch; return why the trial should be pruned, or None."""
         value = float(getattr(epoch, self._spec.study.metric))
         self._trial.report(value, epoch.epoch)
-        if epoch.epoch == self._epochs or not patiently(self._trial.should_prune)():
+        if epoch.epoch == self._epochs or not retry_while_disconnected(self._trial.should_prune)():
             return None
         return pruning_reason(self._spec.study.pruner, self._spec.study.metric, epoch)
 

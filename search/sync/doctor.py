@@ -8,10 +8,10 @@ from studyhall.search.common.options import Options
 from studyhall.search.study.observer import Observer, Quiet
 from studyhall.search.study.storage import read_storage
 from studyhall.search.study.studies import finalists_name, recorded_study
-from studyhall.search.sync.mirror import Finding
 from studyhall.search.sync.reconciliation import adopt, find, mend
 from studyhall.search.sync.reopened import recorded, reopen
-from studyhall.search.sync.repairs import Repairs
+from studyhall.search.sync.repair import Repairs
+from studyhall.search.sync.run_diff import Finding
 from studyhall.search.sync.tracked_study import run_names, with_runs
 from studyhall.search.tracking.ledger import end_broken_readings
 from studyhall.search.tracking.tracker import Tracker
@@ -74,9 +74,9 @@ def _examined(name: str, options: Options, observer: Observer) -> Examination:
     """Examine a study, and repair what is found."""
     tracked = reopen(name, options, observer)
     try:
-        tracked.study.claims.live_for_sure()  # whoever died on another machine is heard silent
+        tracked.study.claims.live_after_grace()  # a dead worker of another machine falls silent
         end_broken_readings(tracked.tracker.client, tracked.tracker.study_run.experiment_id)
-        adopt(tracked.study, tracked.spool)
+        adopt(tracked.study, tracked.outbox)
         found = find(tracked, deep=True)
         return Examination(name, tuple(found), mend(tracked, found, tracked.restore))
     finally:
@@ -106,7 +106,7 @@ def _looked_at(name: str, options: Options, observer: Observer) -> Examination:
     study_run, deleted = of_study
     tracker = Tracker(study_run, client, run_names(study.spec))
     tracked = with_runs(study, tracker, folder, options)
-    live = bool(study.claims.live_for_sure())
+    live = bool(study.claims.live_after_grace())
     found = find(tracked, deep=True)
     if deleted:
         problem = "the study's own run was deleted in MLflow"

@@ -9,7 +9,7 @@ from platformdirs import user_state_path
 
 from studyhall.search.common.errors import UsageError
 from studyhall.search.common.options import Options
-from studyhall.search.sync.spool import Spool
+from studyhall.search.sync.outbox import Outbox
 
 HOME = "STUDYHALL_HOME"
 _LAUNCHES = ".studyhall"  # in a home: what the launches keep that were left to a worker
@@ -33,19 +33,19 @@ def make_home() -> Path:
     return folder
 
 
-def spools(options: Options, study_id: str) -> list[Spool]:
-    """The spools of a study on this machine, that of the working folder first.
+def outboxes(options: Options, study_id: str) -> list[Outbox]:
+    """The outboxes of a study on this machine, that of the working folder first.
 
     Raises:
         UsageError: this host's home is another user's.
     """
-    first, *others = spool_homes(options)
+    first, *others = outbox_homes(options)
     found = [folder / study_id for folder in others]
-    return [Spool(first / study_id), *(Spool(folder) for folder in found if folder.is_dir())]
+    return [Outbox(first / study_id), *(Outbox(folder) for folder in found if folder.is_dir())]
 
 
-def spool_homes(options: Options) -> list[Path]:
-    """The folders on this machine that have spools in them: the working folder's, and a host's.
+def outbox_homes(options: Options) -> list[Path]:
+    """The folders on this machine that have outboxes in them: the working folder's, and a host's.
 
     Workers that share a volume have numbered folders there, each the home of one. Only what a
     database records has been on a cluster.

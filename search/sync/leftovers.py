@@ -10,15 +10,15 @@ from pathlib import Path
 from filelock import Timeout
 
 from studyhall.search.common.addresses import shown
-from studyhall.search.common.durable import discard
+from studyhall.search.common.atomic_files import discard
 from studyhall.search.common.errors import StudyhallError
 from studyhall.search.common.options import Options
-from studyhall.search.sync.host_home import spool_homes
-from studyhall.search.sync.spool import Spool
+from studyhall.search.sync.host_home import outbox_homes
+from studyhall.search.sync.outbox import Outbox
 
 
 def leftovers(options: Options, known: Set[str]) -> Iterator[Path]:
-    """The spools of studies that are not recorded.
+    """The outboxes of studies that are not recorded.
 
     Args:
         options: Where things are kept.
@@ -27,7 +27,7 @@ def leftovers(options: Options, known: Set[str]) -> Iterator[Path]:
     Raises:
         UsageError: this host's home is another user's.
     """
-    for home in spool_homes(options):
+    for home in outbox_homes(options):
         for folder in sorted(home.glob("*")):
             if _is_spool(folder) and folder.name not in known:
                 yield folder
@@ -46,12 +46,12 @@ def reason_to_stay(folder: Path, options: Options, tracked: Set[str]) -> str | N
             f"{folder}: is of a study that MLflow has and {shown(options.address)} has not; "
             "it may be recorded elsewhere"
         )
-    if Spool(folder).records():
+    if Outbox(folder).records():
         return (
             f"{folder}: holds records that MLflow does not have; delete it by hand if they are "
             "of no use"
         )
-    if folder.parent != options.home and Spool(folder).waiting():
+    if folder.parent != options.home and Outbox(folder).waiting():
         return (
             f"{folder}: holds what a trial had come to, perhaps of a study in another database; "
             "delete it by hand if it is of no use"
@@ -66,14 +66,14 @@ def remove_leftover(folder: Path) -> None:
         StudyhallError: a launch is at work in it.
     """
     try:
-        with Spool(folder).sending_lock():
+        with Outbox(folder).sending_lock():
             discard(folder)
     except Timeout:
         raise StudyhallError(f"{folder}: a launch is sending from it; end it first") from None
 
 
 def _is_spool(folder: Path) -> bool:
-    """Whether a folder is named as spools are: by the id of a study."""
+    """Whether a folder is named as outboxes are: by the id of a study."""
     with suppress(ValueError):
         return folder.is_dir() and uuid.UUID(hex=folder.name).hex == folder.name
     return False

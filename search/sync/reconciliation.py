@@ -6,9 +6,9 @@ from collections.abc import Callable, Container
 
 from studyhall.search.study.standing import TrialStanding
 from studyhall.search.study.study import Study
-from studyhall.search.sync.mirror import Finding, compare
-from studyhall.search.sync.repairs import Repairs, repair
-from studyhall.search.sync.spool import RunNote, Spool
+from studyhall.search.sync.outbox import Outbox, RunNote
+from studyhall.search.sync.repair import Repairs, repair
+from studyhall.search.sync.run_diff import Finding, compare
 from studyhall.search.sync.tracked_study import TrackedStudy
 from studyhall.search.training.record import DamagedRecordError, read
 
@@ -21,7 +21,7 @@ def put_in_order(
     restore: Restore | None,
     *,
     at_most: float = _RESTORED_UNASKED,
-    heard: Container[str] = (),
+    drained_hosts: Container[str] = (),
 ) -> Repairs:
     """Make MLflow what the study says, as far as no worker is at it.
 
@@ -30,29 +30,31 @@ def put_in_order(
         restore: Trains again, by its number, a finished trial whose record is lost.
         at_most: Of how many trials; where MLflow is another than before, more are lost, and it is
             better to be asked.
-        heard: The names of machines that have nothing to send any more; another may be about to
+        drained_hosts: The names of machines that have sent everything; another may be about to
             send what it has just finished.
 
     Raises:
         StudyhallError: MLflow does not answer.
     """
-    tracked.spool.sweep()
-    adopt(tracked.study, tracked.spool)
-    found = find(tracked, heard=heard)
+    tracked.outbox.sweep()
+    adopt(tracked.study, tracked.outbox)
+    found = find(tracked, drained_hosts=drained_hosts)
     if tracked.study.claims.live():  # the launch that is at work sends what waits
         found = [finding for finding in found if finding.kind != "unsent"]
     few = sum(finding.kind == "missing" for finding in found) <= at_most
     return mend(tracked, found, restore if few else None)
 
 
-def find(tracked: TrackedStudy, *, deep: bool = False, heard: Container[str] = ()) -> list[Finding]:
+def find(
+    tracked: TrackedStudy, *, deep: bool = False, drained_hosts: Container[str] = ()
+) -> list[Finding]:
     """How MLflow differs from the study, but for trials that are under way or have just ended."""
-    before, waiting = _standings(tracked.study), _waiting(tracked.spool)
-    found = compare(list(before.values()), tracked.tracker, tracked.spool, deep=deep)
+    before, waiting = _standings(tracked.study), _waiting(tracked.outbox)
+    found = compare(list(before.values()), tracked.tracker, tracked.outbox, deep=deep)
     after = _standings(tracked.study)
     busy = {n for n, s in after.items() if before.get(n) != s or s.live_attempt is not None}
-    busy |= {number for number, *_ in waiting ^ _waiting(tracked.spool)}  # sent meanwhile
-    busy |= tracked.study.recent_elsewhere(heard)
+    busy |= {number for number, *_ in waiting ^ _waiting(tracked.outbox)}  # sent meanwhile
+    busy |= tracked.study.recent_elsewhere(drained_hosts)
     return [finding for finding in found if finding.number not in busy]
 
 
@@ -60,31 +62,31 @@ def _standings(study: Study) -> dict[int, TrialStanding]:
     return {standing.number: standing for standing in study.standings()}
 
 
-def _waiting(spool: Spool) -> set[tuple[int, int, bool, RunNote | None]]:
+def _waiting(outbox: Outbox) -> set[tuple[int, int, bool, RunNote | None]]:
     """What waits, and which run it goes to."""
     return {
-        (one.number, one.attempt, one.record, spool.run_note(one.number, one.attempt))
-        for one in spool.waiting()
+        (one.number, one.attempt, one.record, outbox.run_note(one.number, one.attempt))
+        for one in outbox.waiting()
     }
 
 
 def mend(tracked: TrackedStudy, found: list[Finding], restore: Restore | None) -> Repairs:
     """Repair what `find` found; with `restore`, by training again what is lost."""
-    return repair(found, tracked.study.standings(), tracked.tracker, tracked.spool, restore)
+    return repair(found, tracked.study.standings(), tracked.tracker, tracked.outbox, restore)
 
 
-def adopt(study: Study, spool: Spool) -> None:
+def adopt(study: Study, outbox: Outbox) -> None:
     """Enter in the study what a worker had stored, but died before it could tell.
 
     What was saved of a training that has ended since is deleted.
     """
-    for waiting in spool.records():
+    for waiting in outbox.records():
         number, attempt = waiting.number, waiting.attempt
         if study.accepted(number, attempt) is None:
             try:
-                study.finish(read(spool.path(number, attempt)))
+                study.finish(read(outbox.path(number, attempt)))
             except DamagedRecordError:
                 continue  # the trial is run again, under another attempt
     for outcome in study.outcomes(()):
-        for saved in spool.folder.glob(f"trial-{outcome.number:04d}.state*"):
+        for saved in outbox.folder.glob(f"trial-{outcome.number:04d}.state*"):
             saved.unlink(missing_ok=True)

@@ -9,7 +9,7 @@ from studyhall.search.common.errors import StudyhallError
 from studyhall.search.study.job import Job
 from studyhall.search.study.outcomes import ATTEMPT, WEIGHTS
 from studyhall.search.study.study import Study
-from studyhall.search.sync.spool import Spool
+from studyhall.search.sync.outbox import Outbox
 from studyhall.search.tracking.seed_tags import seed_tags
 from studyhall.search.training.blas import fixed_blas_threads
 from studyhall.search.training.building import TrialSeed, training_data
@@ -22,7 +22,7 @@ from studyhall.search.training.record import (
     value_point,
 )
 from studyhall.search.training.retraining import Stop, retrain
-from studyhall.search.training.trial import DEADLY, TrialRecord, give_up
+from studyhall.search.training.trial import WORKER_DEATH_PREFIX, TrialRecord, give_up
 
 if TYPE_CHECKING:
     from studyhall.search.study.storage import FrozenTrial
@@ -45,17 +45,17 @@ def restore(study: Study, job: Job, number: int, blas_threads: int) -> None:
     data = training_data(job.data_folder, settings.data)
     seed = TrialSeed(study.spec.study.seed, number, study.spec.fresh(number))
     reason = str(trial.user_attrs.get("reason"))
-    if reason.startswith(DEADLY):
+    if reason.startswith(WORKER_DEATH_PREFIX):
         record = give_up(number, settings, reason)
     else:
         stop = Stop(max(trial.intermediate_values), reason) if _was_pruned(trial) else None
         with fixed_blas_threads(blas_threads):
             record = retrain(settings, data, seed, study.spec.study.metric, stop)
-    spool, attempt = Spool(job.spool), int(trial.user_attrs[ATTEMPT])
+    outbox, attempt = Outbox(job.outbox), int(trial.user_attrs[ATTEMPT])
     stride = curve_stride(settings.training.total_iterations(len(data.split.train)))
     now, shown = int(time.time() * 1000), data.split.train[:SHOWN]
     stored = store(
-        spool.path(number, attempt),
+        outbox.path(number, attempt),
         record,
         attempt=attempt,
         parameters=trial.params,
@@ -70,7 +70,7 @@ def restore(study: Study, job: Job, number: int, blas_threads: int) -> None:
         labels=data.dataset.train_labels[shown],
     )
     if not _agrees(trial, record, stored.tags.get("studyhall.weights_sha256")):
-        spool.remove(number, attempt)
+        outbox.remove(number, attempt)
         raise StudyhallError(
             f"trial {number}: its record is lost, and trained again it came out another way; "
             "restore it on the machine that trained it"

@@ -16,7 +16,7 @@ from studyhall.search.study.recorded import open_recorded
 from studyhall.search.study.storage import read_storage
 from studyhall.search.study.studies import finalists_name, recorded_study, study_names
 from studyhall.search.study.study import Study
-from studyhall.search.sync.host_home import spools
+from studyhall.search.sync.host_home import outboxes
 from studyhall.search.sync.leftovers import leftovers, reason_to_stay, remove_leftover
 from studyhall.search.tracking.mlflow_database import missing
 from studyhall.search.tracking.stored_runs import StoredRuns
@@ -40,7 +40,7 @@ class Removal:
         size: How many bytes its files have.
     """
 
-    kind: Literal["run", "weights", "spool"]
+    kind: Literal["run", "weights", "outbox"]
     study: str
     what: str
     trial: int | None
@@ -55,13 +55,13 @@ class Collection:
         removals: One entry each.
         kept: A sentence for each thing that was left though it might have seemed to go.
         done: Whether it is gone.
-        by_hand: A command that deletes the runs where MLflow's database is; None if none is needed.
+        manual_command: A command that deletes the runs on MLflow's own host; None if not needed.
     """
 
     removals: tuple[Removal, ...]
     kept: tuple[str, ...]
     done: bool = False
-    by_hand: str | None = None
+    manual_command: str | None = None
 
     @property
     def size(self) -> int:
@@ -75,7 +75,7 @@ class Collection:
             "bytes": self.size,
             "items": [asdict(one) for one in self.removals],
             "kept": list(self.kept),
-            "by_hand": self.by_hand,
+            "manual_command": self.manual_command,
         }
 
 
@@ -114,7 +114,7 @@ def collect(
     if name is None:
         plan.of_gone()
     plan.spare_experiments()
-    found = Collection(tuple(plan.removals), tuple(plan.kept), by_hand=plan.by_hand)
+    found = Collection(tuple(plan.removals), tuple(plan.kept), manual_command=plan.manual_command)
     return plan.carry_out(found) if remove else found
 
 
@@ -132,15 +132,15 @@ class _Plan:
         self.removals, self.kept = list[Removal](), list[str]()
 
     @property
-    def by_hand(self) -> str | None:
+    def manual_command(self) -> str | None:
         """What is to be typed where MLflow's database is."""
         ids = self._ids("run")
-        return self._runs.by_hand(ids) if ids else None
+        return self._runs.manual_command(ids) if ids else None
 
     def of_study(self, study: Study, keep_weights: int | None) -> None:
         """Add what may go of a study that is recorded."""
         name = study.spec.study.name
-        if study.claims.live_for_sure():
+        if study.claims.live_after_grace():
             self.kept.append(f"{name}: is under way; nothing of it goes")
             return
         own = self._runs.of_study(study.experiment, study.study_id)
@@ -148,11 +148,11 @@ class _Plan:
         if keep_weights is None or name.endswith(FINALISTS_ENDING):
             return
         if not study.is_whole() or any(
-            spool.waiting() for spool in spools(self._options, study.study_id)
+            outbox.waiting() for outbox in outboxes(self._options, study.study_id)
         ):
             self.kept.append(f"{name}: has not come to its end; all weights stay")
             return
-        self._weights(name, own, self._worthy(study, keep_weights))
+        self._weights(name, own, self._protected(study, keep_weights))
 
     def _deleted(self, name: str, own: Sequence[TrackedRun]) -> None:
         """Deleted runs of trials that have another run."""
@@ -178,7 +178,7 @@ class _Plan:
             if size := self._runs.weights_size(run.run_id):
                 self._add("weights", name, run, size)
 
-    def _worthy(self, study: Study, keep: int) -> set[int]:
+    def _protected(self, study: Study, keep: int) -> set[int]:
         """The best trials, and those that were trained again as finalists."""
         rank = study.spec.study.rank
         ended = [one for one in study.outcomes(()) if one.state == "complete"]
@@ -203,7 +203,7 @@ class _Plan:
                 self.kept.append(why)
                 continue
             size = sum(file.stat().st_size for file in folder.rglob("*") if file.is_file())
-            self.removals.append(Removal("spool", folder.name, str(folder), None, size))
+            self.removals.append(Removal("outbox", folder.name, str(folder), None, size))
 
     def spare_experiments(self) -> None:
         """Leave runs alone if MLflow would delete more with them than they are."""
@@ -223,7 +223,7 @@ class _Plan:
         self._registered = self._runs.registered()  # to look at all runs may have taken minutes
         for one in self.removals:
             if one.kind == "run":
-                if not found.by_hand:
+                if not found.manual_command:
                     gone.append(one)
             elif why := self._removed(one):
                 kept.append(why)
@@ -231,7 +231,7 @@ class _Plan:
                 gone.append(one)
         if ids := [one.what for one in gone if one.kind == "run"]:
             self._runs.remove(ids)
-        return Collection(tuple(gone), tuple(kept), True, found.by_hand)
+        return Collection(tuple(gone), tuple(kept), True, found.manual_command)
 
     def _removed(self, one: Removal) -> str | None:
         """Delete one thing; return why it stays, if it does."""
@@ -239,7 +239,7 @@ class _Plan:
             if one.what in self._registered:
                 return f"{one.study}: run {one.what} was registered just now; its weights stay"
             study = recorded_study(self._storage, one.study)
-            if study is None or study.claims.live_for_sure():
+            if study is None or study.claims.live_after_grace():
                 return (
                     f"{one.study}: was launched or set aside just now; run {one.what} stays whole"
                 )

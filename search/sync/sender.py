@@ -1,4 +1,4 @@
-"""Sending what waits in a spool to MLflow, in a thread of its own: training never waits for it."""
+"""Sending what waits in a outbox to MLflow, in a thread of its own: training never waits for it."""
 
 from __future__ import annotations
 
@@ -8,9 +8,9 @@ from collections.abc import Callable
 from filelock import FileLock, Timeout
 
 from studyhall.search.common.errors import StudyhallError
-from studyhall.search.sync.courier import Accepted, Courier, Unsent
-from studyhall.search.sync.outage import Outage
-from studyhall.search.sync.spool import Spool
+from studyhall.search.sync.backoff import Backoff
+from studyhall.search.sync.outbox import Outbox
+from studyhall.search.sync.outbox_uploader import Accepted, FailedUpload, OutboxUploader
 from studyhall.search.tracking.mlflow_errors import MlflowDeniedError, MlflowError
 from studyhall.search.tracking.tracker import Tracker
 
@@ -18,14 +18,14 @@ POLL_SECONDS = 1.0  # each look asks the study, beside a trial of the same proce
 
 
 class Sender:
-    """Keeps MLflow up to date with a spool, until it is stopped.
+    """Keeps MLflow up to date with a outbox, until it is stopped.
 
-    One sender at a time sends from a spool; another one waits until the first has stopped or died.
+    One sender at a time sends from a outbox; another one waits until the first has stopped or died.
 
     Args:
         open_tracker: Opens the study in MLflow; called in the thread, when there is something to
             send. It may raise StudyhallError, and is then called again later.
-        spool: Where records and points wait.
+        outbox: Where records and points wait.
         accepted: What the study says of an attempt at a trial, given the numbers of the trial and
             of the attempt: True, its result is the trial's; False, another attempt has taken over,
             or there is no such trial; None, it is not decided yet. It may raise StudyhallError, and
@@ -37,17 +37,17 @@ class Sender:
     def __init__(
         self,
         open_tracker: Callable[[], Tracker],
-        spool: Spool,
+        outbox: Outbox,
         accepted: Accepted,
         notify: Callable[[str], None],
     ) -> None:
-        self._spool = spool
-        self._courier = Courier(open_tracker, spool, accepted, notify)
-        self._outage = Outage(notify)
+        self._spool = outbox
+        self._courier = OutboxUploader(open_tracker, outbox, accepted, notify)
+        self._outage = Backoff(notify)
         self._stopping, self._wake = threading.Event(), threading.Event()
         self._turned = threading.Condition()
         self._asked = self._answered = 0  # how often `drain` asked, and what was answered
-        self._left: list[Unsent] = []
+        self._left: list[FailedUpload] = []
         self._error: BaseException | None = None
         self._thread = threading.Thread(target=self._run, name="sender", daemon=True)
 
@@ -55,7 +55,7 @@ class Sender:
         """Begin to send."""
         self._thread.start()
 
-    def drain(self, seconds: float) -> list[Unsent]:
+    def drain(self, seconds: float) -> list[FailedUpload]:
         """Wait until nothing waits that can be sent, `seconds` at most; the thread must run.
 
         Returns:
@@ -127,7 +127,7 @@ class Sender:
             self._turned.notify_all()
         return pause
 
-    def _send(self) -> list[Unsent]:
+    def _send(self) -> list[FailedUpload]:
         left = []
         for unsent in self._courier.round():
             if unsent:
@@ -136,6 +136,6 @@ class Sender:
                 break
         return left
 
-    def _all_unsent(self, reason: str, *, final: bool = False) -> list[Unsent]:
+    def _all_unsent(self, reason: str, *, final: bool = False) -> list[FailedUpload]:
         records = self._spool.records()
-        return [Unsent(r.number, r.attempt, reason, final) for r in records]
+        return [FailedUpload(r.number, r.attempt, reason, final) for r in records]

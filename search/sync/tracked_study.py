@@ -1,4 +1,4 @@
-"""A study with its runs in MLflow and the spool between: what a launch and the doctor work on."""
+"""A study with its runs in MLflow and the outbox between: what a launch and the doctor work on."""
 
 from __future__ import annotations
 
@@ -10,15 +10,15 @@ from typing import TYPE_CHECKING
 from studyhall.search.common.environment import environment
 from studyhall.search.common.options import Options
 from studyhall.search.config.study_spec import StudySpec
+from studyhall.search.data.dataset_manifest import mark_used
 from studyhall.search.data.datasets import fingerprint, open_dataset, split_dataset
 from studyhall.search.data.integrity import test_fingerprint
-from studyhall.search.data.own_page import mark_used
 from studyhall.search.data.sealed_sources import sealed_sources
 from studyhall.search.study.job import Job
 from studyhall.search.study.study import Study
+from studyhall.search.sync.outbox import Outbox
 from studyhall.search.sync.restoring import restore
 from studyhall.search.sync.sender import Sender
-from studyhall.search.sync.spool import Spool
 from studyhall.search.tracking.study_view import show_study
 from studyhall.search.tracking.tracker import Tracker
 from studyhall.search.tracking.tracking import (
@@ -42,13 +42,13 @@ class TrackedStudy:
 
     study: Study
     tracker: Tracker
-    spool: Spool
+    outbox: Outbox
     job: Job
     blas_threads: int
 
     def sender(self, notify: Callable[[str], None]) -> Sender:
         """What brings MLflow up to date; not started."""
-        return Sender(lambda: self.tracker, self.spool, self.study.accepted, notify)
+        return Sender(lambda: self.tracker, self.outbox, self.study.accepted, notify)
 
     def restore(self, number: int) -> None:
         """Make the record of a finished trial again; see `studyhall.search.sync.restoring`."""
@@ -64,7 +64,7 @@ class TrackedStudy:
 def track(
     study: Study, client: MlflowClient, data: TrackedData, folder: Path, options: Options
 ) -> TrackedStudy:
-    """Open a study's runs, those of an earlier launch if there are any, and its spool.
+    """Open a study's runs, those of an earlier launch if there are any, and its outbox.
 
     Args:
         study: The study.
@@ -88,20 +88,20 @@ def track(
 def with_runs(study: Study, tracker: Tracker, folder: Path, options: Options) -> TrackedStudy:
     """A study whose runs are open; nothing in MLflow is changed."""
     tags = trial_tags(study.spec, tracker.study_run.data.fingerprint, options.blas_threads)
-    spool = Spool(options.home / study.study_id)
-    needed = folder, spool.folder, options.address
+    outbox = Outbox(options.home / study.study_id)
+    needed = folder, outbox.folder, options.address
     workers = _MANY if options.cluster else options.workers
     job = Job(
         spec=study.spec,
         storage=options.address,
-        spool=spool.folder,
+        outbox=outbox.folder,
         data_folder=folder,
         tags=tags,
         attempts=options.attempts,
         last=_LAST * workers if workers > 1 else 0,
         sealed=sealed_sources(study.spec.data_settings, needed, options.data_dir),
     )
-    return TrackedStudy(study, tracker, spool, job, options.blas_threads)
+    return TrackedStudy(study, tracker, outbox, job, options.blas_threads)
 
 
 def tracked_data(spec: StudySpec, folder: Path) -> TrackedData:

@@ -8,7 +8,11 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from studyhall.search.tracking.mlflow_errors import ArtifactStoreError, MlflowDeniedError, innermost
+from studyhall.search.tracking.mlflow_errors import (
+    ArtifactStoreError,
+    MlflowDeniedError,
+    root_cause,
+)
 from studyhall.search.tracking.mlflow_http import ask_for_file, is_server, said
 
 if TYPE_CHECKING:
@@ -75,7 +79,7 @@ def store_explained(uri: str, experiment_id: str) -> Iterator[None]:
         answer = getattr(error, "response", None)
         refused = answer is not None and answer.status_code < 500
         # A server that hangs would hang here again, and an interrupted launch is to end soon.
-        if not is_server(uri) or refused or "timed out" in innermost(error):
+        if not is_server(uri) or refused or "timed out" in root_cause(error):
             raise
         try:
             problem = store_problem(uri, experiment_id)

@@ -14,7 +14,7 @@ from studyhall.search.common.errors import StudyhallError
 from studyhall.search.common.service_part import Part, Stopwatch, clock_problems
 from studyhall.search.tracking.artifact_store import store_problem
 from studyhall.search.tracking.mlflow_database import missing
-from studyhall.search.tracking.mlflow_errors import MlflowDeniedError, innermost
+from studyhall.search.tracking.mlflow_errors import MlflowDeniedError, root_cause
 from studyhall.search.tracking.mlflow_http import ask, is_server, said
 from studyhall.search.tracking.tracking import open_client, prepare_client
 
@@ -74,7 +74,7 @@ def check_server(address: str) -> Part:
         now = datetime.now(UTC)
         version = ask(address, "/version")
     except MlflowException as error:
-        problem = f"no server answers at {shown(address)} ({innermost(error)}); start it"
+        problem = f"no server answers at {shown(address)} ({root_cause(error)}); start it"
         return Part(_NAME, shown(address), None, facts, (problem,))
     problems = _refusal(address, answer)
     if version.ok:
@@ -132,7 +132,7 @@ def _store(address: str) -> Part:
         facts["state"] = f"it takes an administrator: {error.reason}"
         return Part(_STORE, shown(address), None, facts, tried=False)
     except MlflowException as error:
-        problem = f"the server went away while it was asked ({innermost(error)})"
+        problem = f"the server went away while it was asked ({root_cause(error)})"
     problems = (problem,) if problem else ()
     return Part(_STORE, shown(address), None if problem else watch.milliseconds, facts, problems)
 

@@ -6,7 +6,7 @@ import os
 from contextlib import suppress
 from pathlib import Path
 
-from studyhall.search.common.durable import hidden_beside, sweep
+from studyhall.search.common.atomic_files import sweep, temporary_name
 
 _SCHEME = "sqlite:///"
 
@@ -24,7 +24,7 @@ def create_whole(uri: str | None) -> None:
     if (path := missing(uri)) is None:
         return
     sweep(path.parent, path.name)
-    hidden = hidden_beside(path)
+    hidden = temporary_name(path)
     try:
         MlflowClient(tracking_uri=f"{_SCHEME}{hidden}").search_experiments(max_results=1)
         with suppress(FileExistsError):  # another command was faster

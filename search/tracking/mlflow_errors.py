@@ -6,7 +6,7 @@ import errno
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from studyhall.search.common.addresses import shown_in
+from studyhall.search.common.addresses import redact_text
 from studyhall.search.common.errors import StudyhallError
 
 # What MLflow answers when the fault is in what it was sent; anything else may pass.
@@ -75,7 +75,7 @@ def explained(what: str) -> Iterator[None]:
         yield
     except (MlflowException, SQLAlchemyError, OSError) as error:
         refused = _is_refusal(error)
-        reason = _short(error) if refused else innermost(error)
+        reason = _short(error) if refused else root_cause(error)
         kind: type[MlflowError] = MlflowRefusedError if refused else MlflowAwayError
         if denial(error):
             kind = MlflowDeniedError
@@ -92,7 +92,7 @@ def is_disk_full(error: BaseException) -> bool:
     )
 
 
-def innermost(error: BaseException) -> str:
+def root_cause(error: BaseException) -> str:
     """What an error that MLflow wrapped several times began with, such as "Connection refused"."""
     first = _first(error)
     if denied := denial(error):
@@ -132,7 +132,7 @@ def _is_refusal(error: Exception) -> bool:
 
 
 def _short(error: object) -> str:
-    return shown_in(" ".join(str(error).split()))[:200]
+    return redact_text(" ".join(str(error).split()))[:200]
 
 
 def mlflow_exception() -> type[Exception]:

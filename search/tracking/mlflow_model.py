@@ -19,7 +19,7 @@ from pathlib import Path
 import numpy as np
 
 from studyhall import model
-from studyhall.search.common.durable import write_whole
+from studyhall.search.common.atomic_files import write_whole
 from studyhall.search.common.manifest import MANIFEST, damage, manifest
 from studyhall.search.common.source_tree import MODEL
 from studyhall.search.training.record import ARTIFACTS, INPUT_EXAMPLE, WEIGHTS

@@ -9,7 +9,7 @@ from studyhall.model import Classifier
 from studyhall.search.common.errors import StudyhallError, UsageError
 from studyhall.search.config.settings import TrialSettings
 from studyhall.search.tracking.mlflow_database import missing
-from studyhall.search.tracking.mlflow_errors import explained, innermost
+from studyhall.search.tracking.mlflow_errors import explained, root_cause
 from studyhall.search.tracking.mlflow_model import MODEL_FOLDER
 from studyhall.search.tracking.tracking import open_client
 from studyhall.search.tracking.trained import load_trained
@@ -123,7 +123,7 @@ def champion(name: str, tracking_uri: str | None = None) -> Champion:
         version = client.get_model_version_by_alias(name, ALIAS)
     except MlflowException as error:
         if error.error_code not in _NONE_THERE:
-            reason = innermost(error)
+            reason = root_cause(error)
             raise StudyhallError(f"{name}: the registry does not answer: {reason}") from error
         raise none from None
     try:

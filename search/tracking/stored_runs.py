@@ -28,7 +28,7 @@ _PAGE = 200
 
 
 @dataclass(frozen=True)
-class Stranger:
+class UnknownRun:
     """A run of Studyhall's, with the id of its study."""
 
     study_id: str
@@ -54,12 +54,12 @@ class StoredRuns:
         wanted = f"tags.`studyhall.study_id` = '{study_id}'"
         return [tracked_run(run) for run in search_runs(self._client, found, wanted, deleted=True)]
 
-    def of_all(self) -> Iterator[Stranger]:
+    def of_all(self) -> Iterator[UnknownRun]:
         """All runs of Studyhall's, those of deleted experiments too."""
         for experiment_id in experiment_names(self._client):
             wanted = "tags.`studyhall.study_id` LIKE '%'"
             for run in search_runs(self._client, experiment_id, wanted, deleted=True):
-                yield Stranger(run.data.tags["studyhall.study_id"], tracked_run(run))
+                yield UnknownRun(run.data.tags["studyhall.study_id"], tracked_run(run))
 
     def deleted_experiments(self) -> list[str]:
         """The names of the experiments that were deleted in MLflow."""
@@ -103,7 +103,7 @@ class StoredRuns:
             )
             files.delete_artifacts(_WEIGHTS)  # type: ignore[no-untyped-call]
 
-    def by_hand(self, run_ids: Sequence[str]) -> str | None:
+    def manual_command(self, run_ids: Sequence[str]) -> str | None:
         """The command that deletes deleted runs where a server's database is; None without one."""
         if not is_server(self._uri):
             return None

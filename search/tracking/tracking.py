@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 from studyhall.search.common.addresses import shown
 from studyhall.search.common.errors import StudyhallError, UsageError
 from studyhall.search.tracking.mlflow_database import create_whole
-from studyhall.search.tracking.mlflow_errors import denial, explained, innermost
+from studyhall.search.tracking.mlflow_errors import denial, explained, root_cause
 from studyhall.search.training.record import Point
 
 if TYPE_CHECKING:
@@ -102,7 +102,7 @@ def open_client(uri: str | None = None) -> MlflowClient:
             raise UsageError(f"--tracking-uri: {place} does not let you in: {denied}") from error
         raise UsageError(
             f"--tracking-uri: no MLflow tracking store answers at {place}; "
-            f"start it, or correct the option or MLFLOW_TRACKING_URI ({innermost(error)})"
+            f"start it, or correct the option or MLFLOW_TRACKING_URI ({root_cause(error)})"
         ) from error
     return client
 

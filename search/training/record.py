@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from studyhall.model import EpochRecord, RawArray, save_checkpoint, weights_sha256
-from studyhall.search.common.durable import hidden_beside, put_in_place
+from studyhall.search.common.atomic_files import publish, temporary_name
 from studyhall.search.common.errors import StudyhallError, remedy
 from studyhall.search.common.manifest import MANIFEST, damage, manifest
 from studyhall.search.config.section import Scalar
@@ -144,7 +144,7 @@ def store(
     Raises:
         StudyhallError: the disk is full or the folder cannot be written.
     """
-    temporary = hidden_beside(folder)
+    temporary = temporary_name(folder)
     try:
         (temporary / ARTIFACTS).mkdir(parents=True)
         weights = _write_artifacts(temporary, record, examples, labels)
@@ -166,7 +166,7 @@ def store(
         )
         (temporary / RECORD).write_text(stored.model_dump_json(), encoding="utf-8")
         (temporary / MANIFEST).write_bytes(manifest(temporary))
-        put_in_place(temporary, folder)
+        publish(temporary, folder)
     except OSError as error:
         shutil.rmtree(temporary, ignore_errors=True)
         raise StudyhallError(

@@ -211,7 +211,7 @@ def _classifier(network: Network, data: TrainingData) -> Classifier:
     )
 
 
-DEADLY = "its worker died"  # how the reason of a trial that was given up begins
+WORKER_DEATH_PREFIX = "its worker died"  # how the reason of a trial that was given up begins
 
 
 def give_up(number: int, settings: TrialSettings, reason: str) -> TrialRecord:

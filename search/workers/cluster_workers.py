@@ -11,7 +11,7 @@ from typing import Any, TypeVar
 
 from studyhall.search.common.errors import StudyhallError
 from studyhall.search.workers.cluster import PATIENCE_SECONDS, Cluster
-from studyhall.search.workers.workers import Order, Waiting, WorkerDied
+from studyhall.search.workers.workers import Action, Waiting, WorkerDied
 
 Result = TypeVar("Result")
 _LOOK_SECONDS = 1.0  # each look asks the database and the scheduler
@@ -22,7 +22,7 @@ def run_on_cluster(
     function: Callable[..., Result],
     arguments: tuple[Any, ...],
     most: int,
-    order: Callable[[], Order],
+    order: Callable[[], Action],
 ) -> Generator[Result | WorkerDied | Waiting]:
     """Call `function(*arguments)` again and again on a cluster, and yield what it returns.
 
@@ -41,8 +41,8 @@ def run_on_cluster(
     calls = _Calls(cluster, function, arguments)
     deadline = time.monotonic() + PATIENCE_SECONDS
     try:
-        while (now := order()) is not Order.STOP:
-            calls.wanted = now is Order.GO_ON
+        while (now := order()) is not Action.STOP:
+            calls.wanted = now is Action.CONTINUE
             if not calls.wanted and not (calls.under_way and cluster.answers):
                 return
             if not cluster.answers:

@@ -19,7 +19,7 @@ from studyhall.search.study.job import Job
 from studyhall.search.study.storage import reopen_storage
 from studyhall.search.study.study import ProposedTrial, Study
 from studyhall.search.sync.live_points import LivePoints
-from studyhall.search.sync.spool import Spool
+from studyhall.search.sync.outbox import Outbox
 from studyhall.search.tracking.seed_tags import seed_tags
 from studyhall.search.tracking.tracking import FINGERPRINT
 from studyhall.search.training.building import (
@@ -29,7 +29,7 @@ from studyhall.search.training.building import (
 )
 from studyhall.search.training.record import SHOWN, StoredRecord, store, value_point
 from studyhall.search.training.training_saver import FileSaver, TrainingSaver
-from studyhall.search.training.trial import DEADLY, TrialRecord, give_up, run_trial
+from studyhall.search.training.trial import WORKER_DEATH_PREFIX, TrialRecord, give_up, run_trial
 from studyhall.search.training.trial_identity import identify
 from studyhall.search.workers.heartbeat import ClaimLostError, Heartbeat
 
@@ -43,8 +43,8 @@ class Workplace:
 
     def __init__(self, job: Job) -> None:
         self.job = job
-        self.spool = Spool(job.spool)
-        self.study = Study(reopen_storage(job.storage), job.spec, partial(_progress, job.spool))
+        self.outbox = Outbox(job.outbox)
+        self.study = Study(reopen_storage(job.storage), job.spec, partial(_progress, job.outbox))
         self.study_id = self.study.study_id
         self.heartbeat: Heartbeat | None = None  # of the trial that it is at, or was last
         # Proposed for their costs, with these, and not begun here.
@@ -155,7 +155,7 @@ def _run(place: Workplace, claimed: Claimed, heartbeat: Heartbeat) -> None:
     proposed = place.propose(claimed)
     data = training_data(job.data_folder, proposed.settings.data)
     iterations = proposed.settings.training.total_iterations(len(data.split.train))
-    live = LivePoints(place.spool.live(number, attempt), iterations)
+    live = LivePoints(place.outbox.live(number, attempt), iterations)
 
     def on_epoch(epoch: EpochRecord) -> str | None:
         heartbeat.require()
@@ -169,7 +169,7 @@ def _run(place: Workplace, claimed: Claimed, heartbeat: Heartbeat) -> None:
     else:
         times = f"{claimed.deaths} times without getting further"
         trouble = claimed.trouble or "was there enough memory?"
-        record = give_up(number, proposed.settings, f"{DEADLY} {times}: {trouble}")
+        record = give_up(number, proposed.settings, f"{WORKER_DEATH_PREFIX} {times}: {trouble}")
     stored = _store(place, claimed, proposed, record, live)
     if place.study.finish(stored):
         saver.discard()  # else another attempt has the trial, and the sender drops this record
@@ -182,18 +182,18 @@ def _seed(job: Job, number: int) -> TrialSeed:
 def _saver(job: Job, number: int, settings: TrialSettings) -> TrainingSaver:
     seed, fingerprint = _seed(job, number), job.tags[FINGERPRINT]
     identity = identify(settings, seed, job.spec.study.metric, fingerprint)
-    return FileSaver(_state(job.spool, number), identity)
+    return FileSaver(_state(job.outbox, number), identity)
 
 
-def _state(spool: Path, number: int) -> Path:
+def _state(outbox: Path, number: int) -> Path:
     """Where a trial's training is saved while it is under way."""
-    return spool / f"trial-{number:04d}.state"
+    return outbox / f"trial-{number:04d}.state"
 
 
-def _progress(spool: Path, number: int) -> int:
+def _progress(outbox: Path, number: int) -> int:
     """What there is of a trial under way: it grows when its training is saved."""
     try:
-        return _state(spool, number).stat().st_mtime_ns
+        return _state(outbox, number).stat().st_mtime_ns
     except OSError:
         return 0
 
@@ -209,7 +209,7 @@ def _store(
     data = training_data(job.data_folder, proposed.settings.data)
     shown = data.split.train[:SHOWN]
     return store(
-        place.spool.path(claimed.number, claimed.attempt),
+        place.outbox.path(claimed.number, claimed.attempt),
         record,
         attempt=claimed.attempt,
         parameters=proposed.parameters,

@@ -1,4 +1,4 @@
-"""What a worker of a cluster does: its host's own data, storage and spool stand for the launch's.
+"""What a worker of a cluster does: its host's own data, storage and outbox stand for the launch's.
 
 Nothing but names and settings comes from the launch. The addresses of the services may be others
 on each host, and passwords are there already: a worker takes both from its environment.
@@ -18,7 +18,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from studyhall.search.common.addresses import address_of_host, shown, shown_in
+from studyhall.search.common.addresses import address_of_host, redact_text, shown
 from studyhall.search.common.code_version import code_version, difference
 from studyhall.search.common.environment import environment
 from studyhall.search.common.errors import StudyhallError
@@ -26,22 +26,22 @@ from studyhall.search.data.own_versions import fetch_recorded
 from studyhall.search.data.same_data import require_data_of_launch
 from studyhall.search.data.sealed_sources import sealed_sources
 from studyhall.search.study.job import Job
-from studyhall.search.study.patience import patiently
+from studyhall.search.study.reconnection import retry_while_disconnected
 from studyhall.search.study.storage import reopen_storage, require_clock
 from studyhall.search.study.studies import recorded_study
 from studyhall.search.study.study import Study
-from studyhall.search.sync.courier import Unsent
 from studyhall.search.sync.host_home import home, make_home
+from studyhall.search.sync.outbox import Outbox
+from studyhall.search.sync.outbox_uploader import FailedUpload
 from studyhall.search.sync.reconciliation import adopt
 from studyhall.search.sync.restoring import restore
 from studyhall.search.sync.sender import Sender
-from studyhall.search.sync.spool import Spool
 from studyhall.search.sync.tracked_study import TrackedStudy, run_names
 from studyhall.search.tracking.tracker import Tracker
 from studyhall.search.tracking.tracking import FINGERPRINT, StudyRun
 from studyhall.search.training.blas import fixed_blas_threads
 from studyhall.search.workers.execution import work
-from studyhall.search.workers.leaving import leave_in_order
+from studyhall.search.workers.shutdown import abort_launch
 from studyhall.search.workers.workers import HostUnfit
 
 _PAUSE_SECONDS = 5.0  # a host on which nothing works does not take one trial after another
@@ -80,7 +80,7 @@ def report() -> HostReport:
     return HostReport(platform.node(), code_version(), environment()["machine.blas"], time.time())
 
 
-class Station:
+class HostSession:
     """What a worker's process keeps open of a study: the study, its runs, and who sends records."""
 
     def __init__(self, assignment: Assignment) -> None:
@@ -91,7 +91,7 @@ class Station:
         run, job = replace(assignment.study_run, uri=uri), self._at_home(assignment)
         storage, name = reopen_storage(job.storage), job.spec.study.name
         require_clock(storage, job.storage)
-        recorded = patiently(recorded_study)(storage, name)
+        recorded = retry_while_disconnected(recorded_study)(storage, name)
         if recorded is None or recorded.study_id != assignment.study_id:
             raise StudyhallError(
                 f"{shown(job.storage)} has not the launch's study {name}; have STUDYHALL_STORAGE "
@@ -100,7 +100,7 @@ class Station:
         self.tracked = TrackedStudy(
             Study(storage, job.spec),
             Tracker(run, name=run_names(job.spec)),
-            Spool(job.spool),
+            Outbox(job.outbox),
             job,
             assignment.blas_threads,
         )
@@ -116,7 +116,7 @@ class Station:
             job,
             tags={**job.tags, **here},
             storage=address_of_host() or job.storage,
-            spool=make_home() / assignment.study_id,
+            outbox=make_home() / assignment.study_id,
         )
 
     @property
@@ -131,7 +131,7 @@ class Station:
             settings, recorded = job.spec.data_settings, job.tags[FINGERPRINT]
             folder = fetch_recorded(settings, recorded)
             require_data_of_launch(folder, settings, recorded)
-            sealed = sealed_sources(settings, (folder, job.spool))
+            sealed = sealed_sources(settings, (folder, job.outbox))
             self._with_data = replace(job, data_folder=folder, sealed=sealed)
         return self._with_data
 
@@ -141,7 +141,7 @@ class Station:
             return work(self.job, wanted)
 
 
-_stations: dict[str, Station] = {}  # by the study's id
+_stations: dict[str, HostSession] = {}  # by the study's id
 _opening = threading.Lock()  # trials are done in one thread, and launches ask in others
 _working = threading.Lock()  # a worker that joined with more threads does one trial at a time, too
 _at_work: Assignment | None = None  # what this worker does a trial of, or looks for one
@@ -167,7 +167,7 @@ def work_on_host(assignment: Assignment) -> str | HostUnfit | None:
 
 
 def _unfit(error: Exception) -> HostUnfit:
-    return HostUnfit(f"{platform.node()} can do no trial: {shown_in(str(error))}")
+    return HostUnfit(f"{platform.node()} can do no trial: {redact_text(str(error))}")
 
 
 def finish_host(launch: str) -> None:
@@ -175,13 +175,13 @@ def finish_host(launch: str) -> None:
     _over.add(launch)
 
 
-def drain_host(assignment: Assignment, seconds: float) -> list[Unsent]:
+def drain_host(assignment: Assignment, seconds: float) -> list[FailedUpload]:
     """See what this worker's host has of a study sent or swept; return what waits still."""
     name = assignment.study_id
     if name not in _stations and not any((home() / name).glob("trial-*")):
         return []
     station = _station(assignment)
-    adopt(station.tracked.study, station.tracked.spool)
+    adopt(station.tracked.study, station.tracked.outbox)
     return station.sender.drain(seconds)
 
 
@@ -190,7 +190,7 @@ def leave_host(study_id: str, launch: str) -> None:
     finish_host(launch)
     if _is_of_another(study_id, launch) or not (station := _stations.pop(study_id, None)):
         return
-    if not leave_in_order(station.tracked, station.sender):
+    if not abort_launch(station.tracked, station.sender):
         station.sender.stop(0.0)
 
 
@@ -223,7 +223,7 @@ def restore_on_host(assignment: Assignment, number: int) -> bytes | HostUnfit:
         return _unfit(error)
     tracked = station.tracked
     with tempfile.TemporaryDirectory() as temporary:
-        job = replace(own, spool=Path(temporary))
+        job = replace(own, outbox=Path(temporary))
         restore(tracked.study, job, number, tracked.blas_threads)
         packed = io.BytesIO()
         with tarfile.open(fileobj=packed, mode="w") as archive:
@@ -232,12 +232,12 @@ def restore_on_host(assignment: Assignment, number: int) -> bytes | HostUnfit:
         return packed.getvalue()
 
 
-def _station(assignment: Assignment) -> Station:
+def _station(assignment: Assignment) -> HostSession:
     with _opening:
         earlier = _stations.get(assignment.study_id)
         if earlier and earlier.assignment == assignment:
             return earlier
         if earlier:
             earlier.sender.stop(_PAUSE_SECONDS)
-        _stations[assignment.study_id] = Station(assignment)
+        _stations[assignment.study_id] = HostSession(assignment)
         return _stations[assignment.study_id]

@@ -6,7 +6,12 @@ import os
 from dataclasses import dataclass
 from pathlib import Path
 
-from studyhall.search.common.addresses import address_of_host, resolved, shown_in, without_password
+from studyhall.search.common.addresses import (
+    address_of_host,
+    redact_text,
+    resolved,
+    without_password,
+)
 from studyhall.search.common.errors import StudyhallError
 from studyhall.search.study.database_check import check_database
 from studyhall.search.tracking.mlflow_check import check_server
@@ -53,4 +58,4 @@ def look_at_services(given: Services) -> Reached:
         database = str(error)
     mlflow = check_server(os.environ.get("MLFLOW_TRACKING_URI") or given.tracking_uri)
     told = "; ".join(mlflow.problems)
-    return Reached(shown_in(database) or None, shown_in(told) or None)
+    return Reached(redact_text(database) or None, redact_text(told) or None)

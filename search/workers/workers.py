@@ -24,11 +24,11 @@ _LAST_SECONDS = 5.0  # how long a worker may take to come to its end once all wo
 _KILL_SECONDS = 2.0  # how long the system may take to end what is killed
 
 
-class Order(Enum):
+class Action(Enum):
     """What the workers are to do next: go on, finish what they began, or stop where they are."""
 
-    GO_ON = 1
-    FINISH = 2
+    CONTINUE = 1
+    DRAIN = 2
     STOP = 3
 
 
@@ -64,8 +64,8 @@ def run_workers(
     arguments: tuple[Any, ...],
     jobs: int,
     blas_threads: int,
-    order: Callable[[], Order],
-    farewell: Callable[[], None] | None = None,
+    order: Callable[[], Action],
+    on_parent_exit: Callable[[], None] | None = None,
 ) -> Generator[Result | WorkerDied]:
     """Call `function(*arguments)` again and again on `jobs` workers, and yield what it returns.
 
@@ -78,14 +78,14 @@ def run_workers(
         blas_threads: Threads of the matrix products in each worker. They are fixed because the
             order of a sum, and with it the last bits of a result, depends on them.
         order: Asked before each call, and every half second between.
-        farewell: What a worker does before it ends because this process is gone.
+        on_parent_exit: What a worker does before it ends because this process is gone.
     """
     if jobs == 1:
         with fixed_blas_threads(blas_threads):
-            while order() is Order.GO_ON:
+            while order() is Action.CONTINUE:
                 yield function(*arguments)
         return
-    slots = [_Slot[Result](blas_threads, farewell) for _ in range(jobs)]
+    slots = [_Slot[Result](blas_threads, on_parent_exit) for _ in range(jobs)]
     try:
         yield from _run_slots(slots, function, arguments, order)
     finally:  # what is to be kept is on disk; one that hangs would not end by itself
@@ -96,12 +96,12 @@ def _run_slots(
     slots: list[_Slot[Result]],
     function: Callable[..., Result],
     arguments: tuple[Any, ...],
-    order: Callable[[], Order],
+    order: Callable[[], Action],
 ) -> Iterator[Result | WorkerDied]:
     running: dict[Future[Result], _Slot[Result]] = {}
     idle = list(slots)
-    while (now := order()) is not Order.STOP:
-        if now is Order.GO_ON:
+    while (now := order()) is not Action.STOP:
+        if now is Action.CONTINUE:
             running |= {slot.submit(function, arguments): slot for slot in idle}
             idle = []
         if not running:
@@ -125,9 +125,9 @@ def _kill(slots: list[_Slot[Result]]) -> None:
 class _Slot(Generic[Result]):
     """A place for one worker process, which is started anew if it dies."""
 
-    def __init__(self, blas_threads: int, farewell: Callable[[], None] | None) -> None:
+    def __init__(self, blas_threads: int, on_parent_exit: Callable[[], None] | None) -> None:
         self._blas_threads = blas_threads
-        self._farewell = farewell
+        self._farewell = on_parent_exit
         self._executor: ProcessPoolExecutor | None = None
 
     def submit(self, function: Callable[..., Result], arguments: tuple[Any, ...]) -> Future[Result]:
@@ -188,25 +188,27 @@ def _shielded_from_interrupts() -> Iterator[None]:
         signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
-def _start_worker(parent: int, blas_threads: int, farewell: Callable[[], None] | None) -> None:
+def _start_worker(
+    parent: int, blas_threads: int, on_parent_exit: Callable[[], None] | None
+) -> None:
     """Prepare a worker process: deaf to Ctrl-C, ended with its parent, BLAS threads fixed."""
     import numpy  # noqa: F401  threadpoolctl limits the libraries that are loaded
     from threadpoolctl import threadpool_limits
 
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    threading.Thread(target=_end_with_parent, args=(parent, farewell), daemon=True).start()
+    threading.Thread(target=_end_with_parent, args=(parent, on_parent_exit), daemon=True).start()
     threadpool_limits(blas_threads, user_api="blas")
 
 
 def _end_with_parent(
-    parent: int, farewell: Callable[[], None] | None, poll_seconds: float = 1.0
+    parent: int, on_parent_exit: Callable[[], None] | None, poll_seconds: float = 1.0
 ) -> None:
     """End this process once `parent` is gone: no one would send what it goes on to record."""
     sleeper = threading.Event()
     while os.getppid() == parent:
         sleeper.wait(poll_seconds)
-    if farewell:
-        saying = threading.Thread(target=farewell, daemon=True)
+    if on_parent_exit:
+        saying = threading.Thread(target=on_parent_exit, daemon=True)
         saying.start()
         saying.join(_LAST_SECONDS)
     os._exit(1)

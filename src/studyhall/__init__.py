@@ -42,7 +42,7 @@ if TYPE_CHECKING:
     from studyhall.search.study.recorded import recorded_summary
     from studyhall.search.study.summary import Best, StudySummary
     from studyhall.search.sync.doctor import Examination, examine
-    from studyhall.search.sync.sending import Sent, send_waiting
+    from studyhall.search.sync.sync_studies import Sent, sync_studies
     from studyhall.search.tracking.ledger import Ledger, Reading
     from studyhall.search.tracking.registry import Champion, champion
     from studyhall.search.training.checking import check_gradients
@@ -85,8 +85,8 @@ __all__ = [
     "recorded_trials",
     "replay_runs",
     "reproduce",
-    "send_waiting",
     "stop",
+    "sync_studies",
     "train_finalists",
     "verify_data",
     "write_report",
@@ -105,7 +105,7 @@ _HOMES = {
     "Quiet": "study.observer",
     "Ledger": "tracking.ledger",
     "Reading": "tracking.ledger",
-    "Sent": "sync.sending",
+    "Sent": "sync.sync_studies",
     "Stopping": "runner.stopping",
     "StudySpec": "config.study_spec",
     "StudySummary": "study.summary",
@@ -130,7 +130,7 @@ _HOMES = {
     "recorded_trials": "reports.trial_table",
     "replay_runs": "evaluation.replay",
     "reproduce": "evaluation.reproduction",
-    "send_waiting": "sync.sending",
+    "sync_studies": "sync.sync_studies",
     "stop": "runner.stopping",
     "train_finalists": "runner.finals",
     "verify_data": "data.data_targets",

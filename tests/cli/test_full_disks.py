@@ -8,7 +8,7 @@ from contextlib import ExitStack, nullcontext
 import pytest
 
 from studyhall.search.common.errors import remedy
-from studyhall.search.sync.spool import Spool
+from studyhall.search.sync.outbox import Outbox
 from tests.cli.hardships import full, limited, may_mount, read_only, small_disk, started_humbly
 from tests.cli.record import answers, child_runs
 from tests.cli.watching import ended, finished, left_over, wait_for
@@ -89,11 +89,11 @@ def test_training_goes_on_while_mlflow_has_no_room(
 if MOUNTING:
 
     def test_a_full_disk_of_mlflow_is_an_outage_and_no_fault_of_a_record(disk, tmp_path):
-        tracker, spool = open_tracker(sqlite(disk), "full"), Spool(tmp_path / "spool")
-        records, told = [store_trial(spool, number) for number in (0, 1)], list[str]()
+        tracker, outbox = open_tracker(sqlite(disk), "full"), Outbox(tmp_path / "outbox")
+        records, told = [store_trial(outbox, number) for number in (0, 1)], list[str]()
         with ExitStack() as hardship:
             hardship.enter_context(full(disk))
-            with sending(tracker, spool, notify=told.append) as sender:
+            with sending(tracker, outbox, notify=told.append) as sender:
                 unsent = sender.drain(8.0)  # it has tried for the third time by then
                 assert {(one.reason, one.final) for one in unsent} == {(FULL, False)}
                 hardship.close()

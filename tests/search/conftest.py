@@ -24,7 +24,7 @@ from studyhall.search.data.cifar10 import CIFAR10, ORIGIN
 from studyhall.search.data.datasets import fetch
 from studyhall.search.data.downloads import Archive, Package
 from studyhall.search.data.published import Published
-from studyhall.search.sync.spool import Spool
+from studyhall.search.sync.outbox import Outbox
 from studyhall.search.tracking.tracker import Tracker
 from tests.search.small_trials import store_trial
 from tests.search.tracked import open_tracker, sqlite
@@ -224,8 +224,8 @@ def folder(tiny: Tiny, cache: Path, tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def spool(tmp_path: Path) -> Spool:
-    return Spool(tmp_path / "spool")
+def outbox(tmp_path: Path) -> Outbox:
+    return Outbox(tmp_path / "outbox")
 
 
 @pytest.fixture(scope="module")
@@ -242,8 +242,8 @@ def tracker(
 
 
 @pytest.fixture(scope="module")
-def stored(tmp_path_factory: pytest.TempPathFactory) -> Spool:
-    """A spool with the record of trial 7; not to be changed."""
-    spool = Spool(tmp_path_factory.mktemp("stored"))
-    store_trial(spool, 7)
-    return spool
+def stored(tmp_path_factory: pytest.TempPathFactory) -> Outbox:
+    """A outbox with the record of trial 7; not to be changed."""
+    outbox = Outbox(tmp_path_factory.mktemp("stored"))
+    store_trial(outbox, 7)
+    return outbox

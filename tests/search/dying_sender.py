@@ -9,10 +9,10 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import studyhall.search.common.durable
-import studyhall.search.sync.spool
+import studyhall.search.common.atomic_files
+import studyhall.search.sync.outbox
 import studyhall.search.tracking.tracker
-from studyhall.search.sync.spool import Spool
+from studyhall.search.sync.outbox import Outbox
 from studyhall.search.tracking.tracker import Tracker
 from tests.search.tracked import PATIENCE, open_tracker, sending
 
@@ -33,7 +33,7 @@ def main(step: str, uri: str, name: str, folder: str) -> None:
     tracker = open_tracker(uri, name)
     client: Any = tracker.client
     notes = iter((lambda: None, die))
-    note_run = Spool.note_run
+    note_run = Outbox.note_run
 
     def second_note_kills(*arguments: Any) -> None:
         note_run(*arguments)
@@ -42,7 +42,7 @@ def main(step: str, uri: str, name: str, folder: str) -> None:
     steps: dict[str, tuple[Any, str, Callable[..., Any]]] = {
         "run about to be created": (client, "create_run", die),
         "run created": (client, "create_run", then_die(client.create_run)),
-        "run noted": (Spool, "note_run", second_note_kills),
+        "run noted": (Outbox, "note_run", second_note_kills),
         "data logged": (Tracker, "log_data", then_die(Tracker.log_data)),
         "points logged": (Tracker, "log_points", then_die(Tracker.log_points)),
         "artifacts laid out": (
@@ -53,12 +53,12 @@ def main(step: str, uri: str, name: str, folder: str) -> None:
         "batch logged": (client, "log_artifacts", die),
         "artifacts logged": (client, "log_artifacts", then_die(client.log_artifacts)),
         "run ended": (client, "set_terminated", then_die(client.set_terminated)),
-        "record about to be deleted": (studyhall.search.sync.spool, "discard", die),
-        "record hidden": (studyhall.search.common.durable.shutil, "rmtree", die),
-        "record deleted": (Spool, "forget_run", die),
+        "record about to be deleted": (studyhall.search.sync.outbox, "discard", die),
+        "record hidden": (studyhall.search.common.atomic_files.shutil, "rmtree", die),
+        "record deleted": (Outbox, "forget_run", die),
     }
     setattr(*steps[step])
-    with sending(tracker, Spool(Path(folder))) as sender:
+    with sending(tracker, Outbox(Path(folder))) as sender:
         sender.drain(PATIENCE)
 
 

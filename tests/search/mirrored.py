@@ -11,10 +11,10 @@ from typing import Any
 from mlflow.entities import ViewType
 
 from studyhall.search.study.standing import TrialStanding
-from studyhall.search.sync.delivery import Delivery
-from studyhall.search.sync.mirror import Finding, compare
-from studyhall.search.sync.repairs import Repairs, repair
-from studyhall.search.sync.spool import RunNote, Spool
+from studyhall.search.sync.outbox import Outbox, RunNote
+from studyhall.search.sync.repair import Repairs, repair
+from studyhall.search.sync.run_diff import Finding, compare
+from studyhall.search.sync.run_upload import RunUpload
 from studyhall.search.tracking.tracked_run import TrackedRun
 from studyhall.search.tracking.tracker import Tracker
 from tests.search.small_trials import store_trial
@@ -29,30 +29,30 @@ class Stored:
     """The records of the trials that have ended, trained once for many tests."""
 
     def __init__(self, folder: Path) -> None:
-        self.spool = Spool(folder)
-        self.records = {number: store_trial(self.spool, number, **HOW[number]) for number in HOW}
+        self.outbox = Outbox(folder)
+        self.records = {number: store_trial(self.outbox, number, **HOW[number]) for number in HOW}
 
-    def put(self, spool: Spool, number: int) -> None:
-        """Put a trial's record into a spool, as its worker did."""
-        shutil.copytree(self.spool.path(number, 1), spool.path(number, 1))
+    def put(self, outbox: Outbox, number: int) -> None:
+        """Put a trial's record into a outbox, as its worker did."""
+        shutil.copytree(self.outbox.path(number, 1), outbox.path(number, 1))
 
 
 @dataclass
 class Scene:
-    """A study in MLflow, its spool, and what its record says; faults are planted by the methods.
+    """A study in MLflow, its outbox, and what its record says; faults are planted by the methods.
 
     With `sent` all is as it should be; without, MLflow has nothing yet of the trials that ended.
     """
 
     tracker: Tracker
-    spool: Spool
+    outbox: Outbox
     stored: Stored
     sent: bool = True
 
     def __post_init__(self) -> None:
         for number in HOW if self.sent else ():
-            self.stored.put(self.spool, number)
-        with sending(self.tracker, self.spool) as sender:
+            self.stored.put(self.outbox, number)
+        with sending(self.tracker, self.outbox) as sender:
             assert sender.drain(PATIENCE) == []
         self.tracker.create_run(LIVE, 2, 0)
 
@@ -73,14 +73,14 @@ class Scene:
         return [*ended, TrialStanding(LIVE, live_attempt=2)]
 
     def compare(self, *, deep: bool = True) -> list[Finding]:
-        return compare(self.standings, self.tracker, self.spool, deep=deep)
+        return compare(self.standings, self.tracker, self.outbox, deep=deep)
 
     def repair(self, *, retraining: bool = True) -> Repairs:
         retrain = self.train_again if retraining else None
-        return repair(self.compare(), self.standings, self.tracker, self.spool, retrain)
+        return repair(self.compare(), self.standings, self.tracker, self.outbox, retrain)
 
     def train_again(self, number: int) -> None:
-        store_trial(self.spool, number, **HOW[number])
+        store_trial(self.outbox, number, **HOW[number])
 
     def run_of(self, number: int) -> str:
         """The run that the trial had before anything was planted."""
@@ -99,7 +99,7 @@ class Scene:
         for run, record in zip(runs, self.stored.records.values(), strict=False):
             found = [point[:2] for point in curve_of(self.tracker.client, run)]
             assert found == [point[:2] for point in curve_in(record.points)]
-        assert self.spool.waiting() == []
+        assert self.outbox.waiting() == []
         return True
 
     def forget(self, number: int) -> None:
@@ -111,8 +111,8 @@ class Scene:
 
     def add_twin(self, number: int) -> None:
         """Send a trial's record a second time, to another run."""
-        self.stored.put(self.spool, number)
-        Delivery(self.tracker, self.spool, number, 1).send(look=False)  # who looks keeps one
+        self.stored.put(self.outbox, number)
+        RunUpload(self.tracker, self.outbox, number, 1).send(look=False)  # who looks keeps one
 
     def add_poor_twin(self, number: int) -> None:
         """Add an older run that looks like the trial's, but has none of its parameters."""
@@ -143,19 +143,19 @@ class Scene:
     def let_wait(self, number: int) -> None:
         """Bring a trial back to where its record waits, and has no run yet."""
         self.forget(number)
-        self.stored.put(self.spool, number)
+        self.stored.put(self.outbox, number)
 
     def let_wait_half_sent(self, number: int) -> None:
         self.let_wait(number)
         record = self.stored.records[number]
         run_id = self.tracker.create_run(number, 1, record.started)
         self.tracker.log_points(run_id, record.points[:20])
-        self.spool.note_run(number, 1, RunNote(run_id=run_id))
+        self.outbox.note_run(number, 1, RunNote(run_id=run_id))
 
     def let_wait_damaged(self, number: int) -> None:
-        if not self.spool.path(number, 1).exists():
-            self.stored.put(self.spool, number)
-        (self.spool.path(number, 1) / "record.json").write_bytes(b"{}")
+        if not self.outbox.path(number, 1).exists():
+            self.stored.put(self.outbox, number)
+        (self.outbox.path(number, 1) / "record.json").write_bytes(b"{}")
 
     def spoil_file(self, number: int, name: str) -> None:
         path = self._file(number, name)

@@ -7,7 +7,7 @@ from pathlib import Path
 from studyhall.model import EpochRecord
 from studyhall.search.common.manifest import MANIFEST, manifest
 from studyhall.search.sync.live_points import LivePoints
-from studyhall.search.sync.spool import Spool
+from studyhall.search.sync.outbox import Outbox
 from studyhall.search.training.building import TrialSeed
 from studyhall.search.training.record import RECORD, StoredRecord, store, value_point
 from studyhall.search.training.trial import run_trial
@@ -17,7 +17,7 @@ EPOCHS = 3
 
 
 def store_trial(
-    spool: Spool,
+    outbox: Outbox,
     number: int,
     attempt: int = 1,
     *,
@@ -25,12 +25,12 @@ def store_trial(
     live: LivePoints | None = None,
     prune: bool = False,
 ) -> StoredRecord:
-    """Train a network for three epochs and put its record into a spool.
+    """Train a network for three epochs and put its record into a outbox.
 
     A learning rate of 1e30 makes it diverge; `prune` ends it after its first epoch.
     """
     data = shades()
-    live = live or LivePoints(spool.live(number, attempt), 15)
+    live = live or LivePoints(outbox.live(number, attempt), 15)
 
     def on_epoch(epoch: EpochRecord) -> str | None:
         live.show(epoch)
@@ -40,7 +40,7 @@ def store_trial(
     wanted = settings(learning_rate=learning_rate, epochs=EPOCHS)
     record = run_trial(wanted, data, seed, "validation_accuracy", on_epoch)
     return store(
-        spool.path(number, attempt),
+        outbox.path(number, attempt),
         record,
         attempt=attempt,
         parameters={"learning_rate": learning_rate},

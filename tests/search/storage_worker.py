@@ -15,7 +15,7 @@ from optuna.storages import BaseStorage
 from optuna.trial import TrialState
 
 import studyhall.search.study.postgres
-from studyhall.search.study.patience import patiently
+from studyhall.search.study.reconnection import retry_while_disconnected
 from studyhall.search.study.storage import exclusive, open_storage, reopen_storage
 
 STUDY = "study"
@@ -65,9 +65,9 @@ def hold(address: str, number: int) -> None:
 def run(address: str, number: int) -> list[int]:
     """Claim trials and finish them, whatever happens to the database; return their numbers."""
     storage = reopen_storage(address)
-    study = patiently(storage.get_study_id_from_name)(STUDY)
+    study = retry_while_disconnected(storage.get_study_id_from_name)(STUDY)
 
-    @patiently
+    @retry_while_disconnected
     def claim(mark: str) -> int:
         with exclusive(storage, "claims"):
             trials = storage.get_all_trials(study, deepcopy=False)
@@ -78,7 +78,7 @@ def run(address: str, number: int) -> list[int]:
             storage.set_trial_user_attr(trial_id, "claim", mark)
             return storage.get_trial(trial_id).number
 
-    @patiently
+    @retry_while_disconnected
     def finish(number: int) -> None:
         with exclusive(storage, "claims"):
             trial = storage.get_all_trials(study, deepcopy=False)[number]

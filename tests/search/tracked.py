@@ -10,8 +10,8 @@ from pathlib import Path
 from mlflow.entities import Run, ViewType
 from mlflow.tracking import MlflowClient
 
+from studyhall.search.sync.outbox import Outbox
 from studyhall.search.sync.sender import Sender
-from studyhall.search.sync.spool import Spool
 from studyhall.search.tracking.tracker import Tracker
 from studyhall.search.tracking.tracking import TrackedData, open_client, start_study
 from studyhall.search.training.record import Point, StoredRecord
@@ -68,21 +68,21 @@ def is_whole(tracker: Tracker, records: list[StoredRecord]) -> bool:
     return True
 
 
-def left_in(spool: Spool) -> list[str]:
-    """What is left in a spool, but for the sender's lock."""
-    return sorted(path.name for path in spool.folder.iterdir() if path.name != "sending.lock")
+def left_in(outbox: Outbox) -> list[str]:
+    """What is left in a outbox, but for the sender's lock."""
+    return sorted(path.name for path in outbox.folder.iterdir() if path.name != "sending.lock")
 
 
 @contextmanager
 def sending(
     tracker: Tracker | Callable[[], Tracker],
-    spool: Spool,
+    outbox: Outbox,
     accepted: Callable[[int, int], bool | None] = lambda *_: True,
     notify: Callable[[str], None] = lambda _: None,
 ) -> Iterator[Sender]:
     """A sender at work."""
     opener = (lambda: tracker) if isinstance(tracker, Tracker) else tracker
-    sender = Sender(opener, spool, accepted, notify)
+    sender = Sender(opener, outbox, accepted, notify)
     sender.start()
     try:
         yield sender

@@ -21,7 +21,7 @@ from studyhall.search.study.recorded import recorded_summary
 from studyhall.search.study.storage import read_storage
 from studyhall.search.study.studies import recorded_study
 from studyhall.search.workers.cluster import Cluster
-from studyhall.search.workers.cluster_crew import ClusterCrew
+from studyhall.search.workers.dask_pool import DaskPool
 from tests.dask_cluster import DaskCluster, other_code, wait_for
 from tests.gateway import Gateway
 from tests.service.on_cluster import Told, launched, require_whole, run_of_study
@@ -53,11 +53,11 @@ def test_what_a_worker_says_is_told_apart_from_its_silence(cluster):
 
 def test_a_call_that_fails_by_a_time_limit_of_its_own_is_not_waited_for(study, monkeypatch):
     """What Dask raises when an answer takes long has the same type."""
-    monkeypatch.setattr("studyhall.search.workers.cluster_crew.restore_on_host", out_of_time)
+    monkeypatch.setattr("studyhall.search.workers.dask_pool.restore_on_host", out_of_time)
     tracked = prepare(study.long(), study.options(), Told()).tracked
-    crew = ClusterCrew(tracked, study.options())
-    with closing(crew), pytest.raises(StudyhallError, match=r"not train it again \(TimeoutError\)"):
-        crew.restore(0)
+    pool = DaskPool(tracked, study.options())
+    with closing(pool), pytest.raises(StudyhallError, match=r"not train it again \(TimeoutError\)"):
+        pool.restore(0)
 
 
 def test_a_record_that_is_lost_is_restored_by_a_host_that_can(study, cluster):
@@ -71,10 +71,10 @@ def test_a_record_that_is_lost_is_restored_by_a_host_that_can(study, cluster):
     try:
         cluster.scheduler.wait_for_workers(4)
         for number in range(4):
-            crew = ClusterCrew(tracked, study.options())
-            with closing(crew):
-                crew.restore(number)
-            assert tracked.spool.folder.joinpath(f"trial-{number:04}.1").is_dir()
+            pool = DaskPool(tracked, study.options())
+            with closing(pool):
+                pool.restore(number)
+            assert tracked.outbox.folder.joinpath(f"trial-{number:04}.1").is_dir()
     finally:
         for host in unfit:
             host.lose()

@@ -18,8 +18,8 @@ from studyhall.search.study.observer import Quiet
 from studyhall.search.study.recorded import recorded_summary
 from studyhall.search.study.storage import read_storage
 from studyhall.search.study.studies import recorded_study
-from studyhall.search.sync.sending import send_waiting
-from studyhall.search.sync.spool import Spool
+from studyhall.search.sync.outbox import Outbox
+from studyhall.search.sync.sync_studies import sync_studies
 from studyhall.search.workers.execution import drop
 from studyhall.search.workers.host import (
     Assignment,
@@ -137,7 +137,7 @@ def test_what_a_host_could_not_send_is_sent_there_by_hand(
     work_on_host(replace(assignment, study_run=away))
     close_host(assignment.study_id, assignment.launch)
     monkeypatch.setenv("STUDYHALL_HOME", str(tmp_path / "home"))
-    [sent] = send_waiting(None, served.options())
+    [sent] = sync_studies(None, served.options())
     assert (sent.study, sent.sent, sent.unsent) == (name, 1, ())
     experiment = served.client.get_experiment_by_name(name).experiment_id
     [run] = served.client.search_runs([experiment], "tags.`studyhall.kind` = 'trial'")
@@ -145,11 +145,11 @@ def test_what_a_host_could_not_send_is_sent_there_by_hand(
 
 
 def test_what_a_host_s_launch_is_sending_is_left_to_it(served, name, assignment, tmp_path):
-    spool = Spool(tmp_path / "home" / assignment.study_id)
-    spool.folder.mkdir(parents=True)
-    with spool.sending_lock():
-        store_trial(spool, 0)
-        [sent] = send_waiting(name, served.options(), patience_seconds=1.0)
+    outbox = Outbox(tmp_path / "home" / assignment.study_id)
+    outbox.folder.mkdir(parents=True)
+    with outbox.sending_lock():
+        store_trial(outbox, 0)
+        [sent] = sync_studies(name, served.options(), patience_seconds=1.0)
     assert [one.reason for one in sent.unsent] == ["another launch is sending them"]
 
 

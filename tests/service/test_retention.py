@@ -14,8 +14,8 @@ from mlflow.exceptions import MlflowException
 from studyhall.search.study.storage import read_storage
 from studyhall.search.study.studies import recorded_study
 from studyhall.search.sync.doctor import examine
+from studyhall.search.sync.outbox import Outbox
 from studyhall.search.sync.retention import collect
-from studyhall.search.sync.spool import Spool
 from tests.service.stack import BUCKET
 
 
@@ -39,7 +39,7 @@ def test_weights_go_through_the_server_and_runs_by_the_command_that_is_printed(s
     client.delete_run(second)
     found = collect("swept", options, remove=True)
     assert not found.removals
-    type_on_server(found.by_hand, stack)
+    type_on_server(found.manual_command, stack)
     with pytest.raises(MlflowException, match="not found"):
         client.get_run(second)
     assert not list((stack.bucket / experiment).rglob("note.txt"))
@@ -51,15 +51,15 @@ def test_what_studies_that_are_gone_left_on_a_cluster_s_host_goes(served, tmp_pa
     served.launch(study={"name": "recorded", "trials": 1})
     study = recorded_study(read_storage(served.storage), "recorded")
     [known, empty, at_work] = [
-        Spool(tmp_path / "home" / "1" / name)
+        Outbox(tmp_path / "home" / "1" / name)
         for name in (study.study_id, uuid.uuid4().hex, uuid.uuid4().hex)
     ]
-    for spool in (known, empty, at_work):
-        spool.folder.mkdir(parents=True)
-        (spool.folder / "sending.lock").touch()
+    for outbox in (known, empty, at_work):
+        outbox.folder.mkdir(parents=True)
+        (outbox.folder / "sending.lock").touch()
     at_work.live(0, 1).write_text("a point")  # of a study that another database records
     found = collect(None, served.options(), remove=True)
-    assert [one.what for one in found.removals if one.kind == "spool"] == [str(empty.folder)]
+    assert [one.what for one in found.removals if one.kind == "outbox"] == [str(empty.folder)]
     assert any(said.startswith(f"{at_work.folder}: ") for said in found.kept)
     assert known.folder.exists()
     assert not empty.folder.exists()

@@ -10,7 +10,7 @@ import pytest
 from studyhall import StudyhallError, launch
 from studyhall.search.study.observer import Quiet
 from studyhall.search.sync.doctor import examine
-from studyhall.search.sync.sending import send_waiting
+from studyhall.search.sync.sync_studies import sync_studies
 from tests.service.troubles import without_bucket, without_room
 
 
@@ -42,7 +42,7 @@ def test_records_wait_while_the_store_has_no_room_and_are_sent_later(served, mon
         assert "`studyhall sync full` sends it" in str(raised.value)
         assert any(sentence in note for note in spoiler.notes)
         assert served.summary("full").complete == 3
-    [sent] = send_waiting("full", options, patience_seconds=300)
+    [sent] = sync_studies("full", options, patience_seconds=300)
     assert sent.sent > 0
     assert not sent.unsent
     assert launch(spec, options).champion_version == "1"

@@ -12,7 +12,7 @@ from studyhall.search.evaluation.verdict import judge
 from studyhall.search.study.observer import Quiet
 from studyhall.search.study.recorded import recorded_ledger, recorded_summaries
 from studyhall.search.sync.doctor import examine
-from studyhall.search.sync.sending import send_waiting
+from studyhall.search.sync.sync_studies import sync_studies
 from studyhall.search.tracking.ledger import Ledger
 from studyhall.search.tracking.mlflow_check import check_mlflow
 from studyhall.search.tracking.registry import champion
@@ -170,7 +170,7 @@ def test_nothing_is_lost_when_a_password_is_changed_in_the_middle(signed, guarde
         assert str(caught.value).endswith("`studyhall sync changed` sends it")
         assert signed.stands("changed").complete == 2
         with signed_in("grace", "a new password"):
-            [sent] = send_waiting("changed", options)
+            [sent] = sync_studies("changed", options)
             assert sent.sent >= 1
             assert sent.unsent == ()
             assert examine("changed", options).healthy

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from mlflow.tracking import MlflowClient
 
-from studyhall.search.common.addresses import resolved, shown, shown_in, without_password
+from studyhall.search.common.addresses import redact_text, resolved, shown, without_password
 from studyhall.search.common.errors import UsageError
 from studyhall.search.common.options import Options
 from studyhall.search.tracking.mlflow_ui import serve
@@ -88,7 +88,7 @@ def test_what_holds_no_password_is_shown_as_it_is(text):
     ],
 )
 def test_in_a_sentence_the_passwords_alone_are_hidden(text, expected):
-    assert shown_in(text) == expected
+    assert redact_text(text) == expected
 
 
 @pytest.mark.parametrize(
@@ -108,7 +108,7 @@ def test_what_is_handed_on_has_no_password(address, expected):
 
 def test_what_is_told_to_type_or_open_names_no_password():
     address = "http://ada:s3cret@mlflow.example:5000"
-    command = StoredRuns(MlflowClient(address)).by_hand(["run"])
+    command = StoredRuns(MlflowClient(address)).manual_command(["run"])
     assert command.startswith("mlflow gc --tracking-uri http://mlflow.example:5000 --run-ids run")
     with pytest.raises(UsageError) as caught:
         serve(5000, address)

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from pydantic import TypeAdapter
 
 from studyhall.search.config.parameters import Parameter
-from studyhall.search.config.unit_interval import place_of, value_at
+from studyhall.search.config.unit_interval import from_unit, to_unit
 from tests.search.spaces import choices, floats, integers
 
 
@@ -21,17 +21,17 @@ def parameter_of(table: dict[str, object]) -> Parameter:
 @given(floats() | integers() | choices(), st.floats(0, 1))
 def test_every_place_is_a_value_of_the_parameter(table, place):
     parameter = parameter_of(table)
-    assert parameter.contains(value_at(parameter, place))
+    assert parameter.contains(from_unit(parameter, place))
 
 
 @given(floats() | integers(), st.floats(0, 1))
 def test_the_place_of_a_value_leads_back_to_it(table, place):
     parameter = parameter_of(table)
-    value = value_at(parameter, place)
-    found = place_of(parameter, value)
+    value = from_unit(parameter, place)
+    found = to_unit(parameter, value)
     assert 0 <= found <= 1
     tolerance = 1e-9 * (parameter.high - parameter.low)
-    assert value_at(parameter, found) == pytest.approx(value, rel=1e-9, abs=tolerance)
+    assert from_unit(parameter, found) == pytest.approx(value, rel=1e-9, abs=tolerance)
 
 
 @pytest.mark.parametrize(
@@ -45,7 +45,7 @@ def test_the_place_of_a_value_leads_back_to_it(table, place):
 )
 def test_every_step_and_choice_has_an_equal_share(table, expected):
     parameter = parameter_of(table)
-    assert Counter(value_at(parameter, (i + 0.5) / 100) for i in range(100)) == expected
+    assert Counter(from_unit(parameter, (i + 0.5) / 100) for i in range(100)) == expected
 
 
 @pytest.mark.parametrize(
@@ -57,4 +57,4 @@ def test_every_step_and_choice_has_an_equal_share(table, expected):
     ],
 )
 def test_the_middle_is_that_of_the_scale(table, middle):
-    assert value_at(parameter_of(table), 0.5) == pytest.approx(middle)
+    assert from_unit(parameter_of(table), 0.5) == pytest.approx(middle)

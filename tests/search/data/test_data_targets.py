@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from studyhall import UsageError, fetch_data, verify_data
-from studyhall.search.data.own_page import last_used
+from studyhall.search.data.dataset_manifest import last_used
 from tests.search.own_sets import array_file
 
 STUDY = """

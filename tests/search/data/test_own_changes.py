@@ -10,8 +10,8 @@ import pytest
 
 from studyhall.search.common.errors import UsageError
 from studyhall.search.config.data_settings import DataSettings
+from studyhall.search.data.dataset_manifest import mark_used
 from studyhall.search.data.datasets import fetch
-from studyhall.search.data.own_page import mark_used
 from studyhall.search.data.verification import verify
 from tests.search.own_sets import array_file, arrays, own, picture_folder
 

@@ -26,7 +26,7 @@ from studyhall.search.study.storage import open_storage
 from studyhall.search.study.studies import open_study
 from studyhall.search.tracking.tracking import FINGERPRINT
 from studyhall.search.workers.execution import Job, work
-from studyhall.search.workers.workers import Order, run_workers
+from studyhall.search.workers.workers import Action, run_workers
 from tests.search.own_sets import array_file, own, picture_folder
 from tests.search.workers.test_execution import SPEC
 
@@ -81,15 +81,15 @@ def pry(job: Job, own: str) -> dict[str, str] | None:
 def job(tmp_path) -> Job:
     folder = fetch(SPEC.data_settings)
     open_study(open_storage(tmp_path / "journal"), SPEC, "f")
-    return Job(SPEC, tmp_path / "journal", tmp_path / "spool", folder, {FINGERPRINT: "f"}, 5)
+    return Job(SPEC, tmp_path / "journal", tmp_path / "outbox", folder, {FINGERPRINT: "f"}, 5)
 
 
 @pytest.mark.parametrize("workers", [1, 2])
 def test_a_worker_has_no_way_to_the_test_split(job, tmp_path, workers):
     found: list[dict[str, str]] = []
 
-    def order() -> Order:
-        return Order.STOP if len(found) >= 2 else Order.GO_ON
+    def order() -> Action:
+        return Action.STOP if len(found) >= 2 else Action.CONTINUE
 
     for result in run_workers(pry, (job, str(tmp_path)), workers, 1, order):
         assert isinstance(result, dict)
@@ -223,8 +223,8 @@ def test_a_launch_has_its_workers_seal_the_users_own_source(tmp_path, cache, mon
     job = prepare(spec, options, Quiet()).tracked.job
     found: list[object] = []
 
-    def order() -> Order:
-        return Order.STOP if len(found) >= 2 else Order.GO_ON
+    def order() -> Action:
+        return Action.STOP if len(found) >= 2 else Action.CONTINUE
 
     for result in run_workers(peep, (job, f"{place}/cat/1.png"), 2, 1, order):
         found.append(result)

@@ -11,10 +11,10 @@ from studyhall import StudySpec, UsageError, judge
 from studyhall.search.cli.champion_view import show_verdict
 from studyhall.search.cli.cli import app
 from studyhall.search.cli.terminal import show_status
+from studyhall.search.evaluation.readings import recorded_ledger
 from studyhall.search.reports.recorded_facts import read_recorded
 from studyhall.search.reports.report_markdown import render_markdown
 from studyhall.search.reports.report_sections import report_sections
-from studyhall.search.study.recorded import recorded_ledger
 from tests.search.judged import NOW
 from tests.search.moons import SPEC, Moons
 

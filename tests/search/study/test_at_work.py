@@ -17,7 +17,7 @@ def at_work(moons: Moons, owner: str, age: float) -> dict[int, str]:
     moons.launch(study={"trials": 1})
     storage = open_storage(moons.storage)
     trial_id = storage.create_new_trial(storage.get_study_id_from_name("moons"))
-    claim = Claim(owner=owner, attempt=1, beaten=time.time() - age)
+    claim = Claim(owner=owner, attempt=1, last_beat_at=time.time() - age)
     storage.set_trial_user_attr(trial_id, CLAIM, claim.model_dump())
     return moons.summary().at_work
 

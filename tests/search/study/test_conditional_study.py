@@ -14,7 +14,7 @@ from studyhall.search.config.study_spec import StudySpec
 from studyhall.search.study.storage import open_storage
 from studyhall.search.study.studies import open_study
 from studyhall.search.study.study import Study
-from studyhall.search.workers.workers import Order, run_workers
+from studyhall.search.workers.workers import Action, run_workers
 from tests.search.created import created, record_of
 
 SPACE = {
@@ -67,9 +67,9 @@ def run(folder: Path, spec: StudySpec) -> bool:
 def ran(folder: Path, spec: StudySpec, jobs: int = 1) -> Study:
     study = study_in(folder, spec)
 
-    def order() -> Order:
+    def order() -> Action:
         whole = len(study.outcomes(())) == spec.study.trials
-        return Order.STOP if whole else Order.GO_ON
+        return Action.STOP if whole else Action.CONTINUE
 
     list(run_workers(run, (folder, spec), jobs, 1, order))
     return study

@@ -12,7 +12,7 @@ from studyhall import Options, StudySpec, UsageError, judge, launch, make_study,
 from studyhall.search.cli.champion_view import show_verdict
 from studyhall.search.cli.terminal import show_launched
 from studyhall.search.runner.finals import train_finalists
-from studyhall.search.study.crowning import best_of_search, winner_of_finals
+from studyhall.search.study.champion_choice import best_of_search, winner_of_finals
 from studyhall.search.study.finals_facts import Finalist, Finals, Retrained
 from studyhall.search.study.recorded import recorded_summaries
 from studyhall.search.study.summary import Best
@@ -187,7 +187,9 @@ def test_a_champion_of_before_the_finals_says_so(moons, capsys):
 def test_finals_that_were_killed_are_put_in_order_by_a_launch_without_them(moons):
     moons.launch()
     dying = (
-        "import os, search.runner as runner, search.finals as finals, search.options as options\n"
+        "import os\n"
+        "from studyhall.search.common import options\n"
+        "from studyhall.search.runner import finals, runner\n"
         "runner.Runner._close = lambda *a: os.kill(os.getpid(), 9)\n"
         f"places = options.Options(jobs=1, tracking_uri='{moons.tracking_uri}')\n"
         "finals.train_finalists('moons', 1, 1, places)"

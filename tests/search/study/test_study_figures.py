@@ -18,7 +18,7 @@ ALL = {"learning_curves", "history", "importances", "parallel_coordinates", "con
 def test_figures_are_drawn_as_far_as_the_trials_allow(tmp_path, trials, expected):
     spec = Moons(tmp_path).spec(trials=trials)
     study = open_study(open_storage(tmp_path / "journal"), spec, "fingerprint")
-    place = Workplace(Job(spec, tmp_path / "journal", tmp_path / "spool", tmp_path, {}, 5))
+    place = Workplace(Job(spec, tmp_path / "journal", tmp_path / "outbox", tmp_path, {}, 5))
     for number in range(trials):
         claimed = place.claim()
         proposed = study.propose(claimed.number, claimed.trial_id).parameters

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
-from studyhall.search.sync.spool import Spool
+from studyhall.search.sync.outbox import Outbox
 from studyhall.search.tracking.mlflow_model import lay_out
 from tests.search.mirrored import HOW, Scene, Stored
 from tests.search.tracked import open_tracker, sqlite
@@ -23,7 +23,7 @@ OTHER = ("other ended", "other running")
 
 @dataclass(frozen=True)
 class Trial:
-    """What MLflow and the spool hold of a trial that has ended."""
+    """What MLflow and the outbox hold of a trial that has ended."""
 
     runs: tuple[str, ...]
     record: str  # none, whole, damaged
@@ -55,7 +55,7 @@ def expected(trial: Trial) -> Counter[str]:
 
 
 class Builder:
-    """Makes MLflow and the spool hold what a study says."""
+    """Makes MLflow and the outbox hold what a study says."""
 
     def __init__(self, scene: Scene) -> None:
         self.scene = scene
@@ -65,7 +65,7 @@ class Builder:
         for kind in trial.runs:
             self._add(number, kind)
         if trial.record == "whole":
-            self.scene.stored.put(self.scene.spool, number)
+            self.scene.stored.put(self.scene.outbox, number)
         elif trial.record == "damaged":
             self.scene.let_wait_damaged(number)
 
@@ -79,7 +79,7 @@ class Builder:
         tracker.log_points(run_id, record.points[:9])
         if "half" not in kind:
             tracker.log_data(run_id)
-            tracker.log_record(run_id, stored.spool.path(number, 1), record)
+            tracker.log_record(run_id, stored.outbox.path(number, 1), record)
         if kind == "wrong status":
             self.client.update_run(run_id, "SCHEDULED")
         if kind == "wrong tag":
@@ -92,7 +92,7 @@ class Builder:
 def stored(tmp_path_factory: pytest.TempPathFactory) -> Stored:
     stored = Stored(tmp_path_factory.mktemp("stored"))
     for number in HOW:
-        lay_out(stored.spool.path(number, 1))  # once for all examples
+        lay_out(stored.outbox.path(number, 1))  # once for all examples
     return stored
 
 
@@ -119,7 +119,7 @@ def test_any_mixture_is_found_and_put_right(
 ) -> None:
     monkeypatch.chdir(folder)
     name = f"study-{next(names)}"
-    scene = Scene(open_tracker(sqlite(folder), name), Spool(folder / name), stored, sent=False)
+    scene = Scene(open_tracker(sqlite(folder), name), Outbox(folder / name), stored, sent=False)
     for number, trial in enumerate(study):
         Builder(scene).build(number, trial)
     found = scene.compare(deep=False)

@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from studyhall.search.sync.live_points import LivePoints
-from studyhall.search.sync.spool import Spool
+from studyhall.search.sync.outbox import Outbox
 from studyhall.search.tracking.tracker import Tracker
 from tests.search.small_trials import forge, store_trial
 from tests.search.tracked import (
@@ -136,29 +136,29 @@ def tracker(wire: Wire, request: pytest.FixtureRequest) -> Tracker:
 
 
 @pytest.fixture
-def spool(tmp_path: Path) -> Spool:
-    return Spool(tmp_path / "spool")
+def outbox(tmp_path: Path) -> Outbox:
+    return Outbox(tmp_path / "outbox")
 
 
 @pytest.mark.parametrize("loss", ["request", "answer"])
 @pytest.mark.parametrize("step", STEPS)
 def test_a_lost_request_or_answer_costs_nothing_and_doubles_nothing(
-    tracker: Tracker, wire: Wire, spool: Spool, step: str, loss: str
+    tracker: Tracker, wire: Wire, outbox: Outbox, step: str, loss: str
 ) -> None:
-    records, told = [store_trial(spool, number) for number in (0, 1)], list[str]()
+    records, told = [store_trial(outbox, number) for number in (0, 1)], list[str]()
     wire.lose = LoseOnce(step, loss)
-    with sending(tracker, spool, notify=told.append) as sender:
+    with sending(tracker, outbox, notify=told.append) as sender:
         assert sender.drain(PATIENCE) == []
     assert wire.lose.done
     assert is_whole(tracker, records)
-    assert left_in(spool) == []
+    assert left_in(outbox) == []
     assert told == [], "what is over at the second try is not worth a word"
 
 
 def test_a_run_that_a_slow_server_creates_after_all_does_not_stay(
-    tracker: Tracker, wire: Wire, spool: Spool
+    tracker: Tracker, wire: Wire, outbox: Outbox
 ) -> None:
-    record = store_trial(spool, 0)
+    record = store_trial(outbox, 0)
     wire.lose = LoseOnce("runs/create", "request")
     searched = threading.Event()
 
@@ -169,7 +169,7 @@ def test_a_run_that_a_slow_server_creates_after_all_does_not_stay(
 
     first = wire.lose
     wire.lose = lambda asked: first(asked) or late_twin(asked)
-    with sending(tracker, spool) as sender:
+    with sending(tracker, outbox) as sender:
         assert sender.drain(PATIENCE) == []
     assert searched.is_set()
     assert is_whole(tracker, [record])
@@ -177,19 +177,19 @@ def test_a_run_that_a_slow_server_creates_after_all_does_not_stay(
 
 @pytest.mark.parametrize("step", ["runs/create", "artifacts"])
 def test_a_server_killed_in_the_middle_of_a_request_gets_all_when_it_is_back(
-    tracker: Tracker, wire: Wire, server: Server, spool: Spool, step: str
+    tracker: Tracker, wire: Wire, server: Server, outbox: Outbox, step: str
 ) -> None:
     verdicts: dict[int, bool | None] = dict.fromkeys((0, 1, 2), True)
-    records, told = [store_trial(spool, number) for number in (0, 1)], list[str]()
+    records, told = [store_trial(outbox, number) for number in (0, 1)], list[str]()
     wire.lose = LoseOnce(step, "answer", lambda: threading.Timer(0.005, server.kill).start())
-    with sending(tracker, spool, lambda n, _: verdicts[n], told.append) as sender:
+    with sending(tracker, outbox, lambda n, _: verdicts[n], told.append) as sender:
         wait_for(lambda: told)
-        records.append(store_trial(spool, 2, live=LivePoints(spool.live(2, 1), 15, seconds=0)))
+        records.append(store_trial(outbox, 2, live=LivePoints(outbox.live(2, 1), 15, seconds=0)))
         assert [unsent.final for unsent in sender.drain(0.01)] == [False] * 3
         server.start()
         assert sender.drain(PATIENCE) == []
     assert is_whole(tracker, records)
-    assert left_in(spool) == []
+    assert left_in(outbox) == []
     assert len(told) == 2, told
     away, back = told
     assert away.startswith("MLflow does not answer (")
@@ -198,13 +198,13 @@ def test_a_server_killed_in_the_middle_of_a_request_gets_all_when_it_is_back(
 
 
 def test_points_that_could_not_be_shown_are_sent_with_the_record(
-    tracker: Tracker, wire: Wire, spool: Spool
+    tracker: Tracker, wire: Wire, outbox: Outbox
 ) -> None:
     verdicts: dict[int, bool | None] = {0: None}
     told: list[str] = []
     wire.lose = lambda asked: "request" if "log-batch" in asked else None
-    with sending(tracker, spool, lambda number, _: verdicts[number], told.append) as sender:
-        record = store_trial(spool, 0, live=LivePoints(spool.live(0, 1), 15, seconds=0))
+    with sending(tracker, outbox, lambda number, _: verdicts[number], told.append) as sender:
+        record = store_trial(outbox, 0, live=LivePoints(outbox.live(0, 1), 15, seconds=0))
         wait_for(lambda: told)
         wire.lose = lambda _: None
         verdicts[0] = True
@@ -213,12 +213,12 @@ def test_points_that_could_not_be_shown_are_sent_with_the_record(
 
 
 def test_the_number_of_requests_does_not_grow_with_the_study(
-    tracker: Tracker, wire: Wire, spool: Spool
+    tracker: Tracker, wire: Wire, outbox: Outbox
 ) -> None:
     counted = []
-    with sending(tracker, spool) as sender:
+    with sending(tracker, outbox) as sender:
         for number in (3, 300):
-            store_trial(spool, number)
+            store_trial(outbox, number)
             before = len(wire.requests)
             assert sender.drain(PATIENCE) == []
             counted.append(wire.requests[before:])
@@ -230,36 +230,36 @@ def test_the_number_of_requests_does_not_grow_with_the_study(
 
 
 def test_what_the_server_refuses_is_told_and_the_others_are_sent(
-    tracker: Tracker, spool: Spool
+    tracker: Tracker, outbox: Outbox
 ) -> None:
-    bad, good = [store_trial(spool, number) for number in (0, 1)]
+    bad, good = [store_trial(outbox, number) for number in (0, 1)]
     point = bad.points[0].model_copy(update={"key": "a\tb"})
-    forge(spool.path(0, 1), bad.model_copy(update={"points": (*bad.points, point)}))
+    forge(outbox.path(0, 1), bad.model_copy(update={"points": (*bad.points, point)}))
     told: list[str] = []
-    with sending(tracker, spool, notify=told.append) as sender:
+    with sending(tracker, outbox, notify=told.append) as sender:
         assert [unsent.number for unsent in sender.drain(PATIENCE)] == [0]
     assert len(told) == 1
     assert told[0].startswith("MLflow does not take the record of trial 0 (")
-    assert left_in(spool) == ["trial-0000.1", "trial-0000.1.run"]
-    forge(spool.path(0, 1), bad)
-    with sending(tracker, spool) as sender:
+    assert left_in(outbox) == ["trial-0000.1", "trial-0000.1.run"]
+    forge(outbox.path(0, 1), bad)
+    with sending(tracker, outbox) as sender:
         assert sender.drain(PATIENCE) == []
     assert is_whole(tracker, [bad, good])
 
 
 def test_a_record_that_a_server_in_order_fails_at_holds_up_no_other(
-    tracker: Tracker, wire: Wire, spool: Spool
+    tracker: Tracker, wire: Wire, outbox: Outbox
 ) -> None:
-    records, told = [store_trial(spool, number) for number in (0, 1)], list[str]()
+    records, told = [store_trial(outbox, number) for number in (0, 1)], list[str]()
     ours = re.compile("PUT (?!.*studyhall-check)")
     wire.lose = lambda asked: (
         "fault" if ours.match(asked) and len(trial_runs(tracker)) == 1 else None
     )
-    with sending(tracker, spool, notify=told.append) as sender:
+    with sending(tracker, outbox, notify=told.append) as sender:
         assert [unsent.number for unsent in sender.drain(PATIENCE)] == [0]
         away, aside, _ = told
         assert away.startswith("MLflow does not answer (too many 500 error responses)")
         assert aside.startswith("MLflow does not take the record of trial 0 (too many 500 error")
-        assert left_in(spool) == ["trial-0000.1", "trial-0000.1.run"]
+        assert left_in(outbox) == ["trial-0000.1", "trial-0000.1.run"]
         assert sender.drain(PATIENCE) == []
     assert is_whole(tracker, records)

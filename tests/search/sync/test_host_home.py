@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from studyhall import Options, UsageError
-from studyhall.search.sync.host_home import make_home, spool_homes
-from studyhall.search.sync.sending import send_waiting
+from studyhall.search.sync.host_home import make_home, outbox_homes
+from studyhall.search.sync.sync_studies import sync_studies
 from tests.search.moons import Moons
 
 DATABASE = "postgresql://ada@db.example/studyhall"
@@ -42,7 +42,7 @@ def test_a_home_that_is_made_is_for_its_user_alone(home):
 def test_a_home_of_another_user_is_refused(home, monkeypatch):
     home.mkdir(parents=True)
     make_anothers(home, monkeypatch)
-    for look in (make_home, lambda: spool_homes(Options(storage=DATABASE))):
+    for look in (make_home, lambda: outbox_homes(Options(storage=DATABASE))):
         with pytest.raises(UsageError) as refused:
             look()
         said = str(refused.value)
@@ -55,7 +55,7 @@ def test_workers_that_share_a_volume_have_a_home_each(home, tmp_path):
     for name in ("1", "12", "dask-scratch-space"):
         (home / name).mkdir(parents=True)
     places = [home, home / "1", home / "12"]
-    assert spool_homes(working) == [
+    assert outbox_homes(working) == [
         working.home,
         *(found for place in places for found in (place, place / ".studyhall")),
     ]
@@ -66,5 +66,5 @@ def test_a_journal_s_records_wait_beside_it_alone(home, tmp_path, monkeypatch):
     make_anothers(home, monkeypatch)
     moons = Moons(tmp_path)
     moons.launch(study={"trials": 1})
-    assert spool_homes(moons.options()) == [moons.options().home]
-    assert send_waiting(None, moons.options()) == []
+    assert outbox_homes(moons.options()) == [moons.options().home]
+    assert sync_studies(None, moons.options()) == []

@@ -9,8 +9,8 @@ import pytest
 from studyhall.search.config.study_spec import StudySpec
 from studyhall.search.study.storage import open_storage
 from studyhall.search.study.studies import open_study
+from studyhall.search.sync.outbox import Outbox
 from studyhall.search.sync.reconciliation import find
-from studyhall.search.sync.spool import Spool
 from studyhall.search.sync.tracked_study import TrackedStudy
 from studyhall.search.tracking.tracker import Tracker
 from tests.search.small_trials import store_trial
@@ -39,15 +39,15 @@ class Watched(Tracker):
 def tracked(tmp_path) -> TrackedStudy:
     """A study whose first trial has ended; its record waits."""
     study = open_study(open_storage(tmp_path / "journal"), SPEC, "fingerprint")
-    spool = Spool(tmp_path / "spool")
+    outbox = Outbox(tmp_path / "outbox")
     claimed = study.claims.next(4)
-    assert study.finish(store_trial(spool, claimed.number, claimed.attempt))
+    assert study.finish(store_trial(outbox, claimed.number, claimed.attempt))
     tracker = open_tracker(sqlite(tmp_path), "s")
-    return TrackedStudy(study, tracker, spool, job=None, blas_threads=1)
+    return TrackedStudy(study, tracker, outbox, job=None, blas_threads=1)
 
 
 def send(tracked: TrackedStudy) -> None:
-    with sending(tracked.tracker, tracked.spool) as sender:
+    with sending(tracked.tracker, tracked.outbox) as sender:
         assert sender.drain(PATIENCE) == []
 
 

@@ -15,8 +15,8 @@ from studyhall.search.evaluation.replay import replay_runs
 from studyhall.search.study.storage import open_storage
 from studyhall.search.study.studies import recorded_study
 from studyhall.search.sync.doctor import examine
+from studyhall.search.sync.outbox import Outbox
 from studyhall.search.sync.retention import collect
-from studyhall.search.sync.spool import Spool
 from studyhall.search.tracking.trained import load_trained
 from tests.search.created import created
 from tests.search.moons import Moons
@@ -102,9 +102,9 @@ def test_weights_of_a_study_that_was_launched_since_it_was_looked_at_stay(tmp_pa
 def test_a_folder_that_a_launch_is_at_stays_and_the_rest_is_told(tmp_path):
     moons = Moons(tmp_path)
     moons.launch(study={"trials": 1})
-    busy, free = (Spool(moons.options().home / uuid.uuid4().hex) for _ in range(2))
-    for spool in (busy, free):
-        spool.folder.mkdir(parents=True)
+    busy, free = (Outbox(moons.options().home / uuid.uuid4().hex) for _ in range(2))
+    for outbox in (busy, free):
+        outbox.folder.mkdir(parents=True)
     with busy.sending_lock():
         done = collect(None, moons.options(), remove=True)
     assert [one.what for one in done.removals] == [str(free.folder)]
@@ -165,12 +165,12 @@ def test_what_may_be_recorded_elsewhere_stays(tmp_path):
 def test_records_that_no_one_has_sent_stay(tmp_path):
     moons = Moons(tmp_path)
     moons.launch(study={"trials": 1})
-    spool = Spool(moons.options().home / uuid.uuid4().hex)
-    store_trial(spool, 0)
+    outbox = Outbox(moons.options().home / uuid.uuid4().hex)
+    store_trial(outbox, 0)
     found = collect(None, moons.options(), remove=True)
     assert not found.removals
     assert any("holds records that MLflow does not have" in sentence for sentence in found.kept)
-    assert spool.records()
+    assert outbox.records()
 
 
 def test_deleted_experiments_are_not_swept_away_with_a_run(tmp_path):

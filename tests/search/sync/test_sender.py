@@ -1,4 +1,4 @@
-"""From the spool to MLflow: one run a trial, with all that its record holds, whatever happens."""
+"""From the outbox to MLflow: one run a trial, with all that its record holds, whatever happens."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ from mlflow.tracking import MlflowClient
 
 from studyhall.search.common.errors import StudyhallError
 from studyhall.search.sync.live_points import LivePoints, LiveReader
+from studyhall.search.sync.outbox import Outbox
 from studyhall.search.sync.sender import Sender
-from studyhall.search.sync.spool import Spool
 from studyhall.search.tracking.tracker import Tracker
 from studyhall.search.training.record import Point, StoredRecord, read
 from tests.search.small_trials import forge, store_trial
@@ -56,24 +56,26 @@ def with_bad_name(record: StoredRecord) -> StoredRecord:
     return record.model_copy(update={"points": (*record.points, bad)})
 
 
-def test_each_record_becomes_one_run_in_the_matching_state(tracker: Tracker, spool: Spool) -> None:
+def test_each_record_becomes_one_run_in_the_matching_state(
+    tracker: Tracker, outbox: Outbox
+) -> None:
     records = [
-        store_trial(spool, 0),
-        store_trial(spool, 1, prune=True),
-        store_trial(spool, 2, attempt=2, learning_rate=1e30),
+        store_trial(outbox, 0),
+        store_trial(outbox, 1, prune=True),
+        store_trial(outbox, 2, attempt=2, learning_rate=1e30),
     ]
     assert [record.state for record in records] == ["complete", "pruned", "failed"]
-    with sending(tracker, spool) as sender:
+    with sending(tracker, outbox) as sender:
         assert sender.drain(PATIENCE) == []
     assert is_whole(tracker, records)
-    assert left_in(spool) == []
+    assert left_in(outbox) == []
 
 
 def test_the_sums_of_all_artifacts_are_tagged(
-    tracker: Tracker, spool: Spool, tmp_path: Path
+    tracker: Tracker, outbox: Outbox, tmp_path: Path
 ) -> None:
-    store_trial(spool, 0)
-    with sending(tracker, spool) as sender:
+    store_trial(outbox, 0)
+    with sending(tracker, outbox) as sender:
         sender.drain(PATIENCE)
     (run,) = trial_runs(tracker)
     folder = Path(tracker.client.download_artifacts(run.info.run_id, "", str(tmp_path)))
@@ -82,24 +84,24 @@ def test_the_sums_of_all_artifacts_are_tagged(
     files = {p.relative_to(folder).as_posix() for p in folder.rglob("*") if p.is_file()}
     listed = {line.split("  ")[1] for line in sums.decode().splitlines()}
     assert listed == {
-        name for name in files if name != "SHA256SUMS" and not name.startswith("spool")
+        name for name in files if name != "SHA256SUMS" and not name.startswith("outbox")
     }
     command = ["sha256sum", "--check", "--strict", "--quiet", "SHA256SUMS"]
     subprocess.run(command, cwd=folder, check=True)
 
 
 def test_a_trial_is_seen_while_it_trains_and_goes_on_in_the_same_run(
-    tracker: Tracker, spool: Spool
+    tracker: Tracker, outbox: Outbox
 ) -> None:
     verdicts: dict[int, bool | None] = {0: None}
-    live = LivePoints(spool.live(0, 1), 15, seconds=0)
-    with sending(tracker, spool, lambda number, _: verdicts[number]) as sender:
-        record = store_trial(spool, 0, live=live)
+    live = LivePoints(outbox.live(0, 1), 15, seconds=0)
+    with sending(tracker, outbox, lambda number, _: verdicts[number]) as sender:
+        record = store_trial(outbox, 0, live=live)
         wait_for(lambda: trial_runs(tracker) and trial_runs(tracker)[0].data.metrics)
         (run,) = trial_runs(tracker)
         assert run.info.status == "RUNNING"
         assert sender.drain(PATIENCE) == []
-        assert spool.path(0, 1).exists()
+        assert outbox.path(0, 1).exists()
         (run,) = trial_runs(tracker)
         shown = curve_of(tracker.client, run)
         assert shown == curve_in(tuple(live.points))
@@ -107,21 +109,21 @@ def test_a_trial_is_seen_while_it_trains_and_goes_on_in_the_same_run(
         assert sender.drain(PATIENCE) == []
     assert is_whole(tracker, [record])
     assert trial_runs(tracker)[0].info.run_id == run.info.run_id
-    assert left_in(spool) == []
+    assert left_in(outbox) == []
 
 
 def test_an_attempt_that_was_overtaken_leaves_no_run_and_no_file(
-    tracker: Tracker, spool: Spool
+    tracker: Tracker, outbox: Outbox
 ) -> None:
     verdicts: dict[int, bool | None] = {1: None, 2: None}
-    store_trial(spool, 3, live=LivePoints(spool.live(3, 1), 15, seconds=0))
-    with sending(tracker, spool, lambda _, attempt: verdicts[attempt]) as sender:
+    store_trial(outbox, 3, live=LivePoints(outbox.live(3, 1), 15, seconds=0))
+    with sending(tracker, outbox, lambda _, attempt: verdicts[attempt]) as sender:
         wait_for(lambda: trial_runs(tracker))
         verdicts[1] = False
-        second = store_trial(spool, 3, attempt=2)
+        second = store_trial(outbox, 3, attempt=2)
         assert sender.drain(PATIENCE) == []
         assert trial_runs(tracker) == []
-        assert left_in(spool) == ["trial-0003.2"]
+        assert left_in(outbox) == ["trial-0003.2"]
         verdicts[2] = True
         assert sender.drain(PATIENCE) == []
     assert is_whole(tracker, [second])
@@ -130,10 +132,10 @@ def test_an_attempt_that_was_overtaken_leaves_no_run_and_no_file(
 
 @pytest.mark.parametrize("bad", ["damaged", "refused"])
 def test_a_record_that_cannot_be_sent_is_told_once_and_holds_up_no_other(
-    tracker: Tracker, spool: Spool, bad: str
+    tracker: Tracker, outbox: Outbox, bad: str
 ) -> None:
-    record, last, told = store_trial(spool, 0), store_trial(spool, 1), list[str]()
-    path = spool.path(0, 1)
+    record, last, told = store_trial(outbox, 0), store_trial(outbox, 1), list[str]()
+    path = outbox.path(0, 1)
     if bad == "damaged":
         weights = path / "weights/model.safetensors"
         content = bytearray(weights.read_bytes())
@@ -141,7 +143,7 @@ def test_a_record_that_cannot_be_sent_is_told_once_and_holds_up_no_other(
         weights.write_bytes(content)
     else:
         forge(path, with_bad_name(record))
-    with sending(tracker, spool, notify=told.append) as sender:
+    with sending(tracker, outbox, notify=told.append) as sender:
         (unsent,) = sender.drain(PATIENCE)
         assert sender.drain(PATIENCE) == [unsent]
     assert (unsent.number, unsent.attempt, unsent.final) == (0, 1, True)
@@ -160,12 +162,12 @@ def test_a_record_that_cannot_be_sent_is_told_once_and_holds_up_no_other(
 
 
 def test_a_refused_record_is_sent_to_the_same_run_once_it_is_mended(
-    tracker: Tracker, spool: Spool
+    tracker: Tracker, outbox: Outbox
 ) -> None:
-    record = store_trial(spool, 0)
-    path = spool.path(0, 1)
+    record = store_trial(outbox, 0)
+    path = outbox.path(0, 1)
     forge(path, with_bad_name(record))
-    with sending(tracker, spool) as sender:
+    with sending(tracker, outbox) as sender:
         assert len(sender.drain(PATIENCE)) == 1
         forge(path, record)
         assert sender.drain(PATIENCE) == []
@@ -174,11 +176,11 @@ def test_a_refused_record_is_sent_to_the_same_run_once_it_is_mended(
 
 @pytest.mark.parametrize("fate", ["deleted", "deleted for good"])
 def test_a_run_that_is_deleted_while_its_trial_trains_comes_back(
-    tracker: Tracker, spool: Spool, fate: str
+    tracker: Tracker, outbox: Outbox, fate: str
 ) -> None:
     verdicts: dict[int, bool | None] = {0: None}
-    with sending(tracker, spool, lambda number, _: verdicts[number]) as sender:
-        record = store_trial(spool, 0, live=LivePoints(spool.live(0, 1), 15, seconds=0))
+    with sending(tracker, outbox, lambda number, _: verdicts[number]) as sender:
+        record = store_trial(outbox, 0, live=LivePoints(outbox.live(0, 1), 15, seconds=0))
         wait_for(lambda: trial_runs(tracker))
         sender.drain(PATIENCE)
         run_id = trial_runs(tracker)[0].info.run_id
@@ -190,20 +192,20 @@ def test_a_run_that_is_deleted_while_its_trial_trains_comes_back(
     assert is_whole(tracker, [record])
 
 
-def test_what_is_sent_again_stands_once(tracker: Tracker, stored: Spool, spool: Spool) -> None:
-    shutil.copytree(stored.folder, spool.folder)
-    record = store_trial(spool, 7)
+def test_what_is_sent_again_stands_once(tracker: Tracker, stored: Outbox, outbox: Outbox) -> None:
+    shutil.copytree(stored.folder, outbox.folder)
+    record = store_trial(outbox, 7)
     odd = tuple(
         Point(key="odd", value=value, step=step, timestamp=1)
         for step, value in enumerate([float("nan"), float("inf"), -float("inf"), 0.1 + 0.2])
     )
     record = record.model_copy(update={"points": record.points + odd})
-    forge(spool.path(7, 1), record)
+    forge(outbox.path(7, 1), record)
     run_id = tracker.create_run(7, 1, record.started)
     sums = set()
     for _ in range(2):
         tracker.log_data(run_id)
-        tracker.log_record(run_id, spool.path(7, 1), record)
+        tracker.log_record(run_id, outbox.path(7, 1), record)
         (run,) = trial_runs(tracker)
         sums.add(run.data.tags["studyhall.artifacts_sha256"])
     assert len(sums) == 1
@@ -221,29 +223,29 @@ def test_what_is_sent_again_stands_once(tracker: Tracker, stored: Spool, spool: 
 
 
 def test_a_second_sender_leaves_the_spool_to_the_first_and_then_takes_over(
-    tracker: Tracker, spool: Spool
+    tracker: Tracker, outbox: Outbox
 ) -> None:
-    with sending(tracker, spool) as first:
+    with sending(tracker, outbox) as first:
         first.drain(PATIENCE)
-        with sending(tracker, spool) as second:
-            record = store_trial(spool, 0)
+        with sending(tracker, outbox) as second:
+            record = store_trial(outbox, 0)
             assert first.drain(PATIENCE) == []
             assert second.drain(PATIENCE) == []
             assert first.stop(PATIENCE)
-            later = store_trial(spool, 1)
+            later = store_trial(outbox, 1)
             assert second.drain(PATIENCE) == []
     assert is_whole(tracker, [record, later])
 
 
-def test_a_sender_waits_for_a_study_that_does_not_answer(tracker: Tracker, spool: Spool) -> None:
-    record, answers, told = store_trial(spool, 0), list[bool](), list[str]()
+def test_a_sender_waits_for_a_study_that_does_not_answer(tracker: Tracker, outbox: Outbox) -> None:
+    record, answers, told = store_trial(outbox, 0), list[bool](), list[str]()
 
     def accepted(*_: int) -> bool:
         if not answers:
             raise StudyhallError("the database is being restarted")
         return answers[0]
 
-    with sending(tracker, spool, accepted, told.append) as sender:
+    with sending(tracker, outbox, accepted, told.append) as sender:
         wait_for(lambda: told)
         (unsent,) = sender.drain(0.01)
         assert unsent.number == 0
@@ -256,12 +258,12 @@ def test_a_sender_waits_for_a_study_that_does_not_answer(tracker: Tracker, spool
     ]
 
 
-def test_a_sender_ends_in_time_though_mlflow_hangs(tracker: Tracker, spool: Spool) -> None:
-    store_trial(spool, 0)
+def test_a_sender_ends_in_time_though_mlflow_hangs(tracker: Tracker, outbox: Outbox) -> None:
+    store_trial(outbox, 0)
     with socket.create_server(("127.0.0.1", 0)) as deaf:
         hung = MlflowClient(f"http://127.0.0.1:{deaf.getsockname()[1]}")
         sender_of_hung = Tracker(tracker.study_run, hung)
-        sender = Sender(lambda: sender_of_hung, spool, lambda *_: True, lambda _: None)
+        sender = Sender(lambda: sender_of_hung, outbox, lambda *_: True, lambda _: None)
         sender.start()
         connection, _ = deaf.accept()  # the request is there, and nobody answers it
         (unsent,) = sender.drain(0.01)
@@ -269,29 +271,29 @@ def test_a_sender_ends_in_time_though_mlflow_hangs(tracker: Tracker, spool: Spoo
         assert not sender.stop(0.01)
         connection.close()
     assert sender.stop(PATIENCE)
-    assert spool.path(0, 1).exists()
+    assert outbox.path(0, 1).exists()
 
 
 @pytest.mark.parametrize("point", POINTS_OF_DEATH)
 def test_a_sender_killed_at_any_step_is_continued_by_another(
-    tracker: Tracker, uri: str, stored: Spool, spool: Spool, point: str
+    tracker: Tracker, uri: str, stored: Outbox, outbox: Outbox, point: str
 ) -> None:
-    shutil.copytree(stored.folder, spool.folder)
-    record = read(spool.path(7, 1))
+    shutil.copytree(stored.folder, outbox.folder)
+    record = read(outbox.path(7, 1))
     name = tracker.client.get_experiment(tracker.study_run.experiment_id).name
     done = subprocess.run(
-        [sys.executable, "-m", "tests.search.dying_sender", point, uri, name, str(spool.folder)],
+        [sys.executable, "-m", "tests.search.dying_sender", point, uri, name, str(outbox.folder)],
         env={**os.environ, "PYTHONPATH": str(ROOT)},
         capture_output=True,
         text=True,
         check=False,
     )
     assert done.returncode == -signal.SIGKILL, done.stderr
-    assert left_in(spool) != []
-    with sending(tracker, spool) as sender:
+    assert left_in(outbox) != []
+    with sending(tracker, outbox) as sender:
         assert sender.drain(PATIENCE) == []
     assert is_whole(tracker, [record])
-    assert left_in(spool) == []
+    assert left_in(outbox) == []
 
 
 def test_points_are_read_in_whole_lines_and_a_full_disk_ends_them_quietly(tmp_path: Path) -> None:
@@ -299,7 +301,7 @@ def test_points_are_read_in_whole_lines_and_a_full_disk_ends_them_quietly(tmp_pa
     live = LivePoints(path, 15, seconds=0)
     reader = LiveReader(path)
     assert reader.new_points() == []
-    store_trial(Spool(tmp_path / "spool"), 0, live=live)
+    store_trial(Outbox(tmp_path / "outbox"), 0, live=live)
     content = path.read_bytes()
     path.write_bytes(content[:-20])
     first = reader.new_points()
@@ -308,7 +310,7 @@ def test_points_are_read_in_whole_lines_and_a_full_disk_ends_them_quietly(tmp_pa
     assert reader.new_points() == live.points[-1:]
     assert reader.new_points() == []
     path.unlink()
-    store_trial(Spool(tmp_path / "spool"), 0, live=live)
+    store_trial(Outbox(tmp_path / "outbox"), 0, live=live)
     assert not path.exists(), "a file that was taken away is not begun again"
 
 
@@ -316,5 +318,5 @@ def test_a_trial_trains_on_when_its_points_cannot_be_written(tmp_path: Path) -> 
     path = tmp_path / "full"
     path.symlink_to("/dev/full")
     live = LivePoints(path, 15, seconds=0)
-    record = store_trial(Spool(tmp_path / "spool"), 0, live=live)
+    record = store_trial(Outbox(tmp_path / "outbox"), 0, live=live)
     assert record.points[:-1] == tuple(live.points)

@@ -84,7 +84,7 @@ def data() -> TrainingData:
 
 @pytest.fixture
 def interruptions(data, tmp_path) -> Interruptions:
-    return Interruptions(data, tmp_path / "spool" / "trial-0003.state")
+    return Interruptions(data, tmp_path / "outbox" / "trial-0003.state")
 
 
 def undisturbed(data, wanted, pruned_after=None) -> TrialRecord:
@@ -248,7 +248,7 @@ def test_between_two_savings_there_is_a_second_and_fifty_times_what_one_costs(tm
 
 
 def test_a_short_trial_writes_nothing(data, tmp_path):
-    folder, clock = tmp_path / "spool", Clock()
+    folder, clock = tmp_path / "outbox", Clock()
     saver = FileSaver(folder / "state", identify(settings(), SEED, METRIC, "data"), clock)
     clock.now = SECONDS - 1e-6
     run_trial(settings(), data, SEED, METRIC, lambda _: None, saver)

@@ -29,7 +29,7 @@ SPEC = StudySpec.model_validate(
 @pytest.fixture
 def job(tmp_path) -> Job:
     folder = fetch(SPEC.data_settings)
-    return Job(SPEC, tmp_path / "journal", tmp_path / "spool", Path(folder), {}, 5, last=4)
+    return Job(SPEC, tmp_path / "journal", tmp_path / "outbox", Path(folder), {}, 5, last=4)
 
 
 @pytest.fixture
@@ -59,7 +59,7 @@ def test_the_longest_of_the_last_trials_go_first(job, study):
 
 def test_the_points_of_the_file_go_first_though_they_are_short(job, study):
     small = SPEC.model_copy(update={"study": SPEC.study.model_copy(update={"trials": 4})})
-    place = Workplace(Job(small, job.storage, job.spool, job.data_folder, {}, 5, last=4))
+    place = Workplace(Job(small, job.storage, job.outbox, job.data_folder, {}, 5, last=4))
     assert [run(place)[0] for _ in range(2)] == [0, 1]
 
 

@@ -12,7 +12,7 @@ import psutil
 import pytest
 import threadpoolctl
 
-from studyhall.search.workers.workers import Order, WorkerDied, run_workers
+from studyhall.search.workers.workers import Action, WorkerDied, run_workers
 
 
 def doubled(number: int) -> int:
@@ -49,16 +49,16 @@ def hang(path: str) -> int:
     return 0
 
 
-def times(number: int) -> Callable[[], Order]:
+def times(number: int) -> Callable[[], Action]:
     """Go on that often, then finish."""
     left: Iterator[None] = islice(iter(lambda: None, 0), number)
-    return lambda: Order.FINISH if next(left, 0) == 0 else Order.GO_ON
+    return lambda: Action.DRAIN if next(left, 0) == 0 else Action.CONTINUE
 
 
 @pytest.mark.parametrize("jobs", [1, 2])
 def test_a_function_is_called_until_it_is_enough(jobs):
     results: list[int | WorkerDied] = []
-    enough = lambda: Order.FINISH if len(results) >= 6 else Order.GO_ON  # noqa: E731
+    enough = lambda: Action.DRAIN if len(results) >= 6 else Action.CONTINUE  # noqa: E731
     for result in run_workers(doubled, (3,), jobs, 1, enough):
         results.append(result)
     assert set(results) == {6}
@@ -91,7 +91,7 @@ def test_a_killed_worker_takes_no_other_along_and_is_replaced(tmp_path):
 
 def test_a_worker_that_hangs_does_not_hold_up_the_end(tmp_path):
     started = lambda: len(list(tmp_path.iterdir())) == 2  # noqa: E731
-    order = lambda: Order.STOP if started() else Order.GO_ON  # noqa: E731
+    order = lambda: Action.STOP if started() else Action.CONTINUE  # noqa: E731
     assert list(run_workers(hang, (str(tmp_path),), 2, 1, order)) == []
     left = [p for p in psutil.Process().children(True) if (tmp_path / str(p.pid)).exists()]
     assert psutil.wait_procs(left, timeout=30)[1] == []
@@ -106,7 +106,7 @@ def stop_itself(path: str) -> int:
 @pytest.mark.parametrize("how", [hang, stop_itself])
 def test_a_caller_that_goes_away_leaves_no_worker_behind(tmp_path, how):
     started = lambda: len(list(tmp_path.iterdir())) == 2  # noqa: E731
-    order = lambda: 1 / 0 if started() else Order.GO_ON  # noqa: E731
+    order = lambda: 1 / 0 if started() else Action.CONTINUE  # noqa: E731
     with pytest.raises(ZeroDivisionError):
         list(run_workers(how, (str(tmp_path),), 2, 1, order))
     assert not [p for p in psutil.Process().children(True) if (tmp_path / str(p.pid)).exists()]

@@ -12,15 +12,15 @@ from pathlib import Path
 import pytest
 
 from studyhall.search.common.errors import StudyhallError
-from studyhall.search.sync.spool import RunNote, Spool
+from studyhall.search.sync.outbox import Outbox, RunNote
 from studyhall.search.training.record import DamagedRecordError, Point, StoredRecord, read
 from tests.search.small_trials import store_trial
 
 ROOT = Path(__file__).resolve().parents[3]
 
 
-def names(spool: Spool) -> list[str]:
-    return sorted(path.name for path in spool.folder.iterdir())
+def names(outbox: Outbox) -> list[str]:
+    return sorted(path.name for path in outbox.folder.iterdir())
 
 
 def in_another_process(statement: str, *, dies: bool = False) -> None:
@@ -35,14 +35,14 @@ def in_another_process(statement: str, *, dies: bool = False) -> None:
     assert done.returncode == (-9 if dies else 0), done.stderr
 
 
-def test_a_record_is_read_back_as_it_was_stored(spool: Spool) -> None:
-    stored = store_trial(spool, 7, attempt=2)
-    assert names(spool) == ["trial-0007.2"]
-    assert read(spool.path(7, 2)) == stored
+def test_a_record_is_read_back_as_it_was_stored(outbox: Outbox) -> None:
+    stored = store_trial(outbox, 7, attempt=2)
+    assert names(outbox) == ["trial-0007.2"]
+    assert read(outbox.path(7, 2)) == stored
     assert (stored.number, stored.attempt, stored.state) == (7, 2, "complete")
 
 
-def test_values_that_are_not_finite_are_read_back(stored: Spool) -> None:
+def test_values_that_are_not_finite_are_read_back(stored: Outbox) -> None:
     record = read(stored.path(7, 1))
     points = tuple(
         Point(key="gradient_norm", value=value, step=step, timestamp=1)
@@ -55,7 +55,7 @@ def test_values_that_are_not_finite_are_read_back(stored: Spool) -> None:
     assert again.value == float("inf")
 
 
-def test_anyone_can_check_a_record(stored: Spool) -> None:
+def test_anyone_can_check_a_record(stored: Outbox) -> None:
     command = ["sha256sum", "--check", "--strict", "--quiet", "SHA256SUMS"]
     subprocess.run(command, cwd=stored.path(7, 1), check=True)
     lines = (stored.path(7, 1) / "SHA256SUMS").read_text().splitlines()
@@ -69,10 +69,10 @@ FILES = ["record.json", "weights/model.safetensors", "artifacts/learning_curve.p
 @pytest.mark.parametrize("name", FILES)
 @pytest.mark.parametrize("harm", ["changed byte", "missing"])
 def test_a_damaged_record_is_refused_by_the_name_of_the_file(
-    stored: Spool, spool: Spool, name: str, harm: str
+    stored: Outbox, outbox: Outbox, name: str, harm: str
 ) -> None:
-    shutil.copytree(stored.path(7, 1), spool.path(7, 1))
-    path = spool.path(7, 1) / name
+    shutil.copytree(stored.path(7, 1), outbox.path(7, 1))
+    path = outbox.path(7, 1) / name
     if harm == "missing":
         path.unlink()
         rule = "must be there and readable: No such file or directory"
@@ -82,140 +82,145 @@ def test_a_damaged_record_is_refused_by_the_name_of_the_file(
         path.write_bytes(content)
         rule = "must have the SHA-256 "
     with pytest.raises(DamagedRecordError) as caught:
-        read(spool.path(7, 1))
+        read(outbox.path(7, 1))
     assert str(caught.value).startswith(f"{path}: {rule}")
     assert str(caught.value).endswith("; `studyhall doctor` with --fix has the trial trained again")
 
 
 @pytest.mark.parametrize("content", [None, b"", b"\xff\xfe", b"no sums\n"])
 def test_a_record_without_its_sums_is_refused(
-    stored: Spool, spool: Spool, content: bytes | None
+    stored: Outbox, outbox: Outbox, content: bytes | None
 ) -> None:
-    shutil.copytree(stored.path(7, 1), spool.path(7, 1))
-    sums = spool.path(7, 1) / "SHA256SUMS"
+    shutil.copytree(stored.path(7, 1), outbox.path(7, 1))
+    sums = outbox.path(7, 1) / "SHA256SUMS"
     sums.unlink() if content is None else sums.write_bytes(content)
     with pytest.raises(DamagedRecordError) as caught:
-        read(spool.path(7, 1))
+        read(outbox.path(7, 1))
     assert str(caught.value).startswith(f"{sums}: must ")
 
 
-def test_what_waits_is_listed_by_trial_and_attempt(spool: Spool) -> None:
+def test_what_waits_is_listed_by_trial_and_attempt(outbox: Outbox) -> None:
     for name in ["trial-10000.1", "trial-0009.10", "trial-0009.2", ".trial-0001.1~x"]:
-        (spool.folder / name).mkdir(parents=True)
+        (outbox.folder / name).mkdir(parents=True)
     for name in ["trial-0009.2.live", "trial-0003.1.live", "trial-0004.1.run", "sending.lock"]:
-        (spool.folder / name).touch()
-    assert [(w.number, w.attempt, w.record, w.live) for w in spool.waiting()] == [
+        (outbox.folder / name).touch()
+    assert [(w.number, w.attempt, w.record, w.live) for w in outbox.waiting()] == [
         (3, 1, False, True),
         (4, 1, False, False),
         (9, 2, True, True),
         (9, 10, True, False),
         (10000, 1, True, False),
     ]
-    assert [(w.number, w.attempt) for w in spool.records()] == [(9, 2), (9, 10), (10000, 1)]
-    assert Spool(spool.folder / "nowhere").waiting() == []
+    assert [(w.number, w.attempt) for w in outbox.records()] == [(9, 2), (9, 10), (10000, 1)]
+    assert Outbox(outbox.folder / "nowhere").waiting() == []
 
 
-def test_a_run_is_noted_and_a_note_that_cannot_be_read_leaves_it_in_doubt(spool: Spool) -> None:
-    assert spool.run_note(7, 1) is None
-    spool.folder.mkdir()
-    spool.note_run(7, 1, RunNote(run_id="abc"))
-    assert spool.run_note(7, 1) == RunNote(run_id="abc", doubtful=False)
-    (spool.folder / "trial-0007.1.run").write_bytes(b'{"run_id": "ab')
-    assert spool.run_note(7, 1) == RunNote(run_id=None, doubtful=True)
+def test_a_run_is_noted_and_a_note_that_cannot_be_read_leaves_it_in_doubt(outbox: Outbox) -> None:
+    assert outbox.run_note(7, 1) is None
+    outbox.folder.mkdir()
+    outbox.note_run(7, 1, RunNote(run_id="abc"))
+    assert outbox.run_note(7, 1) == RunNote(run_id="abc", doubtful=False)
+    (outbox.folder / "trial-0007.1.run").write_bytes(b'{"run_id": "ab')
+    assert outbox.run_note(7, 1) == RunNote(run_id=None, doubtful=True)
 
 
 def test_removal_leaves_nothing_of_an_attempt_and_all_of_the_others(
-    stored: Spool, spool: Spool
+    stored: Outbox, outbox: Outbox
 ) -> None:
     for attempt in (1, 2):
-        shutil.copytree(stored.path(7, 1), spool.path(7, attempt))
-        spool.live(7, attempt).touch()
-        spool.note_run(7, attempt, RunNote(run_id="abc"))
-    spool.remove(7, 1)
-    spool.remove(8, 1)
-    assert names(spool) == ["trial-0007.2", "trial-0007.2.live", "trial-0007.2.run"]
+        shutil.copytree(stored.path(7, 1), outbox.path(7, attempt))
+        outbox.live(7, attempt).touch()
+        outbox.note_run(7, attempt, RunNote(run_id="abc"))
+    outbox.remove(7, 1)
+    outbox.remove(8, 1)
+    assert names(outbox) == ["trial-0007.2", "trial-0007.2.live", "trial-0007.2.run"]
 
 
-def test_a_half_deleted_record_is_no_record_and_is_swept_away(stored: Spool, spool: Spool) -> None:
-    shutil.copytree(stored.path(7, 1), spool.path(7, 1))
+def test_a_half_deleted_record_is_no_record_and_is_swept_away(
+    stored: Outbox, outbox: Outbox
+) -> None:
+    shutil.copytree(stored.path(7, 1), outbox.path(7, 1))
     in_another_process(
         "import os, shutil, signal\n"
         "from pathlib import Path\n"
-        "from studyhall.search.sync.spool import Spool\n"
+        "from studyhall.search.sync.outbox import Outbox\n"
         "shutil.rmtree = lambda path, **_: (os.unlink(path / 'record.json'),"
         " os.kill(os.getpid(), signal.SIGKILL))\n"
-        f"Spool(Path({str(spool.folder)!r})).remove(7, 1)",
+        f"Outbox(Path({str(outbox.folder)!r})).remove(7, 1)",
         dies=True,
     )
-    assert spool.waiting() == []
-    assert len(names(spool)) == 1
-    spool.sweep()
-    assert names(spool) == []
+    assert outbox.waiting() == []
+    assert len(names(outbox)) == 1
+    outbox.sweep()
+    assert names(outbox) == []
 
 
-def test_only_what_dead_processes_left_is_swept_away(spool: Spool) -> None:
-    spool.folder.mkdir()
-    owner = "from studyhall.search.common.durable import hidden_beside; from pathlib import Path; "
-    path = f"hidden_beside(Path({str(spool.path(7, 1))!r})).mkdir()"
+def test_only_what_dead_processes_left_is_swept_away(outbox: Outbox) -> None:
+    outbox.folder.mkdir()
+    owner = (
+        "from pathlib import Path\n"
+        "from studyhall.search.common.atomic_files import temporary_name\n"
+    )
+    path = f"temporary_name(Path({str(outbox.path(7, 1))!r})).mkdir()"
     in_another_process(owner + path)
     in_another_process(owner + path.replace("mkdir", "touch"))
-    from studyhall.search.common.durable import hidden_beside
+    from studyhall.search.common.atomic_files import temporary_name
 
-    own = hidden_beside(spool.path(8, 1))
+    own = temporary_name(outbox.path(8, 1))
     own.mkdir()
-    foreign = [spool.folder / f".trial-0009.{n}~elsewhere:abc:1:2:3" for n in (1, 2)]
+    foreign = [outbox.folder / f".trial-0009.{n}~elsewhere:abc:1:2:3" for n in (1, 2)]
     for folder in foreign:
         folder.mkdir()
     yesterday = time.time() - 25 * 60 * 60
     os.utime(foreign[0], (yesterday, yesterday))
-    spool.sweep()
-    assert names(spool) == sorted([own.name, foreign[1].name])
+    outbox.sweep()
+    assert names(outbox) == sorted([own.name, foreign[1].name])
 
 
-@pytest.mark.parametrize("killed_in", ["manifest", "put_in_place", "learning_curve"])
-def test_a_worker_killed_while_it_stores_leaves_no_record(spool: Spool, killed_in: str) -> None:
+@pytest.mark.parametrize("killed_in", ["manifest", "publish", "learning_curve"])
+def test_a_worker_killed_while_it_stores_leaves_no_record(outbox: Outbox, killed_in: str) -> None:
     in_another_process(
         "import os, signal\n"
         "from pathlib import Path\n"
-        "from studyhall.search.sync.spool import Spool\n"
+        "from studyhall.search.sync.outbox import Outbox\n"
         "from tests.search.small_trials import store_trial\n"
         "from studyhall.search.training import record\n"
         f"record.{killed_in} = lambda *_: os.kill(os.getpid(), signal.SIGKILL)\n"
-        f"store_trial(Spool(Path({str(spool.folder)!r})), 7)",
+        f"store_trial(Outbox(Path({str(outbox.folder)!r})), 7)",
         dies=True,
     )
-    assert spool.waiting() == []
-    spool.sweep()
-    assert names(spool) == []
-    store_trial(spool, 7)
-    assert names(spool) == ["trial-0007.1"]
+    assert outbox.waiting() == []
+    outbox.sweep()
+    assert names(outbox) == []
+    store_trial(outbox, 7)
+    assert names(outbox) == ["trial-0007.1"]
 
 
-def test_a_full_disk_is_told_and_leaves_nothing(spool: Spool) -> None:
+def test_a_full_disk_is_told_and_leaves_nothing(outbox: Outbox) -> None:
     in_another_process(
         "import resource, signal\n"
         "from pathlib import Path\n"
         "from studyhall.search.common.errors import StudyhallError\n"
-        "from studyhall.search.sync.spool import Spool\n"
+        "from studyhall.search.sync.outbox import Outbox\n"
         "from tests.search.small_trials import store_trial\n"
         "import studyhall.search.training.plots\n"
         "signal.signal(signal.SIGXFSZ, signal.SIG_IGN)\n"
         "resource.setrlimit(resource.RLIMIT_FSIZE, (3000, 3000))\n"
         "try:\n"
-        f"    store_trial(Spool(Path({str(spool.folder)!r})), 7)\n"
+        f"    store_trial(Outbox(Path({str(outbox.folder)!r})), 7)\n"
         "except StudyhallError as error:\n"
         "    assert 'the record of trial 7 cannot be written: File too large' in str(error)\n"
         "else:\n"
         "    raise AssertionError('stored')\n"
     )
-    assert names(spool) == []
+    assert names(outbox) == []
 
 
 def test_a_folder_that_cannot_be_written_is_told(tmp_path: Path) -> None:
-    (tmp_path / "spool").touch()
+    (tmp_path / "outbox").touch()
     with pytest.raises(StudyhallError) as caught:
-        store_trial(Spool(tmp_path / "spool"), 7)
+        store_trial(Outbox(tmp_path / "outbox"), 7)
     assert str(caught.value) == (
-        f"{tmp_path}/spool/trial-0007.1: the record of trial 7 cannot be written: Not a directory; "
-        "make room, then launch again: the trial is done again"
+        f"{tmp_path}/outbox/trial-0007.1: the record of trial 7 cannot be written: "
+        "Not a directory; make room, then launch again: the trial is done again"
     )

@@ -9,8 +9,8 @@ from studyhall.search.study.observer import Observer, Quiet
 from studyhall.search.study.recorded import recorded_summaries
 from studyhall.search.study.storage import open_storage
 from studyhall.search.study.studies import recorded_study
-from studyhall.search.sync.courier import Unsent
-from studyhall.search.sync.host_home import spools
+from studyhall.search.sync.host_home import outboxes
+from studyhall.search.sync.outbox_uploader import FailedUpload
 from studyhall.search.sync.reconciliation import adopt
 from studyhall.search.sync.reopened import reopen
 from studyhall.search.sync.tracked_study import TrackedStudy
@@ -20,18 +20,18 @@ _HURRY_SECONDS = 3.0  # how long the end waits for what MLflow is being sent
 
 @dataclass(frozen=True)
 class Sent:
-    """What `send_waiting` did for one study."""
+    """What `sync_studies` did for one study."""
 
     study: str
     sent: int
-    unsent: tuple[Unsent, ...]
+    unsent: tuple[FailedUpload, ...]
 
     def to_dict(self) -> dict[str, object]:
         """The same as JSON holds it."""
         return asdict(self)
 
 
-def send_waiting(
+def sync_studies(
     name: str | None = None,
     options: Options | None = None,
     observer: Observer | None = None,
@@ -63,7 +63,7 @@ def _waiting(options: Options) -> list[str]:
     return [
         name
         for name, study in studies.items()
-        if study and any(spool.records() for spool in spools(options, study.study_id))
+        if study and any(outbox.records() for outbox in outboxes(options, study.study_id))
     ]
 
 
@@ -71,25 +71,25 @@ def _send(name: str, options: Options, observer: Observer, patience_seconds: flo
     tracked = reopen(name, options, observer)
     try:
         parts = [
-            _send_from(replace(tracked, spool=spool), observer, patience_seconds)
-            for spool in spools(options, tracked.study.study_id)
+            _send_from(replace(tracked, outbox=outbox), observer, patience_seconds)
+            for outbox in outboxes(options, tracked.study.study_id)
         ]
     finally:
-        tracked.study.claims.live_for_sure()
+        tracked.study.claims.live_after_grace()
         tracked.end()
     unsent = tuple(one for part in parts for one in part.unsent)
     return Sent(name, sum(part.sent for part in parts), unsent)
 
 
 def _send_from(tracked: TrackedStudy, observer: Observer, patience_seconds: float) -> Sent:
-    """Send what waits in one spool."""
+    """Send what waits in one outbox."""
     sender = tracked.sender(observer.note)
     try:
-        adopt(tracked.study, tracked.spool)
-        waiting = len(tracked.spool.records())
+        adopt(tracked.study, tracked.outbox)
+        waiting = len(tracked.outbox.records())
         sender.start()
         unsent = tuple(sender.drain(patience_seconds))
     finally:
         sender.stop(_HURRY_SECONDS)
-    sent = waiting - len(tracked.spool.records())
+    sent = waiting - len(tracked.outbox.records())
     return Sent(tracked.study.spec.study.name, sent, unsent)

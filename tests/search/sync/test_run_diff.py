@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from studyhall.search.common.errors import StudyhallError
-from studyhall.search.sync.repairs import repair
-from studyhall.search.sync.spool import Spool
+from studyhall.search.sync.outbox import Outbox
+from studyhall.search.sync.repair import repair
 from studyhall.search.tracking.tracker import Tracker
 from tests.search.mirrored import LIVE, Plant, Scene, Stored
 from tests.search.tracked import PATIENCE, open_tracker, sending, sqlite
@@ -86,7 +86,7 @@ def scene(
     monkeypatch: pytest.MonkeyPatch,
 ) -> Scene:
     monkeypatch.chdir(tmp_path)  # MLflow puts the artifacts below the working folder
-    return Scene(open_tracker(uri, request.node.name), Spool(tmp_path / "spool"), stored)
+    return Scene(open_tracker(uri, request.node.name), Outbox(tmp_path / "outbox"), stored)
 
 
 def repairs_told(tracker: Tracker) -> list[str]:
@@ -139,17 +139,17 @@ def test_a_training_that_comes_out_another_way_repairs_nothing(scene: Scene, fau
         raise StudyhallError(f"trial {number} came out another way")
 
     findings = scene.compare()
-    repairs = repair(findings, scene.standings, scene.tracker, scene.spool, other)
+    repairs = repair(findings, scene.standings, scene.tracker, scene.outbox, other)
     assert repairs.done == ()
     assert repairs.left == (f"{findings[0].problem}; trial 0 came out another way",)
     assert scene.compare() == findings
-    assert scene.spool.waiting() == []
+    assert scene.outbox.waiting() == []
 
 
 def test_what_another_process_is_sending_is_left_to_it(scene: Scene) -> None:
     scene.let_wait(0)
     scene.delete(1)
-    lock = scene.spool.sending_lock()
+    lock = scene.outbox.sending_lock()
     with lock:
         repairs = scene.repair()
     assert repairs.left == (
@@ -163,7 +163,7 @@ def test_a_run_that_ends_while_it_is_being_judged_is_left(scene: Scene) -> None:
     run_id = scene.add_running(LIVE, 1)
     findings = scene.compare()
     scene.tracker.client.set_terminated(run_id, "FINISHED")
-    repairs = repair(findings, scene.standings, scene.tracker, scene.spool)
+    repairs = repair(findings, scene.standings, scene.tracker, scene.outbox)
     assert repairs.done == ()
     assert repairs.left == (f"{findings[0].problem}; it has ended since",)
 
@@ -177,13 +177,13 @@ def test_files_that_are_replaced_after_a_crash_are_replaced_once(scene: Scene) -
 
     def train_and_die(number: int) -> None:
         scene.train_again(number)
-        scene.spool.remove = lambda *_: None  # type: ignore[method-assign]
+        scene.outbox.remove = lambda *_: None  # type: ignore[method-assign]
         raise KilledError
 
     with pytest.raises(KilledError):
-        repair(scene.compare(), scene.standings, scene.tracker, scene.spool, train_and_die)
-    scene.spool = Spool(scene.spool.folder)
-    with sending(scene.tracker, scene.spool) as sender:
+        repair(scene.compare(), scene.standings, scene.tracker, scene.outbox, train_and_die)
+    scene.outbox = Outbox(scene.outbox.folder)
+    with sending(scene.tracker, scene.outbox) as sender:
         assert sender.drain(PATIENCE) == []
     assert scene.compare() == []
     assert scene.is_right()

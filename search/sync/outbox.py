@@ -20,7 +20,7 @@ from pathlib import Path
 from filelock import FileLock
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-from studyhall.search.common.durable import discard, sweep, write_whole
+from studyhall.search.common.atomic_files import discard, sweep, write_whole
 
 _NAME = re.compile(r"trial-(\d{4,})\.(\d+)(\.live|\.run)?")
 
@@ -50,11 +50,11 @@ class Waiting:
     live: bool
 
 
-class Spool:
+class Outbox:
     """The records of one study; several processes may write to it.
 
     Args:
-        folder: The spool's own folder, which is made when something is first written.
+        folder: The outbox's own folder, which is made when something is first written.
     """
 
     def __init__(self, folder: Path) -> None:
@@ -119,7 +119,7 @@ class Spool:
         self.forget_run(number, attempt)
 
     def sending_lock(self) -> FileLock:
-        """The lock that whoever sends from the spool holds; the system frees it when he dies."""
+        """The lock that whoever sends from the outbox holds; the system frees it when he dies."""
         return FileLock(self.folder / "sending.lock", timeout=0)
 
     def sweep(self) -> None:

@@ -16,12 +16,12 @@ from studyhall.search.common.owner import is_running, new_owner
 _DAY = 24 * 60 * 60
 
 
-def hidden_beside(path: Path) -> Path:
+def temporary_name(path: Path) -> Path:
     """A new hidden name beside `path`, with the name of this process in it."""
     return path.with_name(f".{path.name}~{new_owner()}")
 
 
-def put_in_place(hidden: Path, path: Path) -> None:
+def publish(hidden: Path, path: Path) -> None:
     """Give a file or folder that was written under a hidden name its own, once the disk has it.
 
     Raises:
@@ -42,17 +42,17 @@ def write_whole(path: Path, content: bytes) -> None:
     Raises:
         OSError: the disk cannot be written, or has no room; nothing is left behind.
     """
-    hidden = hidden_beside(path)
+    hidden = temporary_name(path)
     try:
         hidden.write_bytes(content)
-        put_in_place(hidden, path)
+        publish(hidden, path)
     finally:
         hidden.unlink(missing_ok=True)
 
 
 def discard(path: Path) -> None:
     """Delete a folder; one that is half deleted has a hidden name."""
-    shutil.rmtree(path.rename(hidden_beside(path)))
+    shutil.rmtree(path.rename(temporary_name(path)))
 
 
 def sweep(folder: Path, name: str = "*") -> None:

@@ -74,7 +74,7 @@ def require_installed(spec: StudySpec) -> None:
         )
 
 
-def require_sane(spec: StudySpec, data_folder: Path) -> None:
+def check_networks(spec: StudySpec, data_folder: Path) -> None:
     """Refuse a study with a kind of network that cannot learn.
 
     Args:

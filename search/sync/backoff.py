@@ -13,7 +13,7 @@ from studyhall.search.tracking.mlflow_errors import (
 LONGEST_PAUSE = 30.0  # seconds
 
 
-class Outage:
+class Backoff:
     """The time from MLflow's first failure to the next success.
 
     Args:

@@ -1,4 +1,4 @@
-"""The workers of a Dask cluster as the crew of a launch."""
+"""The workers of a Dask cluster as the pool of a launch."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from studyhall.search.common.addresses import shown, without_password
 from studyhall.search.common.code_version import code_version
 from studyhall.search.common.errors import StudyhallError, UsageError
 from studyhall.search.common.options import Options
-from studyhall.search.sync.courier import Unsent
+from studyhall.search.sync.outbox_uploader import FailedUpload
 from studyhall.search.sync.tracked_study import TrackedStudy
 from studyhall.search.workers.cluster import HERE, Cluster
 from studyhall.search.workers.cluster_workers import run_on_cluster
@@ -32,14 +32,14 @@ from studyhall.search.workers.host import (
 )
 from studyhall.search.workers.host_services import services_of
 from studyhall.search.workers.worker_check import require_workers
-from studyhall.search.workers.workers import LOOK_SECONDS, Ended, HostUnfit, Order
+from studyhall.search.workers.workers import LOOK_SECONDS, Action, Ended, HostUnfit
 
 _SLACK_SECONDS = 10.0  # for opening what a drain needs
 _LEAVE_SECONDS = 7.0
 _CLOSE_SECONDS = 1.0  # someone who ends a launch waits for it, and what is not closed does no harm
 
 
-class ClusterCrew:
+class DaskPool:
     """Workers of any number of hosts, each of which sends what its trials leave.
 
     Args:
@@ -68,11 +68,11 @@ class ClusterCrew:
         )
         self._told: set[str] = set()  # the workers that are to begin no more
 
-    def results(self, order: Callable[[], Order]) -> Generator[Ended]:
-        """See `Crew`."""
+    def results(self, order: Callable[[], Action]) -> Generator[Ended]:
+        """See `WorkerPool`."""
 
-        def heeded() -> Order:
-            if (now := order()) is Order.FINISH:
+        def heeded() -> Action:
+            if (now := order()) is Action.DRAIN:
                 self._begin_no_more()
             return now
 
@@ -88,8 +88,8 @@ class ClusterCrew:
                 launch = self._assignment.launch
                 self._cluster.ask(_LEAVE_SECONDS, finish_host, launch, workers=sorted(new))
 
-    def drain(self, seconds: float) -> list[Unsent]:
-        """See `Crew`; a host that is gone has nothing to say."""
+    def drain(self, seconds: float) -> list[FailedUpload]:
+        """See `WorkerPool`; a host that is gone has nothing to say."""
         self._heard = set()
         if not self._cluster.answers:
             self._cluster.reconnect()
@@ -110,22 +110,22 @@ class ClusterCrew:
         }
         return [waiting[key] for key in sorted(waiting)]
 
-    def heard(self) -> set[str]:
-        """See `Crew`; what hosts that went away had not sent is lost."""
+    def drained_hosts(self) -> set[str]:
+        """See `WorkerPool`; what hosts that went away had not sent is lost."""
         return self._heard
 
     def restore(self, number: int) -> None:
-        """See `Crew`; a worker does it, since the study's trials are those of its kind."""
-        spool = self._tracked.job.spool
+        """See `WorkerPool`; a worker does it, since the study's trials are those of its kind."""
+        outbox = self._tracked.job.outbox
         try:
             packed = self._restored(number)
         except StudyhallError:
             raise
         except Exception as error:  # whatever the worker raised, which Dask passes on
             raise StudyhallError(_lost(number, type(error).__name__)) from error
-        spool.mkdir(parents=True, exist_ok=True)
+        outbox.mkdir(parents=True, exist_ok=True)
         with tarfile.open(fileobj=io.BytesIO(packed)) as archive:
-            archive.extractall(spool, filter="data")
+            archive.extractall(outbox, filter="data")
 
     def _restored(self, number: int) -> bytes:
         """What the first worker that is fit for it makes of a trial again."""
@@ -155,13 +155,13 @@ class ClusterCrew:
                     return HostUnfit("its worker went away")
 
     def leave(self) -> None:
-        """See `Crew`."""
+        """See `WorkerPool`."""
         if self._cluster.answers:
             given = self._assignment
             self._cluster.ask(_LEAVE_SECONDS, leave_host, given.study_id, given.launch)
 
     def close(self) -> None:
-        """See `Crew`; the hosts let go of the study, too."""
+        """See `WorkerPool`; the hosts let go of the study, too."""
         given = self._assignment
         with suppress(StudyhallError):
             if self._cluster.answers:

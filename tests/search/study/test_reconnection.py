@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from studyhall.search.common.errors import StudyhallError, UsageError
-from studyhall.search.study import patience
-from studyhall.search.study.patience import patiently
+from studyhall.search.study import reconnection
+from studyhall.search.study.reconnection import retry_while_disconnected
 from studyhall.search.study.storage import reopen_storage
 from tests.postgres import IN_ADDRESS
 from tests.search.storage_worker import opened
@@ -39,7 +39,7 @@ class Counted:
 def test_errors_that_do_not_come_of_the_database_are_raised_at_once(error):
     operation = Counted(error)
     with pytest.raises(type(error)) as caught:
-        patiently(operation)()
+        retry_while_disconnected(operation)()
     assert caught.value is error
     assert operation.calls == 1
 
@@ -54,7 +54,7 @@ def test_a_value_that_the_database_refuses_is_raised_at_once(database):
         storage.set_study_user_attr(study, "k" * 600, 1)
 
     with pytest.raises(Exception, match="commit"):
-        patiently(write)()
+        retry_while_disconnected(write)()
     assert calls == 1
 
 
@@ -67,10 +67,10 @@ def test_a_server_that_comes_back_is_waited_for(postgres, database, monkeypatch)
         if len(pauses) == 12:
             postgres.start()
 
-    monkeypatch.setattr(patience.time, "sleep", pause)
+    monkeypatch.setattr(reconnection.time, "sleep", pause)
     postgres.stop()
     reopened = reopen_storage(database)
-    assert patiently(reopened.get_study_user_attrs)(study) == {}
+    assert retry_while_disconnected(reopened.get_study_user_attrs)(study) == {}
     assert len(pauses) == 12
     assert all(0.05 * 2**n <= pauses[n] <= 0.1 * 2**n for n in range(5))
     assert max(pauses) <= 5.0
@@ -83,8 +83,8 @@ def test_a_server_that_stays_away_is_given_up(monkeypatch):
         nonlocal now
         now += seconds
 
-    monkeypatch.setattr(patience.time, "sleep", pass_by)
-    monkeypatch.setattr(patience.time, "monotonic", lambda: now)
+    monkeypatch.setattr(reconnection.time, "sleep", pass_by)
+    monkeypatch.setattr(reconnection.time, "monotonic", lambda: now)
     with pytest.raises(StudyhallError) as caught:
         reopen_storage("postgresql://me:secret@127.0.0.1:1/name")
     assert str(caught.value) == (
@@ -106,7 +106,7 @@ def test_a_server_that_stays_away_is_given_up(monkeypatch):
 )
 def test_a_server_that_lets_no_one_in_is_not_waited_for(postgres, monkeypatch, place, told):
     monkeypatch.delenv("PGPASSWORD", raising=False)
-    monkeypatch.setattr(patience.time, "sleep", lambda seconds: pytest.fail("waits"))
+    monkeypatch.setattr(reconnection.time, "sleep", lambda seconds: pytest.fail("waits"))
     with pytest.raises(UsageError) as caught:
         reopen_storage("postgresql://" + place.format(port=postgres.port, password=IN_ADDRESS))
     assert str(caught.value).startswith("--storage: postgresql+psycopg://studyhall")

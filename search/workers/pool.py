@@ -8,13 +8,13 @@ from typing import Protocol
 
 from studyhall.search.common.errors import UsageError
 from studyhall.search.common.options import Options
-from studyhall.search.sync.courier import Unsent
+from studyhall.search.sync.outbox_uploader import FailedUpload
 from studyhall.search.sync.tracked_study import TrackedStudy
 from studyhall.search.workers.execution import abandon, work
-from studyhall.search.workers.workers import Ended, Order, run_workers
+from studyhall.search.workers.workers import Action, Ended, run_workers
 
 
-class Crew(Protocol):
+class WorkerPool(Protocol):
     """What does the trials of one launch.
 
     Attributes:
@@ -23,17 +23,17 @@ class Crew(Protocol):
 
     size: int
 
-    def results(self, order: Callable[[], Order]) -> Generator[Ended]:
+    def results(self, order: Callable[[], Action]) -> Generator[Ended]:
         """Do trials until `order` says otherwise; yield what each died of, or None.
 
         Args:
             order: Asked before each trial, and every half second between.
         """
 
-    def drain(self, seconds: float) -> list[Unsent]:
+    def drain(self, seconds: float) -> list[FailedUpload]:
         """See what trials left on other machines sent from there; return what waits still."""
 
-    def heard(self) -> set[str]:
+    def drained_hosts(self) -> set[str]:
         """The machines of which the last `drain` showed that nothing waits there any more."""
 
     def restore(self, number: int) -> None:
@@ -47,10 +47,10 @@ class Crew(Protocol):
         """Have no one go on with a trial of this launch, which ends at once."""
 
     def close(self) -> None:
-        """Let go of the crew; the launch has ended."""
+        """Let go of the pool; the launch has ended."""
 
 
-class LocalCrew:
+class LocalPool:
     """Worker processes of this machine, whose records the launch itself sends."""
 
     def __init__(self, tracked: TrackedStudy, options: Options) -> None:
@@ -58,45 +58,45 @@ class LocalCrew:
         self._tracked = tracked
         self._threads = options.blas_threads
 
-    def results(self, order: Callable[[], Order]) -> Generator[Ended]:
-        """See `Crew`."""
+    def results(self, order: Callable[[], Action]) -> Generator[Ended]:
+        """See `WorkerPool`."""
         job = (self._tracked.job,)
         return run_workers(work, job, self.size, self._threads, order, abandon)
 
-    def drain(self, seconds: float) -> list[Unsent]:
-        """See `Crew`; nothing is elsewhere."""
+    def drain(self, seconds: float) -> list[FailedUpload]:
+        """See `WorkerPool`; nothing is elsewhere."""
         return []
 
-    def heard(self) -> set[str]:
-        """See `Crew`."""
+    def drained_hosts(self) -> set[str]:
+        """See `WorkerPool`."""
         return set()
 
     def restore(self, number: int) -> None:
-        """See `Crew`."""
+        """See `WorkerPool`."""
         self._tracked.restore(number)
 
     def leave(self) -> None:
-        """See `Crew`; the processes are gone by then."""
+        """See `WorkerPool`; the processes are gone by then."""
 
     def close(self) -> None:
-        """See `Crew`; nothing is open."""
+        """See `WorkerPool`; nothing is open."""
 
 
-def open_crew(tracked: TrackedStudy, options: Options) -> Crew:
-    """The crew that a launch is to have.
+def open_pool(tracked: TrackedStudy, options: Options) -> WorkerPool:
+    """The pool that a launch is to have.
 
     Raises:
         UsageError: its cluster does not answer.
     """
     if options.cluster is None:
-        return LocalCrew(tracked, options)
-    from studyhall.search.workers.cluster_crew import ClusterCrew
+        return LocalPool(tracked, options)
+    from studyhall.search.workers.dask_pool import DaskPool
 
-    return ClusterCrew(tracked, options)
+    return DaskPool(tracked, options)
 
 
-def require_crew(options: Options, notify: Callable[[str], None]) -> None:
-    """See, before any work starts, that the crew which a launch is to have can do its work.
+def require_pool(options: Options, notify: Callable[[str], None]) -> None:
+    """See, before any work starts, that the pool which a launch is to have can do its work.
 
     Args:
         options: How the study is to be run.
@@ -108,7 +108,7 @@ def require_crew(options: Options, notify: Callable[[str], None]) -> None:
     if options.cluster is None:
         return
     require_dask()
-    from studyhall.search.workers.cluster_crew import require_cluster
+    from studyhall.search.workers.dask_pool import require_cluster
 
     require_cluster(options, notify)
 

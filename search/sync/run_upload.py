@@ -1,6 +1,6 @@
 """What waits of one attempt at a trial, brought to MLflow step by step: its run, points, record.
 
-Before each step the spool knows what the step may leave behind in MLflow, so that whoever goes on
+Before each step the outbox knows what the step may leave behind in MLflow, so that whoever goes on
 after a crash at any moment ends with one run.
 """
 
@@ -9,28 +9,28 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from studyhall.search.sync.live_points import LiveReader
-from studyhall.search.sync.spool import RunNote, Spool
+from studyhall.search.sync.outbox import Outbox, RunNote
 from studyhall.search.tracking.mlflow_errors import MlflowRefusedError
 from studyhall.search.tracking.tracked_run import TrackedRun
 from studyhall.search.tracking.tracker import Tracker, says
 from studyhall.search.training.record import RESTORED, DamagedRecordError, Point, StoredRecord, read
 
 
-class Delivery:
-    """Delivers one attempt at a trial; whoever makes one is the only sender of the spool.
+class RunUpload:
+    """Delivers one attempt at a trial; whoever makes one is the only sender of the outbox.
 
     Args:
         tracker: The study in MLflow.
-        spool: Where the attempt's record and points wait.
+        outbox: Where the attempt's record and points wait.
         number: The trial.
         attempt: The attempt at it.
     """
 
-    def __init__(self, tracker: Tracker, spool: Spool, number: int, attempt: int) -> None:
+    def __init__(self, tracker: Tracker, outbox: Outbox, number: int, attempt: int) -> None:
         self._tracker = tracker
-        self._spool = spool
+        self._spool = outbox
         self._key = number, attempt
-        self._reader = LiveReader(spool.live(number, attempt))
+        self._reader = LiveReader(outbox.live(number, attempt))
         self._unsent: list[Point] = []
         self._run_id: str | None = None
 
@@ -81,7 +81,7 @@ class Delivery:
         return True
 
     def withdraw(self, *, restored: bool = False) -> None:
-        """Delete what the attempt has in MLflow and in the spool: another has taken over."""
+        """Delete what the attempt has in MLflow and in the outbox: another has taken over."""
         note = self._spool.run_note(*self._key)
         if note and (note.run_id is None or note.doubtful):
             for stray in self._tracker.find_open(*self._key, restored=restored):

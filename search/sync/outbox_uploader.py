@@ -1,4 +1,4 @@
-"""One round after another over a spool: what is due is sent, and nothing bad holds up the rest."""
+"""One round after another over a outbox: what is due is sent, and nothing bad holds up the rest."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 from studyhall.search.common.errors import StudyhallError
-from studyhall.search.sync.delivery import Delivery
-from studyhall.search.sync.spool import Spool, Waiting
+from studyhall.search.sync.outbox import Outbox, Waiting
+from studyhall.search.sync.run_upload import RunUpload
 from studyhall.search.tracking.mlflow_errors import MlflowError, MlflowRefusedError, is_disk_full
 from studyhall.search.tracking.tracker import Tracker
 from studyhall.search.training.record import DamagedRecordError
@@ -22,7 +22,7 @@ Accepted = Callable[[int, int], bool | None]
 
 
 @dataclass(frozen=True)
-class Unsent:
+class FailedUpload:
     """A record that MLflow does not have, and why; `final` if waiting will hardly change that."""
 
     number: int
@@ -31,8 +31,8 @@ class Unsent:
     final: bool
 
 
-class Courier:
-    """Sends from a spool as long as it is its only sender; the arguments are those of `Sender`.
+class OutboxUploader:
+    """Sends from a outbox as long as it is its only sender; the arguments are those of `Sender`.
 
     Attributes:
         sent: How many records it has sent.
@@ -41,24 +41,24 @@ class Courier:
     def __init__(
         self,
         open_tracker: Callable[[], Tracker],
-        spool: Spool,
+        outbox: Outbox,
         accepted: Accepted,
         notify: Callable[[str], None],
     ) -> None:
         self.sent = 0
         self._open_tracker = open_tracker
         self._tracker: Tracker | None = None
-        self._spool = spool
+        self._spool = outbox
         self._accepted = accepted
         self._notify = notify
-        self._deliveries: dict[tuple[int, int], Delivery] = {}
+        self._deliveries: dict[tuple[int, int], RunUpload] = {}
         self._failures: Counter[Waiting] = Counter()
         self._aside: dict[Waiting, tuple[str, float]] = {}
         self._told: set[Waiting] = set()
         self._arrived: dict[tuple[int, int], float] = {}  # when a record was first seen here
         self._first = True  # what waits then has done so for longer than is known
 
-    def round(self) -> Iterator[Unsent | None]:
+    def round(self) -> Iterator[FailedUpload | None]:
         """Deal with all that waits, an attempt a step; yield the record if it was not taken.
 
         Raises:
@@ -80,11 +80,11 @@ class Courier:
         """Try in the next round what was set aside in an earlier one."""
         self._aside.clear()
 
-    def _unsent(self, waiting: Waiting) -> Unsent | None:
+    def _unsent(self, waiting: Waiting) -> FailedUpload | None:
         if not waiting.record or waiting not in self._aside:
             return None
         reason, _ = self._aside[waiting]
-        return Unsent(waiting.number, waiting.attempt, reason, final=True)
+        return FailedUpload(waiting.number, waiting.attempt, reason, final=True)
 
     def _is_aside(self, waiting: Waiting) -> bool:
         return waiting in self._aside and time.monotonic() < self._aside[waiting][1]
@@ -126,15 +126,15 @@ class Courier:
                     f"trial {number}: its record was made again elsewhere while it waited here, "
                     "and is dropped"
                 )
-        elif not self._spool.path(number, attempt).exists():  # stored since the spool was read
+        elif not self._spool.path(number, attempt).exists():  # stored since the outbox was read
             self._spool.remove(number, attempt)  # sent, by one who did not get to deleting the rest
         for kept in (self._deliveries, self._arrived):
             kept.pop((number, attempt), None)
 
-    def _delivery(self, number: int, attempt: int) -> Delivery:
+    def _delivery(self, number: int, attempt: int) -> RunUpload:
         if self._tracker is None:
             self._tracker = self._open_tracker()
-        fresh = Delivery(self._tracker, self._spool, number, attempt)
+        fresh = RunUpload(self._tracker, self._spool, number, attempt)
         return self._deliveries.setdefault((number, attempt), fresh)
 
     def _set_aside(self, waiting: Waiting, error: StudyhallError | OSError) -> None:

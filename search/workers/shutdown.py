@@ -10,8 +10,8 @@ from contextlib import suppress
 from filelock import Timeout
 
 from studyhall.search.common.errors import StudyhallError
-from studyhall.search.sync.delivery import Delivery
 from studyhall.search.sync.reconciliation import adopt
+from studyhall.search.sync.run_upload import RunUpload
 from studyhall.search.sync.sender import Sender
 from studyhall.search.sync.tracked_study import TrackedStudy
 from studyhall.search.workers.execution import abandon, drop
@@ -19,7 +19,7 @@ from studyhall.search.workers.execution import abandon, drop
 _SECONDS = 7.0  # for all that is done here: a cluster kills ten seconds after SIGTERM
 
 
-def leave_in_order(
+def abort_launch(
     tracked: TrackedStudy, sender: Sender, dismiss: Callable[[], None] = lambda: None
 ) -> bool:
     """Leave neither claims nor runs of this launch behind, as far as that is done in time.
@@ -46,7 +46,7 @@ def leave_in_order(
 def _release(tracked: TrackedStudy) -> bool:
     """Keep what is recorded of this launch's trials, and let others have them, without blame."""
     drop(tracked.study.study_id)
-    adopt(tracked.study, tracked.spool)
+    adopt(tracked.study, tracked.outbox)
     abandon(tracked.study.study_id)
     tracked.study.claims.release_dead()
     return True
@@ -63,14 +63,14 @@ def _send(tracked: TrackedStudy, sender: Sender, deadline: float) -> bool:
 
 def _withdraw_unfinished(tracked: TrackedStudy) -> None:
     """Delete the runs of trials that were stopped half-way: another attempt gets another run."""
-    study, tracker, spool = tracked.study, tracked.tracker, tracked.spool
-    with suppress(Timeout), spool.sending_lock():  # another launch may be sending
+    study, tracker, outbox = tracked.study, tracked.tracker, tracked.outbox
+    with suppress(Timeout), outbox.sending_lock():  # another launch may be sending
         live = study.claims.live()
-        for waiting in spool.waiting():
+        for waiting in outbox.waiting():
             number, attempt = waiting.number, waiting.attempt
             undecided = study.accepted(number, attempt) is None
             if undecided and number not in live and not waiting.record:
-                Delivery(tracker, spool, number, attempt).withdraw()
+                RunUpload(tracker, outbox, number, attempt).withdraw()
 
 
 def _start(step: Callable[[], bool | None]) -> Callable[[float], bool]:

@@ -18,7 +18,7 @@ Result = TypeVar("Result")
 _jitter = Random()  # noqa: S311  # so that workers do not all come back at the same moment
 
 
-def patiently(
+def retry_while_disconnected(
     operation: Callable[Parameters, Result],
     hopeless: Callable[[BaseException], bool] = lambda error: False,
 ) -> Callable[Parameters, Result]:

@@ -10,9 +10,9 @@ from filelock import Timeout
 
 from studyhall.search.common.errors import StudyhallError
 from studyhall.search.study.standing import TrialStanding
-from studyhall.search.sync.delivery import Delivery
-from studyhall.search.sync.mirror import Finding, Kind, expected_tags
-from studyhall.search.sync.spool import RunNote, Spool
+from studyhall.search.sync.outbox import Outbox, RunNote
+from studyhall.search.sync.run_diff import Finding, Kind, expected_tags
+from studyhall.search.sync.run_upload import RunUpload
 from studyhall.search.tracking.mlflow_errors import MlflowAwayError
 from studyhall.search.tracking.tracker import RUN_STATUS, Tracker
 
@@ -42,7 +42,7 @@ def repair(
     findings: Sequence[Finding],
     standings: Sequence[TrialStanding],
     tracker: Tracker,
-    spool: Spool,
+    outbox: Outbox,
     retrain: Retrain | None = None,
 ) -> Repairs:
     """Put right what `mirror.compare` found, and tag the study's run with what was done.
@@ -51,16 +51,16 @@ def repair(
         findings: What was found.
         standings: Every trial of the study, as they were compared.
         tracker: The study in MLflow.
-        spool: Where records wait to be sent; what sends them must not be at work.
+        outbox: Where records wait to be sent; what sends them must not be at work.
         retrain: Trains a finished trial again from the study's record of it and stores its record
-            in the spool, under the attempt that the study accepted; raises StudyhallError if it
+            in the outbox, under the attempt that the study accepted; raises StudyhallError if it
             comes out another way. Without it, what only training mends is left.
 
     Raises:
         StudyhallError: MLflow does not answer.
     """
     known = {standing.number: standing for standing in standings}
-    repairer = _Repairer(tracker, spool, known, retrain)
+    repairer = _Repairer(tracker, outbox, known, retrain)
     done, left = list[str](), list[str]()
     try:
         for finding in sorted(findings, key=lambda finding: _ORDER.index(finding.kind)):
@@ -82,15 +82,15 @@ class _Repairer:
     def __init__(
         self,
         tracker: Tracker,
-        spool: Spool,
+        outbox: Outbox,
         known: dict[int, TrialStanding],
         retrain: Retrain | None,
     ) -> None:
         self._tracker = tracker
-        self._spool = spool
+        self._spool = outbox
         self._known = known
         self._retrain = retrain
-        self._lock = spool.sending_lock()
+        self._lock = outbox.sending_lock()
 
     def repair(self, finding: Finding) -> str:
         """Put one thing right; return what was done."""
@@ -189,8 +189,8 @@ class _Repairer:
         if not self._spool.path(number, attempt).exists():
             raise _CannotRepairError("training it again left no record")
 
-    def _delivery(self, finding: Finding) -> Delivery:
-        return Delivery(self._tracker, self._spool, *self._key(finding))
+    def _delivery(self, finding: Finding) -> RunUpload:
+        return RunUpload(self._tracker, self._spool, *self._key(finding))
 
     def _key(self, finding: Finding) -> tuple[int, int]:
         standing = self._standing(finding)

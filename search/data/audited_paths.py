@@ -15,7 +15,7 @@ EVENTS = frozenset({*_FILES, *_PROGRAMS})
 _DESCRIPTORS = "/proc/self/fd"  # Linux; elsewhere nothing tells which folders are open
 
 
-def paths_told(event: str, arguments: tuple[Any, ...]) -> Iterator[tuple[str, str]]:
+def audited_paths(event: str, arguments: tuple[Any, ...]) -> Iterator[tuple[str, str]]:
     """Yield each path that an event may be about: as it was given, and where it leads.
 
     A relative name may begin at the working folder, at a folder that the process has open (no event

@@ -66,7 +66,7 @@ def test_a_trial_that_was_recorded_and_not_entered_is_kept(moons, monkeypatch):
 
 def test_a_launch_says_that_mlflow_was_too_slow_for_its_end(moons, monkeypatch):
     told = Told()
-    monkeypatch.setattr("studyhall.search.workers.leaving._SECONDS", 0.0)
+    monkeypatch.setattr("studyhall.search.workers.shutdown._SECONDS", 0.0)
     launch_ended_before_its_second_result(moons, told, monkeypatch)
     assert [note for note in told.notes if "the next launch does that" in note]
     assert moons.launch().complete == 6

@@ -8,8 +8,8 @@ from typing import Literal
 
 from studyhall.search.common.manifest import damage
 from studyhall.search.study.standing import TrialStanding
-from studyhall.search.sync.mirrored_files import files_problem
-from studyhall.search.sync.spool import Spool
+from studyhall.search.sync.artifact_check import files_problem
+from studyhall.search.sync.outbox import Outbox
 from studyhall.search.tracking.tracked_run import TrackedRun, precedence
 from studyhall.search.tracking.tracker import RUN_STATUS, Tracker
 
@@ -38,17 +38,17 @@ class Finding:
 
 
 def compare(
-    standings: Sequence[TrialStanding], tracker: Tracker, spool: Spool, *, deep: bool = False
+    standings: Sequence[TrialStanding], tracker: Tracker, outbox: Outbox, *, deep: bool = False
 ) -> list[Finding]:
     """Compare what the study says of its trials with their runs in MLflow.
 
-    Where another launch sends the records of this study from another spool, what it has not sent
+    Where another launch sends the records of this study from another outbox, what it has not sent
     yet looks as if it were missing, and a run that it has just begun to end as if it were stale.
 
     Args:
         standings: Every trial of the study.
         tracker: The study in MLflow; asked once for all runs.
-        spool: Where records wait to be sent.
+        outbox: Where records wait to be sent.
         deep: Fetch the files of every run, and compare them with their checksums.
 
     Returns:
@@ -57,7 +57,7 @@ def compare(
     Raises:
         StudyhallError: MLflow does not answer.
     """
-    comparison = _Comparison(tracker, spool, deep)
+    comparison = _Comparison(tracker, outbox, deep)
     runs, known = tracker.trial_runs(), {standing.number for standing in standings}
     strangers = [run for run in runs if run.number not in known and not run.deleted]
     found = [_orphaned(run) for run in strangers]
@@ -84,13 +84,13 @@ def expected_tags(standing: TrialStanding) -> dict[str, str | None]:
 
 
 class _Comparison:
-    def __init__(self, tracker: Tracker, spool: Spool, deep: bool) -> None:
+    def __init__(self, tracker: Tracker, outbox: Outbox, deep: bool) -> None:
         self._tracker = tracker
-        self._spool = spool
+        self._spool = outbox
         self._deep = deep
         self._damage = {
-            (waiting.number, waiting.attempt): damage(spool.path(waiting.number, waiting.attempt))
-            for waiting in spool.records()
+            (waiting.number, waiting.attempt): damage(outbox.path(waiting.number, waiting.attempt))
+            for waiting in outbox.records()
         }
 
     def of_trial(self, standing: TrialStanding, runs: Sequence[TrackedRun]) -> Iterator[Finding]:
@@ -116,7 +116,7 @@ class _Comparison:
             yield _stale(run) if run.is_running else _orphaned(run)
 
     def _of_waiting(self, standing: TrialStanding, own: Sequence[TrackedRun]) -> Iterator[Finding]:
-        """The record goes to the run that the spool has noted, or to a new one.
+        """The record goes to the run that the outbox has noted, or to a new one.
 
         A run that says the same is another machine's; `delivery` sees that one is kept.
         """
