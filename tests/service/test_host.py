@@ -11,7 +11,7 @@ from dataclasses import replace
 
 import pytest
 
-from studyhall.search.common.code_version import code_version
+from studyhall.search.common.environment import code_version
 from studyhall.search.config.study_spec import StudySpec
 from studyhall.search.runner.launcher import prepare
 from studyhall.search.study.observer import Quiet

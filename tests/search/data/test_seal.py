@@ -219,7 +219,7 @@ def test_a_launch_has_its_workers_seal_the_users_own_source(tmp_path, cache, mon
         os.rename("pictures", "elsewhere")
     place = "elsewhere" if moved else "pictures"
     spec = SPEC.model_copy(update={"data": settings.model_dump(exclude_defaults=True)})
-    options = Options(jobs=2, gate=False, data_dir=Path(place) if moved else None)
+    options = Options(jobs=2, preflight=False, data_dir=Path(place) if moved else None)
     job = prepare(spec, options, Quiet()).tracked.job
     found: list[object] = []
 
