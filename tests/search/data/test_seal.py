@@ -27,7 +27,7 @@ from studyhall.search.study.studies import open_study
 from studyhall.search.tracking.tracking import FINGERPRINT
 from studyhall.search.workers.execution import Job, work
 from studyhall.search.workers.workers import Action, run_workers
-from tests.search.own_sets import array_file, own, picture_folder
+from tests.search.data.own_sets import array_file, own, picture_folder
 from tests.search.workers.test_execution import SPEC
 
 WAYS: dict[str, Callable[[Path, Path], Any]] = {

@@ -13,8 +13,8 @@ from studyhall.search.reports.report_page import render_page
 from studyhall.search.reports.report_sections import report_sections
 from studyhall.search.reports.study_comparison import compare_studies
 from studyhall.search.reports.study_facts import ChampionFacts, FinalistsFacts
-from tests.search.judged import FINALS, NOW, judged_facts
-from tests.search.told_page import parsed
+from tests.search.reports.judged import FINALS, NOW, judged_facts
+from tests.search.reports.told_page import parsed
 
 
 @pytest.fixture(scope="module")

@@ -12,8 +12,8 @@ from studyhall.search.reports.report_markdown import render_markdown
 from studyhall.search.reports.report_sections import report_sections
 from studyhall.search.runner.finals import train_finalists
 from studyhall.search.tracking.ledger import Ledger
-from tests.search.judged import NOW
 from tests.search.moons import SPEC, Moons
+from tests.search.reports.judged import NOW
 
 
 @pytest.fixture
