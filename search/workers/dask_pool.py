@@ -13,8 +13,8 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-from studyhall.search.common.addresses import shown, without_password
-from studyhall.search.common.code_version import code_version
+from studyhall.search.common.addresses import redact, without_password
+from studyhall.search.common.environment import code_version
 from studyhall.search.common.errors import StudyhallError, UsageError
 from studyhall.search.common.intervals import INTERVALS
 from studyhall.search.common.options import Options
@@ -206,7 +206,7 @@ def require_cluster(options: Options, notify: Callable[[str], None]) -> None:
     if urlsplit(uri).scheme not in ("http", "https"):
         problems.append(
             "--tracking-uri: must be an MLflow server with --cluster, which the cluster's hosts "
-            f"reach as well, got '{shown(uri)}'"
+            f"reach as well, got '{redact(uri)}'"
         )
     try:
         cluster = Cluster(str(options.cluster))

@@ -18,9 +18,13 @@ from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from studyhall.search.common.addresses import address_of_host, redact_text, shown
-from studyhall.search.common.code_version import code_version, difference
-from studyhall.search.common.environment import environment
+from studyhall.search.common.addresses import address_of_host, redact, redact_text
+from studyhall.search.common.environment import (
+    code_difference,
+    code_version,
+    environment,
+    fixed_blas_threads,
+)
 from studyhall.search.common.errors import StudyhallError
 from studyhall.search.common.intervals import INTERVALS
 from studyhall.search.data.own_versions import fetch_recorded
@@ -40,7 +44,6 @@ from studyhall.search.sync.sender import Sender
 from studyhall.search.sync.tracked_study import TrackedStudy, run_names
 from studyhall.search.tracking.tracker import Tracker
 from studyhall.search.tracking.tracking import FINGERPRINT, StudyRun
-from studyhall.search.training.blas import fixed_blas_threads
 from studyhall.search.workers.execution import work
 from studyhall.search.workers.shutdown import abort_launch
 from studyhall.search.workers.workers import HostUnfit
@@ -86,7 +89,7 @@ class HostSession:
 
     def __init__(self, assignment: Assignment) -> None:
         self.assignment = assignment
-        if different := difference(dict(assignment.code)):
+        if different := code_difference(dict(assignment.code)):
             raise StudyhallError(f"its code is not that of the launch ({different})")
         uri = os.environ.get("MLFLOW_TRACKING_URI") or assignment.study_run.uri
         run, job = replace(assignment.study_run, uri=uri), self._at_home(assignment)
@@ -95,7 +98,7 @@ class HostSession:
         recorded = retry_while_disconnected(recorded_study)(storage, name)
         if recorded is None or recorded.study_id != assignment.study_id:
             raise StudyhallError(
-                f"{shown(job.storage)} has not the launch's study {name}; have STUDYHALL_STORAGE "
+                f"{redact(job.storage)} has not the launch's study {name}; have STUDYHALL_STORAGE "
                 "name the same database there"
             )
         self.tracked = TrackedStudy(

@@ -13,8 +13,8 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
+from studyhall.search.common.environment import fixed_blas_threads
 from studyhall.search.common.intervals import INTERVALS
-from studyhall.search.training.blas import fixed_blas_threads
 
 if TYPE_CHECKING:
     from joblib.externals.loky import ProcessPoolExecutor

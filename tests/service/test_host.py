@@ -11,7 +11,7 @@ from dataclasses import replace
 
 import pytest
 
-from studyhall.search.common.code_version import code_version
+from studyhall.search.common.environment import code_version
 from studyhall.search.common.intervals import INTERVALS
 from studyhall.search.config.study_spec import StudySpec
 from studyhall.search.runner.launcher import prepare
@@ -31,11 +31,11 @@ from studyhall.search.workers.host import (
     work_on_host,
 )
 from studyhall.search.workers.workers import HostUnfit
-from tests.dask_cluster import PATIENCE, wait_for
 from tests.postgres import free_port
-from tests.search.own_sets import array_file, arrays
+from tests.search.data.own_sets import array_file, arrays
 from tests.search.small_trials import store_trial
 from tests.search.sync.test_host_home import make_anothers
+from tests.service.dask_cluster import PATIENCE, wait_for
 from tests.service.on_cluster import AnHourAhead, long
 from tests.service.stack import Served
 
