@@ -110,7 +110,7 @@ class Trials:
         self._client.counts.clear()
         times["send"] = milliseconds(lambda: list(self._courier.round()))
         times["recording"] = times["store"] + times["enter"] + times["send"]
-        times["look"] = milliseconds(lambda: study.outcomes(known))
+        times["look"] = milliseconds(lambda: study.finished(known))
         assert len(study.trials()) == len(known) + 1
         assert self._place.outbox.waiting() == []
         return {**times, **self._client.counts}

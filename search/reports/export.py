@@ -15,7 +15,6 @@ from studyhall.search.reports.trial_table import table_of
 from studyhall.search.study.recorded import open_recorded
 from studyhall.search.study.storage import read_storage
 from studyhall.search.study.studies import recorded_fingerprint
-from studyhall.search.study.trial_rows import trial_rows
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -73,7 +72,7 @@ def export_study(
     study = open_recorded(name, opened)
     found = find_tracked(study, recorded_fingerprint(opened, name), tracking_uri)
     runs = {number: run.run_id for number, run in trial_runs(*found).items()} if found else {}
-    rows = trial_rows(study)
+    rows = study.begun()
     table = table_of(rows, list(study.spec.search_space), runs)
     write_output(path, ENDINGS[path.suffix.lower()](table))
     return len(rows)

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 from studyhall.search.reports.report_parts import Cell, Gallery, Picture, Section, Words, trial_link
 from studyhall.search.reports.study_facts import StudyFacts
-from studyhall.search.study.trial_rows import TrialRow, best_first
+from studyhall.search.study.trial_result import TrialResult, best_first
 from studyhall.search.training.plots import TILE_SIDES, fits_tiles
 
 
@@ -67,11 +67,11 @@ def _begun(facts: StudyFacts) -> int:
     return sum(row.weights_sha256 is not None for row in facts.trials)
 
 
-def _tile(row: TrialRow, content: bytes) -> Picture:
+def _tile(row: TrialResult, content: bytes) -> Picture:
     return Picture(content, "jpeg", f"First-layer weights of trial {row.number}")
 
 
-def _caption(facts: StudyFacts, row: TrialRow) -> Cell:
+def _caption(facts: StudyFacts, row: TrialResult) -> Cell:
     value = "" if row.value is None else f" {row.value:.4f}"
     state = "" if row.state == "complete" else f" {row.state}"
     return trial_link(facts, row.number, f"{row.number}:{value}{state}")

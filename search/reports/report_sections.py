@@ -29,7 +29,7 @@ from studyhall.search.reports.report_setting import (
 from studyhall.search.reports.report_summary import summary_words
 from studyhall.search.reports.study_facts import StudyFacts
 from studyhall.search.study.report_figures import Figure
-from studyhall.search.study.trial_rows import TrialRow, best_first
+from studyhall.search.study.trial_result import TrialResult, best_first
 
 CURVES = "learning_curves"
 
@@ -111,7 +111,7 @@ def _trials(facts: StudyFacts) -> Section:
     return Section("trials", "Trials", parts)
 
 
-def _trial(facts: StudyFacts, row: TrialRow, names: Sequence[str]) -> list[Cell]:
+def _trial(facts: StudyFacts, row: TrialResult, names: Sequence[str]) -> list[Cell]:
     value = "" if row.value is None else f"{row.value:.4f}"
     given = [format_value(row.parameters[name]) if name in row.parameters else "" for name in names]
     rest = [str(row.epochs), "" if row.seconds is None else f"{row.seconds:.1f}", row.reason or ""]

@@ -11,7 +11,7 @@ from studyhall.search.common.words import counted
 from studyhall.search.config.study_spec import FinalistsSpec
 from studyhall.search.reports.report_parts import Code, Part, Section, Table, Words
 from studyhall.search.reports.study_facts import StudyFacts
-from studyhall.search.study.trial_rows import TrialRow
+from studyhall.search.study.trial_result import TrialResult
 
 
 def cost_section(facts: StudyFacts) -> Section:
@@ -36,7 +36,7 @@ def cost_section(facts: StudyFacts) -> Section:
     return Section("cost", "Cost", [Words(words), Table("", head, rows)])
 
 
-def _cost(state: str, rows: Sequence[TrialRow], spent: float) -> list[str]:
+def _cost(state: str, rows: Sequence[TrialResult], spent: float) -> list[str]:
     known = sum(row.seconds is not None for row in rows)
     costs = [f"{spent:,.1f}", f"{spent / known:,.1f}"] if known else ["", ""]
     return [state, str(len(rows)), *costs]

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from studyhall.search.common.options import Options
 from studyhall.search.study.recorded import open_recorded
 from studyhall.search.study.storage import read_storage
-from studyhall.search.study.trial_rows import TrialRow, trial_rows
+from studyhall.search.study.trial_result import TrialResult
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -28,11 +28,11 @@ def recorded_trials(name: str, storage: Path | str | None = None) -> pd.DataFram
         UsageError: it was not run here, or there is no such study.
     """
     study = open_recorded(name, read_storage(Options(storage=storage).address))
-    return table_of(trial_rows(study), list(study.spec.search_space), {})
+    return table_of(study.begun(), list(study.spec.search_space), {})
 
 
 def table_of(
-    rows: Sequence[TrialRow], names: Sequence[str], runs: Mapping[int, str]
+    rows: Sequence[TrialResult], names: Sequence[str], runs: Mapping[int, str]
 ) -> pd.DataFrame:
     """Make a table with a row for each trial; what a trial lacks is empty.
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from studyhall.search.common.errors import StudyhallError
 from studyhall.search.common.manifest import MANIFEST, damage, listed
-from studyhall.search.study.standing import TrialStanding
+from studyhall.search.study.trial_result import TrialResult
 from studyhall.search.tracking.mlflow_model import MODEL_FOLDER, WEIGHTS_IN_MODEL
 from studyhall.search.tracking.tracked_run import TrackedRun
 from studyhall.search.tracking.tracker import ARTIFACTS_TAG, Tracker
@@ -17,7 +17,7 @@ from studyhall.search.tracking.tracking import WEIGHTS_REMOVED
 _WEIGHTS = f"{MODEL_FOLDER}/{WEIGHTS_IN_MODEL}"
 
 
-def files_problem(tracker: Tracker, run: TrackedRun, standing: TrialStanding) -> str | None:
+def files_problem(tracker: Tracker, run: TrackedRun, standing: TrialResult) -> str | None:
     """Say what is wrong with a run's files; None if all are as they were sent.
 
     The run's tag holds the checksum of the list of checksums, and the study that of the weights.
@@ -39,7 +39,7 @@ def files_problem(tracker: Tracker, run: TrackedRun, standing: TrialStanding) ->
         return problem and problem.replace(f"{folder}/", "artifact ", 1)
 
 
-def _sums_problem(folder: Path, run: TrackedRun, standing: TrialStanding) -> str | None:
+def _sums_problem(folder: Path, run: TrackedRun, standing: TrialResult) -> str | None:
     sums = hashlib.sha256((folder / MANIFEST).read_bytes()).hexdigest()
     if sums != run.tags.get(ARTIFACTS_TAG):
         return f"{folder / MANIFEST}: must be the list that the run's tag {ARTIFACTS_TAG} names"

@@ -15,7 +15,7 @@ from studyhall.search.common.intervals import INTERVALS
 from studyhall.search.config.settings import TrialSettings
 from studyhall.search.data.datasets import open_dataset
 from studyhall.search.data.seal import sealed_test_split
-from studyhall.search.study.claim import Claimed
+from studyhall.search.study.claim import Claim
 from studyhall.search.study.job import Job
 from studyhall.search.study.storage import reopen_storage
 from studyhall.search.study.study import ProposedTrial, Study
@@ -50,7 +50,7 @@ class Workplace:
         # Proposed for their costs, with these, and not begun here.
         self._proposed: dict[int, tuple[ProposedTrial, float]] = {}
 
-    def claim(self, wanted: Callable[[], bool] = lambda: True) -> Claimed | None:
+    def claim(self, wanted: Callable[[], bool] = lambda: True) -> Claim | None:
         """Claim a trial, waiting a moment for one if all that may start are under way."""
         deadline, pause = time.monotonic() + INTERVALS.claim, _PAUSES_SECONDS[0]
         while wanted():
@@ -61,7 +61,7 @@ class Workplace:
             pause = min(2 * pause, _PAUSES_SECONDS[1])
         return None
 
-    def propose(self, claimed: Claimed) -> ProposedTrial:
+    def propose(self, claimed: Claim) -> ProposedTrial:
         """Propose a trial that was claimed, unless that was done for its cost."""
         proposed, _ = self._proposed.pop(claimed.number, (None, 0.0))
         return proposed or self.study.propose(claimed.number, claimed.trial_id)
@@ -149,7 +149,7 @@ def drop(study_id: str) -> None:
         _workplace.heartbeat.lost = True
 
 
-def _run(place: Workplace, claimed: Claimed, heartbeat: Heartbeat) -> None:
+def _run(place: Workplace, claimed: Claim, heartbeat: Heartbeat) -> None:
     """Propose a trial, train it, store its record, and then tell the study."""
     job, number, attempt = place.job, claimed.number, claimed.attempt
     proposed = place.propose(claimed)
@@ -200,7 +200,7 @@ def _progress(outbox: Path, number: int) -> int:
 
 def _store(
     place: Workplace,
-    claimed: Claimed,
+    claimed: Claim,
     proposed: ProposedTrial,
     record: TrialRecord,
     live: LivePoints,
