@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
 from studyhall.model import weights_sha256
-from studyhall.search.common.addresses import shown
-from studyhall.search.common.environment import environment
+from studyhall.search.common.addresses import redact
+from studyhall.search.common.environment import environment, fixed_blas_threads
 from studyhall.search.common.errors import StudyhallError, UsageError
 from studyhall.search.common.progress import SILENT, Progress
 from studyhall.search.config.data_settings import DataSettings
@@ -28,7 +28,6 @@ from studyhall.search.tracking.mlflow_database import missing
 from studyhall.search.tracking.run_addresses import RunAddress, parse_run
 from studyhall.search.tracking.tracker import RUN_STATUS
 from studyhall.search.tracking.tracking import find_run, open_client
-from studyhall.search.training.blas import fixed_blas_threads
 from studyhall.search.training.building import training_data
 from studyhall.search.training.record import curve_stride, epoch_points, value_point
 from studyhall.search.training.retraining import Stop, retrain
@@ -169,7 +168,7 @@ def _read(
             continue  # Opening it would create an empty database.
         if run := find_run(client(store), address.run_id):
             return read_trial(client(store), run)
-    places = " or ".join(shown(store or "this folder") for store in stores)
+    places = " or ".join(redact(store or "this folder") for store in stores)
     raise UsageError(
         f"run {address.run_id}: not found in {places}; pass the address of its MLflow with "
         "--tracking-uri"
