@@ -283,7 +283,15 @@ def test_an_uploader_killed_at_any_step_is_continued_by_another(
     record = read(outbox.path(7, 1))
     name = tracker.client.get_experiment(tracker.study_run.experiment_id).name
     done = subprocess.run(
-        [sys.executable, "-m", "tests.search.dying_uploader", point, uri, name, str(outbox.folder)],
+        [
+            sys.executable,
+            "-m",
+            "tests.search.sync.dying_uploader",
+            point,
+            uri,
+            name,
+            str(outbox.folder),
+        ],
         env={**os.environ, "PYTHONPATH": str(ROOT)},
         capture_output=True,
         text=True,
