@@ -7,6 +7,7 @@ import signal
 from pathlib import Path
 
 import psutil
+import pytest
 from filelock import FileLock, Timeout
 
 from tests.cli.record import answers, child_runs
@@ -20,6 +21,8 @@ from tests.cli.watching import (
     under_way,
     wait_for,
 )
+
+pytestmark = pytest.mark.long
 
 
 def test_the_trials_of_hung_workers_are_taken_over(workspace, launches, undisturbed):
