@@ -30,9 +30,9 @@ class DataSettings(Section):
     """`[data]`: the data set, its split by index, and how raw values become inputs.
 
     Of points, `seed` decides the points themselves as well as the split. A `path` makes it a data
-    set of the user's own: `image_size` resizes its pictures, `test_share` says how much is sealed
+    set of the user's own: `image_size` resizes its images, `test_share` says how much is sealed
     where no test part is given, and `seed` draws that. There alone `train` and `validation` may be
-    left out; 0 stands for that, and `studyhall.search.data.own_counts` fills them in.
+    left out; 0 stands for that, and `studyhall.search.data.splits` fills them in.
     """
 
     name: str = Field(

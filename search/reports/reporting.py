@@ -10,9 +10,9 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from studyhall.search.common.errors import StudyhallError, UsageError
-from studyhall.search.data.data_names import described
-from studyhall.search.data.dataset_manifest import read_page
-from studyhall.search.data.own_versions import version_of
+from studyhall.search.data.data_names import dataset_info
+from studyhall.search.data.dataset_manifest import read_manifest
+from studyhall.search.data.recorded_data import version_of
 from studyhall.search.reports.first_layers import FirstLayers
 from studyhall.search.reports.output_file import output_problems, write_output
 from studyhall.search.reports.recorded_facts import Recorded, read_recorded
@@ -120,10 +120,10 @@ def _example_shape(facts: StudyFacts) -> tuple[int, ...] | None:
     """The shape of the study's examples; None if the user's own are not in the cache any more."""
     settings = facts.spec.data_settings
     if settings.path is None:
-        return described(settings).example_shape
+        return dataset_info(settings).example_shape
     folder = version_of(settings, facts.fingerprint or "")
-    page = read_page(folder) if folder else None
-    return page.collection.example_shape if page else None
+    manifest = read_manifest(folder) if folder else None
+    return manifest.info.example_shape if manifest else None
 
 
 def _logged(recorded: Recorded, content: bytes) -> str | None:
