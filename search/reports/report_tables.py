@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from studyhall.search.common.words import shown
+from studyhall.search.common.words import format_value
 from studyhall.search.reports.study_facts import StudyFacts, TrackedFacts, VerdictFacts
 from studyhall.search.study.finals_facts import Finalist
 from studyhall.search.study.trial_rows import TrialRow, best_first
@@ -28,7 +28,7 @@ Rows = list[list[Cell]]
 def best_parameters(facts: StudyFacts) -> Rows:
     """The name and value of each parameter of the best trial."""
     best = facts.summary.best
-    return [[name, shown(value)] for name, value in best.parameters.items()] if best else []
+    return [[name, format_value(value)] for name, value in best.parameters.items()] if best else []
 
 
 def trials(facts: StudyFacts) -> Rows:
@@ -38,7 +38,7 @@ def trials(facts: StudyFacts) -> Rows:
 
 def _trial(facts: StudyFacts, row: TrialRow) -> list[Cell]:
     names = facts.spec.search_space
-    given = [shown(row.parameters[name]) if name in row.parameters else "" for name in names]
+    given = [format_value(row.parameters[name]) if name in row.parameters else "" for name in names]
     seconds = "" if row.seconds is None else f"{row.seconds:.1f}"
     trial = _trial_link(facts, row.number)
     return [trial, row.state, _fixed(row.value), *given, str(row.epochs), seconds, row.reason or ""]
@@ -73,7 +73,7 @@ def finalists(facts: StudyFacts) -> Rows:
 
 def _finalist(facts: StudyFacts, one: Finalist) -> list[Cell]:
     numbers = one.value, one.mean, one.deviation, min(one.values), max(one.values)
-    given = ", ".join(f"{name} {shown(value)}" for name, value in one.parameters.items())
+    given = ", ".join(f"{name} {format_value(value)}" for name, value in one.parameters.items())
     return [_trial_link(facts, one.trial), *map(_fixed, numbers), str(one.failed), given]
 
 

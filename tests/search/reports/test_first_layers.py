@@ -12,8 +12,8 @@ from PIL import Image, ImageFile
 from studyhall.search.reports.first_layers import small_sheet, why_no_layers
 from studyhall.search.reports.report_rendering import render_html
 from studyhall.search.training.plots import first_layer_tiles
-from tests.search.judged import NOW, judged_facts
-from tests.search.told_page import parsed
+from tests.search.reports.judged import NOW, judged_facts
+from tests.search.reports.told_page import parsed
 
 
 @pytest.fixture(scope="module")
