@@ -5,10 +5,10 @@ from __future__ import annotations
 from dataclasses import replace
 
 import pytest
-from studyhall.search.reports.reporting import write_report
 
 from studyhall import judge, launch
 from studyhall.search.reports.recorded_facts import Recorded, read_recorded
+from studyhall.search.reports.report import write_report
 from studyhall.search.runner.finals import train_finalists
 from tests.search.moons import Moons
 
