@@ -26,6 +26,7 @@ from studyhall.search.common.environment import (
     fixed_blas_threads,
 )
 from studyhall.search.common.errors import StudyhallError
+from studyhall.search.common.intervals import INTERVALS
 from studyhall.search.data.own_versions import fetch_recorded
 from studyhall.search.data.same_data import require_data_of_launch
 from studyhall.search.data.sealed_sources import sealed_sources
@@ -36,10 +37,9 @@ from studyhall.search.study.studies import recorded_study
 from studyhall.search.study.study import Study
 from studyhall.search.sync.host_home import home, make_home
 from studyhall.search.sync.outbox import Outbox
-from studyhall.search.sync.outbox_uploader import FailedUpload
+from studyhall.search.sync.outbox_uploader import FailedUpload, OutboxUploader
 from studyhall.search.sync.reconciliation import adopt
 from studyhall.search.sync.restoring import restore
-from studyhall.search.sync.sender import Sender
 from studyhall.search.sync.tracked_study import TrackedStudy, run_names
 from studyhall.search.tracking.tracker import Tracker
 from studyhall.search.tracking.tracking import FINGERPRINT, StudyRun
@@ -47,7 +47,7 @@ from studyhall.search.workers.execution import work
 from studyhall.search.workers.shutdown import abort_launch
 from studyhall.search.workers.workers import HostUnfit
 
-_PAUSE_SECONDS = 5.0  # a host on which nothing works does not take one trial after another
+_STOP_SECONDS = 5.0  # how long a host waits for what its sender is sending
 _log = logging.getLogger("studyhall.host")
 
 
@@ -108,7 +108,7 @@ class HostSession:
             assignment.blas_threads,
         )
         self._with_data: Job | None = None
-        self.sender: Sender = self.tracked.sender(_log.warning)
+        self.sender: OutboxUploader = self.tracked.uploader(_log.warning)
         self.sender.start()
 
     @staticmethod
@@ -163,7 +163,7 @@ def work_on_host(assignment: Assignment) -> str | HostUnfit | None:
         try:
             return _station(assignment).work(lambda: assignment.launch not in _over)
         except (StudyhallError, OSError) as error:
-            time.sleep(_PAUSE_SECONDS)
+            time.sleep(INTERVALS.unfit)
             return _unfit(error)
         finally:
             _at_work = None
@@ -201,7 +201,7 @@ def close_host(study_id: str, launch: str) -> None:
     """Let go of a study whose launch has ended; another launch opens it anew."""
     finish_host(launch)
     if not _is_of_another(study_id, launch) and (station := _stations.pop(study_id, None)):
-        station.sender.stop(_PAUSE_SECONDS)
+        station.sender.stop(_STOP_SECONDS)
 
 
 def _is_of_another(study_id: str, launch: str) -> bool:
@@ -241,6 +241,6 @@ def _station(assignment: Assignment) -> HostSession:
         if earlier and earlier.assignment == assignment:
             return earlier
         if earlier:
-            earlier.sender.stop(_PAUSE_SECONDS)
+            earlier.sender.stop(_STOP_SECONDS)
         _stations[assignment.study_id] = HostSession(assignment)
         return _stations[assignment.study_id]

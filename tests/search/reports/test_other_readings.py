@@ -94,13 +94,13 @@ def test_readings_of_before_there_was_the_fingerprint_go_by_that_of_the_data(moo
 
 def test_without_the_studys_mlflow_the_readings_are_not_known(moons, tmp_path):
     empty = f"sqlite:///{tmp_path}/none.db"
-    with pytest.raises(UsageError, match=r"there is no MLflow database .*none\.db"):
+    with pytest.raises(UsageError, match=r"MLflow database .*none\.db does not exist"):
         recorded_ledger("moons", moons.storage, empty)
     out = status("--tracking-uri", empty)
-    assert "readings of the test set: not known (--tracking-uri: there is no MLflow" in out
+    assert "readings of the test set: not known (--tracking-uri: MLflow database" in out
     found = json.loads(status("--json", "--tracking-uri", empty))
     assert (found["readings"], found["readings_elsewhere"]) == (None, None)
-    assert "name the address that the study was launched with" in found["readings_unknown"]
+    assert "pass the address that the study was launched with" in found["readings_unknown"]
     assert not (tmp_path / "none.db").exists()
     another = Moons(tmp_path)
     another.run(another.spec(name="another", trials=1))
