@@ -9,7 +9,7 @@ from pathlib import Path
 
 from filelock import Timeout
 
-from studyhall.search.common.addresses import shown
+from studyhall.search.common.addresses import redact
 from studyhall.search.common.atomic_files import discard
 from studyhall.search.common.errors import StudyhallError
 from studyhall.search.common.options import Options
@@ -43,7 +43,7 @@ def reason_to_stay(folder: Path, options: Options, tracked: Set[str]) -> str | N
     """
     if folder.name in tracked:
         return (
-            f"{folder}: is of a study that MLflow has and {shown(options.address)} has not; "
+            f"{folder}: is of a study that MLflow has and {redact(options.address)} has not; "
             "it may be recorded elsewhere"
         )
     if Outbox(folder).records():
@@ -51,7 +51,7 @@ def reason_to_stay(folder: Path, options: Options, tracked: Set[str]) -> str | N
             f"{folder}: holds records that MLflow does not have; delete it by hand if they are "
             "of no use"
         )
-    if folder.parent != options.home and Outbox(folder).waiting():
+    if folder.parent != options.home and Outbox(folder).entries():
         return (
             f"{folder}: holds what a trial had come to, perhaps of a study in another database; "
             "delete it by hand if it is of no use"
@@ -66,7 +66,7 @@ def remove_leftover(folder: Path) -> None:
         StudyhallError: a launch is at work in it.
     """
     try:
-        with Outbox(folder).sending_lock():
+        with Outbox(folder).upload_lock():
             discard(folder)
     except Timeout:
         raise StudyhallError(f"{folder}: a launch is sending from it; end it first") from None

@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
-from studyhall.search.common.addresses import shown
+from studyhall.search.common.addresses import redact
 from studyhall.search.common.errors import StudyhallError, UsageError
 from studyhall.search.common.options import Options
 from studyhall.search.config.study_spec import FINALISTS_ENDING
@@ -148,7 +148,7 @@ class _Plan:
         if keep_weights is None or name.endswith(FINALISTS_ENDING):
             return
         if not study.is_whole() or any(
-            outbox.waiting() for outbox in outboxes(self._options, study.study_id)
+            outbox.entries() for outbox in outboxes(self._options, study.study_id)
         ):
             self.kept.append(f"{name}: has not come to its end; all weights stay")
             return
@@ -194,7 +194,7 @@ class _Plan:
         deleted = sum(one.run.deleted for one in strangers)
         if deleted:  # their records may be in another folder, or in a database
             self.kept.append(
-                f"{deleted} deleted runs are of studies that {shown(self._options.address)} has "
+                f"{deleted} deleted runs are of studies that {redact(self._options.address)} has "
                 "not, which may be recorded elsewhere"
             )
         tracked = {one.study_id for one in strangers}

@@ -10,11 +10,11 @@ from dataclasses import dataclass
 from typing import Any, TypeVar
 
 from studyhall.search.common.errors import StudyhallError
+from studyhall.search.common.intervals import INTERVALS
 from studyhall.search.workers.cluster import PATIENCE_SECONDS, Cluster
 from studyhall.search.workers.workers import Action, Waiting, WorkerDied
 
 Result = TypeVar("Result")
-_LOOK_SECONDS = 1.0  # each look asks the database and the scheduler
 
 
 def run_on_cluster(
@@ -103,7 +103,7 @@ class _Calls:
     def found(self) -> Iterator[Any]:
         """What a call returned, waiting a moment for it."""
         try:
-            found = self._results.get(timeout=_LOOK_SECONDS)
+            found = self._results.get(timeout=INTERVALS.cluster)
         except queue.Empty:
             return
         if isinstance(found, _Ended):

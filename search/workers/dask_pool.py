@@ -13,9 +13,10 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-from studyhall.search.common.addresses import shown, without_password
-from studyhall.search.common.code_version import code_version
+from studyhall.search.common.addresses import redact, without_password
+from studyhall.search.common.environment import code_version
 from studyhall.search.common.errors import StudyhallError, UsageError
+from studyhall.search.common.intervals import INTERVALS
 from studyhall.search.common.options import Options
 from studyhall.search.sync.outbox_uploader import FailedUpload
 from studyhall.search.sync.tracked_study import TrackedStudy
@@ -32,7 +33,7 @@ from studyhall.search.workers.host import (
 )
 from studyhall.search.workers.host_services import services_of
 from studyhall.search.workers.worker_check import require_workers
-from studyhall.search.workers.workers import LOOK_SECONDS, Action, Ended, HostUnfit
+from studyhall.search.workers.workers import Action, Ended, HostUnfit
 
 _SLACK_SECONDS = 10.0  # for opening what a drain needs
 _LEAVE_SECONDS = 7.0
@@ -145,7 +146,7 @@ class DaskPool:
         """What one of the workers comes to; not for ever if they went away."""
         while True:
             try:
-                return future.result(timeout=LOOK_SECONDS)
+                return future.result(timeout=INTERVALS.order)
             except TimeoutError:
                 if future.done():  # just now, or by a time limit of its own
                     return future.result()
@@ -205,7 +206,7 @@ def require_cluster(options: Options, notify: Callable[[str], None]) -> None:
     if urlsplit(uri).scheme not in ("http", "https"):
         problems.append(
             "--tracking-uri: must be an MLflow server with --cluster, which the cluster's hosts "
-            f"reach as well, got '{shown(uri)}'"
+            f"reach as well, got '{redact(uri)}'"
         )
     try:
         cluster = Cluster(str(options.cluster))

@@ -18,10 +18,15 @@ from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from studyhall.search.common.addresses import address_of_host, redact_text, shown
-from studyhall.search.common.code_version import code_version, difference
-from studyhall.search.common.environment import environment
+from studyhall.search.common.addresses import address_of_host, redact, redact_text
+from studyhall.search.common.environment import (
+    code_difference,
+    code_version,
+    environment,
+    fixed_blas_threads,
+)
 from studyhall.search.common.errors import StudyhallError
+from studyhall.search.common.intervals import INTERVALS
 from studyhall.search.data.recorded_data import fetch_recorded, require_data_of_launch
 from studyhall.search.data.seal import sealed_sources
 from studyhall.search.study.job import Job
@@ -31,19 +36,17 @@ from studyhall.search.study.studies import recorded_study
 from studyhall.search.study.study import Study
 from studyhall.search.sync.host_home import home, make_home
 from studyhall.search.sync.outbox import Outbox
-from studyhall.search.sync.outbox_uploader import FailedUpload
+from studyhall.search.sync.outbox_uploader import FailedUpload, OutboxUploader
 from studyhall.search.sync.reconciliation import adopt
 from studyhall.search.sync.restoring import restore
-from studyhall.search.sync.sender import Sender
 from studyhall.search.sync.tracked_study import TrackedStudy, run_names
 from studyhall.search.tracking.tracker import Tracker
 from studyhall.search.tracking.tracking import FINGERPRINT, StudyRun
-from studyhall.search.training.blas import fixed_blas_threads
 from studyhall.search.workers.execution import work
 from studyhall.search.workers.shutdown import abort_launch
 from studyhall.search.workers.workers import HostUnfit
 
-_PAUSE_SECONDS = 5.0  # a host on which nothing works does not take one trial after another
+_STOP_SECONDS = 5.0  # how long a host waits for what its sender is sending
 _log = logging.getLogger("studyhall.host")
 
 
@@ -84,7 +87,7 @@ class HostSession:
 
     def __init__(self, assignment: Assignment) -> None:
         self.assignment = assignment
-        if different := difference(dict(assignment.code)):
+        if different := code_difference(dict(assignment.code)):
             raise StudyhallError(f"its code is not that of the launch ({different})")
         uri = os.environ.get("MLFLOW_TRACKING_URI") or assignment.study_run.uri
         run, job = replace(assignment.study_run, uri=uri), self._at_home(assignment)
@@ -93,7 +96,7 @@ class HostSession:
         recorded = retry_while_disconnected(recorded_study)(storage, name)
         if recorded is None or recorded.study_id != assignment.study_id:
             raise StudyhallError(
-                f"{shown(job.storage)} has not the launch's study {name}; have STUDYHALL_STORAGE "
+                f"{redact(job.storage)} has not the launch's study {name}; have STUDYHALL_STORAGE "
                 "name the same database there"
             )
         self.tracked = TrackedStudy(
@@ -104,7 +107,7 @@ class HostSession:
             assignment.blas_threads,
         )
         self._with_data: Job | None = None
-        self.sender: Sender = self.tracked.sender(_log.warning)
+        self.sender: OutboxUploader = self.tracked.uploader(_log.warning)
         self.sender.start()
 
     @staticmethod
@@ -159,7 +162,7 @@ def work_on_host(assignment: Assignment) -> str | HostUnfit | None:
         try:
             return _station(assignment).work(lambda: assignment.launch not in _over)
         except (StudyhallError, OSError) as error:
-            time.sleep(_PAUSE_SECONDS)
+            time.sleep(INTERVALS.unfit)
             return _unfit(error)
         finally:
             _at_work = None
@@ -197,7 +200,7 @@ def close_host(study_id: str, launch: str) -> None:
     """Let go of a study whose launch has ended; another launch opens it anew."""
     finish_host(launch)
     if not _is_of_another(study_id, launch) and (station := _stations.pop(study_id, None)):
-        station.sender.stop(_PAUSE_SECONDS)
+        station.sender.stop(_STOP_SECONDS)
 
 
 def _is_of_another(study_id: str, launch: str) -> bool:
@@ -237,6 +240,6 @@ def _station(assignment: Assignment) -> HostSession:
         if earlier and earlier.assignment == assignment:
             return earlier
         if earlier:
-            earlier.sender.stop(_PAUSE_SECONDS)
+            earlier.sender.stop(_STOP_SECONDS)
         _stations[assignment.study_id] = HostSession(assignment)
         return _stations[assignment.study_id]

@@ -5,8 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator
 
-from studyhall.search.common.code_version import difference
-from studyhall.search.common.environment import environment
+from studyhall.search.common.environment import code_difference, environment
 from studyhall.search.common.errors import UsageError
 from studyhall.search.common.service_part import CLOCK_SECONDS
 from studyhall.search.workers.cluster import Cluster, reason
@@ -99,7 +98,7 @@ def _trouble(said: Reached | BaseException | None) -> tuple[list[str], list[str]
 def _mistakes(found: HostReport, before: float, after: float) -> list[str]:
     """What is wrong with a worker, given when it was asked and had answered."""
     mistakes = []
-    if different := difference(found.code):
+    if different := code_difference(found.code):
         mistakes.append(f"runs other code than this launch ({different}); install the same there")
     ahead = max(0.0, found.clock - after) - max(0.0, before - found.clock)
     if abs(ahead) > CLOCK_SECONDS:

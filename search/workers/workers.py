@@ -13,13 +13,13 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
-from studyhall.search.training.blas import fixed_blas_threads
+from studyhall.search.common.environment import fixed_blas_threads
+from studyhall.search.common.intervals import INTERVALS
 
 if TYPE_CHECKING:
     from joblib.externals.loky import ProcessPoolExecutor
 
 Result = TypeVar("Result")
-LOOK_SECONDS = 0.5  # how often the caller is asked whether to go on while all workers are busy
 _LAST_SECONDS = 5.0  # how long a worker may take to come to its end once all work is done
 _KILL_SECONDS = 2.0  # how long the system may take to end what is killed
 
@@ -106,7 +106,7 @@ def _run_slots(
             idle = []
         if not running:
             return
-        for future in wait(running, LOOK_SECONDS, FIRST_COMPLETED).done:
+        for future in wait(running, INTERVALS.order, FIRST_COMPLETED).done:
             idle.append(slot := running.pop(future))
             yield slot.result(future)
     ended, stuck = wait(running, _LAST_SECONDS)
@@ -201,7 +201,7 @@ def _start_worker(
 
 
 def _end_with_parent(
-    parent: int, on_parent_exit: Callable[[], None] | None, poll_seconds: float = 1.0
+    parent: int, on_parent_exit: Callable[[], None] | None, poll_seconds: float = INTERVALS.parent
 ) -> None:
     """End this process once `parent` is gone: no one would send what it goes on to record."""
     sleeper = threading.Event()

@@ -11,7 +11,8 @@ from dataclasses import replace
 
 import pytest
 
-from studyhall.search.common.code_version import code_version
+from studyhall.search.common.environment import code_version
+from studyhall.search.common.intervals import INTERVALS
 from studyhall.search.config.study_spec import StudySpec
 from studyhall.search.runner.launcher import prepare
 from studyhall.search.study.observer import Quiet
@@ -30,11 +31,11 @@ from studyhall.search.workers.host import (
     work_on_host,
 )
 from studyhall.search.workers.workers import HostUnfit
-from tests.dask_cluster import PATIENCE, wait_for
 from tests.postgres import free_port
-from tests.search.own_sets import array_file, arrays
+from tests.search.data.own_sets import array_file, arrays
 from tests.search.small_trials import store_trial
 from tests.search.sync.test_host_home import make_anothers
+from tests.service.dask_cluster import PATIENCE, wait_for
 from tests.service.on_cluster import AnHourAhead, long
 from tests.service.stack import Served
 
@@ -49,7 +50,7 @@ def assignment(served: Served, name, tmp_path, monkeypatch) -> Iterator[Assignme
     """What a launch hands to a host, whose home is a folder of this test."""
     monkeypatch.setenv("STUDYHALL_HOME", str(tmp_path / "home"))
     monkeypatch.setenv("STUDYHALL_STORAGE", served.storage)
-    monkeypatch.setattr("studyhall.search.workers.host._PAUSE_SECONDS", 0.0)
+    monkeypatch.setattr("studyhall.search.workers.host.INTERVALS", replace(INTERVALS, unfit=0.0))
     assignment = assigned(long(served, name=name), served)
     yield assignment
     close_host(assignment.study_id, "another launch")
@@ -104,7 +105,7 @@ def test_own_data_may_lie_elsewhere_on_a_host_and_must_be_those_of_the_launch(
     monkeypatch.setenv("STUDYHALL_CACHE", str(tmp_path / "cache"))
     monkeypatch.setenv("STUDYHALL_HOME", str(tmp_path / "home"))
     monkeypatch.setenv("STUDYHALL_STORAGE", served.storage)
-    monkeypatch.setattr("studyhall.search.workers.host._PAUSE_SECONDS", 0.0)
+    monkeypatch.setattr("studyhall.search.workers.host.INTERVALS", replace(INTERVALS, unfit=0.0))
     file, copy = array_file(tmp_path / "pets.npz"), tmp_path / "copy.npz"
     shutil.copy(file, copy)
     data = {"name": "pets", "path": str(file)}
@@ -147,10 +148,10 @@ def test_what_a_host_could_not_send_is_sent_there_by_hand(
 def test_what_a_host_s_launch_is_sending_is_left_to_it(served, name, assignment, tmp_path):
     outbox = Outbox(tmp_path / "home" / assignment.study_id)
     outbox.folder.mkdir(parents=True)
-    with outbox.sending_lock():
+    with outbox.upload_lock():
         store_trial(outbox, 0)
         [sent] = sync_studies(name, served.options(), patience_seconds=1.0)
-    assert [one.reason for one in sent.unsent] == ["another launch is sending them"]
+    assert [one.reason for one in sent.unsent] == ["another launch is uploading them"]
 
 
 def test_a_host_whose_home_is_another_users_does_no_trial_and_says_why(

@@ -14,7 +14,7 @@ from PIL import Image
 from studyhall.search.common.errors import UsageError
 from studyhall.search.data.catalog import UndecodableError
 from studyhall.search.data.images import header, pixels, read_image
-from tests.search.own_sets import random_pixels, write_image
+from tests.search.data.own_sets import random_pixels, write_image
 
 ORIENTATION, WIDTH, RESOLUTION = 0x0112, 0x0100, 0x011A
 # By what a camera notes, how it turned the image that is upright without it; of flips and turns

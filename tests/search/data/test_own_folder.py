@@ -14,7 +14,7 @@ from PIL import Image, ImageOps
 from studyhall.search.common.errors import UsageError
 from studyhall.search.data.datasets import fetch, open_dataset, open_test
 from studyhall.search.data.images import read_image
-from tests.search.own_sets import CLASSES, image_folder, own, random_pixels, write_image
+from tests.search.data.own_sets import CLASSES, image_folder, own, random_pixels, write_image
 
 
 def complaints(place: Path, **settings: object) -> list[str]:

@@ -26,7 +26,7 @@ from studyhall.search.study.studies import open_study
 from studyhall.search.tracking.tracking import FINGERPRINT
 from studyhall.search.workers.execution import Job, work
 from studyhall.search.workers.workers import Action, run_workers
-from tests.search.own_sets import array_file, image_folder, own
+from tests.search.data.own_sets import array_file, image_folder, own
 from tests.search.workers.test_execution import SPEC
 
 WAYS: dict[str, Callable[[Path, Path], Any]] = {
@@ -218,7 +218,7 @@ def test_a_launch_has_its_workers_seal_the_users_own_source(tmp_path, cache, mon
         os.rename("images", "elsewhere")
     place = "elsewhere" if moved else "images"
     spec = SPEC.model_copy(update={"data": settings.model_dump(exclude_defaults=True)})
-    options = Options(jobs=2, gate=False, data_dir=Path(place) if moved else None)
+    options = Options(jobs=2, preflight=False, data_dir=Path(place) if moved else None)
     job = prepare(spec, options, Quiet()).tracked.job
     found: list[object] = []
 

@@ -7,6 +7,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+import pytest
 from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import (
@@ -18,9 +19,10 @@ from hypothesis.stateful import (
     run_state_machine_as_test,
 )
 
+from studyhall.search.common.intervals import INTERVALS
 from studyhall.search.config.study_spec import StudySpec
 from studyhall.search.study.claim import Claimed
-from studyhall.search.study.claims import GRACE_SECONDS, Claims
+from studyhall.search.study.claims import Claims
 from studyhall.search.study.storage import open_storage
 from studyhall.search.study.studies import open_study
 from studyhall.search.study.study import Study
@@ -183,7 +185,7 @@ class Histories(RuleBasedStateMachine):
         for _ in range(3):
             for worker in self.workers_now:
                 worker.study.claims.live()
-            self.seconds += GRACE_SECONDS / 3 + 0.1
+            self.seconds += INTERVALS.grace / 3 + 0.1
         for worker in self.workers_now:
             if not worker.hung and worker.claimed and worker.claimed.number not in self.finished:
                 worker.study.claims.beat(worker.claimed)
@@ -199,8 +201,8 @@ class Histories(RuleBasedStateMachine):
         assert [trial.number for trial in trials] == list(range(len(trials)))
 
 
-def test_any_history_gives_the_study_of_one_worker():
+@pytest.mark.parametrize("histories", [3, pytest.param(25, marks=pytest.mark.long)])
+def test_any_history_gives_the_study_of_one_worker(histories):
     run_state_machine_as_test(
-        Histories,
-        settings=settings(max_examples=25, stateful_step_count=40, deadline=None, derandomize=True),
+        Histories, settings=settings(max_examples=histories, stateful_step_count=40)
     )

@@ -5,8 +5,11 @@ from __future__ import annotations
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
 from dataclasses import fields, replace
+from itertools import combinations, product
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -17,7 +20,7 @@ from studyhall.search.training.saved_training import read, write
 from studyhall.search.training.training_saver import SECONDS, TIMES, FileSaver
 from studyhall.search.training.trial import TrialRecord, run_trial
 from studyhall.search.training.trial_identity import identify
-from tests.search.shades import settings, shades
+from tests.search.training.shades import settings, shades
 
 EPOCHS = 6
 SEED, METRIC = TrialSeed(0, 3), "validation_loss"
@@ -119,10 +122,25 @@ SCHEDULES = {
 }
 
 
-@pytest.mark.parametrize("keep", ["last", "best"])
-@pytest.mark.parametrize("dropout", [0.0, 0.4])
-@pytest.mark.parametrize("sampling", ["shuffle", "with_replacement"])
-@pytest.mark.parametrize("optimizer", OPTIMIZER_SETTINGS)
+OPTIONS = (("shuffle", "with_replacement"), (0.0, 0.4), ("last", "best"))
+
+
+def pairs() -> Iterator[tuple[Any, ...]]:
+    """Two opposite cases for each optimizer, in which any two values of options meet once."""
+    for index, optimizer in enumerate(OPTIMIZER_SETTINGS):
+        first = [index >> bit & 1 for bit in range(len(OPTIONS))]
+        for choice in (first, [1 - one for one in first]):
+            yield optimizer, *(values[one] for values, one in zip(OPTIONS, choice, strict=True))
+
+
+def test_any_two_values_of_options_meet():
+    values = (tuple(OPTIMIZER_SETTINGS), *OPTIONS)
+    for one, other in combinations(range(len(values)), 2):
+        met = {(case[one], case[other]) for case in pairs()}
+        assert met == set(product(values[one], values[other]))
+
+
+@pytest.mark.parametrize(("optimizer", "sampling", "dropout", "keep"), list(pairs()))
 def test_a_trial_goes_on_from_any_epoch(interruptions, data, optimizer, sampling, dropout, keep):
     decay = {} if optimizer == "adam" else {"weight_decay": 0.01}
     wanted = settings(
@@ -288,7 +306,7 @@ def test_the_next_saving_tries_again(interruptions, data):
 
 def test_a_process_killed_again_and_again_leaves_the_weights_of_one_that_never_was(tmp_path):
     def start(path):
-        command = [sys.executable, "-m", "tests.search.slow_trial", str(path)]
+        command = [sys.executable, "-m", "tests.search.training.slow_trial", str(path)]
         root = Path(__file__).resolve().parents[3]
         return subprocess.Popen(command, cwd=root, stdout=subprocess.PIPE, text=True)
 

@@ -30,7 +30,7 @@ from studyhall.search.training.saved_training import (
 from studyhall.search.training.trial import run_trial
 from studyhall.search.training.trial_identity import TrialIdentity, identify
 from studyhall.search.workers.workers import fixed_blas_threads
-from tests.search.shades import settings, shades
+from tests.search.training.shades import settings, shades
 
 SEED = TrialSeed(5, 7)
 WANTED = settings({"dropout": 0.5}, optimizer="adam")
