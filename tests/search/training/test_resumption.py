@@ -5,8 +5,11 @@ from __future__ import annotations
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
 from dataclasses import fields, replace
+from itertools import combinations, product
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -119,10 +122,25 @@ SCHEDULES = {
 }
 
 
-@pytest.mark.parametrize("keep", ["last", "best"])
-@pytest.mark.parametrize("dropout", [0.0, 0.4])
-@pytest.mark.parametrize("sampling", ["shuffle", "with_replacement"])
-@pytest.mark.parametrize("optimizer", OPTIMIZER_SETTINGS)
+OPTIONS = (("shuffle", "with_replacement"), (0.0, 0.4), ("last", "best"))
+
+
+def pairs() -> Iterator[tuple[Any, ...]]:
+    """Two opposite cases for each optimizer, in which any two values of options meet once."""
+    for index, optimizer in enumerate(OPTIMIZER_SETTINGS):
+        first = [index >> bit & 1 for bit in range(len(OPTIONS))]
+        for choice in (first, [1 - one for one in first]):
+            yield optimizer, *(values[one] for values, one in zip(OPTIONS, choice, strict=True))
+
+
+def test_any_two_values_of_options_meet():
+    values = (tuple(OPTIMIZER_SETTINGS), *OPTIONS)
+    for one, other in combinations(range(len(values)), 2):
+        met = {(case[one], case[other]) for case in pairs()}
+        assert met == set(product(values[one], values[other]))
+
+
+@pytest.mark.parametrize(("optimizer", "sampling", "dropout", "keep"), list(pairs()))
 def test_a_trial_goes_on_from_any_epoch(interruptions, data, optimizer, sampling, dropout, keep):
     decay = {} if optimizer == "adam" else {"weight_decay": 0.01}
     wanted = settings(

@@ -104,29 +104,32 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 names = itertools.count()
 
 
-@settings(
-    max_examples=15,
-    derandomize=True,
-    database=None,
-    deadline=None,
-    # Looking for a smaller example costs minutes here, and the study is small as it is.
-    phases=[Phase.explicit, Phase.generate],
-    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
-)
-@given(study=STUDIES)
+@pytest.mark.parametrize("examples", [3, pytest.param(15, marks=pytest.mark.long)])
 def test_any_mixture_is_found_and_put_right(
-    stored: Stored, folder: Path, monkeypatch: pytest.MonkeyPatch, study: tuple[Trial, ...]
+    stored: Stored, folder: Path, monkeypatch: pytest.MonkeyPatch, examples: int
 ) -> None:
     monkeypatch.chdir(folder)
-    name = f"study-{next(names)}"
-    scene = Scene(open_tracker(sqlite(folder), name), Outbox(folder / name), stored, sent=False)
-    for number, trial in enumerate(study):
-        Builder(scene).build(number, trial)
-    found = scene.compare(deep=False)
-    for number, trial in enumerate(study):
-        kinds = Counter(str(finding.kind) for finding in found if finding.number == number)
-        assert kinds == expected(trial), trial
-    assert sum(expected(trial).total() for trial in study) == len(found)
-    assert scene.repair().left == ()
-    assert scene.compare() == []
-    assert scene.is_right()
+
+    @settings(
+        max_examples=examples,
+        database=None,
+        # Looking for a smaller example costs minutes here, and the study is small as it is.
+        phases=[Phase.explicit, Phase.generate],
+        suppress_health_check=[HealthCheck.too_slow],
+    )
+    @given(study=STUDIES)
+    def try_a_study(study: tuple[Trial, ...]) -> None:
+        name = f"study-{next(names)}"
+        scene = Scene(open_tracker(sqlite(folder), name), Outbox(folder / name), stored, sent=False)
+        for number, trial in enumerate(study):
+            Builder(scene).build(number, trial)
+        found = scene.compare(deep=False)
+        for number, trial in enumerate(study):
+            kinds = Counter(str(finding.kind) for finding in found if finding.number == number)
+            assert kinds == expected(trial), trial
+        assert sum(expected(trial).total() for trial in study) == len(found)
+        assert scene.repair().left == ()
+        assert scene.compare() == []
+        assert scene.is_right()
+
+    try_a_study()
