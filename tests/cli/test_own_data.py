@@ -13,6 +13,7 @@ import pytest
 from PIL import Image
 
 from studyhall import Options, StudySummary, UsageError, judge, launch, load_study, replay_runs
+from studyhall.search.cli.check_commands import fetch
 from studyhall.search.data.verification import verify
 from studyhall.search.evaluation.predictions import classify
 from studyhall.search.reports.reporting import write_report
