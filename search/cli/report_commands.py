@@ -18,7 +18,7 @@ from studyhall.search.cli.output import print_json, print_table
 from studyhall.search.common.words import counted
 
 if TYPE_CHECKING:
-    from studyhall.search.reports.reporting import Written
+    from studyhall.search.reports.report import Written
     from studyhall.search.reports.study_comparison import Comparison
 
 ForceOption = Annotated[bool, typer.Option("--force", help="Overwrite an existing file.")]
@@ -43,7 +43,7 @@ def report(
     """Write a study's report as one HTML page that needs no network."""
     # Collecting garbage would take a quarter of the time, and this process ends with the report.
     gc.disable()
-    from studyhall.search.reports.reporting import write_report
+    from studyhall.search.reports.report import write_report
 
     written = write_report(
         study, output, markdown=markdown, force=force, storage=storage, tracking_uri=tracking_uri

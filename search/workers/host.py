@@ -37,10 +37,9 @@ from studyhall.search.study.studies import recorded_study
 from studyhall.search.study.study import Study
 from studyhall.search.sync.host_home import home, make_home
 from studyhall.search.sync.outbox import Outbox
-from studyhall.search.sync.outbox_uploader import FailedUpload
+from studyhall.search.sync.outbox_uploader import FailedUpload, OutboxUploader
 from studyhall.search.sync.reconciliation import adopt
 from studyhall.search.sync.restoring import restore
-from studyhall.search.sync.sender import Sender
 from studyhall.search.sync.tracked_study import TrackedStudy, run_names
 from studyhall.search.tracking.tracker import Tracker
 from studyhall.search.tracking.tracking import FINGERPRINT, StudyRun
@@ -109,7 +108,7 @@ class HostSession:
             assignment.blas_threads,
         )
         self._with_data: Job | None = None
-        self.sender: Sender = self.tracked.sender(_log.warning)
+        self.sender: OutboxUploader = self.tracked.uploader(_log.warning)
         self.sender.start()
 
     @staticmethod
