@@ -27,9 +27,8 @@ from studyhall.search.common.environment import (
 )
 from studyhall.search.common.errors import StudyhallError
 from studyhall.search.common.intervals import INTERVALS
-from studyhall.search.data.own_versions import fetch_recorded
-from studyhall.search.data.same_data import require_data_of_launch
-from studyhall.search.data.sealed_sources import sealed_sources
+from studyhall.search.data.recorded_data import fetch_recorded, require_data_of_launch
+from studyhall.search.data.seal import sealed_sources
 from studyhall.search.study.job import Job
 from studyhall.search.study.reconnection import retry_while_disconnected
 from studyhall.search.study.storage import reopen_storage, require_clock
@@ -37,10 +36,9 @@ from studyhall.search.study.studies import recorded_study
 from studyhall.search.study.study import Study
 from studyhall.search.sync.host_home import home, make_home
 from studyhall.search.sync.outbox import Outbox
-from studyhall.search.sync.outbox_uploader import FailedUpload
+from studyhall.search.sync.outbox_uploader import FailedUpload, OutboxUploader
 from studyhall.search.sync.reconciliation import adopt
 from studyhall.search.sync.restoring import restore
-from studyhall.search.sync.sender import Sender
 from studyhall.search.sync.tracked_study import TrackedStudy, run_names
 from studyhall.search.tracking.tracker import Tracker
 from studyhall.search.tracking.tracking import FINGERPRINT, StudyRun
@@ -109,7 +107,7 @@ class HostSession:
             assignment.blas_threads,
         )
         self._with_data: Job | None = None
-        self.sender: Sender = self.tracked.sender(_log.warning)
+        self.sender: OutboxUploader = self.tracked.uploader(_log.warning)
         self.sender.start()
 
     @staticmethod

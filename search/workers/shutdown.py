@@ -10,9 +10,9 @@ from contextlib import suppress
 from filelock import Timeout
 
 from studyhall.search.common.errors import StudyhallError
+from studyhall.search.sync.outbox_uploader import OutboxUploader
 from studyhall.search.sync.reconciliation import adopt
 from studyhall.search.sync.run_upload import RunUpload
-from studyhall.search.sync.sender import Sender
 from studyhall.search.sync.tracked_study import TrackedStudy
 from studyhall.search.workers.execution import abandon, drop
 
@@ -20,7 +20,7 @@ _SECONDS = 7.0  # for all that is done here: a cluster kills ten seconds after S
 
 
 def abort_launch(
-    tracked: TrackedStudy, sender: Sender, dismiss: Callable[[], None] = lambda: None
+    tracked: TrackedStudy, sender: OutboxUploader, dismiss: Callable[[], None] = lambda: None
 ) -> bool:
     """Leave neither claims nor runs of this launch behind, as far as that is done in time.
 
@@ -52,7 +52,7 @@ def _release(tracked: TrackedStudy) -> bool:
     return True
 
 
-def _send(tracked: TrackedStudy, sender: Sender, deadline: float) -> bool:
+def _send(tracked: TrackedStudy, sender: OutboxUploader, deadline: float) -> bool:
     unsent = sender.drain(deadline - time.monotonic())
     if unsent or not sender.stop(deadline - time.monotonic()):
         return False
@@ -64,12 +64,12 @@ def _send(tracked: TrackedStudy, sender: Sender, deadline: float) -> bool:
 def _withdraw_unfinished(tracked: TrackedStudy) -> None:
     """Delete the runs of trials that were stopped half-way: another attempt gets another run."""
     study, tracker, outbox = tracked.study, tracked.tracker, tracked.outbox
-    with suppress(Timeout), outbox.sending_lock():  # another launch may be sending
+    with suppress(Timeout), outbox.upload_lock():  # another launch may be sending
         live = study.claims.live()
-        for waiting in outbox.waiting():
-            number, attempt = waiting.number, waiting.attempt
+        for entry in outbox.entries():
+            number, attempt = entry.number, entry.attempt
             undecided = study.accepted(number, attempt) is None
-            if undecided and number not in live and not waiting.record:
+            if undecided and number not in live and not entry.record:
                 RunUpload(tracker, outbox, number, attempt).withdraw()
 
 

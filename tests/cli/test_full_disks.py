@@ -78,9 +78,9 @@ def test_training_goes_on_while_mlflow_has_no_room(
         process = launches.start(*options, preexec_fn=started_humbly, stderr=stderr)
     wait_for(lambda: finished(workspace) >= 1)
     with hardship(disk, process):
-        wait_for(lambda: finished(workspace) == 6 and "training goes on" in log.read_text())
+        wait_for(lambda: finished(workspace) == 6 and "training continues" in log.read_text())
     ended(process)
-    assert "MLflow is back; " in log.read_text()
+    assert "MLflow is available again; " in log.read_text()
     assert answers(mlflow, "small") == undisturbed
     assert [run.info.status for run in child_runs(mlflow, "small", "study")] == ["FINISHED"]
     assert not list(workspace.folder.glob(".studyhall/*/*trial*"))
@@ -93,11 +93,11 @@ if MOUNTING:
         records, told = [store_trial(outbox, number) for number in (0, 1)], list[str]()
         with ExitStack() as hardship:
             hardship.enter_context(full(disk))
-            with sending(tracker, outbox, notify=told.append) as sender:
-                unsent = sender.drain(8.0)  # it has tried for the third time by then
+            with sending(tracker, outbox, notify=told.append) as uploader:
+                unsent = uploader.drain(8.0)  # it has tried for the third time by then
                 assert {(one.reason, one.final) for one in unsent} == {(FULL, False)}
                 hardship.close()
-                assert sender.drain(PATIENCE) == []
-        away = f"MLflow does not answer ({FULL}): training goes on, records wait"
-        assert told == [away, "MLflow is back; 2 records sent"]
+                assert uploader.drain(PATIENCE) == []
+        away = f"MLflow is unavailable ({FULL}): training continues, records are kept for later"
+        assert told == [away, "MLflow is available again; 2 records uploaded"]
         assert is_whole(tracker, records)

@@ -46,7 +46,7 @@ def test_training_goes_on_without_the_server_and_what_waited_is_sent(tracked, se
     stdout, _ = process.communicate(timeout=300)
     assert process.returncode == 0, log.read_text()
     assert "champion: version 1" in stdout
-    assert "MLflow is back" in log.read_text()
+    assert "MLflow is available again" in log.read_text()
     require_whole(tracked, server)
 
 

@@ -47,8 +47,8 @@ def tracked(tmp_path) -> TrackedStudy:
 
 
 def send(tracked: TrackedStudy) -> None:
-    with sending(tracked.tracker, tracked.outbox) as sender:
-        assert sender.drain(PATIENCE) == []
+    with sending(tracked.tracker, tracked.outbox) as uploader:
+        assert uploader.drain(PATIENCE) == []
 
 
 def test_a_record_that_waits_is_found_and_one_that_was_sent_is_no_finding(tracked):

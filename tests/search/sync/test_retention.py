@@ -105,7 +105,7 @@ def test_a_folder_that_a_launch_is_at_stays_and_the_rest_is_told(tmp_path):
     busy, free = (Outbox(moons.options().home / uuid.uuid4().hex) for _ in range(2))
     for outbox in (busy, free):
         outbox.folder.mkdir(parents=True)
-    with busy.sending_lock():
+    with busy.upload_lock():
         done = collect(None, moons.options(), remove=True)
     assert [one.what for one in done.removals] == [str(free.folder)]
     assert done.kept == (f"{busy.folder}: a launch is sending from it; end it first",)

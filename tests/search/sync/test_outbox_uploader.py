@@ -18,7 +18,7 @@ from mlflow.tracking import MlflowClient
 from studyhall.search.common.errors import StudyhallError
 from studyhall.search.sync.live_points import LivePoints, LiveReader
 from studyhall.search.sync.outbox import Outbox
-from studyhall.search.sync.sender import Sender
+from studyhall.search.sync.outbox_uploader import OutboxUploader
 from studyhall.search.tracking.tracker import Tracker
 from studyhall.search.training.record import Point, StoredRecord, read
 from tests.search.small_trials import forge, store_trial
@@ -34,7 +34,6 @@ from tests.search.tracked import (
 )
 
 ROOT = Path(__file__).resolve().parents[3]
-DYING_SENDER = "tests.search.sync.dying_sender"
 POINTS_OF_DEATH = [
     "run about to be created",
     "run created",
@@ -66,8 +65,8 @@ def test_each_record_becomes_one_run_in_the_matching_state(
         store_trial(outbox, 2, attempt=2, learning_rate=1e30),
     ]
     assert [record.state for record in records] == ["complete", "pruned", "failed"]
-    with sending(tracker, outbox) as sender:
-        assert sender.drain(PATIENCE) == []
+    with sending(tracker, outbox) as uploader:
+        assert uploader.drain(PATIENCE) == []
     assert is_whole(tracker, records)
     assert left_in(outbox) == []
 
@@ -76,8 +75,8 @@ def test_the_sums_of_all_artifacts_are_tagged(
     tracker: Tracker, outbox: Outbox, tmp_path: Path
 ) -> None:
     store_trial(outbox, 0)
-    with sending(tracker, outbox) as sender:
-        sender.drain(PATIENCE)
+    with sending(tracker, outbox) as uploader:
+        uploader.drain(PATIENCE)
     (run,) = trial_runs(tracker)
     folder = Path(tracker.client.download_artifacts(run.info.run_id, "", str(tmp_path)))
     sums = (folder / "SHA256SUMS").read_bytes()
@@ -96,18 +95,18 @@ def test_a_trial_is_seen_while_it_trains_and_goes_on_in_the_same_run(
 ) -> None:
     verdicts: dict[int, bool | None] = {0: None}
     live = LivePoints(outbox.live(0, 1), 15, seconds=0)
-    with sending(tracker, outbox, lambda number, _: verdicts[number]) as sender:
+    with sending(tracker, outbox, lambda number, _: verdicts[number]) as uploader:
         record = store_trial(outbox, 0, live=live)
         wait_for(lambda: trial_runs(tracker) and trial_runs(tracker)[0].data.metrics)
         (run,) = trial_runs(tracker)
         assert run.info.status == "RUNNING"
-        assert sender.drain(PATIENCE) == []
+        assert uploader.drain(PATIENCE) == []
         assert outbox.path(0, 1).exists()
         (run,) = trial_runs(tracker)
         shown = curve_of(tracker.client, run)
         assert shown == curve_in(tuple(live.points))
         verdicts[0] = True
-        assert sender.drain(PATIENCE) == []
+        assert uploader.drain(PATIENCE) == []
     assert is_whole(tracker, [record])
     assert trial_runs(tracker)[0].info.run_id == run.info.run_id
     assert left_in(outbox) == []
@@ -118,15 +117,15 @@ def test_an_attempt_that_was_overtaken_leaves_no_run_and_no_file(
 ) -> None:
     verdicts: dict[int, bool | None] = {1: None, 2: None}
     store_trial(outbox, 3, live=LivePoints(outbox.live(3, 1), 15, seconds=0))
-    with sending(tracker, outbox, lambda _, attempt: verdicts[attempt]) as sender:
+    with sending(tracker, outbox, lambda _, attempt: verdicts[attempt]) as uploader:
         wait_for(lambda: trial_runs(tracker))
         verdicts[1] = False
         second = store_trial(outbox, 3, attempt=2)
-        assert sender.drain(PATIENCE) == []
+        assert uploader.drain(PATIENCE) == []
         assert trial_runs(tracker) == []
         assert left_in(outbox) == ["trial-0003.2"]
         verdicts[2] = True
-        assert sender.drain(PATIENCE) == []
+        assert uploader.drain(PATIENCE) == []
     assert is_whole(tracker, [second])
     assert len(trial_runs(tracker, ViewType.DELETED_ONLY)) == 1
 
@@ -144,9 +143,9 @@ def test_a_record_that_cannot_be_sent_is_told_once_and_holds_up_no_other(
         weights.write_bytes(content)
     else:
         forge(path, with_bad_name(record))
-    with sending(tracker, outbox, notify=told.append) as sender:
-        (unsent,) = sender.drain(PATIENCE)
-        assert sender.drain(PATIENCE) == [unsent]
+    with sending(tracker, outbox, notify=told.append) as uploader:
+        (unsent,) = uploader.drain(PATIENCE)
+        assert uploader.drain(PATIENCE) == [unsent]
     assert (unsent.number, unsent.attempt, unsent.final) == (0, 1, True)
     (sentence,) = told
     if bad == "damaged":
@@ -156,7 +155,7 @@ def test_a_record_that_cannot_be_sent_is_told_once_and_holds_up_no_other(
         assert sentence.startswith("MLflow does not take the record of trial 0 (")
         assert "Invalid value" in sentence
         assert sentence.endswith(
-            f"; it stays in {path}: when that is mended, `studyhall sync` sends it"
+            f"; it is kept in {path}: correct the cause, then run `studyhall sync`"
         )
     assert trial_runs(tracker)[-1].info.status == "FINISHED"
     assert path.exists()
@@ -168,10 +167,10 @@ def test_a_refused_record_is_sent_to_the_same_run_once_it_is_mended(
     record = store_trial(outbox, 0)
     path = outbox.path(0, 1)
     forge(path, with_bad_name(record))
-    with sending(tracker, outbox) as sender:
-        assert len(sender.drain(PATIENCE)) == 1
+    with sending(tracker, outbox) as uploader:
+        assert len(uploader.drain(PATIENCE)) == 1
         forge(path, record)
-        assert sender.drain(PATIENCE) == []
+        assert uploader.drain(PATIENCE) == []
     assert is_whole(tracker, [record])
 
 
@@ -180,16 +179,16 @@ def test_a_run_that_is_deleted_while_its_trial_trains_comes_back(
     tracker: Tracker, outbox: Outbox, fate: str
 ) -> None:
     verdicts: dict[int, bool | None] = {0: None}
-    with sending(tracker, outbox, lambda number, _: verdicts[number]) as sender:
+    with sending(tracker, outbox, lambda number, _: verdicts[number]) as uploader:
         record = store_trial(outbox, 0, live=LivePoints(outbox.live(0, 1), 15, seconds=0))
         wait_for(lambda: trial_runs(tracker))
-        sender.drain(PATIENCE)
+        uploader.drain(PATIENCE)
         run_id = trial_runs(tracker)[0].info.run_id
         tracker.client.delete_run(run_id)
         if fate == "deleted for good":
             tracker.client._tracking_client.store._hard_delete_run(run_id)
         verdicts[0] = True
-        assert sender.drain(PATIENCE) == []
+        assert uploader.drain(PATIENCE) == []
     assert is_whole(tracker, [record])
 
 
@@ -223,7 +222,7 @@ def test_what_is_sent_again_stands_once(tracker: Tracker, stored: Outbox, outbox
     assert len(run.inputs.dataset_inputs) == 1
 
 
-def test_a_second_sender_leaves_the_spool_to_the_first_and_then_takes_over(
+def test_a_second_uploader_leaves_the_outbox_to_the_first_and_then_takes_over(
     tracker: Tracker, outbox: Outbox
 ) -> None:
     with sending(tracker, outbox) as first:
@@ -238,7 +237,7 @@ def test_a_second_sender_leaves_the_spool_to_the_first_and_then_takes_over(
     assert is_whole(tracker, [record, later])
 
 
-def test_a_sender_waits_for_a_study_that_does_not_answer(tracker: Tracker, outbox: Outbox) -> None:
+def test_an_uploader_waits_for_a_study_that_is_silent(tracker: Tracker, outbox: Outbox) -> None:
     record, answers, told = store_trial(outbox, 0), list[bool](), list[str]()
 
     def accepted(*_: int) -> bool:
@@ -246,37 +245,38 @@ def test_a_sender_waits_for_a_study_that_does_not_answer(tracker: Tracker, outbo
             raise StudyhallError("the database is being restarted")
         return answers[0]
 
-    with sending(tracker, outbox, accepted, told.append) as sender:
+    with sending(tracker, outbox, accepted, told.append) as uploader:
         wait_for(lambda: told)
-        (unsent,) = sender.drain(0.01)
+        (unsent,) = uploader.drain(0.01)
         assert unsent.number == 0
         answers.append(True)
-        assert sender.drain(PATIENCE) == []
+        assert uploader.drain(PATIENCE) == []
     assert is_whole(tracker, [record])
     assert told == [
-        "records cannot be sent (the database is being restarted): training goes on, records wait",
-        "MLflow is back; 1 record sent",
+        "records cannot be uploaded (the database is being restarted): training continues, "
+        "records are kept for later",
+        "MLflow is available again; 1 record uploaded",
     ]
 
 
-def test_a_sender_ends_in_time_though_mlflow_hangs(tracker: Tracker, outbox: Outbox) -> None:
+def test_an_uploader_ends_in_time_though_mlflow_hangs(tracker: Tracker, outbox: Outbox) -> None:
     store_trial(outbox, 0)
     with socket.create_server(("127.0.0.1", 0)) as deaf:
         hung = MlflowClient(f"http://127.0.0.1:{deaf.getsockname()[1]}")
-        sender_of_hung = Tracker(tracker.study_run, hung)
-        sender = Sender(lambda: sender_of_hung, outbox, lambda *_: True, lambda _: None)
-        sender.start()
+        tracker_of_hung = Tracker(tracker.study_run, hung)
+        uploader = OutboxUploader(tracker_of_hung, outbox, lambda *_: True, lambda _: None)
+        uploader.start()
         connection, _ = deaf.accept()  # the request is there, and nobody answers it
-        (unsent,) = sender.drain(0.01)
+        (unsent,) = uploader.drain(0.01)
         assert (unsent.number, unsent.final) == (0, False)
-        assert not sender.stop(0.01)
+        assert not uploader.stop(0.01)
         connection.close()
-    assert sender.stop(PATIENCE)
+    assert uploader.stop(PATIENCE)
     assert outbox.path(0, 1).exists()
 
 
 @pytest.mark.parametrize("point", POINTS_OF_DEATH)
-def test_a_sender_killed_at_any_step_is_continued_by_another(
+def test_an_uploader_killed_at_any_step_is_continued_by_another(
     tracker: Tracker, uri: str, stored: Outbox, outbox: Outbox, point: str
 ) -> None:
     shutil.copytree(stored.folder, outbox.folder)
@@ -286,7 +286,7 @@ def test_a_sender_killed_at_any_step_is_continued_by_another(
         [
             sys.executable,
             "-m",
-            "tests.search.sync.dying_sender",
+            "tests.search.sync.dying_uploader",
             point,
             uri,
             name,
@@ -299,8 +299,8 @@ def test_a_sender_killed_at_any_step_is_continued_by_another(
     )
     assert done.returncode == -signal.SIGKILL, done.stderr
     assert left_in(outbox) != []
-    with sending(tracker, outbox) as sender:
-        assert sender.drain(PATIENCE) == []
+    with sending(tracker, outbox) as uploader:
+        assert uploader.drain(PATIENCE) == []
     assert is_whole(tracker, [record])
     assert left_in(outbox) == []
 

@@ -1,4 +1,4 @@
-"""A sender, killed as by `kill -9` at a chosen step: dying_sender.py STEP URI NAME SPOOL."""
+"""An uploader, killed as by `kill -9` at a chosen step: dying_uploader.py STEP URI NAME OUTBOX."""
 
 from __future__ import annotations
 
@@ -35,8 +35,8 @@ def main(step: str, uri: str, name: str, folder: str) -> None:
     notes = iter((lambda: None, die))
     note_run = Outbox.note_run
 
-    def second_note_kills(*arguments: Any) -> None:
-        note_run(*arguments)
+    def second_note_kills(*arguments: Any, **options: Any) -> None:
+        note_run(*arguments, **options)
         next(notes)()
 
     steps: dict[str, tuple[Any, str, Callable[..., Any]]] = {
@@ -58,8 +58,8 @@ def main(step: str, uri: str, name: str, folder: str) -> None:
         "record deleted": (Outbox, "forget_run", die),
     }
     setattr(*steps[step])
-    with sending(tracker, Outbox(Path(folder))) as sender:
-        sender.drain(PATIENCE)
+    with sending(tracker, Outbox(Path(folder))) as uploader:
+        uploader.drain(PATIENCE)
 
 
 if __name__ == "__main__":

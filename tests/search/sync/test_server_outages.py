@@ -32,7 +32,7 @@ STEPS = ["runs/create", "runs/log-inputs", "runs/log-batch", "artifacts", "runs/
 
 
 class Wire:
-    """What stands between sender and server: counts requests, and loses what it is told to.
+    """What stands between uploader and server: counts requests, and loses what it is told to.
 
     Attributes:
         requests: What was asked for, a method and a path each.
@@ -147,8 +147,8 @@ def test_a_lost_request_or_answer_costs_nothing_and_doubles_nothing(
 ) -> None:
     records, told = [store_trial(outbox, number) for number in (0, 1)], list[str]()
     wire.lose = LoseOnce(step, loss)
-    with sending(tracker, outbox, notify=told.append) as sender:
-        assert sender.drain(PATIENCE) == []
+    with sending(tracker, outbox, notify=told.append) as uploader:
+        assert uploader.drain(PATIENCE) == []
     assert wire.lose.done
     assert is_whole(tracker, records)
     assert left_in(outbox) == []
@@ -169,8 +169,8 @@ def test_a_run_that_a_slow_server_creates_after_all_does_not_stay(
 
     first = wire.lose
     wire.lose = lambda asked: first(asked) or late_twin(asked)
-    with sending(tracker, outbox) as sender:
-        assert sender.drain(PATIENCE) == []
+    with sending(tracker, outbox) as uploader:
+        assert uploader.drain(PATIENCE) == []
     assert searched.is_set()
     assert is_whole(tracker, [record])
 
@@ -182,19 +182,19 @@ def test_a_server_killed_in_the_middle_of_a_request_gets_all_when_it_is_back(
     verdicts: dict[int, bool | None] = dict.fromkeys((0, 1, 2), True)
     records, told = [store_trial(outbox, number) for number in (0, 1)], list[str]()
     wire.lose = LoseOnce(step, "answer", lambda: threading.Timer(0.005, server.kill).start())
-    with sending(tracker, outbox, lambda n, _: verdicts[n], told.append) as sender:
+    with sending(tracker, outbox, lambda n, _: verdicts[n], told.append) as uploader:
         wait_for(lambda: told)
         records.append(store_trial(outbox, 2, live=LivePoints(outbox.live(2, 1), 15, seconds=0)))
-        assert [unsent.final for unsent in sender.drain(0.01)] == [False] * 3
+        assert [unsent.final for unsent in uploader.drain(0.01)] == [False] * 3
         server.start()
-        assert sender.drain(PATIENCE) == []
+        assert uploader.drain(PATIENCE) == []
     assert is_whole(tracker, records)
     assert left_in(outbox) == []
     assert len(told) == 2, told
     away, back = told
-    assert away.startswith("MLflow does not answer (")
-    assert away.endswith("): training goes on, records wait")
-    assert back == "MLflow is back; 3 records sent"
+    assert away.startswith("MLflow is unavailable (")
+    assert away.endswith("): training continues, records are kept for later")
+    assert back == "MLflow is available again; 3 records uploaded"
 
 
 def test_points_that_could_not_be_shown_are_sent_with_the_record(
@@ -203,12 +203,12 @@ def test_points_that_could_not_be_shown_are_sent_with_the_record(
     verdicts: dict[int, bool | None] = {0: None}
     told: list[str] = []
     wire.lose = lambda asked: "request" if "log-batch" in asked else None
-    with sending(tracker, outbox, lambda number, _: verdicts[number], told.append) as sender:
+    with sending(tracker, outbox, lambda number, _: verdicts[number], told.append) as uploader:
         record = store_trial(outbox, 0, live=LivePoints(outbox.live(0, 1), 15, seconds=0))
         wait_for(lambda: told)
         wire.lose = lambda _: None
         verdicts[0] = True
-        assert sender.drain(PATIENCE) == []
+        assert uploader.drain(PATIENCE) == []
     assert is_whole(tracker, [record])
 
 
@@ -216,11 +216,11 @@ def test_the_number_of_requests_does_not_grow_with_the_study(
     tracker: Tracker, wire: Wire, outbox: Outbox
 ) -> None:
     counted = []
-    with sending(tracker, outbox) as sender:
+    with sending(tracker, outbox) as uploader:
         for number in (3, 300):
             store_trial(outbox, number)
             before = len(wire.requests)
-            assert sender.drain(PATIENCE) == []
+            assert uploader.drain(PATIENCE) == []
             counted.append(wire.requests[before:])
             for other in range(4, 54 if number == 3 else 0):
                 tracker.create_run(other, 1, 0)
@@ -236,14 +236,14 @@ def test_what_the_server_refuses_is_told_and_the_others_are_sent(
     point = bad.points[0].model_copy(update={"key": "a\tb"})
     forge(outbox.path(0, 1), bad.model_copy(update={"points": (*bad.points, point)}))
     told: list[str] = []
-    with sending(tracker, outbox, notify=told.append) as sender:
-        assert [unsent.number for unsent in sender.drain(PATIENCE)] == [0]
+    with sending(tracker, outbox, notify=told.append) as uploader:
+        assert [unsent.number for unsent in uploader.drain(PATIENCE)] == [0]
     assert len(told) == 1
     assert told[0].startswith("MLflow does not take the record of trial 0 (")
     assert left_in(outbox) == ["trial-0000.1", "trial-0000.1.run"]
     forge(outbox.path(0, 1), bad)
-    with sending(tracker, outbox) as sender:
-        assert sender.drain(PATIENCE) == []
+    with sending(tracker, outbox) as uploader:
+        assert uploader.drain(PATIENCE) == []
     assert is_whole(tracker, [bad, good])
 
 
@@ -255,11 +255,11 @@ def test_a_record_that_a_server_in_order_fails_at_holds_up_no_other(
     wire.lose = lambda asked: (
         "fault" if ours.match(asked) and len(trial_runs(tracker)) == 1 else None
     )
-    with sending(tracker, outbox, notify=told.append) as sender:
-        assert [unsent.number for unsent in sender.drain(PATIENCE)] == [0]
+    with sending(tracker, outbox, notify=told.append) as uploader:
+        assert [unsent.number for unsent in uploader.drain(PATIENCE)] == [0]
         away, aside, _ = told
-        assert away.startswith("MLflow does not answer (too many 500 error responses)")
+        assert away.startswith("MLflow is unavailable (too many 500 error responses)")
         assert aside.startswith("MLflow does not take the record of trial 0 (too many 500 error")
         assert left_in(outbox) == ["trial-0000.1", "trial-0000.1.run"]
-        assert sender.drain(PATIENCE) == []
+        assert uploader.drain(PATIENCE) == []
     assert is_whole(tracker, records)
