@@ -13,7 +13,7 @@ from studyhall.search.config.study_spec import StudySpec
 from studyhall.search.data.dataset_manifest import mark_used
 from studyhall.search.data.datasets import fingerprint, open_dataset, split_dataset
 from studyhall.search.data.integrity import test_fingerprint
-from studyhall.search.data.sealed_sources import sealed_sources
+from studyhall.search.data.seal import sealed_sources
 from studyhall.search.study.job import Job
 from studyhall.search.study.study import Study
 from studyhall.search.sync.outbox import Outbox
