@@ -74,10 +74,10 @@ def test_a_trial_that_needs_more_memory_than_there_is_is_failed_and_no_other(wor
 # A fault of the program itself, in one trial.
 FAULTY = """
 import studyhall.search.workers.execution
-import studyhall.search.training.training_saver
+import studyhall.search.training.saved_training
 from studyhall.search.cli.entry import main
 
-studyhall.search.training.training_saver.SECONDS = 600.0  # no attempt gets further
+studyhall.search.training.saved_training.SECONDS = 600.0  # no attempt gets further
 store = studyhall.search.workers.execution.store
 
 def faulty(folder, record, **rest):
