@@ -13,9 +13,8 @@ from urllib.request import url2pathname
 from studyhall.search.common.errors import StudyhallError
 from studyhall.search.reports.gallery import small_sheet
 from studyhall.search.reports.study_facts import TrialRun
-from studyhall.search.tracking.artifact_store import download
 from studyhall.search.tracking.mlflow_errors import mlflow_exception
-from studyhall.search.tracking.trained import missing_artifact
+from studyhall.search.tracking.run_files import download, missing_artifact
 
 PICTURE = "first_layer.png"
 _FETCHES = 8  # at a time, from a server

@@ -23,9 +23,9 @@ from studyhall.search.reports.report_sections import report_sections
 from studyhall.search.reports.study_facts import StudyFacts
 from studyhall.search.study.report_figures import curve_figure, study_figures
 from studyhall.search.study.trial_rows import best_first
+from studyhall.search.tracking.study_runs import REPORT, REPORT_TAG
 from studyhall.search.tracking.study_view import show_study
 from studyhall.search.tracking.tracker import Tracker
-from studyhall.search.tracking.tracking import REPORT, REPORT_TAG
 
 MOST_LAYERS = 1000  # in a page: more of them would make it larger than can be sent about
 
