@@ -34,7 +34,7 @@ def report(
     # The search for garbage takes a quarter of the time, and this process ends with the report.
     gc.disable()
     from studyhall.search.cli import report_terminal
-    from studyhall.search.reports.reporting import write_report
+    from studyhall.search.reports.report import write_report
 
     name = recorded_name(study)
     written = write_report(

@@ -13,7 +13,7 @@ from studyhall.search.cli.wide_table import print_table
 from studyhall.search.common.words import counted
 
 if TYPE_CHECKING:
-    from studyhall.search.reports.reporting import Written
+    from studyhall.search.reports.report import Written
     from studyhall.search.reports.study_comparison import Comparison
 
 

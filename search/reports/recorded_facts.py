@@ -42,7 +42,7 @@ if TYPE_CHECKING:
     from studyhall.search.tracking.client import MlflowClient
     from studyhall.search.tracking.study_runs import Run
 
-VERDICT_PICTURES = ("confusion_matrix.png", "mistakes.png")
+VERDICT_IMAGES = ("confusion_matrix.png", "mistakes.png")
 
 
 @dataclass(frozen=True)
@@ -184,7 +184,7 @@ def _verdict_of(client: MlflowClient, run: Run, found: dict[str, Any]) -> Verdic
     tags, run_id = run.data.tags, str(run.info.run_id)
     with explained("the evaluation"):
         judged = client.get_run(tags["studyhall.judged_run"])
-    pictures = {name: artifact_bytes(client, run_id, name) for name in VERDICT_PICTURES}
+    images = {name: artifact_bytes(client, run_id, name) for name in VERDICT_IMAGES}
     keys = ("index", "true", "predicted", "probability")
     mistakes = [tuple(one[key] for key in keys) for one in found.get("mistakes", ())]
     same = ("examples", "correct", "accuracy", "accuracy_by_class", "classes", "confusion")
@@ -196,6 +196,6 @@ def _verdict_of(client: MlflowClient, run: Run, found: dict[str, Any]) -> Verdic
         interval=tuple(found["interval"]),
         gap=run.data.metrics.get(GAP),
         mistakes=mistakes,
-        pictures={name: picture for name, picture in pictures.items() if picture},
+        images={name: image for name, image in images.items() if image},
         **{name: found[name] for name in same},
     )

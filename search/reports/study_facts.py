@@ -32,7 +32,7 @@ class VerdictFacts:
         confusion: Counts, row = true class, column = predicted.
         mistakes: The surest mistakes: the example's index, its class, the class that it was taken
             for and how probable that was found.
-        pictures: PNG files, by their names.
+        images: PNG files, by their names.
     """
 
     version: str
@@ -48,7 +48,7 @@ class VerdictFacts:
     classes: Sequence[str]
     confusion: Sequence[Sequence[int]]
     mistakes: Sequence[tuple[int, str, str, float]]
-    pictures: Mapping[str, bytes]
+    images: Mapping[str, bytes]
 
 
 @dataclass(frozen=True)
@@ -116,7 +116,7 @@ class TrackedFacts:
             return None
         return (
             f"version {judged}, no longer the champion; the champion (version {current}) has not "
-            "been judged"
+            "been evaluated"
         )
 
     def address(self, run_id: str | None = None, experiment_id: str = "") -> str | None:
@@ -170,6 +170,10 @@ class StudyFacts:
         if self.finalists:
             found["finalists"] = list(self.finalists.trainings)
         return found
+
+    def untimed(self) -> int:
+        """How many trainings have no known time, as they did not end or crashed the worker."""
+        return sum(row.seconds is None for rows in self.trainings().values() for row in rows)
 
     def core_seconds(self) -> dict[str, float]:
         """What training took, as far as that is known, by the state of `trainings`."""

@@ -31,7 +31,7 @@ _WANTED = (
     "plotly.graph_objects",
     "studyhall.search.cli.entry",
     "studyhall.search.evaluation.replay",
-    "studyhall.search.reports.reporting",
+    "studyhall.search.reports.report",
     "studyhall.search.runner.launcher",
     "studyhall.search.sync.doctor",
 )

@@ -16,7 +16,7 @@ from studyhall import Options, StudySummary, UsageError, judge, launch, load_stu
 from studyhall.search.cli.data_commands import data_fetch
 from studyhall.search.data.verification import verify
 from studyhall.search.evaluation.predictions import classify
-from studyhall.search.reports.reporting import write_report
+from studyhall.search.reports.report import write_report
 from studyhall.search.sync.doctor import examine
 from tests.cli.record import child_runs, client_of, runs_by_trial
 from tests.cli.workspace import Workspace

@@ -40,7 +40,7 @@ VERDICT = VerdictFacts(
     classes=("cat", "dog"),
     confusion=((50, 50), (30, 70)),
     mistakes=((7, "cat", "dog", 0.99),),
-    pictures={"confusion_matrix.png": b"confused", "mistakes.png": b"wrong"},
+    images={"confusion_matrix.png": b"confused", "mistakes.png": b"wrong"},
 )
 READINGS = (
     Reading(

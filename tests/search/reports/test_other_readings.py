@@ -13,8 +13,7 @@ from studyhall.search.cli.cli import app
 from studyhall.search.cli.terminal import show_status
 from studyhall.search.evaluation.readings import recorded_ledger
 from studyhall.search.reports.recorded_facts import read_recorded
-from studyhall.search.reports.report_markdown import render_markdown
-from studyhall.search.reports.report_sections import report_sections
+from studyhall.search.reports.report_rendering import render_markdown
 from tests.search.moons import SPEC, Moons
 from tests.search.reports.judged import NOW
 
@@ -58,9 +57,9 @@ def test_a_reading_knows_those_of_the_same_test_set_by_other_studies(moons, caps
     assert "readings of the test set: none by this study\n" in out
     assert "readings of the same test set by other studies (wide):\n" in out
     facts = read_recorded("moons", moons.storage, moons.tracking_uri).facts
-    text = render_markdown("moons", report_sections(facts), NOW).decode()
-    assert "This study never read it." in text
-    assert "Readings of the same test split by other studies: wide" in text
+    text = render_markdown(facts, NOW).decode()
+    assert "This study has never evaluated on the test set." in text
+    assert "Evaluations on the same test set by other studies: wide" in text
     show_verdict(judge("moons", moons.tracking_uri), as_json=False)
     out = capsys.readouterr().out
     assert (
@@ -73,8 +72,8 @@ def test_a_reading_knows_those_of_the_same_test_set_by_other_studies(moons, caps
     assert len(found["earlier_readings"]) == 1
     assert [one["study"] for one in found["earlier_readings_elsewhere"]] == ["moons"]
     facts = read_recorded("moons", moons.storage, moons.tracking_uri).facts
-    text = render_markdown("moons", report_sections(facts), NOW).decode()
-    assert "The test split was read once, and 2 times by other studies." in text
+    text = render_markdown(facts, NOW).decode()
+    assert "The test set was evaluated once, and 2 times by other studies." in text
     found = json.loads(status("--json", "--tracking-uri", moons.tracking_uri))
     counts = len(found["readings"]), len(found["readings_elsewhere"]), found["readings_unknown"]
     assert counts == (1, 2, None)

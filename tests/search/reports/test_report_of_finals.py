@@ -8,7 +8,7 @@ import pytest
 
 from studyhall import judge, launch
 from studyhall.search.reports.recorded_facts import Recorded, read_recorded
-from studyhall.search.reports.reporting import write_report
+from studyhall.search.reports.report import write_report
 from studyhall.search.runner.finals import train_finalists
 from tests.search.moons import Moons
 
@@ -44,7 +44,7 @@ def test_the_champion_is_told_from_the_one_that_was_judged(moons: Moons) -> None
     facts = read(moons).facts
     assert facts.tracked is not None
     assert facts.tracked.outdated == (
-        "version 1, no longer the champion; the champion (version 2) has not been judged"
+        "version 1, no longer the champion; the champion (version 2) has not been evaluated"
     )
     assert facts.tracked.champion is not None
     assert facts.tracked.champion.run_id == moons.champion.run_id

@@ -11,7 +11,7 @@ import pytest
 from studyhall import StudyhallError, UsageError
 from studyhall.search.cli.report_terminal import show_written
 from studyhall.search.common.addresses import JOURNAL
-from studyhall.search.reports.reporting import write_report
+from studyhall.search.reports.report import write_report
 from studyhall.search.study.recorded import open_recorded
 from studyhall.search.study.storage import open_storage
 from studyhall.search.tracking.client import open_client
@@ -119,7 +119,7 @@ def test_a_study_without_a_finished_trial_has_a_report(working_folder):
     record_study(working_folder, ())
     found = page()
     assert "0 of 1 trials have finished" in found.text
-    assert "No trial was begun." in found.text
+    assert "No trial has started." in found.text
 
 
 def test_a_study_of_pruned_trials_shows_their_curves_alone(working_folder):

@@ -9,8 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import TypeAdapter
 
-from studyhall.search.config.parameters import Parameter
-from studyhall.search.config.unit_interval import from_unit, to_unit
+from studyhall.search.config.parameters import Parameter, from_unit, to_unit
 from tests.search.spaces import choices, floats, integers
 
 

@@ -1,4 +1,4 @@
-"""Writing a study's report: read, draw, render, write, and add it to the study's run."""
+"""Write a study's report to a file, and add an HTML report to the study's run in MLflow."""
 
 from __future__ import annotations
 
@@ -10,31 +10,26 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from studyhall.search.common.errors import StudyhallError, UsageError
-from studyhall.search.data.data_names import described
-from studyhall.search.data.dataset_manifest import read_page
-from studyhall.search.data.own_versions import version_of
-from studyhall.search.reports.first_layers import FirstLayers
+from studyhall.search.reports.first_layers import first_layers
 from studyhall.search.reports.output_file import output_problems, write_output
 from studyhall.search.reports.recorded_facts import Recorded, read_recorded
-from studyhall.search.reports.report_gallery import no_layers
-from studyhall.search.reports.report_markdown import render_markdown
-from studyhall.search.reports.report_page import render_page
-from studyhall.search.reports.report_sections import report_sections
-from studyhall.search.reports.study_facts import StudyFacts
+from studyhall.search.reports.report_rendering import render_html, render_markdown
 from studyhall.search.study.report_figures import curve_figure, study_figures
-from studyhall.search.study.trial_rows import best_first
 from studyhall.search.tracking.study_runs import REPORT, REPORT_TAG
 from studyhall.search.tracking.study_view import show_study
 from studyhall.search.tracking.tracker import Tracker
 
-MOST_LAYERS = 1000  # in a page: more of them would make it larger than can be sent about
-
 
 @dataclass(frozen=True)
 class Written:
-    """A report that was written: where, its bytes, and the run that has it too, if any.
+    """A report that was written.
 
-    `trouble` is why MLflow did not take it.
+    Attributes:
+        study: The study.
+        file: Where it is.
+        bytes: Its size.
+        run_id: The run in MLflow that has it too, if any.
+        trouble: Why it could not be added to that run.
     """
 
     study: str
@@ -44,7 +39,7 @@ class Written:
     trouble: str | None = None
 
     def to_dict(self) -> dict[str, object]:
-        """The report as JSON tells of it."""
+        """The attributes for JSON; `trouble` only if there was any."""
         return {key: value for key, value in asdict(self).items() if key != "trouble" or value}
 
 
@@ -59,20 +54,21 @@ def write_report(
 ) -> Written:
     """Write the report of a recorded study, and log an HTML page to the study's run in MLflow.
 
-    If MLflow does not take the page, the file is there all the same.
+    The file is kept if the page cannot be logged to MLflow.
 
     Args:
         name: The study.
-        output: The file; by default `NAME-report.html` here, which replaces an earlier one.
-        markdown: Write Markdown, without pictures, in place of HTML.
-        force: Replace a file that was named by `output`.
-        storage: Where the study is kept; by default in the working folder.
+        output: The file; by default `NAME-report.html` in the working folder, which is
+            replaced if it exists.
+        markdown: Write Markdown, without images and plots, instead of HTML.
+        force: Replace the file at `output` if it exists.
+        storage: The journal file or database with the study; by default in the working folder.
         tracking_uri: MLflow's address; by default where plain `mlflow ui` looks.
 
     Raises:
-        UsageError: the file cannot or must not be written, there is no such study, or nothing
-            answers where it is kept.
-        StudyhallError: MLflow does not answer, or the disk does not take the file.
+        UsageError: the file cannot or must not be written, there is no such study, or its storage
+            cannot be reached.
+        StudyhallError: MLflow does not answer, or the file cannot be written to the disk.
     """
     path = Path(output or f"{name}-report.{'md' if markdown else 'html'}")
     problems = output_problems("--output", path, replace=force or output is None)
@@ -80,7 +76,7 @@ def write_report(
         raise UsageError("\n".join(problems))
     recorded, now = read_recorded(name, storage, tracking_uri), datetime.now(UTC)
     if markdown:
-        content = render_markdown(name, report_sections(recorded.facts), now)
+        content = render_markdown(recorded.facts, now)
     else:
         content = _page(recorded, tracking_uri, now)
     write_output(path, content)
@@ -95,38 +91,16 @@ def write_report(
 
 def _page(recorded: Recorded, tracking_uri: str | None, now: datetime) -> bytes:
     facts = recorded.facts
-    # Pictures are decoded beside the drawing, on a core of their own.
+    # Images are decoded on another core while the plots are drawn.
     with ThreadPoolExecutor(1) as pool:
-        layers = pool.submit(_layers, facts, tracking_uri)
+        layers = pool.submit(first_layers, facts, tracking_uri)
         figures = study_figures(recorded.study)
         curves = curve_figure(facts.trials, facts.spec)
-        shown = [*figures, *([curves] if curves else [])]
-        sections = report_sections(facts, shown, layers.result())
-    return render_page(facts.summary.name, sections, now)
-
-
-def _layers(facts: StudyFacts, tracking_uri: str | None) -> dict[int, bytes] | str:
-    """The first layers of the trials that left weights, or why they cannot be seen."""
-    shape = _example_shape(facts)
-    if reason := no_layers(facts, shape):
-        return reason
-    ranked = best_first(list(facts.trials), facts.spec)
-    numbers = [row.number for row in ranked if row.weights_sha256 is not None]
-    runs = facts.tracked.runs if facts.tracked else {}
-    return FirstLayers(tracking_uri, shape or (), runs).small(numbers[:MOST_LAYERS])
-
-
-def _example_shape(facts: StudyFacts) -> tuple[int, ...] | None:
-    """The shape of the study's examples; None if the user's own are not in the cache any more."""
-    settings = facts.spec.data_settings
-    if settings.path is None:
-        return described(settings).example_shape
-    folder = version_of(settings, facts.fingerprint or "")
-    page = read_page(folder) if folder else None
-    return page.collection.example_shape if page else None
+        return render_html(facts, now, figures, curves, layers.result())
 
 
 def _logged(recorded: Recorded, content: bytes) -> str | None:
+    """Log the page to the study's run, if it has one; return the run's id."""
     if recorded.place is None:
         return None
     client, run = recorded.place
@@ -138,7 +112,8 @@ def _logged(recorded: Recorded, content: bytes) -> str | None:
         tracker.log_study_artifacts(Path(temporary))
         tracker.append_tag(REPORT_TAG, [hashlib.sha256(content).hexdigest()])
     study = recorded.study
-    # What a search is that was set aside, or finalists are, is not what their experiment is.
+    # The experiment's description is that of its current search, not of finalists or of a search
+    # that was set aside.
     above = study.search_id is None and study.experiment == study.spec.study.name
     show_study(client, run, study.spec, above=above)
     return run.run_id
