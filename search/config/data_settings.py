@@ -33,7 +33,7 @@ class DataSettings(Section):
     """`[data]`: the data set, its split by index, and how raw values become inputs.
 
     A `path` makes it a data set of the user's own. Only then can `train` and `validation` be left
-    out: they are 0 until `studyhall.search.data.own_counts` fills them in.
+    out: they are 0 until `studyhall.search.data.splits` fills them in.
     """
 
     name: str = Field(

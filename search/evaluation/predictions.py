@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from studyhall.search.common.errors import UsageError
-from studyhall.search.data.images import read_picture
+from studyhall.search.data.images import read_image
 from studyhall.search.tracking.registry import champion
 
 
@@ -48,7 +48,7 @@ def classify(
     for picture in pictures:
         try:
             shape = classifier.example_shape
-            images.append(read_picture(Path(picture), shape, light_on_dark=not own))
+            images.append(read_image(Path(picture), shape, light_on_dark=not own))
         except UsageError as error:
             problems.append(str(error))
     if problems:

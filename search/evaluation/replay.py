@@ -15,8 +15,7 @@ from studyhall.search.common.environment import environment, fixed_blas_threads
 from studyhall.search.common.errors import StudyhallError, UsageError
 from studyhall.search.common.progress import SILENT, Progress
 from studyhall.search.config.data_settings import DataSettings
-from studyhall.search.data.own_versions import fetch_recorded
-from studyhall.search.data.same_data import require_same_data
+from studyhall.search.data.recorded_data import fetch_recorded, require_same_data
 from studyhall.search.evaluation.recorded_trial import (
     LOSSES,
     METRICS,

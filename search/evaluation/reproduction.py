@@ -21,7 +21,7 @@ from studyhall.search.config.section import Scalar
 from studyhall.search.config.study_file import load_study
 from studyhall.search.data.datasets import fetch, open_dataset, split_dataset
 from studyhall.search.data.integrity import test_fingerprint
-from studyhall.search.data.same_data import require_same_data
+from studyhall.search.data.recorded_data import require_same_data
 from studyhall.search.evaluation.evaluation import evaluate
 from studyhall.search.evaluation.reference import Quantity, ReferenceStudy, Row, System
 from studyhall.search.runner.launcher import launch

@@ -11,8 +11,7 @@ from pathlib import Path
 
 from studyhall.search.common.progress import Progress
 from studyhall.search.data.integrity import test_fingerprint
-from studyhall.search.data.own_versions import fetch_recorded
-from studyhall.search.data.same_data import require_same_data
+from studyhall.search.data.recorded_data import fetch_recorded, require_same_data
 from studyhall.search.evaluation.evaluation import Evaluation, evaluate
 from studyhall.search.study.observer import Quiet
 from studyhall.search.tracking.client import open_client

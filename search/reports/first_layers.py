@@ -15,9 +15,9 @@ from urllib.request import url2pathname
 from PIL import Image, ImageFile, UnidentifiedImageError
 
 from studyhall.search.common.errors import StudyhallError
-from studyhall.search.data.data_names import described
-from studyhall.search.data.dataset_manifest import read_page
-from studyhall.search.data.own_versions import version_of
+from studyhall.search.data.data_names import dataset_info
+from studyhall.search.data.dataset_manifest import read_manifest
+from studyhall.search.data.recorded_data import version_of
 from studyhall.search.reports.study_facts import StudyFacts
 from studyhall.search.study.trial_rows import best_first
 from studyhall.search.tracking.mlflow_errors import mlflow_exception
@@ -97,10 +97,10 @@ def _example_shape(facts: StudyFacts) -> tuple[int, ...] | None:
     """The shape of the study's examples; None if the user's own are no longer in the cache."""
     settings = facts.spec.data_settings
     if settings.path is None:
-        return described(settings).example_shape
+        return dataset_info(settings).example_shape
     folder = version_of(settings, facts.fingerprint or "")
-    page = read_page(folder) if folder else None
-    return page.collection.example_shape if page else None
+    manifest = read_manifest(folder) if folder else None
+    return manifest.info.example_shape if manifest else None
 
 
 def _small(

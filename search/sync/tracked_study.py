@@ -14,9 +14,8 @@ from studyhall.search.config.study_spec import StudySpec
 from studyhall.search.data.dataset_manifest import mark_used
 from studyhall.search.data.datasets import fetch, fingerprint, open_dataset, split_dataset
 from studyhall.search.data.integrity import test_fingerprint
-from studyhall.search.data.own_versions import version_of
-from studyhall.search.data.same_data import require_same_data
-from studyhall.search.data.sealed_sources import sealed_sources
+from studyhall.search.data.recorded_data import require_same_data, version_of
+from studyhall.search.data.seal import sealed_sources
 from studyhall.search.study.job import Job
 from studyhall.search.study.observer import Observer
 from studyhall.search.study.recorded import recorded_summary

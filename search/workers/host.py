@@ -27,9 +27,8 @@ from studyhall.search.common.environment import (
 )
 from studyhall.search.common.errors import StudyhallError
 from studyhall.search.common.intervals import INTERVALS
-from studyhall.search.data.own_versions import fetch_recorded
-from studyhall.search.data.same_data import require_data_of_launch
-from studyhall.search.data.sealed_sources import sealed_sources
+from studyhall.search.data.recorded_data import fetch_recorded, require_data_of_launch
+from studyhall.search.data.seal import sealed_sources
 from studyhall.search.study.job import Job
 from studyhall.search.study.reconnection import retry_while_disconnected
 from studyhall.search.study.storage import reopen_storage, require_clock
