@@ -59,7 +59,7 @@ def test_the_first_interrupt_lets_running_trials_finish(workspace, running, undi
     stdout, stderr = running.communicate(timeout=120)
     assert running.returncode == 130, stderr
     assert "press Ctrl-C again" in stderr
-    assert "to go on: studyhall launch small.toml" in stdout
+    assert "to resume: studyhall launch small.toml" in stdout
     status = workspace.json("status", "small")
     assert len(begun) <= status["finished"] < 6
     assert status["unfinished"] == 0
@@ -76,7 +76,7 @@ def test_a_study_that_is_ended_at_once_leaves_nothing_running(
         send(running.pid, number)
         time.sleep(0.3)
     stderr = ended(running, 128 + numbers[0])
-    assert "stopped at once; the same command goes on from there" in stderr
+    assert "Stopped. Run the same command to resume." in stderr
     assert "Traceback" not in stderr
     require_gone(workers)
     require_free(workspace)
@@ -93,7 +93,7 @@ def test_a_launch_that_is_ended_while_it_opens_its_study_is_resumed(
     wait_for((workspace.folder / "studyhall.journal").exists)
     process.terminate()
     stderr = ended(process, 143)
-    assert "stopped at once; the same command goes on from there" in stderr
+    assert "Stopped. Run the same command to resume." in stderr
     assert "Traceback" not in stderr
     resumed_like(workspace, undisturbed)
 

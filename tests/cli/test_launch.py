@@ -54,7 +54,7 @@ def test_no_trial_starts_after_the_timeout(workspace):
     workspace.write()
     stdout, _ = workspace.run("launch", "small.toml", "--jobs", 1, "--timeout", 0.001)
     assert "0 of 8 trials finished" in stdout
-    assert "to go on: studyhall launch small.toml" in stdout
+    assert "to resume: studyhall launch small.toml" in stdout
 
 
 def test_fresh_starts_over_and_keeps_what_was(workspace):

@@ -80,7 +80,7 @@ def test_markdown_tells_each_trial_and_the_surroundings(told):
 
 def test_a_table_names_the_run_of_each_trial(told):
     printed, _ = told.workspace.run("export", "small", "small.csv")
-    assert printed == "10 trials in small.csv\n"
+    assert printed == "10 trials written to small.csv\n"
     table = pd.read_csv(told.workspace.folder / "small.csv")
     runs = runs_by_trial(told.workspace, "small")
     assert dict(zip(table["number"], table["run_id"], strict=True)) == runs

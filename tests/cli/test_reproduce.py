@@ -86,7 +86,7 @@ def test_above_means_more_often_than_chance_allows(values, others, above):
         (
             ["S3", "--update", "page.md"],
             "--update: page.md must hold the lines '<!-- reproduced: begin -->' and "
-            "'<!-- reproduced: end -->', which the table goes between; add them",
+            "'<!-- reproduced: end -->'; add them where the table belongs",
         ),
         (
             ["S3", "--update", "nothing.md"],

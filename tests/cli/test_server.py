@@ -62,8 +62,8 @@ def test_what_a_launch_could_not_send_is_sent_by_hand(tracked, server):
     server.start()
     stdout, _ = tracked.run("sync")
     assert stdout.startswith("small: ")
-    assert stdout.endswith(" sent, 0 waiting\n")
-    assert "nothing waits" in tracked.run("sync")[0]
+    assert stdout.endswith(" uploaded, 0 remaining\n")
+    assert "Nothing to upload." in tracked.run("sync")[0]
     require_whole(tracked, server)
     require_json_alone_on_stdout(tracked)
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from studyhall import StudyhallError, UsageError
-from studyhall.search.cli.report_terminal import show_written
+from studyhall.search.cli.report_commands import show_written
 from studyhall.search.common.addresses import JOURNAL
 from studyhall.search.reports.report import write_report
 from studyhall.search.study.recorded import open_recorded

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from studyhall.search.cli.report_terminal import show_comparison
+from studyhall.search.cli.report_commands import show_comparison
 from studyhall.search.common.errors import UsageError
 from studyhall.search.reports.recorded_facts import read_recorded
 from studyhall.search.reports.study_comparison import compare_recorded, compare_studies

@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from studyhall import Options, StudySpec, judge, launch
-from studyhall.search.cli.champion_view import show_finals, show_verdict
-from studyhall.search.cli.terminal import show_launched, show_status
+from studyhall.search.cli.champion_view import show_verdict
+from studyhall.search.cli.study_view import show_finals, show_launched, show_status
 from studyhall.search.reports.recorded_facts import read_recorded
 from studyhall.search.reports.report_rendering import render_markdown
 from studyhall.search.runner.finals import train_finalists
@@ -41,10 +41,10 @@ def test_half_trained_finalists_are_counted_and_the_way_on_is_told(moons, capsys
     show_status(summary, Ledger(), as_json=False)
     out = capsys.readouterr().out
     assert "finalists: 2 of 4 trained\n" in out
-    assert f"to go on with the finalists: {command}\n" in out
+    assert f"to train the remaining finalists: {command}\n" in out
     show_launched(moons.launch(study={"trials": 3}), "studyhall launch moons", as_json=False)
     out = capsys.readouterr().out
-    assert f"to go on with the finalists: {command}\n" in out
+    assert f"to train the remaining finalists: {command}\n" in out
     assert "next: studyhall evaluate" not in out
     told = (
         f"2 of 4 trainings of finalists with fresh seeds have finished; {command} continues them."

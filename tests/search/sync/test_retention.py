@@ -203,10 +203,10 @@ def test_the_command_lists_until_it_is_told_yes(tmp_path, monkeypatch):
     listed = run()
     assert str(left) in listed.stdout
     assert "(10 bytes)" in listed.stdout
-    assert "the same command with --yes" in listed.stdout
+    assert "run the same command with --yes" in listed.stdout
     assert left.exists()
     answer = json.loads(run("--yes", "--json").stdout)
     assert (answer["removed"], answer["bytes"]) == (True, 10)
     assert not left.exists()
     assert (tmp_path / ".studyhall" / "mine").exists()
-    assert run().stdout == "may go: 0 of them, 0 bytes\n"
+    assert run().stdout == "Nothing to delete.\n"

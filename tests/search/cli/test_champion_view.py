@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from studyhall.search.cli.confusion_view import print_confusion
+from studyhall.search.cli.champion_view import print_confusion
 from studyhall.search.evaluation.evaluation import Evaluation
 
 FILE = "all counts: confusion_matrix.json of run abc in MLflow"
@@ -43,7 +43,7 @@ def printed(monkeypatch, capsys):
 
 def test_a_table_that_fits_has_every_count(printed):
     head, columns, cat, dog = printed(["cat", "[red]"], {(0, 1): 87})
-    assert head == "true class by row, predicted by column:"
+    assert head == "rows: true class, columns: predicted class"
     assert columns.split() == ["cat", "[red]"]
     assert cat.split() == ["cat", "900", "87"]
     assert dog.split() == ["[red]", "0", "900"]

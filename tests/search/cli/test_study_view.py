@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from studyhall.search.cli.terminal import show_studies
+from studyhall.search.cli.study_view import show_studies
 
 
 def test_the_names_of_studies_are_whole_in_a_pipe(capsys) -> None:
