@@ -22,7 +22,7 @@ from studyhall.search.sync.outbox import Outbox
 from studyhall.search.tracking.client import open_client
 from studyhall.search.tracking.study_runs import FINGERPRINT, TrackedData, start_study
 from studyhall.search.tracking.tracker import Tracker
-from studyhall.search.training.training_saver import FileSaver
+from studyhall.search.training.saved_training import TrainingSaver
 from studyhall.search.workers import execution
 from studyhall.search.workers.execution import Job
 
@@ -32,7 +32,7 @@ PARTS: dict[str, tuple[Any, str]] = {
     "propose": (Study, "propose"),
     "prune": (ProposedTrial, "report"),
     "show_points": (LivePoints, "show"),
-    "save_training": (FileSaver, "offer"),
+    "save_training": (TrainingSaver, "offer"),
     "store": (execution, "store"),
     "enter": (Study, "finish"),
 }

@@ -50,6 +50,7 @@ def test_training_goes_on_without_the_server_and_what_waited_is_sent(tracked, se
     require_whole(tracked, server)
 
 
+@pytest.mark.long
 def test_what_a_launch_could_not_send_is_sent_by_hand(tracked, server):
     process = tracked.start("launch", "small.toml", "--jobs", 2)
     wait_for(lambda: finished(tracked) >= 1)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from pathlib import Path
 
 from mlflow.entities import Run, ViewType
 from mlflow.tracking import MlflowClient
@@ -96,8 +95,3 @@ def wait_for(condition: Callable[[], object]) -> None:
     while not condition():
         assert time.monotonic() < deadline, "waited in vain"
         time.sleep(0.05)
-
-
-def sqlite(folder: Path) -> str:
-    """The address of MLflow's database in a folder."""
-    return f"sqlite:///{folder / 'mlflow.db'}"
