@@ -24,7 +24,7 @@ from studyhall.search.study.storage import read_storage
 from studyhall.search.study.studies import finalists_name, recorded_fingerprint, recorded_study
 from studyhall.search.study.study import Study
 from studyhall.search.study.trial_rows import trial_rows
-from studyhall.search.tracking.client import open_client
+from studyhall.search.tracking.client import missing_database, open_client
 from studyhall.search.tracking.ledger import GAP, read_ledger
 from studyhall.search.tracking.mlflow_errors import explained
 from studyhall.search.tracking.registry import registered_version
@@ -141,7 +141,7 @@ def find_tracked(
         UsageError: MLflow cannot be reached at the address.
         StudyhallError: MLflow stops answering.
     """
-    if missing(tracking_uri):
+    if missing_database(tracking_uri):
         return None  # opening it would create an empty database
     client, settings = open_client(tracking_uri), study.spec.data_settings
     data = TrackedData(settings.name, fingerprint or "", "", settings.train, settings.validation)

@@ -12,8 +12,8 @@ from studyhall.search.common.errors import UsageError
 from studyhall.search.common.options import Options
 from studyhall.search.config.study_spec import StudySpec
 from studyhall.search.data.dataset_manifest import mark_used
-from studyhall.search.data.datasets import fetch, fingerprint, open_dataset, split_dataset
-from studyhall.search.data.integrity import test_fingerprint
+from studyhall.search.data.datasets import fetch, open_dataset, split_dataset
+from studyhall.search.data.integrity import fingerprint, test_fingerprint
 from studyhall.search.data.recorded_data import require_same_data, version_of
 from studyhall.search.data.seal import sealed_sources
 from studyhall.search.study.job import Job
