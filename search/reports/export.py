@@ -26,15 +26,15 @@ ENDINGS: dict[str, Callable[[pd.DataFrame], bytes]] = {
 
 
 def require_exportable(path: Path, *, replace: bool) -> None:
-    """Find out before any work whether a table can be written at `path`.
+    """Check, before any work, that a table can be written at `path`.
 
     Args:
-        path: Where it is to be; its ending says in which form.
-        replace: Whether a file that is there may be replaced.
+        path: The file; its ending selects the format.
+        replace: Whether an existing file can be replaced.
 
     Raises:
-        UsageError: the ending is none of those that there are, the file is there, or its folder
-            cannot be written.
+        UsageError: the ending is not in `ENDINGS`, the file exists, or its folder cannot be
+            written to.
     """
     problems = output_problems("FILE", path, replace=replace)
     if path.suffix.lower() not in ENDINGS:
@@ -56,15 +56,15 @@ def export_study(
 
     Args:
         name: The study.
-        path: Where to write; its ending says in which form.
-        replace: Whether a file that is there may be replaced.
-        storage: Where the study is kept; by default in the working folder.
+        path: The file; its ending selects the format.
+        replace: Whether an existing file can be replaced.
+        storage: The journal file or database with the study; by default in the working folder.
         tracking_uri: MLflow's address; by default where plain `mlflow ui` looks.
 
     Raises:
-        UsageError: the file cannot or must not be written, there is no such study, or nothing
-            answers where it is kept.
-        StudyhallError: MLflow does not answer, or the disk does not take the file.
+        UsageError: the file cannot or must not be written, there is no such study, or its storage
+            cannot be reached.
+        StudyhallError: MLflow does not answer, or the file cannot be written to the disk.
     """
     path = Path(path)
     require_exportable(path, replace=replace)
@@ -85,16 +85,16 @@ def _parquet(table: pd.DataFrame) -> bytes:
 
 
 def recorded_trials(name: str, storage: Path | str | None = None) -> pd.DataFrame:
-    """The trials of a recorded study as a table with a row each, in the order of their numbers.
+    """The trials of a recorded study as a table: a row per trial, in the order of numbers.
 
-    Its columns are those of `studyhall export`: see `table_of`; the runs in MLflow are left empty.
+    The columns are those of `studyhall export`, see `table_of`; the runs in MLflow are left empty.
 
     Args:
         name: The study.
-        storage: The journal file or the address of a database; the working folder's by default.
+        storage: The journal file or database with the study; by default in the working folder.
 
     Raises:
-        UsageError: it was not run here, or there is no such study.
+        UsageError: there is no such study, or none of its trials was run here.
     """
     study = open_recorded(name, read_storage(Options(storage=storage).address))
     return table_of(trial_rows(study), list(study.spec.search_space), {})
@@ -103,12 +103,12 @@ def recorded_trials(name: str, storage: Path | str | None = None) -> pd.DataFram
 def table_of(
     rows: Sequence[TrialRow], names: Sequence[str], runs: Mapping[int, str]
 ) -> pd.DataFrame:
-    """Make a table with a row for each trial; what a trial lacks is empty.
+    """Make a table with a row for each trial; values that a trial does not have are empty.
 
     Args:
         rows: The trials.
         names: The parameters of the study, in its order.
-        runs: MLflow's run of each trial by number, as far as they are known.
+        runs: The known runs of trials in MLflow, by number.
 
     Returns:
         The columns number, state, reason, value, `parameter.` and each name, epochs, seconds,
@@ -136,7 +136,7 @@ def table_of(
 
 
 def _parameter(values: list[object]) -> pd.Series:
-    """A column of one parameter: of numbers if all are, else of text; some trials may lack it."""
+    """A parameter's column: of numbers if all values are, else of text; empty where it has none."""
     import pandas as pd
 
     kinds = {type(value) for value in values if value is not None}

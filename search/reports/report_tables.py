@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from studyhall.search.common.words import format_value
-from studyhall.search.reports.study_facts import StudyFacts, TrackedFacts, VerdictFacts
+from studyhall.search.reports.study_facts import EvaluationFacts, StudyFacts, TrackedFacts
 from studyhall.search.study.finals_facts import Finalist
 from studyhall.search.study.trial_rows import TrialRow, best_first
 from studyhall.search.tracking.ledger import Reading
@@ -77,22 +77,22 @@ def _finalist(facts: StudyFacts, one: Finalist) -> list[Cell]:
     return [_trial_link(facts, one.trial), *map(_fixed, numbers), str(one.failed), given]
 
 
-def accuracy_by_class(verdict: VerdictFacts) -> Rows:
+def accuracy_by_class(evaluation: EvaluationFacts) -> Rows:
     """The share of each class's test examples that was classified correctly."""
-    return [[name, f"{share:.3f}"] for name, share in verdict.accuracy_by_class.items()]
+    return [[name, f"{share:.3f}"] for name, share in evaluation.accuracy_by_class.items()]
 
 
-def confusion(verdict: VerdictFacts) -> Rows:
+def confusion(evaluation: EvaluationFacts) -> Rows:
     """For each class, how many of its examples were taken for each of the classes."""
-    counts = zip(verdict.classes, verdict.confusion, strict=True)
+    counts = zip(evaluation.classes, evaluation.confusion, strict=True)
     return [[name, *map(str, row)] for name, row in counts]
 
 
-def mistakes(verdict: VerdictFacts) -> Rows:
+def mistakes(evaluation: EvaluationFacts) -> Rows:
     """The index, the class, the predicted class and its probability of some wrong predictions."""
     return [
         [str(index), true, predicted, f"{probability:.1%}"]
-        for index, true, predicted, probability in verdict.mistakes
+        for index, true, predicted, probability in evaluation.mistakes
     ]
 
 

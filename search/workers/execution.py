@@ -29,7 +29,7 @@ from studyhall.search.training.building import (
     training_data,
 )
 from studyhall.search.training.record import SHOWN, StoredRecord, store, value_point
-from studyhall.search.training.training_saver import FileSaver, TrainingSaver
+from studyhall.search.training.saved_training import TrainingSaver
 from studyhall.search.training.trial import WORKER_DEATH_PREFIX, TrialRecord, give_up, run_trial
 from studyhall.search.training.trial_identity import identify
 from studyhall.search.workers.heartbeat import ClaimLostError, Heartbeat
@@ -182,7 +182,7 @@ def _seed(job: Job, number: int) -> TrialSeed:
 def _saver(job: Job, number: int, settings: TrialSettings) -> TrainingSaver:
     seed, fingerprint = _seed(job, number), job.tags[FINGERPRINT]
     identity = identify(settings, seed, job.spec.study.metric, fingerprint)
-    return FileSaver(_state(job.outbox, number), identity)
+    return TrainingSaver(_state(job.outbox, number), identity)
 
 
 def _state(outbox: Path, number: int) -> Path:

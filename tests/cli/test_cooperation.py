@@ -8,16 +8,9 @@ import signal
 import pytest
 
 from tests.cli.record import answers, child_runs, client_of
-from tests.cli.watching import (
-    attempts,
-    claims,
-    ended,
-    left_over,
-    process_of,
-    under_way,
-    wait_for,
-)
+from tests.cli.watching import attempts, claims, ended, left_over, process_of, under_way
 from tests.cli.workspace import Workspace
+from tests.waiting import wait_for
 
 
 def versions(workspace: Workspace) -> list[str]:
@@ -41,6 +34,7 @@ def test_two_launches_divide_the_trials(workspace, launches, undisturbed):
     require_whole(workspace, undisturbed)
 
 
+@pytest.mark.long
 def test_a_launch_goes_on_when_the_other_is_killed(workspace, launches, undisturbed):
     """Both began in an empty folder, so that they have made one journal there and not two."""
     victim, survivor = launches.start("--jobs", 1), launches.start("--jobs", 1)

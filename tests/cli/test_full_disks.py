@@ -11,10 +11,12 @@ from studyhall.search.common.errors import remedy
 from studyhall.search.sync.outbox import Outbox
 from tests.cli.hardships import full, limited, may_mount, read_only, small_disk, started_humbly
 from tests.cli.record import answers, child_runs
-from tests.cli.watching import ended, finished, left_over, wait_for
+from tests.cli.watching import ended, finished, left_over
 from tests.cli.workspace import Workspace
+from tests.mlflow_database import sqlite
 from tests.search.small_trials import store_trial
-from tests.search.tracked import PATIENCE, is_whole, open_tracker, sending, sqlite
+from tests.search.tracked import is_whole, open_tracker, sending
+from tests.waiting import PATIENCE, wait_for
 
 MOUNTING = may_mount()
 REMEDIES = {
@@ -37,6 +39,7 @@ def disk(tmp_path):
         yield folder
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("hardship", REMEDIES)
 def test_a_study_without_room_stops_with_what_to_do_and_resumes(
     workspace, launches, disk, undisturbed, hardship
@@ -67,6 +70,7 @@ def test_a_limit_on_the_size_of_files_has_a_remedy_of_its_own(tmp_path):
     assert remedy(refused.value) == "raise the limit on the size of files"
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("hardship", [full if full in REMEDIES else read_only])
 def test_training_goes_on_while_mlflow_has_no_room(
     workspace, launches, disk, undisturbed, hardship
@@ -88,6 +92,7 @@ def test_training_goes_on_while_mlflow_has_no_room(
 
 if MOUNTING:
 
+    @pytest.mark.long
     def test_a_full_disk_of_mlflow_is_an_outage_and_no_fault_of_a_record(disk, tmp_path):
         tracker, outbox = open_tracker(sqlite(disk), "full"), Outbox(tmp_path / "outbox")
         records, told = [store_trial(outbox, number) for number in (0, 1)], list[str]()

@@ -7,19 +7,15 @@ import signal
 from pathlib import Path
 
 import psutil
+import pytest
 from filelock import FileLock, Timeout
 
+from studyhall.search.common.intervals import INTERVALS
 from tests.cli.record import answers, child_runs
-from tests.cli.watching import (
-    attempts,
-    claims,
-    ended,
-    finished,
-    left_over,
-    process_of,
-    under_way,
-    wait_for,
-)
+from tests.cli.watching import attempts, claims, ended, finished, left_over, process_of, under_way
+from tests.waiting import wait_for
+
+pytestmark = pytest.mark.long
 
 
 def test_the_trials_of_hung_workers_are_taken_over(workspace, launches, undisturbed):
@@ -29,7 +25,7 @@ def test_the_trials_of_hung_workers_are_taken_over(workspace, launches, undistur
     for claim in stopped.values():
         os.kill(process_of(claim), signal.SIGSTOP)
     wait_for(lambda: all(attempts(workspace)[number] == 2 for number in stopped))
-    assert "hung for 15 s" in ended(process)
+    assert f"hung for {INTERVALS.hung:g} s" in ended(process)
     assert not any(psutil.pid_exists(process_of(claim)) for claim in stopped.values())
     assert answers(workspace, "small") == undisturbed
     assert not left_over(workspace)

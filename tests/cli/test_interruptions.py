@@ -19,9 +19,9 @@ from tests.cli.watching import (
     left_over,
     process_of,
     under_way,
-    wait_for,
 )
 from tests.cli.workspace import SMALL
+from tests.waiting import wait_for
 
 AT_ONCE = {
     "two interrupts to the launch": (os.kill, (signal.SIGINT, signal.SIGINT)),
@@ -67,6 +67,7 @@ def test_the_first_interrupt_lets_running_trials_finish(workspace, running, undi
     resumed_like(workspace, undisturbed)
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(("send", "numbers"), AT_ONCE.values(), ids=AT_ONCE)
 def test_a_study_that_is_ended_at_once_leaves_nothing_running(
     workspace, running, undisturbed, send, numbers
@@ -74,7 +75,7 @@ def test_a_study_that_is_ended_at_once_leaves_nothing_running(
     workers = children(running)
     for number in numbers:
         send(running.pid, number)
-        time.sleep(0.3)
+        time.sleep(0.3)  # two at the same moment would count as one
     stderr = ended(running, 128 + numbers[0])
     assert "Stopped. Run the same command to resume." in stderr
     assert "Traceback" not in stderr
@@ -86,6 +87,7 @@ def test_a_study_that_is_ended_at_once_leaves_nothing_running(
     resumed_like(workspace, undisturbed)
 
 
+@pytest.mark.long
 def test_a_launch_that_is_ended_while_it_opens_its_study_is_resumed(
     workspace, launches, undisturbed
 ):
@@ -107,6 +109,7 @@ def test_a_killed_launch_is_resumed_and_its_workers_end(workspace, running, undi
     resumed_like(workspace, undisturbed)
 
 
+@pytest.mark.long
 def test_a_killed_worker_costs_its_trial_a_second_attempt_alone(workspace, running, undisturbed):
     number, claim = next(iter(under_way(workspace).items()))
     os.kill(process_of(claim), signal.SIGKILL)
@@ -116,6 +119,7 @@ def test_a_killed_worker_costs_its_trial_a_second_attempt_alone(workspace, runni
     assert not left_over(workspace)
 
 
+@pytest.mark.long
 def test_a_trial_of_more_than_a_few_seconds_is_seen_while_it_trains(workspace, launches):
     workspace.write(SMALL.replace("epochs = 4", "epochs = 2000"))
     launches.start("--jobs", 1)

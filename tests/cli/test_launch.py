@@ -2,8 +2,18 @@
 
 from __future__ import annotations
 
+import pytest
+
 from tests.cli.record import answers, runs_by_trial
 from tests.cli.workspace import SMALL, Workspace
+from tests.mlflow_database import sqlite
+
+
+@pytest.fixture
+def workspace(workspace: Workspace) -> Workspace:
+    """A folder with a database of MLflow."""
+    sqlite(workspace.folder)
+    return workspace
 
 
 def test_a_study_runs_to_its_end_and_names_its_champion(finished):

@@ -15,10 +15,11 @@ import pytest
 from mlflow.tracking import MlflowClient
 
 from tests.cli.record import Answer, answers
-from tests.cli.watching import SLOW, attempts, ended, finished, under_way, wait_for
+from tests.cli.watching import SLOW, attempts, ended, finished, under_way
 from tests.cli.workspace import STUDYHALL, Workspace
 from tests.gateway import Gateway
 from tests.server import Server
+from tests.waiting import wait_for
 
 _APART = ("unshare", "--pid", "--fork", "--kill-child", "--mount-proc")
 
@@ -130,7 +131,7 @@ def test_who_ends_first_waits_for_the_best_trial_of_a_machine_that_is_cut_off(
     other = machines.launch(1)
     wait_for(lambda: finished(workspace) == 6)
     with pytest.raises(subprocess.TimeoutExpired):
-        other.wait(timeout=10)
+        other.wait(timeout=5)
     gateway.open()
     for process in (other, cut_off):
         assert "[6/6]" in ended(process)

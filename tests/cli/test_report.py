@@ -74,7 +74,7 @@ def test_markdown_tells_each_trial_and_the_surroundings(told):
         assert tags["studyhall.machine.blas"].replace("_", "\\_") in text
         assert tags["studyhall.data_fingerprint"] in text
     assert complaints(told.workspace, "report", "small", "--markdown", "--output", "told.md") == [
-        "--output: told.md is there already; name another file, or replace it with --force"
+        "--output: told.md already exists; name another file, or replace it with --force"
     ]
 
 
@@ -99,7 +99,7 @@ def test_a_table_names_the_run_of_each_trial(told):
             ["export", "small", "small.toml"],
             [
                 "FILE: must end with .csv or .parquet, got 'small.toml'",
-                "FILE: small.toml is there already; name another file, or replace it with --force",
+                "FILE: small.toml already exists; name another file, or replace it with --force",
             ],
         ),
         (

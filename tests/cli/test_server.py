@@ -6,9 +6,10 @@ import pytest
 from mlflow.tracking import MlflowClient
 
 from tests.cli.record import answers
-from tests.cli.watching import ended, finished, wait_for
+from tests.cli.watching import ended, finished
 from tests.cli.workspace import SMALL, Workspace
 from tests.server import Server
+from tests.waiting import wait_for
 
 EPOCHS = 20
 
@@ -50,6 +51,7 @@ def test_training_goes_on_without_the_server_and_what_waited_is_sent(tracked, se
     require_whole(tracked, server)
 
 
+@pytest.mark.long
 def test_what_a_launch_could_not_send_is_sent_by_hand(tracked, server):
     process = tracked.start("launch", "small.toml", "--jobs", 2)
     wait_for(lambda: finished(tracked) >= 1)

@@ -106,8 +106,10 @@ class Workspace:
         return f"sqlite:///{self.folder / 'mlflow.db'}"
 
 
-def launched_once(factory: pytest.TempPathFactory, name: str, text: str) -> Workspace:
-    """A folder in which a study was run to its end by two workers; not to be changed.
+def launched_once(
+    factory: pytest.TempPathFactory, name: str, text: str, jobs: int = 1
+) -> Workspace:
+    """A folder in which a study was run to its end; not to be changed.
 
     All processes of one test run share it: whoever asks first launches.
     """
@@ -117,6 +119,6 @@ def launched_once(factory: pytest.TempPathFactory, name: str, text: str) -> Work
         if not (workspace.folder / "done").exists():
             workspace.folder.mkdir(exist_ok=True)
             workspace.write(text)
-            workspace.run("launch", "small.toml", "--jobs", 2)
+            workspace.run("launch", "small.toml", "--jobs", jobs)
             (workspace.folder / "done").touch()
     return workspace

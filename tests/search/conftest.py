@@ -26,8 +26,9 @@ from studyhall.search.data.downloads import Archive, Package
 from studyhall.search.data.published import Published
 from studyhall.search.sync.outbox import Outbox
 from studyhall.search.tracking.tracker import Tracker
+from tests.mlflow_database import sqlite
 from tests.search.small_trials import store_trial
-from tests.search.tracked import open_tracker, sqlite
+from tests.search.tracked import open_tracker
 
 ROWS = 20
 

@@ -53,8 +53,8 @@ def test_the_champion_is_told_from_the_one_that_was_judged(moons: Moons) -> None
         moons.client.set_registered_model_alias("moons", "champion", version)
         tracked = read(moons).facts.tracked
         assert tracked is not None
-        assert tracked.verdict is not None
-        assert (tracked.verdict.version, tracked.outdated) == (version, None)
+        assert tracked.evaluation is not None
+        assert (tracked.evaluation.version, tracked.outdated) == (version, None)
 
 
 def test_the_finalists_trainings_are_counted(moons: Moons) -> None:

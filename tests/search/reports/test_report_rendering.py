@@ -62,7 +62,7 @@ def test_finalists_that_diverged_are_finalists_too(facts):
 
 def test_a_command_is_told_where_it_can_be_followed(facts):
     def summary(**changes):
-        told = replace(facts, tracked=replace(facts.tracked, verdict=None, **changes))
+        told = replace(facts, tracked=replace(facts.tracked, evaluation=None, **changes))
         return render_markdown(told, NOW).decode().partition("## Best")[0]
 
     champion = ChampionFacts("6", "winner", "finalists")
@@ -102,7 +102,7 @@ def test_a_verdict_on_an_earlier_champion_is_not_the_champions(facts):
     assert f"That is {since}." in text.partition("On the test set")[2]
     found = compare_studies(told, facts)
     assert [one.outdated for one in found.studies] == [since, None]
-    assert ("  which is of", since, "-") in list(found.rows())
+    assert ("  of", since, "-") in list(found.rows())
     assert "studyhall replay winner" in text
 
 

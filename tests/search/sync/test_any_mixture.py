@@ -13,8 +13,9 @@ from hypothesis import strategies as st
 
 from studyhall.search.sync.outbox import Outbox
 from studyhall.search.tracking.mlflow_model import lay_out
+from tests.mlflow_database import sqlite
 from tests.search.sync.scenes import HOW, Scene, Stored
-from tests.search.tracked import open_tracker, sqlite
+from tests.search.tracked import open_tracker
 
 # How a run of a trial that has ended may look: of its own attempt, and of others.
 OWN = ("whole", "wrong status", "wrong tag", "half", "deleted whole", "deleted half")

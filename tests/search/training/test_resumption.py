@@ -14,13 +14,14 @@ from typing import Any
 import numpy as np
 import pytest
 
+import studyhall.search.common.atomic_files
 from studyhall.model import OPTIMIZER_SETTINGS, EpochRecord, weights_sha256
-from studyhall.search.training.building import TrainingData, TrialSeed, build_network
-from studyhall.search.training.saved_training import read, write
-from studyhall.search.training.training_saver import SECONDS, TIMES, FileSaver
+from studyhall.search.training.building import TrainingData, TrialSeed
+from studyhall.search.training.saved_training import SECONDS, TIMES, TrainingSaver, read, write
 from studyhall.search.training.trial import TrialRecord, run_trial
 from studyhall.search.training.trial_identity import identify
 from tests.search.training.shades import settings, shades
+from tests.waiting import wait_for
 
 EPOCHS = 6
 SEED, METRIC = TrialSeed(0, 3), "validation_loss"
@@ -57,7 +58,7 @@ class Interruptions:
                 raise KilledError
             return "too slow" if epoch.epoch == pruned_after else None
 
-        saver = FileSaver(self.path, identify(wanted, SEED, METRIC, "data"), self.clock)
+        saver = TrainingSaver(self.path, identify(wanted, SEED, METRIC, "data"), self.clock)
         return run_trial(wanted, self.data, SEED, METRIC, on_epoch, saver)
 
     def kill(self, wanted, epochs: int) -> None:
@@ -221,8 +222,7 @@ def test_the_time_of_both_parts_counts_and_not_that_between(interruptions):
     wanted = settings()
     interruptions.kill(wanted, 3)
     identity = identify(wanted, SEED, METRIC, "data")
-    initial = build_network(wanted.network, interruptions.data.dataset, SEED).vector.values
-    saved = read(interruptions.path, identity, initial)
+    saved = read(interruptions.path, identity)
     write(interruptions.path, identity, replace(saved, started=1e9, seconds=5000.0))
     begun = time.perf_counter()
     record = interruptions.resume(wanted)
@@ -240,9 +240,9 @@ def test_a_trial_whose_record_was_lost_does_its_last_epoch_again(interruptions, 
 
 def test_a_trial_that_ended_leaves_nothing_behind(interruptions):
     interruptions.kill(settings(), 3)
-    partial = interruptions.path.with_name("trial-0003.state.partial")
-    partial.write_bytes(b"of a process that was killed while it wrote")
-    saver = FileSaver(interruptions.path, identify(settings(), SEED, METRIC, "data"))
+    partial = interruptions.path.with_name(".trial-0003.state~of a process killed while it wrote")
+    partial.write_bytes(b"half")
+    saver = TrainingSaver(interruptions.path, identify(settings(), SEED, METRIC, "data"))
     saver.discard()
     assert list(interruptions.path.parent.iterdir()) == []
     saver.discard()
@@ -250,7 +250,7 @@ def test_a_trial_that_ended_leaves_nothing_behind(interruptions):
 
 def test_between_two_savings_there_is_a_second_and_fifty_times_what_one_costs(tmp_path, data):
     clock = Clock()
-    saver = FileSaver(tmp_path / "state", identify(settings(), SEED, METRIC, "data"), clock)
+    saver = TrainingSaver(tmp_path / "state", identify(settings(), SEED, METRIC, "data"), clock)
     saved_at = []
 
     def capture():
@@ -267,14 +267,14 @@ def test_between_two_savings_there_is_a_second_and_fifty_times_what_one_costs(tm
 
 def test_a_short_trial_writes_nothing(data, tmp_path):
     folder, clock = tmp_path / "outbox", Clock()
-    saver = FileSaver(folder / "state", identify(settings(), SEED, METRIC, "data"), clock)
+    saver = TrainingSaver(folder / "state", identify(settings(), SEED, METRIC, "data"), clock)
     clock.now = SECONDS - 1e-6
     run_trial(settings(), data, SEED, METRIC, lambda _: None, saver)
     assert not folder.exists()
 
 
 @pytest.mark.parametrize("obstacle", ["a file for a folder", "a folder in its place", "full"])
-def test_a_trial_that_cannot_be_saved_goes_on(interruptions, data, obstacle):
+def test_a_trial_that_cannot_be_saved_goes_on(interruptions, data, obstacle, monkeypatch):
     path = interruptions.path
     if obstacle == "a file for a folder":
         path.parent.write_text("in the way")
@@ -282,21 +282,23 @@ def test_a_trial_that_cannot_be_saved_goes_on(interruptions, data, obstacle):
         path.mkdir(parents=True)
     else:
         path.parent.mkdir()
-        path.with_name(f"{path.name}.partial").symlink_to("/dev/full")
+        full = path.with_name("full")
+        full.symlink_to("/dev/full")
+        monkeypatch.setattr(studyhall.search.common.atomic_files, "temporary_name", lambda _: full)
     wanted = settings()
     assert_same(interruptions.run(wanted), undisturbed(data, wanted))
 
 
 def test_the_next_saving_tries_again(interruptions, data):
-    path, wanted = interruptions.path, settings()
-    path.mkdir(parents=True)
+    folder, wanted = interruptions.path.parent, settings()
+    folder.write_text("in the way")
 
     class Freed(Clock):
         """The time at which somebody makes room."""
 
         def __call__(self) -> float:
-            if self.now == 3 and path.is_dir():
-                path.rmdir()
+            if self.now == 3 and folder.is_file():
+                folder.unlink()
             return self.now
 
     interruptions.clock = Freed()
@@ -316,10 +318,8 @@ def test_a_process_killed_again_and_again_leaves_the_weights_of_one_that_never_w
     path, generator = tmp_path / "trial.state", np.random.default_rng(4)
     for _ in range(2):
         before, process = saved_at(), start(path)
-        while saved_at() == before:
-            assert process.poll() is None
-            time.sleep(0.01)
-        time.sleep(generator.uniform(0, 0.3))
+        wait_for(lambda before=before: saved_at() != before, pause=0.01)
+        time.sleep(generator.uniform(0, 0.3))  # killed anywhere, not after a saving alone
         process.kill()
         process.communicate()
     resumed, anew = (start(at).communicate()[0].split() for at in (path, tmp_path / "other"))
