@@ -23,16 +23,16 @@ from studyhall.search.evaluation.recorded_trial import (
     RecordedTrial,
     read_trial,
 )
-from studyhall.search.tracking.mlflow_database import missing
-from studyhall.search.tracking.run_addresses import RunAddress, parse_run
-from studyhall.search.tracking.tracker import RUN_STATUS
-from studyhall.search.tracking.tracking import find_run, open_client
+from studyhall.search.tracking.client import missing_database, open_client
+from studyhall.search.tracking.mlflow_ui import RunAddress, parse_run
+from studyhall.search.tracking.study_runs import find_run
+from studyhall.search.tracking.tracked_run import RUN_STATUS
 from studyhall.search.training.building import training_data
 from studyhall.search.training.record import curve_stride, epoch_points, value_point
 from studyhall.search.training.trial import TrialRecord, pruned_after, pruning_reason, run_trial
 
 if TYPE_CHECKING:
-    from studyhall.search.tracking.tracking import MlflowClient
+    from studyhall.search.tracking.client import MlflowClient
 
 Given = TypeVar("Given")
 Result = TypeVar("Result")
@@ -162,7 +162,7 @@ def _read(
 ) -> RecordedTrial:
     stores = address.stores(tracking_uri)
     for store in stores:
-        if missing(store):
+        if missing_database(store):
             continue  # Opening it would create an empty database.
         if run := find_run(client(store), address.run_id):
             return read_trial(client(store), run)

@@ -11,7 +11,7 @@ from studyhall.search.study.job import Job
 from studyhall.search.study.outcomes import ATTEMPT, WEIGHTS
 from studyhall.search.study.study import Study
 from studyhall.search.sync.outbox import Outbox
-from studyhall.search.tracking.seed_tags import seed_tags
+from studyhall.search.tracking.run_tags import seed_tags
 from studyhall.search.training.building import TrialSeed, training_data
 from studyhall.search.training.record import (
     RESTORED,
