@@ -6,13 +6,14 @@ import hashlib
 import tempfile
 from pathlib import Path
 
+from studyhall.search.tracking.tracking import WEIGHTS_REMOVED
+
 from studyhall.search.common.errors import StudyhallError
 from studyhall.search.common.manifest import MANIFEST, damage, listed
 from studyhall.search.study.trial_result import TrialResult
 from studyhall.search.tracking.mlflow_model import MODEL_FOLDER, WEIGHTS_IN_MODEL
 from studyhall.search.tracking.tracked_run import TrackedRun
 from studyhall.search.tracking.tracker import ARTIFACTS_TAG, Tracker
-from studyhall.search.tracking.tracking import WEIGHTS_REMOVED
 
 _WEIGHTS = f"{MODEL_FOLDER}/{WEIGHTS_IN_MODEL}"
 
