@@ -31,7 +31,7 @@ from studyhall.search.sync.tracked_study import TrackedStudy, track, tracked_dat
 from studyhall.search.tracking.permission import require_writer
 from studyhall.search.tracking.tracking import TrackedData, open_client
 from studyhall.search.training.preflight import check_networks, require_data, require_installed
-from studyhall.search.workers.pool import require_pool
+from studyhall.search.workers.pool_choice import require_pool
 
 if TYPE_CHECKING:
     from studyhall.search.study.storage import BaseStorage

@@ -8,7 +8,7 @@ from contextlib import AbstractContextManager
 
 from studyhall.search.runner.interrupts import Stop, Terminated, ended_when
 from studyhall.search.study.study import StopAsked, Study
-from studyhall.search.workers.workers import LOOK_SECONDS
+from studyhall.search.workers.processes import LOOK_SECONDS
 
 
 class StopRequests:

@@ -8,10 +8,9 @@ import pytest
 from studyhall.model import EpochRecord, weights_sha256
 from studyhall.search.config.settings import TrialSettings
 from studyhall.search.data.datasets import fetch
-from studyhall.search.training.building import TrialSeed
+from studyhall.search.training.building import TrialSeed, training_data
 from studyhall.search.training.retraining import Stop, retrain
 from studyhall.search.training.trial import run_trial
-from studyhall.search.workers.execution import training_data
 
 
 def settings(**training: object) -> TrialSettings:
