@@ -9,7 +9,7 @@ comma := ,
 # One mark for each choice of extras, so that another choice is installed when it is asked for.
 TESTED = $(VENV)/installed-$(subst $(comma),-,$(EXTRAS))
 
-.PHONY: cifar10 test test-service disturb docs reference install lint format typecheck lock clean
+.PHONY: cifar10 test test-all test-service disturb docs reference install lint format typecheck lock clean
 
 cifar10: $(VENV)/installed  ## install, get CIFAR-10, run the default study, judge its champion, report
 	$(BIN)/studyhall launch $(STUDY)
@@ -17,8 +17,11 @@ cifar10: $(VENV)/installed  ## install, get CIFAR-10, run the default study, jud
 	$(BIN)/studyhall report $(STUDY)
 	@echo "to browse the runs: $(BIN)/studyhall ui"
 
-test: $(TESTED)  ## pass the tests, on real CIFAR-10 and MNIST; a third waits while two work
-	$(BIN)/python -m pytest -n 3 --no-loadscope-reorder --ignore tests/compose
+test: $(TESTED)  ## pass the tests of every behaviour, on real CIFAR-10 and MNIST
+	$(BIN)/python -m pytest -m "not long" -n 2 --no-loadscope-reorder
+
+test-all: $(TESTED)  ## pass the rest: service, database, storms, documentation, browser
+	$(BIN)/python -m pytest -m long -n 3 --no-loadscope-reorder --ignore tests/compose
 
 test-service: $(TESTED)  ## pass the tests of docker-compose.yml; they need a Docker engine
 	$(BIN)/python -m pytest tests/compose

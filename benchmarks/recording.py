@@ -30,9 +30,9 @@ from unittest.mock import patch
 from opened_study import PARTS, OpenedStudy, Times, milliseconds, opened, parts_timed
 from study_folder import environment
 
+from studyhall.search.common.environment import fixed_blas_threads
 from studyhall.search.config.study_file import load_study
 from studyhall.search.sync.sender import Sender
-from studyhall.search.training.blas import fixed_blas_threads
 from studyhall.search.training.building import TrialSeed, training_data
 from studyhall.search.training.trial import run_trial
 

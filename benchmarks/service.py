@@ -23,10 +23,10 @@ from mlflow.tracking import MlflowClient
 
 from studyhall import Options, StudySpec, launch, load_study
 from studyhall.search.data.datasets import fetch
-from tests.dask_cluster import DaskCluster
 from tests.postgres import Server as Postgres
 from tests.postgres import find_binaries
-from tests.s3 import S3, find_rclone
+from tests.service.dask_cluster import DaskCluster
+from tests.service.s3 import S3, find_rclone
 from tests.service.stack import BUCKET, start_mlflow
 
 WORKERS = 2
@@ -76,7 +76,9 @@ def served(spec: StudySpec, folder: Path) -> list[Run]:
     """Run the study on the service."""
     binaries, rclone = find_binaries(), find_rclone()
     if binaries is None or rclone is None:
-        raise SystemExit("needs PostgreSQL's server and rclone; see tests/postgres.py, tests/s3.py")
+        raise SystemExit(
+            "needs PostgreSQL's server and rclone; see tests/postgres.py, tests/service/s3.py"
+        )
     postgres = Postgres(binaries)
     (folder / "s3").mkdir()
     s3 = S3(rclone, folder / "s3")

@@ -66,11 +66,28 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> LoadFil
     return _FileByFile(config, log)
 
 
+# `make test` leaves out what needs a service, a database, a browser or the documentation; a test
+# elsewhere that takes long says so itself. `make test-all` has these and no others.
+LONG_FOLDERS = {"browser", "compose", "docs", "packaging", "service"}
+LONG_FIXTURES = {"postgres", "database"}
+
+
+@pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Begin with what takes longest: the service, and what runs commands."""
+    """Mark what is long, before `-m` selects; and begin with what takes longest."""
     tests = Path(__file__).parent
+    for item in items:
+        folder = item.path.relative_to(tests).parts[0]
+        if folder in LONG_FOLDERS or LONG_FIXTURES.intersection(_fixtures(item)):
+            item.add_marker(pytest.mark.long)
     order = {tests / "service": 0, tests / "cli": 1, tests / "docs": 2}
     items.sort(key=lambda item: order.get(item.path.parent, len(order)))
+
+
+def _fixtures(item: pytest.Item) -> set[str]:
+    """The fixtures that a test asks for, those that an indirect parameter names too."""
+    parameters = item.callspec.params.values() if hasattr(item, "callspec") else ()
+    return {*getattr(item, "fixturenames", ()), *(p for p in parameters if isinstance(p, str))}
 
 
 @pytest.hookimpl(wrapper=True)

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from studyhall.search.common.addresses import STORAGE_FILE, address_of_host, shown
+from studyhall.search.common.addresses import STORAGE_FILE, address_of_host, redact
 from studyhall.search.common.errors import UsageError
 from studyhall.search.config.study_file import shipped_studies
 from studyhall.search.config.study_spec import NAME_PATTERN
@@ -31,12 +31,12 @@ def _kept_secret(context: typer.Context, option: typer.CallbackParam, value: str
         UsageError: there is one, and it came by the command line.
     """
     source = context.get_parameter_source(str(option.name))
-    if source is None or source.name != "COMMANDLINE" or shown(value) == value:
+    if source is None or source.name != "COMMANDLINE" or redact(value) == value:
         return
     name = option.opts[0]
     raise UsageError(
         f"{name}: must hold no password on the command line, where every user of this machine can "
-        f"read it, got '{shown(value)}'; {_ELSEWHERE[name]}"
+        f"read it, got '{redact(value)}'; {_ELSEWHERE[name]}"
     )
 
 

@@ -11,7 +11,7 @@ from rich.table import Table
 from studyhall.search.cli.confusion_view import print_confusion
 from studyhall.search.cli.wide_table import print_table
 from studyhall.search.common.pages import Pages
-from studyhall.search.common.words import shown
+from studyhall.search.common.words import format_value
 from studyhall.search.study.champion_choice import words_of
 from studyhall.search.study.summary import StudySummary
 
@@ -72,7 +72,9 @@ def _print_finalists(finals: Finals) -> None:
                 f"{values}, {one.failed} diverged" if one.failed else values,
             )
         print_table(table, indent=2)
-        values = ", ".join(f"{name} {shown(value)}" for name, value in best.parameters.items())
+        values = ", ".join(
+            f"{name} {format_value(value)}" for name, value in best.parameters.items()
+        )
         print(f"best by mean: trial {best.trial}: {values}")
     for trial in finals.diverged:
         print(f"trial {trial}: diverged from every fresh seed")

@@ -29,7 +29,7 @@ from studyhall.search.cli.data_commands import data
 from studyhall.search.cli.record_commands import records
 from studyhall.search.cli.report_commands import reports
 from studyhall.search.cli.service_commands import service
-from studyhall.search.common.addresses import shown
+from studyhall.search.common.addresses import redact
 from studyhall.search.common.errors import StudyhallError, UsageError
 from studyhall.search.config.study_file import load_study, recorded_name, shipped_studies
 
@@ -73,8 +73,9 @@ def launch(
     attempts: Annotated[
         int, typer.Option(help="Workers in a row that may die of a trial before it is failed.")
     ] = 5,
-    no_gate: Annotated[
-        bool, typer.Option("--no-gate", help="Train networks that fail the sanity checks, too.")
+    no_preflight: Annotated[
+        bool,
+        typer.Option("--no-preflight", help="Train networks that fail the sanity checks, too."),
     ] = False,
     quiet: QuietOption = False,
     json: JsonOption = False,
@@ -113,7 +114,7 @@ def launch(
         data_dir=data_dir,
         tracking_uri=tracking_uri,
         storage=storage,
-        gate=not no_gate,
+        preflight=not no_preflight,
         cluster=cluster,
     )
     with terminal.observer(quiet=quiet or json) as observer:
@@ -123,7 +124,7 @@ def launch(
             terminal.show_detached(hand_over(spec, options, observer), as_json=json)
             return 0
         summary = launcher.launch(spec, options, observer)
-    words = (shown(word) for word in sys.argv[1:] if word != "--fresh")
+    words = (redact(word) for word in sys.argv[1:] if word != "--fresh")
     again = shlex.join(["studyhall", *words])
     terminal.show_launched(summary, again, as_json=json)
     if summary.finished >= summary.wanted and summary.best is None:

@@ -18,7 +18,7 @@ from studyhall.search.cli.champion_view import (
     print_way_on,
 )
 from studyhall.search.cli.wide_table import print_table
-from studyhall.search.common.words import counted, shown
+from studyhall.search.common.words import counted, format_value
 from studyhall.search.evaluation.reproduction_table import HEADER, rows
 from studyhall.search.runner.views import observer as observer
 from studyhall.search.study.summary import StudySummary
@@ -130,7 +130,7 @@ def show_best(summary: StudySummary, as_json: bool) -> None:
         return
     print(f"trial {best.number}: {summary.metric} {best.value:.4f}")
     for name, value in best.parameters.items():
-        print(f"  {name} = {shown(value)}")
+        print(f"  {name} = {format_value(value)}")
 
 
 def show_studies(
@@ -242,7 +242,7 @@ def _print_status(summary: StudySummary) -> None:
         f"{f', {summary.unfinished} unfinished' if summary.unfinished else ''})"
     )
     if summary.best:
-        values = ", ".join(f"{k} {shown(v)}" for k, v in summary.best.parameters.items())
+        values = ", ".join(f"{k} {format_value(v)}" for k, v in summary.best.parameters.items())
         print(f"best: {summary.metric} {summary.best.value:.4f} in trial {summary.best.number}")
         print(f"      {values}")
     if summary.at_work:

@@ -36,7 +36,7 @@ def resolved(address: str | Path) -> str | Path:
     if scheme not in _SCHEMES:
         raise UsageError(
             "--storage: must be the path of a journal, or the address of a PostgreSQL database as "
-            f"postgresql://user:password@host/database, got '{shown(address)}'"
+            f"postgresql://user:password@host/database, got '{redact(address)}'"
         )
     return f"{_DRIVER}://{rest}"
 
@@ -78,7 +78,7 @@ def password_is_plain(address: str) -> bool:
     return found is None or not set("@/?#") & set(found[0].removesuffix("@")[len("://") :])
 
 
-def shown(address: str | Path) -> str:
+def redact(address: str | Path) -> str:
     """An address without its password, for messages and records; any other text as it is."""
     text = _PASSWORD.sub(r"\1:***@", str(address))
     return _IN_QUERY.sub(r"\1***", _MISPLACED.sub(r"\1:***", text))
@@ -86,7 +86,7 @@ def shown(address: str | Path) -> str:
 
 def redact_text(text: str) -> str:
     """A text in which no address has its password."""
-    return _ADDRESS.sub(lambda found: shown(found[0]), text)
+    return _ADDRESS.sub(lambda found: redact(found[0]), text)
 
 
 def without_password(address: str) -> str:

@@ -1,10 +1,12 @@
-"""What a result depends on beside its study file: the code, the machine, the libraries."""
+"""What a result depends on beside its study file: the code, the machine and the libraries."""
 
 from __future__ import annotations
 
 import os
 import platform
 import subprocess
+from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import cache
 from importlib.metadata import version
 from pathlib import Path
@@ -12,14 +14,40 @@ from typing import Any
 
 import threadpoolctl
 
-from studyhall.search.common.source_tree import SEARCH
+from studyhall.search.common.source_tree import SEARCH, source_digest
 
-LIBRARIES = ("numpy", "optuna", "mlflow", "joblib", "safetensors")
+LIBRARIES = ("numpy", "optuna", "mlflow", "joblib", "safetensors")  # recorded as tags
+_RESULT_LIBRARIES = ("numpy", "optuna", "scipy", "cmaes", "safetensors")  # results depend on these
+
+
+@cache
+def code_version() -> dict[str, str]:
+    """The versions that decide a trial's result, by name; Studyhall's with the digest of its files.
+
+    All workers of a study must have the same ones. The digest is needed because an installed
+    package has no commit, and a checkout can have been changed since its commit.
+    """
+    return {
+        "studyhall": f"{version('studyhall')} ({source_digest()[:12]})",
+        "python": ".".join(platform.python_version_tuple()[:2]),
+        **{library: version(library) for library in _RESULT_LIBRARIES},
+    }
+
+
+def code_difference(other: dict[str, str]) -> str | None:
+    """How another process's `code_version` differs from this one's, in words; None if equal."""
+    own = code_version()
+    found = [
+        f"{name} {other.get(name, 'missing')}, here {own[name]}"
+        for name in own
+        if other.get(name) != own[name]
+    ]
+    return "; ".join(found) or None
 
 
 @cache
 def environment() -> dict[str, str]:
-    """The code version, machine and library versions, by the names that their tags bear."""
+    """The code version, machine and library versions, by the names of their MLflow tags."""
     return {
         "code.version": version("studyhall"),
         **_git(),
@@ -33,26 +61,25 @@ def environment() -> dict[str, str]:
 
 
 def _git() -> dict[str, str]:
-    """The commit of the source folder and whether it was changed; nothing if it is no checkout."""
+    """The commit of the checkout and whether files changed since; empty if there is no checkout."""
     checkout = SEARCH.parent
     if not (checkout / ".git").exists():
         return {}
-    commands = {"commit": ["rev-parse", "HEAD"], "changed": ["status", "--porcelain"]}
     try:
-        answers = {
-            name: subprocess.run(
-                ["git", *command],
-                cwd=checkout,
-                capture_output=True,
-                text=True,
-                check=True,
-                timeout=10,
-            ).stdout.strip()
-            for name, command in commands.items()
-        }
+        commit, changes = (
+            _ask_git(checkout, "rev-parse", "HEAD"),
+            _ask_git(checkout, "status", "-s"),
+        )
     except (OSError, subprocess.SubprocessError):
         return {}
-    return {"code.commit": answers["commit"], "code.dirty": str(bool(answers["changed"])).lower()}
+    return {"code.commit": commit, "code.dirty": str(bool(changes)).lower()}
+
+
+def _ask_git(checkout: Path, *command: str) -> str:
+    answer = subprocess.run(
+        ["git", *command], cwd=checkout, capture_output=True, text=True, check=True, timeout=10
+    )
+    return answer.stdout.strip()
 
 
 def _cpu_model() -> str:
@@ -74,10 +101,10 @@ def _blas() -> str:
 
 
 def numpy_blas() -> list[dict[str, Any]]:
-    """What threadpoolctl knows of NumPy's BLAS.
+    """What threadpoolctl reports about NumPy's BLAS.
 
-    SciPy, which some of the engines load at some time, brings a BLAS of its own: it is of no
-    matter to results, and may have come into this process or not.
+    SciPy brings a BLAS of its own, which is loaded only if an engine has imported SciPy. Results do
+    not depend on it, so it is left out.
     """
     import numpy
 
@@ -85,3 +112,15 @@ def numpy_blas() -> list[dict[str, Any]]:
     homes = {package.with_name("numpy.libs"), package / ".dylibs"}  # where its wheels keep theirs
     pools = [pool for pool in threadpoolctl.threadpool_info() if pool["user_api"] == "blas"]
     return [pool for pool in pools if Path(pool["filepath"]).resolve().parent in homes] or pools
+
+
+@contextmanager
+def fixed_blas_threads(threads: int) -> Iterator[None]:
+    """Fix the number of threads of this process's matrix products.
+
+    The last bits of a result depend on that number, because it decides the order of the sums.
+    """
+    import numpy  # noqa: F401  threadpoolctl limits only libraries that are already loaded
+
+    with threadpoolctl.threadpool_limits(threads, user_api="blas"):
+        yield

@@ -26,7 +26,7 @@ class Options:
         timeout: seconds after which no further trial starts; None for no limit.
         fresh: set earlier trials of the same name aside and start over.
         attempts: workers in a row that a trial may bring down before it is failed.
-        gate: refuse networks that fail the sanity checks.
+        preflight: refuse networks that fail the sanity checks.
         data_dir: folder or archive to take the data set from.
         tracking_uri: MLflow's address; by default where plain `mlflow ui` looks.
         storage: the journal file of studies and trials, or the address of a PostgreSQL database;
@@ -44,7 +44,7 @@ class Options:
     timeout: float | None = None
     fresh: bool = False
     attempts: int = 5
-    gate: bool = True
+    preflight: bool = True
     data_dir: Path | str | None = None
     tracking_uri: str | None = None
     storage: Path | str | None = None

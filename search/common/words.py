@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 
-def shown(value: object) -> str:
+def format_value(value: object) -> str:
     """A parameter's value, in as many digits as people read."""
     return f"{value:.4g}" if isinstance(value, float) else str(value)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from studyhall.search.common.addresses import shown
+from studyhall.search.common.addresses import redact
 from studyhall.search.common.errors import UsageError
 from studyhall.search.common.options import Options
 from studyhall.search.study.recorded import open_recorded
@@ -43,7 +43,7 @@ def recorded_ledger(
     client = open_client(tracking_uri)
     experiment_id = find_experiment(client, study.experiment)
     if experiment_id is None:
-        place = shown(client.tracking_uri)
+        place = redact(client.tracking_uri)
         raise UsageError(
             f"--tracking-uri: {place} has no experiment {study.experiment}; {_ELSEWHERE}"
         )

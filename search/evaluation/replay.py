@@ -8,8 +8,8 @@ from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
-from studyhall.search.common.addresses import shown
-from studyhall.search.common.environment import environment
+from studyhall.search.common.addresses import redact
+from studyhall.search.common.environment import environment, fixed_blas_threads
 from studyhall.search.common.errors import StudyhallError, UsageError
 from studyhall.search.common.progress import SILENT, Progress
 from studyhall.search.config.data_settings import DataSettings
@@ -20,7 +20,6 @@ from studyhall.search.evaluation.recorded_trial import RecordedTrial, read_trial
 from studyhall.search.tracking.mlflow_database import missing
 from studyhall.search.tracking.run_addresses import RunAddress, parse_run
 from studyhall.search.tracking.tracking import find_run, open_client
-from studyhall.search.training.blas import fixed_blas_threads
 from studyhall.search.training.building import training_data
 from studyhall.search.training.retraining import Stop, retrain
 
@@ -128,7 +127,7 @@ def _read(
             continue  # opening it would leave an empty database behind
         if run := find_run(client(store), address.run_id):
             return read_trial(client(store), run)
-    places = " or ".join(shown(store or "this folder") for store in stores)
+    places = " or ".join(redact(store or "this folder") for store in stores)
     raise UsageError(
         f"run {address.run_id}: unknown in {places}; name the store that has it with --tracking-uri"
     )

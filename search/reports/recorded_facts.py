@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from studyhall.search.common.addresses import shown
+from studyhall.search.common.addresses import redact
 from studyhall.search.common.options import Options
 from studyhall.search.reports.study_facts import (
     ChampionFacts,
@@ -118,7 +118,7 @@ def _tracked_facts(
     test = tags.get(TEST_FINGERPRINT)
     runs = trial_runs(client, run)
     return TrackedFacts(
-        uri=shown(client.tracking_uri),
+        uri=redact(client.tracking_uri),
         experiment_id=run.experiment_id,
         run_id=run.run_id,
         runs=runs,

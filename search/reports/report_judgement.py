@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
-from studyhall.search.common.words import counted, shown
+from studyhall.search.common.words import counted, format_value
 from studyhall.search.reports.report_parts import (
     Cell,
     Link,
@@ -73,7 +73,7 @@ def _luck(finals: Finals) -> str:
 def _finalist(facts: StudyFacts, one: Finalist) -> list[Cell]:
     deviation = "" if one.deviation is None else f"{one.deviation:.4f}"
     spread = [deviation, f"{min(one.values):.4f}", f"{max(one.values):.4f}", str(one.failed)]
-    given = ", ".join(f"{name} {shown(value)}" for name, value in one.parameters.items())
+    given = ", ".join(f"{name} {format_value(value)}" for name, value in one.parameters.items())
     trial = trial_link(facts, one.trial)
     return [trial, f"{one.value:.4f}", f"{one.mean:.4f}", *spread, given]
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Mapping, Sequence
 
-from studyhall.search.common.words import shown
+from studyhall.search.common.words import format_value
 from studyhall.search.reports.report_gallery import gallery_section
 from studyhall.search.reports.report_judgement import (
     finals_section,
@@ -75,7 +75,9 @@ def _best(facts: StudyFacts) -> Section:
     best = facts.summary.best
     if best is None:
         return Section("best", "Best parameters", [])
-    rows: list[Sequence[Cell]] = [[name, shown(value)] for name, value in best.parameters.items()]
+    rows: list[Sequence[Cell]] = [
+        [name, format_value(value)] for name, value in best.parameters.items()
+    ]
     caption = f"Trial {best.number}: {facts.summary.metric} {best.value:.4f}"
     table = Table(caption, ["parameter", "value"], rows)
     return Section("best", "Best parameters", [table])
@@ -111,6 +113,6 @@ def _trials(facts: StudyFacts) -> Section:
 
 def _trial(facts: StudyFacts, row: TrialRow, names: Sequence[str]) -> list[Cell]:
     value = "" if row.value is None else f"{row.value:.4f}"
-    given = [shown(row.parameters[name]) if name in row.parameters else "" for name in names]
+    given = [format_value(row.parameters[name]) if name in row.parameters else "" for name in names]
     rest = [str(row.epochs), "" if row.seconds is None else f"{row.seconds:.1f}", row.reason or ""]
     return [trial_link(facts, row.number), row.state, value, *given, *rest]

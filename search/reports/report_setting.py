@@ -77,13 +77,13 @@ def reproduction_section(facts: StudyFacts) -> Section:
 
 def _given(facts: StudyFacts) -> str:
     """What the commands give: all but what the command line has no option for, or may need one."""
-    gate = "add --no-gate to the launch where it refuses a network"
+    skip = "add --no-preflight to the launch where it refuses a network"
     if (threads := facts.blas_threads) == 1:
-        return f"the commands give the same trials, bit for bit; {gate}"
+        return f"the commands give the same trials, bit for bit; {skip}"
     return (
         "the commands give the same trials but for the last bits, as each of these had "
         f"{threads} BLAS threads: launch with Options(blas_threads={threads}) in Python to have "
-        f"those too; {gate}"
+        f"those too; {skip}"
     )
 
 

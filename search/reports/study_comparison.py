@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from studyhall.search.common.words import shown
+from studyhall.search.common.words import format_value
 from studyhall.search.config.section import Scalar
 from studyhall.search.reports.recorded_facts import read_recorded
 from studyhall.search.reports.study_facts import StudyFacts
@@ -78,7 +78,7 @@ class Comparison:
         )
         for name in dict.fromkeys((*one.parameters, *other.parameters)):
             given = (s.parameters.get(name) for s in self.studies)
-            yield f"  {name}", *("-" if value is None else shown(value) for value in given)
+            yield f"  {name}", *("-" if value is None else format_value(value) for value in given)
         if one.finalists or other.finalists:
             yield "finalists' means", *(_means(s.finalists) for s in self.studies)
         if one.test or other.test:

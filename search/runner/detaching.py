@@ -9,8 +9,8 @@ from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 
-from studyhall.search.common.addresses import address_of_host, redact_text, shown, without_password
-from studyhall.search.common.code_version import code_version, difference
+from studyhall.search.common.addresses import address_of_host, redact, redact_text, without_password
+from studyhall.search.common.environment import code_difference, code_version
 from studyhall.search.common.errors import StudyhallError
 from studyhall.search.common.options import Options
 from studyhall.search.config.study_spec import StudySpec
@@ -56,7 +56,7 @@ def detach(spec: StudySpec, options: Options, observer: Observer) -> StudySummar
         options,
         fresh=False,
         data_dir=None,
-        gate=False,  # the networks were checked here
+        preflight=False,  # the networks were checked here
         storage=address if isinstance(address, Path) else without_password(address),
         tracking_uri=without_password(uri),
         stops=ready.stops,
@@ -126,13 +126,13 @@ class DetachedLaunch:
         storage = reopen_storage(self.options.address)
         if self._id not in (known := study_ids(storage)):
             raise StudyhallError(
-                f"{shown(self.options.address)} does not have the launch's study {name}; set "
+                f"{redact(self.options.address)} does not have the launch's study {name}; set "
                 "STUDYHALL_STORAGE to the same database there"
             )
         if known[self._id] != name:
             return None
         self._study = recorded_study(storage, name)  # first: whoever asks to stop asks there
-        if different := difference(dict(code)):
+        if different := code_difference(dict(code)):
             raise StudyhallError(f"its code is not that of the launch ({different})")
         make_home()
         return prepare(self._spec, self.options, self.observer)

@@ -113,7 +113,7 @@ def prepare(spec: StudySpec, options: Options, observer: Observer) -> Ready:
         client = open_client(options.tracking_uri)
     require_writer(client, name)
     folder = fetch(spec.data_settings, data_dir=options.data_dir, progress=observer.fetching)
-    if options.gate:
+    if options.preflight:
         check_networks(spec, folder)
     data = tracked_data(spec, folder)
     storage = open_storage(options.address)

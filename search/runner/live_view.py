@@ -22,7 +22,7 @@ from rich.progress import (
 from rich.table import Column
 from rich.text import Text
 
-from studyhall.search.common.words import counted, shown
+from studyhall.search.common.words import counted, format_value
 from studyhall.search.config.study_spec import StudySpec
 from studyhall.search.runner.time_left import TimeLeft
 from studyhall.search.study.outcomes import Outcome
@@ -227,7 +227,7 @@ class Tally:
     def best_parameters(self) -> str:
         """What the best trial so far was given."""
         parameters = self._best.parameters if self._best else {}
-        return ", ".join(f"{name} {shown(value)}" for name, value in parameters.items())
+        return ", ".join(f"{name} {format_value(value)}" for name, value in parameters.items())
 
 
 def trial_line(outcome: Outcome) -> str:

@@ -9,13 +9,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from studyhall.search.common.errors import StudyhallError
+from studyhall.search.common.intervals import INTERVALS
 from studyhall.search.common.options import Options
 from studyhall.search.common.owner import end_child
 from studyhall.search.runner.interrupts import Stop, stop_on_signals
 from studyhall.search.runner.stop_requests import StopRequests
 from studyhall.search.runner.study_files import log_results, log_spec
 from studyhall.search.study.champion_choice import Choice, best_of_search, winner_of_finals
-from studyhall.search.study.claims import GRACE_SECONDS
 from studyhall.search.study.finalists import recorded_finals
 from studyhall.search.study.finals_facts import Finals
 from studyhall.search.study.observer import Observer
@@ -30,14 +30,11 @@ from studyhall.search.tracking.pages import pages_of
 from studyhall.search.tracking.registry import register_champion, registered_version
 from studyhall.search.workers.pool import Action, ClusterUnavailable, UnusableHost
 from studyhall.search.workers.pool_choice import open_pool
-from studyhall.search.workers.processes import LOOK_SECONDS
 
 if TYPE_CHECKING:
     from studyhall.search.study.storage import BaseStorage
 
 _DEATHS_ALLOWED = 10  # a worker in a row, while no trial ends: nothing can be trained here
-_HUNG_SECONDS = 0.75 * GRACE_SECONDS
-_LISTEN_SECONDS = 2.0  # less than lies between hanging and being taken for dead
 _LAST_SECONDS = 1.0  # how long the end waits for what MLflow is being sent
 _PATIENCE_SECONDS = 120.0  # how long the end of a launch waits for MLflow
 _STOP_SECONDS = 3.0  # the same of one that was told to finish what runs
@@ -162,13 +159,13 @@ class Runner:
 
         Each has a place among the workers, and maybe a lock, that others need.
         """
-        if time.monotonic() - self._listened < _LISTEN_SECONDS:
+        if time.monotonic() - self._listened < INTERVALS.listen:
             return  # listening reads all trials, which costs a database more than a journal
         self._listened = time.monotonic()
         self.study.claims.give_up_silent()
-        for owner in self.study.claims.silent(_HUNG_SECONDS):
+        for owner in self.study.claims.silent(INTERVALS.hung):
             if end_child(owner):
-                self.observer.note(f"a worker process has hung for {_HUNG_SECONDS:.0f} s; it ends")
+                self.observer.note(f"a worker process has hung for {INTERVALS.hung:g} s; it ends")
         if not self._alone:
             self.observer.running(len(self.study.at_work()))
 
@@ -270,7 +267,7 @@ class Runner:
         while number in self.study.recent_elsewhere() and not self.tracker.has_run_of(number):
             if time.monotonic() >= deadline:
                 return
-            time.sleep(LOOK_SECONDS)
+            time.sleep(INTERVALS.order)
 
 
 def _counted(unsent: list[FailedUpload]) -> str:

@@ -6,9 +6,9 @@ import signal
 from collections.abc import Callable
 from contextlib import AbstractContextManager
 
+from studyhall.search.common.intervals import INTERVALS
 from studyhall.search.runner.interrupts import Stop, Terminated, ended_when
 from studyhall.search.study.study import StopAsked, Study
-from studyhall.search.workers.processes import LOOK_SECONDS
 
 
 class StopRequests:
@@ -39,7 +39,7 @@ class StopRequests:
 
     def watched(self) -> AbstractContextManager[None]:
         """End this process when it is asked to stop at once, though it asks nothing itself."""
-        return ended_when(self._is_at_once, LOOK_SECONDS)
+        return ended_when(self._is_at_once, INTERVALS.order)
 
     def _is_at_once(self) -> bool:
         asked = self._newest()

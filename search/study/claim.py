@@ -5,18 +5,23 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from optuna.trial import FrozenTrial
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import AliasChoices, BaseModel, ConfigDict, Field, ValidationError
 
 CLAIM = "studyhall.claim"  # the trial's attribute
 
 
 class Claim(BaseModel):
-    """What a trial that is not finished says of its worker.
+    """The worker of a trial that has not finished, as the trial's attribute records it.
 
-    `owner` is empty once the trial was given back; `attempt` counts from 1; `deaths` are the
-    workers in a row that died of the trial without getting further; `progress` is what there was
-    of it when the attempt began; a live worker raises `beat` every few seconds, and says at what
-    second since 1970, by its own clock; `trouble` is what the last of the dead said of its end.
+    Attributes:
+        owner: The worker's process; empty once the trial was given back.
+        attempt: Which attempt at the trial this is, counted from 1.
+        deaths: How many workers in a row died at the trial without getting further.
+        progress: How much of the trial was saved when the attempt began.
+        beat_count: A live worker adds 1 every few seconds. Version 0.1.0 called it `beat`.
+        last_beat_at: When that was last, in seconds since 1970 by the worker's own clock. Version
+            0.1.0 called it `beaten`.
+        trouble: Why the last worker that died did so, if that is known.
     """
 
     model_config = ConfigDict(extra="ignore", frozen=True)
@@ -25,8 +30,8 @@ class Claim(BaseModel):
     attempt: int
     deaths: int = 0
     progress: int = 0
-    beat: int = 0
-    last_beat_at: float = 0.0
+    beat_count: int = Field(0, validation_alias=AliasChoices("beat_count", "beat"))
+    last_beat_at: float = Field(0.0, validation_alias=AliasChoices("last_beat_at", "beaten"))
     trouble: str | None = None
 
 

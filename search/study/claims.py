@@ -8,14 +8,12 @@ from collections.abc import Callable, Sequence
 from optuna.storages import BaseStorage
 from optuna.trial import FrozenTrial
 
+from studyhall.search.common.intervals import INTERVALS
 from studyhall.search.common.owner import is_running, new_owner
 from studyhall.search.study.claim import CLAIM, Claim, Claimed, claim_of
 from studyhall.search.study.reconnection import retry_while_disconnected
 from studyhall.search.study.storage import exclusive
 
-BEAT_SECONDS = 5.0
-GRACE_SECONDS = 20.0
-LOOK_SECONDS = 10.0
 CLAIMS_MUTEX = "claims"  # held while claims are read and changed, or a result entered
 _DEAD = "silent"  # in place of an owner: the name of no process
 Cost = Callable[[int, int], float]  # how long a trial takes, by its number and id, in any unit
@@ -24,10 +22,10 @@ Cost = Callable[[int, int], float]  # how long a trial takes, by its number and 
 class Claims:
     """The claims of one study, as one worker makes and sees them.
 
-    An owner is dead once its process is gone, or, wherever it ran, once it has not raised its beat
-    for `GRACE_SECONDS` of this process's own clock, in which it never looked away for more than
-    `LOOK_SECONDS`: clocks of machines need not agree, and who slept, or had no storage to look at,
-    does not take all others for dead.
+    An owner is dead once its process is gone. An owner on another machine is dead once its
+    `beat_count` has not grown for `INTERVALS.grace` seconds of this process's own clock: the clocks
+    of machines need not agree. A process that has not read the claims for `INTERVALS.attention`
+    seconds, because it slept or its storage was away, starts to measure that silence anew.
 
     Args:
         storage: The storage; claims are made one at a time.
@@ -95,7 +93,7 @@ class Claims:
             claim = claim_of(trial)
             if trial.state.is_finished() or claim is None or not self._owns(claim, claimed):
                 return False
-            raised = {"beat": claim.beat + 1, "last_beat_at": time.time()}
+            raised = {"beat_count": claim.beat_count + 1, "last_beat_at": time.time()}
             self._write(claimed.trial_id, claim.model_copy(update=raised))
         return True
 
@@ -124,11 +122,11 @@ class Claims:
 
     @retry_while_disconnected
     def give_up_silent(self) -> None:
-        """Say for all that owners are dead which have been silent for `GRACE_SECONDS`.
+        """Say for all that owners are dead which have been silent for `INTERVALS.grace`.
 
         A worker that is at another study for minutes does not listen for so long.
         """
-        if silent := self.silent(GRACE_SECONDS):
+        if silent := self.silent(INTERVALS.grace):
             self._release(lambda owner: owner in silent, _DEAD)
 
     @retry_while_disconnected
@@ -145,9 +143,9 @@ class Claims:
 
     def live_after_grace(self) -> dict[int, int]:
         """What `live` says, after listening to owners of other machines for as long as it takes."""
-        deadline = self._clock() + GRACE_SECONDS + 1
+        deadline = self._clock() + INTERVALS.grace + INTERVALS.cluster
         while (live := self.live()) and self._far() and self._clock() < deadline:
-            time.sleep(1.0)
+            time.sleep(INTERVALS.cluster)
         return live
 
     def _far(self) -> bool:
@@ -182,7 +180,7 @@ class Claims:
 
     def _trials(self) -> list[FrozenTrial]:
         trials = self._storage.get_all_trials(self._study_id, deepcopy=False)
-        if self._clock() - self._looked > LOOK_SECONDS:
+        if self._clock() - self._looked > INTERVALS.attention:
             self._seen = {}  # how long a beat has stood still is not known
         self._looked = self._clock()
         return trials
@@ -244,11 +242,11 @@ class Claims:
         """Whether the owner of a claim is at work; this worker is not, when it asks for more."""
         if claim.owner in ("", self._owner) or is_running(claim.owner) is False:
             return False
-        return self._silence(number, claim) < GRACE_SECONDS
+        return self._silence(number, claim) < INTERVALS.grace
 
     def _silence(self, number: int, claim: Claim) -> float:
         """For how many seconds this process has seen the beat stand still."""
-        seen_beat, now = (claim.owner, claim.attempt, claim.beat), self._clock()
+        seen_beat, now = (claim.owner, claim.attempt, claim.beat_count), self._clock()
         seen = self._seen  # another thread may forget it meanwhile
         if number not in seen or seen[number][0] != seen_beat:
             seen[number] = seen_beat, now

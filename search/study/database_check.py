@@ -11,7 +11,7 @@ import sqlalchemy
 from optuna.storages import RDBStorage
 from sqlalchemy import Connection
 
-from studyhall.search.common.addresses import resolved, shown
+from studyhall.search.common.addresses import redact, resolved
 from studyhall.search.common.errors import StudyhallError, UsageError
 from studyhall.search.common.service_part import Part, Stopwatch, clock_problems
 from studyhall.search.study.database_errors import old_tables
@@ -64,7 +64,7 @@ def _database(address: str) -> Part:
                 facts["schema"] = "no tables yet; the first launch makes them"
     except UsageError as error:
         problems += (str(error).removeprefix("--storage: "),)
-    return Part(_NAME, shown(address), milliseconds, facts, problems)
+    return Part(_NAME, redact(address), milliseconds, facts, problems)
 
 
 def _clock(connection: Connection) -> tuple[float, tuple[str, ...]]:
@@ -91,8 +91,8 @@ def _schema(connection: Connection, address: str) -> tuple[str, tuple[str, ...]]
     if found in versions:
         return f"{found}, this Optuna needs {versions[0]}", (old_tables(address),)
     problem = (
-        f"{shown(address)} has the tables of a later Optuna; install the version of Studyhall here "
-        "that the other machines have"
+        f"{redact(address)} has the tables of a later Optuna; install the version of Studyhall "
+        "here that the other machines have"
     )
     return f"{found}, unknown to this Optuna, which needs {versions[0]}", (problem,)
 

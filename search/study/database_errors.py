@@ -10,7 +10,7 @@ from optuna.exceptions import StorageInternalError
 from sqlalchemy import URL
 from sqlalchemy.exc import ArgumentError, SQLAlchemyError
 
-from studyhall.search.common.addresses import password_is_plain, shown, without_password
+from studyhall.search.common.addresses import password_is_plain, redact, without_password
 from studyhall.search.common.errors import UsageError
 
 _OLD_TABLES = "optuna storage upgrade"  # what Optuna's own message advises
@@ -39,7 +39,7 @@ def parsed(address: str) -> URL:
         pass
     raise UsageError(
         "--storage: must read postgresql://user:password@host:port/database, with %40 in place of "
-        f"an '@' in the password, %2F of a '/', %3F of a '?', %23 of a '#', got '{shown(address)}'"
+        f"an '@' in the password, %2F of a '/', %3F of a '?', %23 of a '#', got '{redact(address)}'"
     ) from None
 
 
@@ -54,14 +54,14 @@ def explained(address: str) -> Iterator[None]:
         yield
     except ImportError:
         raise UsageError(
-            f"--storage: {shown(address)} needs psycopg; install it with "
+            f"--storage: {redact(address)} needs psycopg; install it with "
             "`pip install 'studyhall[postgresql]'`"
         ) from None
     except (SQLAlchemyError, StorageInternalError, RuntimeError) as error:
         if isinstance(error, RuntimeError) and _OLD_TABLES in str(error):
             raise UsageError(f"--storage: {old_tables(address)}") from None
         raise UsageError(
-            f"--storage: {shown(address)} must be a database that can be reached and written to: "
+            f"--storage: {redact(address)} must be a database that can be reached and written to: "
             f"{reason(error, parsed(address))}"
         ) from None
 
@@ -69,20 +69,20 @@ def explained(address: str) -> Iterator[None]:
 def old_tables(address: str) -> str:
     """What is wrong with tables that an earlier Optuna made, and what mends it."""
     return (
-        f"{shown(address)} has the tables of an earlier Optuna; end all launches, back it up, and "
+        f"{redact(address)} has the tables of an earlier Optuna; end all launches, back it up, and "
         f"bring it up to date with `optuna storage upgrade --storage '{without_password(address)}'`"
     )
 
 
 def reason(error: BaseException, url: URL) -> str:
     """The first line of what the database or its driver said, without a password."""
-    line = said(error)
+    line = error_text(error)
     for secret in filter(None, (url.password, url.query.get("password"))):
         line = line.replace(str(secret), "***")
     return line
 
 
-def said(error: BaseException) -> str:
+def error_text(error: BaseException) -> str:
     """The first line of what the database or its driver said."""
     while error.__cause__ is not None:
         error = error.__cause__
@@ -91,4 +91,4 @@ def said(error: BaseException) -> str:
 
 def is_refusal(error: BaseException) -> bool:
     """Whether a database could not be opened in a way that no waiting mends."""
-    return any(words in said(error) for words in _REFUSALS)
+    return any(words in error_text(error) for words in _REFUSALS)

@@ -24,13 +24,14 @@ from sqlalchemy.exc import (
 )
 from sqlalchemy.orm import Session
 
+from studyhall.search.common.intervals import INTERVALS
 from studyhall.search.study.database_errors import explained, parsed
 
 TABLES = ("studies", "trials", "version_info", "alembic_version")
 # A holder that says nothing for so long has lost its turn; with claims, before those that wait for
 # them are taken for dead.
-SECONDS_HUNG = 60
-_SOONER = {"claims": 10}
+SECONDS_HUNG = 60.0
+_SOONER = {"claims": INTERVALS.grace / 2}
 
 # A worker has a thread that trains and one that beats; the rest is for moments.
 _POOL = {"pool_size": 2, "max_overflow": 8, "pool_pre_ping": True}
@@ -225,7 +226,7 @@ def _settings(url: URL) -> dict[str, Any]:
 
 def _lock(connection: Connection, name: str) -> None:
     seconds = min(SECONDS_HUNG, _SOONER.get(name, SECONDS_HUNG))
-    limit = f"SET LOCAL idle_in_transaction_session_timeout = '{seconds}s'"
+    limit = f"SET LOCAL idle_in_transaction_session_timeout = '{1000 * seconds:.0f}ms'"
     connection.execute(sqlalchemy.text(limit))
     lock = sqlalchemy.text("SELECT pg_advisory_xact_lock(hashtextextended(:name, 0))")
     connection.execute(lock, {"name": f"studyhall.{name}"})

@@ -45,7 +45,7 @@ def retry_while_disconnected(
             except StudyhallError:
                 raise
             except Exception as error:
-                from studyhall.search.study.database_errors import said
+                from studyhall.search.study.database_errors import error_text
                 from studyhall.search.study.postgres import connection_trouble
 
                 if not connection_trouble(error) or hopeless(error):
@@ -53,8 +53,8 @@ def retry_while_disconnected(
                 if time.monotonic() - started >= PATIENCE_SECONDS:
                     raise StudyhallError(
                         f"the storage has not answered for {PATIENCE_SECONDS:.0f} s "
-                        f"({said(error)}); launch again when that is mended: finished trials are "
-                        "kept"
+                        f"({error_text(error)}); launch again when that is mended: finished trials "
+                        "are kept"
                     ) from error
             time.sleep(pause * _jitter.uniform(0.5, 1.0))
             pause = min(2 * pause, LONGEST_PAUSE)

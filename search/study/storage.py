@@ -14,7 +14,7 @@ from optuna.storages import BaseStorage as BaseStorage
 from optuna.storages import InMemoryStorage
 from optuna.trial import FrozenTrial as FrozenTrial
 
-from studyhall.search.common.addresses import resolved, shown
+from studyhall.search.common.addresses import redact, resolved
 from studyhall.search.common.errors import UsageError
 from studyhall.search.common.service_part import clock_problems
 from studyhall.search.study.journal import Journal, open_journal, read_journal
@@ -90,7 +90,7 @@ def require_clock(storage: BaseStorage, address: str | Path) -> None:
             "the database", retry_while_disconnected(storage.clock)(), datetime.now(UTC)
         )
         if problems:
-            raise UsageError(f"--storage: {shown(address)}: {problems[0]}")
+            raise UsageError(f"--storage: {redact(address)}: {problems[0]}")
 
 
 def exclusive(storage: BaseStorage, name: str) -> AbstractContextManager[None]:

@@ -20,13 +20,14 @@ from optuna.storages import BaseStorage
 from optuna.trial import FrozenTrial, Trial, TrialState
 
 from studyhall.model import EpochRecord
+from studyhall.search.common.intervals import INTERVALS
 from studyhall.search.common.owner import is_running, machine
 from studyhall.search.common.service_part import CLOCK_SECONDS
 from studyhall.search.config.section import Scalar
 from studyhall.search.config.settings import TrialSettings
 from studyhall.search.config.study_spec import StudySpec
 from studyhall.search.study.claim import Claim, claim_of
-from studyhall.search.study.claims import CLAIMS_MUTEX, GRACE_SECONDS, Claims
+from studyhall.search.study.claims import CLAIMS_MUTEX, Claims
 from studyhall.search.study.outcomes import (
     ATTEMPT,
     STATES,
@@ -247,7 +248,7 @@ class Study:
 def _seems_at_work(claim: Claim) -> bool:
     running = is_running(claim.owner) if claim.owner else False
     if running is None:
-        return time.time() - claim.last_beat_at < GRACE_SECONDS + CLOCK_SECONDS
+        return time.time() - claim.last_beat_at < INTERVALS.grace + CLOCK_SECONDS
     return running
 
 

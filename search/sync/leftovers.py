@@ -9,7 +9,7 @@ from pathlib import Path
 
 from filelock import Timeout
 
-from studyhall.search.common.addresses import shown
+from studyhall.search.common.addresses import redact
 from studyhall.search.common.atomic_files import discard
 from studyhall.search.common.errors import StudyhallError
 from studyhall.search.common.options import Options
@@ -43,7 +43,7 @@ def reason_to_stay(folder: Path, options: Options, tracked: Set[str]) -> str | N
     """
     if folder.name in tracked:
         return (
-            f"{folder}: is of a study that MLflow has and {shown(options.address)} has not; "
+            f"{folder}: is of a study that MLflow has and {redact(options.address)} has not; "
             "it may be recorded elsewhere"
         )
     if Outbox(folder).records():

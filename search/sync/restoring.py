@@ -5,13 +5,13 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING
 
+from studyhall.search.common.environment import fixed_blas_threads
 from studyhall.search.common.errors import StudyhallError
 from studyhall.search.study.job import Job
 from studyhall.search.study.outcomes import ATTEMPT, WEIGHTS
 from studyhall.search.study.study import Study
 from studyhall.search.sync.outbox import Outbox
 from studyhall.search.tracking.seed_tags import seed_tags
-from studyhall.search.training.blas import fixed_blas_threads
 from studyhall.search.training.building import TrialSeed, training_data
 from studyhall.search.training.record import (
     RESTORED,

@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
-from studyhall.search.common.addresses import shown
+from studyhall.search.common.addresses import redact
 from studyhall.search.common.errors import StudyhallError, UsageError
 from studyhall.search.common.options import Options
 from studyhall.search.config.study_spec import FINALISTS_ENDING
@@ -194,7 +194,7 @@ class _Plan:
         deleted = sum(one.run.deleted for one in strangers)
         if deleted:  # their records may be in another folder, or in a database
             self.kept.append(
-                f"{deleted} deleted runs are of studies that {shown(self._options.address)} has "
+                f"{deleted} deleted runs are of studies that {redact(self._options.address)} has "
                 "not, which may be recorded elsewhere"
             )
         tracked = {one.study_id for one in strangers}

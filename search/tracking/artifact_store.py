@@ -13,7 +13,7 @@ from studyhall.search.tracking.mlflow_errors import (
     MlflowDeniedError,
     root_cause,
 )
-from studyhall.search.tracking.mlflow_http import ask_for_file, is_server, said
+from studyhall.search.tracking.mlflow_http import ask_for_file, error_text, is_server
 
 if TYPE_CHECKING:
     from requests import Response
@@ -46,10 +46,10 @@ def _problem_with(uri: str, folder: str, content: bytes) -> str | None:
         return _why(uri, name, written)
     read = ask_for_file(uri, name)
     if not read.ok or read.content != content:
-        return f"gives back another file than it was given ({said(read)})"
+        return f"gives back another file than it was given ({error_text(read)})"
     deleted = ask_for_file(uri, name, "DELETE")
     if not deleted.ok:
-        return f"deletes no files ({said(deleted)}); allow the server's key to"
+        return f"deletes no files ({error_text(deleted)}); allow the server's key to"
     return None
 
 
@@ -94,11 +94,11 @@ def store_explained(uri: str, experiment_id: str) -> Iterator[None]:
 def _why(uri: str, name: str, written: Response | None) -> str:
     """The server hides why a file was not written; reading tells."""
     if written is not None and written.status_code in (401, 403):
-        raise MlflowDeniedError(said(written), said(written))
-    if written is not None and "serve-artifacts" in (text := said(written)):
+        raise MlflowDeniedError(error_text(written), error_text(written))
+    if written is not None and "serve-artifacts" in (text := error_text(written)):
         return f"is not reached through the server ({text.split('.')[0]})"
     read = ask_for_file(uri, f"{name}.none")  # what was written in part may answer in any way
-    text = said(read).partition(": ")[2] or said(read)
+    text = error_text(read).partition(": ")[2] or error_text(read)
     if "bucket" in text.lower() and "not exist" in text.lower():
         return "lacks the bucket that the server's --artifacts-destination names; create it"
     if read.status_code in (401, 403):

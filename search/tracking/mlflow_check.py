@@ -9,13 +9,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
-from studyhall.search.common.addresses import shown
+from studyhall.search.common.addresses import redact
 from studyhall.search.common.errors import StudyhallError
 from studyhall.search.common.service_part import Part, Stopwatch, clock_problems
 from studyhall.search.tracking.artifact_store import store_problem
 from studyhall.search.tracking.mlflow_database import missing
 from studyhall.search.tracking.mlflow_errors import MlflowDeniedError, root_cause
-from studyhall.search.tracking.mlflow_http import ask, is_server, said
+from studyhall.search.tracking.mlflow_http import ask, error_text, is_server
 from studyhall.search.tracking.tracking import open_client, prepare_client
 
 if TYPE_CHECKING:
@@ -51,7 +51,7 @@ def _embedded(address: str) -> Part:
             open_client(address)
         except StudyhallError as error:
             problems = (str(error).removeprefix("--tracking-uri: "),)
-    return Part(_NAME, shown(address), watch.milliseconds, facts, problems)
+    return Part(_NAME, redact(address), watch.milliseconds, facts, problems)
 
 
 def _folder() -> Part:
@@ -74,8 +74,8 @@ def check_server(address: str) -> Part:
         now = datetime.now(UTC)
         version = ask(address, "/version")
     except MlflowException as error:
-        problem = f"no server answers at {shown(address)} ({root_cause(error)}); start it"
-        return Part(_NAME, shown(address), None, facts, (problem,))
+        problem = f"no server answers at {redact(address)} ({root_cause(error)}); start it"
+        return Part(_NAME, redact(address), None, facts, (problem,))
     problems = _refusal(address, answer)
     if version.ok:
         facts["version"] = version.text.strip()
@@ -84,7 +84,7 @@ def check_server(address: str) -> Part:
         theirs = parsedate_to_datetime(date)
         facts["clock_difference_seconds"], of_clock = clock_problems("MLflow", theirs, now)
         problems += of_clock
-    return Part(_NAME, shown(address), milliseconds, facts, problems)
+    return Part(_NAME, redact(address), milliseconds, facts, problems)
 
 
 def _refusal(address: str, answer: Response) -> tuple[str, ...]:
@@ -103,10 +103,14 @@ def _refusal(address: str, answer: Response) -> tuple[str, ...]:
             f'--allowed-hosts "{host},localhost:*"',
         )
     if answer.status_code == 403:
-        return (f"does not let this user read (HTTP 403: {said(answer)}); ask its administrator",)
+        return (
+            f"does not let this user read (HTTP 403: {error_text(answer)}); ask its administrator",
+        )
     if answer.status_code == 503:
-        return (f"has no database (HTTP 503: {said(answer)}); see to the server's PostgreSQL",)
-    return (f"answers with an error ({said(answer)}); the server's log says more",)
+        return (
+            f"has no database (HTTP 503: {error_text(answer)}); see to the server's PostgreSQL",
+        )
+    return (f"answers with an error ({error_text(answer)}); the server's log says more",)
 
 
 def _version_problem(version: str) -> tuple[str, ...]:
@@ -130,13 +134,13 @@ def _store(address: str) -> Part:
         problem = store_problem(address)
     except MlflowDeniedError as error:
         facts["state"] = f"it takes an administrator: {error.reason}"
-        return Part(_STORE, shown(address), None, facts, tried=False)
+        return Part(_STORE, redact(address), None, facts, tried=False)
     except MlflowException as error:
         problem = f"the server went away while it was asked ({root_cause(error)})"
     problems = (problem,) if problem else ()
-    return Part(_STORE, shown(address), None if problem else watch.milliseconds, facts, problems)
+    return Part(_STORE, redact(address), None if problem else watch.milliseconds, facts, problems)
 
 
 def _unknown(address: str) -> Part:
     problem = "not looked at: the server must answer first"
-    return Part(_STORE, shown(address), None, {"kind": "through the server"}, (problem,))
+    return Part(_STORE, redact(address), None, {"kind": "through the server"}, (problem,))

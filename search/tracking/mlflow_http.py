@@ -54,7 +54,7 @@ def ask_for_file(uri: str, name: str, method: str = "GET", **request: Any) -> Re
     return ask(uri, f"{_ARTIFACTS}/{name}", method, **request)
 
 
-def said(response: Response) -> str:
+def error_text(response: Response) -> str:
     """The reason that an answer gives, on one line; its status if it gives none."""
     try:
         body = response.json()

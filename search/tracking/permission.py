@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from studyhall.search.common.addresses import shown
+from studyhall.search.common.addresses import redact
 from studyhall.search.common.errors import UsageError
 from studyhall.search.tracking.mlflow_errors import MlflowDeniedError, MlflowRefusedError, explained
 
@@ -28,7 +28,7 @@ def require_writer(client: MlflowClient, name: str) -> None:
         return  # rights come first: who has none is not told what else is wrong
     except MlflowDeniedError as error:
         raise UsageError(
-            f"{name}: must be a study that you may record at {shown(client.tracking_uri)}: "
+            f"{name}: must be a study that you may record at {redact(client.tracking_uri)}: "
             f"{error.reason}"
         ) from error
 

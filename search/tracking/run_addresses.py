@@ -6,7 +6,7 @@ import re
 from dataclasses import dataclass
 from urllib.parse import urlsplit
 
-from studyhall.search.common.addresses import shown
+from studyhall.search.common.addresses import redact
 from studyhall.search.common.errors import UsageError
 
 _ID = r"([A-Za-z0-9][A-Za-z0-9_-]{0,255})"
@@ -50,7 +50,7 @@ def parse_run(text: str) -> RunAddress:
         if "@" in parts.netloc:
             raise UsageError(
                 "RUN: must hold no name or password, which every user of this machine could read, "
-                f"got '{shown(text)}'; put them into MLFLOW_TRACKING_USERNAME and "
+                f"got '{redact(text)}'; put them into MLFLOW_TRACKING_USERNAME and "
                 "MLFLOW_TRACKING_PASSWORD"
             )
         return RunAddress(in_ui[1], f"{parts.scheme}://{parts.netloc}{parts.path}".rstrip("/"))

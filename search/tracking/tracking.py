@@ -13,7 +13,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from studyhall.search.common.addresses import shown
+from studyhall.search.common.addresses import redact
 from studyhall.search.common.errors import StudyhallError, UsageError
 from studyhall.search.tracking.mlflow_database import create_whole
 from studyhall.search.tracking.mlflow_errors import denial, explained, root_cause
@@ -97,7 +97,7 @@ def open_client(uri: str | None = None) -> MlflowClient:
         client = MlflowClient(tracking_uri=uri)
         client.search_experiments(max_results=1)
     except (MlflowException, SQLAlchemyError, OSError) as error:
-        place = shown(uri or "the default address")
+        place = redact(uri or "the default address")
         if denied := denial(error):
             raise UsageError(f"--tracking-uri: {place} does not let you in: {denied}") from error
         raise UsageError(

@@ -88,7 +88,7 @@ def check_networks(spec: StudySpec, data_folder: Path) -> None:
     """
     problems = [
         f"{spec.study.name}: the network with {described(settings)}: {problem}; mend it, or launch "
-        "with --no-gate"
+        "with --no-preflight"
         for settings in _kinds(spec)
         for problem in _problems(spec, settings, data_folder)
     ]

@@ -10,11 +10,11 @@ from dataclasses import dataclass
 from typing import Any, TypeVar
 
 from studyhall.search.common.errors import StudyhallError
+from studyhall.search.common.intervals import INTERVALS
 from studyhall.search.workers.cluster import PATIENCE_SECONDS, Cluster
 from studyhall.search.workers.pool import Action, ClusterUnavailable, WorkerDied
 
 Result = TypeVar("Result")
-_LOOK_SECONDS = 1.0  # each time the database and the scheduler are asked
 
 
 def run_on_cluster(
@@ -103,7 +103,7 @@ class _Calls:
     def next_result(self) -> Iterator[Any]:
         """The next result of a call, if there is one within a moment."""
         try:
-            result = self._results.get(timeout=_LOOK_SECONDS)
+            result = self._results.get(timeout=INTERVALS.cluster)
         except queue.Empty:
             return
         if isinstance(result, _CallsEnded):

@@ -10,9 +10,8 @@ from importlib.metadata import version
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from studyhall.search.common.addresses import shown
-from studyhall.search.common.code_version import difference
-from studyhall.search.common.environment import environment
+from studyhall.search.common.addresses import redact
+from studyhall.search.common.environment import code_difference, environment
 from studyhall.search.common.errors import StudyhallError, UsageError
 from studyhall.search.common.options import Options
 from studyhall.search.common.service_part import CLOCK_SECONDS, Part, Stopwatch
@@ -77,7 +76,7 @@ def require_cluster(options: Options, notify: Callable[[str], None]) -> None:
     if urlsplit(uri).scheme not in ("http", "https"):
         problems.append(
             "--tracking-uri: must be an MLflow server with --cluster, which the cluster's hosts "
-            f"reach as well, got '{shown(uri)}'"
+            f"reach as well, got '{redact(uri)}'"
         )
     remarks = []
     try:
@@ -175,7 +174,7 @@ def _versions(said: Mapping[str, Mapping[str, str | None]]) -> dict[str, str]:
 def _host_problems(found: HostReport, before: float, after: float) -> list[str]:
     """What is wrong with a host, which was asked at `before` and had answered at `after`."""
     problems = []
-    if different := difference(found.code):
+    if different := code_difference(found.code):
         problems.append(f"runs other code than this launch ({different}); install the same there")
     ahead = max(0.0, found.clock - after) - max(0.0, before - found.clock)
     if abs(ahead) > CLOCK_SECONDS:

@@ -11,8 +11,9 @@ from dataclasses import replace
 from typing import Any, TypeVar
 
 from studyhall.search.common.addresses import without_password
-from studyhall.search.common.code_version import code_version
+from studyhall.search.common.environment import code_version
 from studyhall.search.common.errors import StudyhallError
+from studyhall.search.common.intervals import INTERVALS
 from studyhall.search.common.options import Options
 from studyhall.search.sync.outbox_uploader import FailedUpload
 from studyhall.search.sync.sender import Sender
@@ -22,7 +23,6 @@ from studyhall.search.workers.cluster_calls import run_on_cluster
 from studyhall.search.workers.host import Host, on_host
 from studyhall.search.workers.host_session import Assignment
 from studyhall.search.workers.pool import Action, Drained, UnusableHost, WorkResult
-from studyhall.search.workers.processes import LOOK_SECONDS
 from studyhall.search.workers.shutdown import abort_launch
 
 Result = TypeVar("Result")
@@ -130,7 +130,7 @@ class DaskPool:
         """The result of a call to one of some workers; no waiting for workers that are gone."""
         while True:
             try:
-                return future.result(timeout=LOOK_SECONDS)
+                return future.result(timeout=INTERVALS.order)
             except TimeoutError:
                 if future.done():  # just now, or by a time limit of its own
                     return future.result()

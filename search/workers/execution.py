@@ -11,6 +11,7 @@ from traceback import extract_tb
 
 from studyhall.model import EpochRecord
 from studyhall.search.common.errors import StudyhallError
+from studyhall.search.common.intervals import INTERVALS
 from studyhall.search.config.settings import TrialSettings
 from studyhall.search.data.datasets import open_dataset
 from studyhall.search.data.seal import sealed_test_split
@@ -29,7 +30,6 @@ from studyhall.search.training.trial import WORKER_DEATH_PREFIX, TrialRecord, gi
 from studyhall.search.training.trial_identity import identify
 from studyhall.search.workers.heartbeat import ClaimLostError, Heartbeat
 
-_PATIENCE_SECONDS = 1.0  # how long a worker waits for a trial before it asks its launch again
 _TROUBLE_LENGTH = 300
 _PAUSES_SECONDS = (0.02, 0.25)  # between two attempts to claim: the first and the longest
 
@@ -74,7 +74,7 @@ class Workplace:
 
     def claim(self, wanted: Callable[[], bool] = lambda: True) -> Claimed | None:
         """Claim a trial; wait a moment for one if all that can start now are running."""
-        deadline, pause = time.monotonic() + _PATIENCE_SECONDS, _PAUSES_SECONDS[0]
+        deadline, pause = time.monotonic() + INTERVALS.claim, _PAUSES_SECONDS[0]
         while wanted():
             claimed = self.study.claims.next(self.job.spec.study.trials, self.job.last, self._cost)
             if claimed or time.monotonic() >= deadline:

@@ -9,8 +9,9 @@ from types import TracebackType
 from typing import Self
 
 from studyhall.search.common.errors import StudyhallError
+from studyhall.search.common.intervals import INTERVALS
 from studyhall.search.study.claim import Claimed
-from studyhall.search.study.claims import BEAT_SECONDS, GRACE_SECONDS, Claims
+from studyhall.search.study.claims import Claims
 
 
 class ClaimLostError(StudyhallError):
@@ -34,7 +35,7 @@ class Heartbeat:
         self,
         claims: Claims,
         claimed: Claimed,
-        seconds: float = BEAT_SECONDS,
+        seconds: float = INTERVALS.beat,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self.lost = False
@@ -69,7 +70,7 @@ class Heartbeat:
         Raises:
             ClaimLostError: the trial is lost.
         """
-        if self._clock() - self._last_beat_at >= GRACE_SECONDS:
+        if self._clock() - self._last_beat_at >= INTERVALS.grace:
             self._beat()
         if self.lost:
             raise ClaimLostError(f"trial {self._claimed.number} was taken over")

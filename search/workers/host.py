@@ -10,13 +10,14 @@ from typing import TypeVar
 
 from studyhall.search.common.addresses import redact_text
 from studyhall.search.common.errors import StudyhallError
+from studyhall.search.common.intervals import INTERVALS
 from studyhall.search.sync.host_home import home
 from studyhall.search.sync.outbox_uploader import FailedUpload
 from studyhall.search.workers.host_session import Assignment, HostSession
 from studyhall.search.workers.pool import UnusableHost
 
 Result = TypeVar("Result")
-_PAUSE_SECONDS = 5.0  # a host on which nothing works does not take one trial after another
+_STOP_SECONDS = 5.0  # how long a host waits for the record that its sender is sending
 
 
 class Host:
@@ -47,7 +48,7 @@ class Host:
                     lambda: assignment.launch not in self._finished_launches
                 )
             except (StudyhallError, OSError) as error:
-                time.sleep(_PAUSE_SECONDS)
+                time.sleep(INTERVALS.unfit)
                 return _unusable(error)
             finally:
                 self._current = None
@@ -73,7 +74,7 @@ class Host:
         """Close a study whose launch has ended; another launch opens it again."""
         self.finish(launch)
         if session := self._take(study_id, launch):
-            session.close(_PAUSE_SECONDS)
+            session.close(_STOP_SECONDS)
 
     def restore(self, assignment: Assignment, number: int) -> bytes | UnusableHost:
         """Train a finished trial again; return its record as a tar archive.
@@ -94,7 +95,7 @@ class Host:
             if earlier and earlier.assignment == assignment:
                 return earlier
             if earlier:
-                earlier.close(_PAUSE_SECONDS)
+                earlier.close(_STOP_SECONDS)
             self._sessions[assignment.study_id] = HostSession(assignment)
             return self._sessions[assignment.study_id]
 

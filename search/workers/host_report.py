@@ -14,8 +14,7 @@ from studyhall.search.common.addresses import (
     resolved,
     without_password,
 )
-from studyhall.search.common.code_version import code_version
-from studyhall.search.common.environment import environment
+from studyhall.search.common.environment import code_version, environment
 from studyhall.search.common.errors import StudyhallError
 from studyhall.search.study.database_check import check_database
 from studyhall.search.tracking.mlflow_check import check_server

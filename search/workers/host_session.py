@@ -15,9 +15,8 @@ from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from studyhall.search.common.addresses import address_of_host, shown
-from studyhall.search.common.code_version import difference
-from studyhall.search.common.environment import environment
+from studyhall.search.common.addresses import address_of_host, redact
+from studyhall.search.common.environment import code_difference, environment, fixed_blas_threads
 from studyhall.search.common.errors import StudyhallError
 from studyhall.search.data.own_versions import fetch_recorded
 from studyhall.search.data.same_data import require_data_of_launch
@@ -35,7 +34,6 @@ from studyhall.search.sync.restoring import restore
 from studyhall.search.sync.tracked_study import TrackedStudy, run_names
 from studyhall.search.tracking.tracker import Tracker
 from studyhall.search.tracking.tracking import FINGERPRINT, StudyRun
-from studyhall.search.training.blas import fixed_blas_threads
 from studyhall.search.workers.execution import Workplace
 from studyhall.search.workers.shutdown import abort_launch
 
@@ -79,7 +77,7 @@ class HostSession:
 
     def __init__(self, assignment: Assignment) -> None:
         self.assignment = assignment
-        if different := difference(dict(assignment.code)):
+        if different := code_difference(dict(assignment.code)):
             raise StudyhallError(f"its code is not that of the launch ({different})")
         uri = os.environ.get("MLFLOW_TRACKING_URI") or assignment.study_run.uri
         run, job = replace(assignment.study_run, uri=uri), _at_home(assignment)
@@ -88,7 +86,7 @@ class HostSession:
         recorded = retry_while_disconnected(recorded_study)(storage, name)
         if recorded is None or recorded.study_id != assignment.study_id:
             raise StudyhallError(
-                f"{shown(job.storage)} does not have the launch's study {name}; set "
+                f"{redact(job.storage)} does not have the launch's study {name}; set "
                 "STUDYHALL_STORAGE to the same database there"
             )
         self._tracked = TrackedStudy(

@@ -11,14 +11,14 @@ from concurrent.futures import FIRST_COMPLETED, Future, wait
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
-from studyhall.search.training.blas import fixed_blas_threads
+from studyhall.search.common.environment import fixed_blas_threads
+from studyhall.search.common.intervals import INTERVALS
 from studyhall.search.workers.pool import Action, WorkerDied
 
 if TYPE_CHECKING:
     from joblib.externals.loky import ProcessPoolExecutor
 
 Result = TypeVar("Result")
-LOOK_SECONDS = 0.5  # how often the caller is asked for the next action while all workers are busy
 _LAST_SECONDS = 5.0  # how long a worker may take to end once all work is done
 _KILL_SECONDS = 2.0  # how long the system may take to end a killed process
 
@@ -70,7 +70,7 @@ def _run_slots(
             idle = []
         if not running:
             return
-        for future in wait(running, LOOK_SECONDS, FIRST_COMPLETED).done:
+        for future in wait(running, INTERVALS.order, FIRST_COMPLETED).done:
             idle.append(slot := running.pop(future))
             yield slot.result(future)
     ended, stuck = wait(running, _LAST_SECONDS)
@@ -165,7 +165,7 @@ def _start_worker(
 
 
 def _end_with_parent(
-    parent: int, on_parent_exit: Callable[[], None] | None, poll_seconds: float = 1.0
+    parent: int, on_parent_exit: Callable[[], None] | None, poll_seconds: float = INTERVALS.parent
 ) -> None:
     """End this process once `parent` is gone: nothing would upload what it records."""
     sleeper = threading.Event()

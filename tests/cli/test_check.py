@@ -1,4 +1,4 @@
-"""`studyhall check`, and the gate that every launch goes through."""
+"""`studyhall check`, and the preflight checks of every launch."""
 
 from __future__ import annotations
 
@@ -60,14 +60,14 @@ def test_a_network_that_cannot_learn_spends_no_budget(workspace):
         "studyhall: small: the network with 40 hidden units (relu, normal): initial loss must be "
         "from 0.461 to 11.5, a guess costing 2.3, got "
     )
-    assert "; mend it, or launch with --no-gate" in stderr
+    assert "; mend it, or launch with --no-preflight" in stderr
     assert not (workspace.folder / "studyhall.journal").exists()
     assert workspace.json("list")["recorded"] == {}
 
 
-def test_the_gate_can_be_passed_by_on_purpose(workspace):
+def test_the_preflight_checks_can_be_skipped_on_purpose(workspace):
     workspace.write(BROAD)
-    workspace.run("launch", "small.toml", "--no-gate", "--trials", 1, "--jobs", 1)
+    workspace.run("launch", "small.toml", "--no-preflight", "--trials", 1, "--jobs", 1)
     assert workspace.json("status", "small")["unfinished"] == 0
 
 

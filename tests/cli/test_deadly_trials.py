@@ -61,7 +61,7 @@ def test_a_trial_whose_workers_are_all_killed_is_failed_and_no_other(workspace, 
 @pytest.mark.parametrize("jobs", [1, 2])
 def test_a_trial_that_needs_more_memory_than_there_is_is_failed_and_no_other(workspace, jobs):
     workspace.write(TOO_LARGE)
-    options = ("--jobs", jobs, "--attempts", ATTEMPTS, "--no-gate")
+    options = ("--jobs", jobs, "--attempts", ATTEMPTS, "--no-preflight")
     workspace.run("launch", "small.toml", *options)
     found = [(answer.state, answer.reason) for answer in answers(workspace, "small")]
     assert sorted(found) == [("FAILED", REASON + "the memory ran out"), *[("FINISHED", "")] * 3]
@@ -114,4 +114,4 @@ def test_a_network_that_needs_more_memory_than_there_is_is_refused(workspace):
     workspace.write(TOO_LARGE)
     _, stderr = workspace.run("launch", "small.toml", code=2)
     assert "the network with 1000000000 hidden units (relu, he): needs more memory than" in stderr
-    assert stderr.endswith("; mend it, or launch with --no-gate\n")
+    assert stderr.endswith("; mend it, or launch with --no-preflight\n")

@@ -11,7 +11,7 @@ from studyhall.search.sync.outbox import Outbox
 from studyhall.search.training.building import TrialSeed
 from studyhall.search.training.record import RECORD, StoredRecord, store, value_point
 from studyhall.search.training.trial import run_trial
-from tests.search.shades import settings, shades
+from tests.search.training.shades import settings, shades
 
 EPOCHS = 3
 

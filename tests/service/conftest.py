@@ -10,11 +10,11 @@ from pathlib import Path
 import pytest
 
 from studyhall import launch
-from tests.dask_cluster import DaskCluster
 from tests.postgres import Server as Postgres
-from tests.s3 import MISSING, S3, find_rclone
 from tests.search.moons import Moons
+from tests.service.dask_cluster import DaskCluster
 from tests.service.on_cluster import Answers, OnCluster, answers_of, long
+from tests.service.s3 import MISSING, S3, find_rclone
 from tests.service.stack import BUCKET, Served, Stack, start_mlflow
 from tests.service.users import Guarded, start_guarded
 

@@ -13,8 +13,8 @@ from studyhall.search.common.options import Options
 from studyhall.search.study.observer import Quiet
 from studyhall.search.study.outcomes import Outcome
 from studyhall.search.sync.doctor import examine
-from tests.dask_cluster import DaskCluster
 from tests.search.moons import Moons
+from tests.service.dask_cluster import DaskCluster
 from tests.service.stack import Served
 
 Answers = dict[str, tuple[Any, ...]]

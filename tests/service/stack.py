@@ -9,9 +9,9 @@ from typing import Any
 from mlflow.tracking import MlflowClient
 
 from tests.postgres import Server as Postgres
-from tests.s3 import S3
 from tests.search.moons import Moons
 from tests.server import Server
+from tests.service.s3 import S3
 
 BUCKET = "mlflow"
 

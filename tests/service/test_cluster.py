@@ -22,8 +22,8 @@ from studyhall.search.study.storage import read_storage
 from studyhall.search.study.studies import recorded_study
 from studyhall.search.workers.cluster import Cluster
 from studyhall.search.workers.dask_pool import DaskPool
-from tests.dask_cluster import DaskCluster, other_code, wait_for
 from tests.gateway import Gateway
+from tests.service.dask_cluster import DaskCluster, other_code, wait_for
 from tests.service.on_cluster import Told, launched, require_whole, run_of_study
 
 

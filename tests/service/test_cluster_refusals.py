@@ -16,9 +16,9 @@ from studyhall.search.common.addresses import without_password
 from studyhall.search.runner.service_check import check_service
 from studyhall.search.study.storage import read_storage
 from studyhall.search.study.studies import study_names
-from tests.dask_cluster import ROOT, Host, Scheduler, other_code
 from tests.postgres import free_port
 from tests.search.moons import Moons
+from tests.service.dask_cluster import ROOT, Host, Scheduler, other_code
 from tests.service.on_cluster import AnHourAhead
 from tests.service.stack import Stack
 

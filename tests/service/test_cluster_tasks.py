@@ -11,7 +11,7 @@ from distributed import Client, Variable, get_worker
 
 from studyhall.search.workers.cluster import Cluster
 from studyhall.search.workers.detached_task import DetachedTask, submit_detached
-from tests.dask_cluster import DaskCluster, wait_for
+from tests.service.dask_cluster import DaskCluster, wait_for
 
 
 @pytest.fixture(scope="module")

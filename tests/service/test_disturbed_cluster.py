@@ -14,9 +14,9 @@ import numpy as np
 import psutil
 
 from studyhall.search.study.outcomes import Outcome
-from tests.dask_cluster import DaskCluster, Host, wait_for
 from tests.gateway import Gateway
 from tests.search.moons import Moons
+from tests.service.dask_cluster import DaskCluster, Host, wait_for
 from tests.service.on_cluster import (
     OnCluster,
     Told,

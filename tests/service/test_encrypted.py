@@ -16,11 +16,11 @@ import tomli_w
 from studyhall.search.common.errors import UsageError
 from studyhall.search.study.storage import open_storage
 from tests.cli.workspace import Workspace
-from tests.dask_cluster import ROOT
 from tests.postgres import Server as Postgres
 from tests.postgres import free_port
 from tests.search.moons import SPEC
 from tests.service.certificates import Authority
+from tests.service.dask_cluster import ROOT
 
 
 @pytest.fixture(scope="module")

@@ -12,8 +12,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.dask_cluster import ROOT, Host, Scheduler
 from tests.postgres import free_port
+from tests.service.dask_cluster import ROOT, Host, Scheduler
 from tests.service.stack import Stack
 from tests.service.troubles import without_bucket, without_database, without_store
 

@@ -11,7 +11,8 @@ from dataclasses import replace
 
 import pytest
 
-from studyhall.search.common.code_version import code_version
+from studyhall.search.common.environment import code_version
+from studyhall.search.common.intervals import INTERVALS
 from studyhall.search.config.study_spec import StudySpec
 from studyhall.search.runner.launcher import prepare
 from studyhall.search.study.observer import Quiet
@@ -23,11 +24,11 @@ from studyhall.search.sync.sync_studies import sync_studies
 from studyhall.search.workers.host import Host
 from studyhall.search.workers.host_session import Assignment
 from studyhall.search.workers.pool import UnusableHost
-from tests.dask_cluster import PATIENCE, wait_for
 from tests.postgres import free_port
-from tests.search.own_sets import array_file, arrays
+from tests.search.data.own_sets import array_file, arrays
 from tests.search.small_trials import store_trial
 from tests.search.sync.test_host_home import make_anothers
+from tests.service.dask_cluster import PATIENCE, wait_for
 from tests.service.on_cluster import AnHourAhead, long
 from tests.service.stack import Served
 
@@ -48,7 +49,7 @@ def assignment(served: Served, host, name, tmp_path, monkeypatch) -> Iterator[As
     """What a launch hands to a host, whose home is a folder of this test."""
     monkeypatch.setenv("STUDYHALL_HOME", str(tmp_path / "home"))
     monkeypatch.setenv("STUDYHALL_STORAGE", served.storage)
-    monkeypatch.setattr("studyhall.search.workers.host._PAUSE_SECONDS", 0.0)
+    monkeypatch.setattr("studyhall.search.workers.host.INTERVALS", replace(INTERVALS, unfit=0.0))
     assignment = assigned(long(served, name=name), served)
     yield assignment
     host.close(assignment.study_id, "another launch")
@@ -103,7 +104,7 @@ def test_own_data_may_lie_elsewhere_on_a_host_and_must_be_those_of_the_launch(
     monkeypatch.setenv("STUDYHALL_CACHE", str(tmp_path / "cache"))
     monkeypatch.setenv("STUDYHALL_HOME", str(tmp_path / "home"))
     monkeypatch.setenv("STUDYHALL_STORAGE", served.storage)
-    monkeypatch.setattr("studyhall.search.workers.host._PAUSE_SECONDS", 0.0)
+    monkeypatch.setattr("studyhall.search.workers.host.INTERVALS", replace(INTERVALS, unfit=0.0))
     file, copy = array_file(tmp_path / "pets.npz"), tmp_path / "copy.npz"
     shutil.copy(file, copy)
     data = {"name": "pets", "path": str(file)}

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.dask_cluster import Host, Scheduler, wait_for
 from tests.gateway import Gateway
+from tests.service.dask_cluster import Host, Scheduler, wait_for
 from tests.service.networks import HERE, Network, may_have_networks, network
 from tests.service.on_cluster import Answers, OnCluster, Told, launched, require_whole
 from tests.service.stack import Stack

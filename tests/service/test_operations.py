@@ -22,8 +22,8 @@ from studyhall.search.sync.doctor import examine
 from tests import documented
 from tests.postgres import PASSWORD, find_binaries, free_port
 from tests.postgres import Server as Postgres
-from tests.s3 import KEY, SECRET
 from tests.server import Server
+from tests.service.s3 import KEY, SECRET
 from tests.service.stack import BUCKET, Served
 from tests.service.users import READER, Guarded, Signed, signed_in
 

@@ -8,9 +8,10 @@ import tomli_w
 from studyhall import launch
 from studyhall.search.common.errors import StudyhallError, UsageError
 from studyhall.search.common.service_part import Part
+from studyhall.search.evaluation.readings import recorded_ledger
 from studyhall.search.evaluation.verdict import judge
 from studyhall.search.study.observer import Quiet
-from studyhall.search.study.recorded import recorded_ledger, recorded_summaries
+from studyhall.search.study.recorded import recorded_summaries
 from studyhall.search.sync.doctor import examine
 from studyhall.search.sync.sync_studies import sync_studies
 from studyhall.search.tracking.ledger import Ledger

@@ -17,10 +17,10 @@ from studyhall.search.study.recorded import recorded_summary
 from studyhall.search.study.summary import StudySummary
 from tests.postgres import PASSWORD, USER
 from tests.postgres import Server as Postgres
-from tests.s3 import S3
 from tests.search.moons import Moons
 from tests.server import Server
 from tests.service.documented import documented
+from tests.service.s3 import S3
 from tests.service.stack import BUCKET
 
 KEEPER = "keeper"

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from mlflow.tracking import MlflowClient
 
-from studyhall.search.common.addresses import redact_text, resolved, shown, without_password
+from studyhall.search.common.addresses import redact, redact_text, resolved, without_password
 from studyhall.search.common.errors import UsageError
 from studyhall.search.common.options import Options
 from studyhall.search.tracking.mlflow_ui import serve
@@ -58,7 +58,7 @@ def test_other_databases_are_refused_with_what_is_offered(address):
     ],
 )
 def test_a_password_is_hidden(address, expected):
-    assert shown(address) == expected
+    assert redact(address) == expected
 
 
 @pytest.mark.parametrize(
@@ -74,7 +74,7 @@ def test_a_password_is_hidden(address, expected):
     ],
 )
 def test_what_holds_no_password_is_shown_as_it_is(text):
-    assert shown(text) == text
+    assert redact(text) == text
 
 
 @pytest.mark.parametrize(

@@ -6,7 +6,7 @@ import pytest
 
 from studyhall import UsageError, fetch_data, verify_data
 from studyhall.search.data.dataset_manifest import last_used
-from tests.search.own_sets import array_file
+from tests.search.data.own_sets import array_file
 
 STUDY = """
 [study]

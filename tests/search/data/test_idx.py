@@ -9,7 +9,7 @@ import pytest
 
 from studyhall.search.data.catalog import Collection, UndecodableError
 from studyhall.search.data.mnist import decode
-from tests.search.idx_files import IMAGES, LABELS, idx, small_collection
+from tests.search.data.idx_files import IMAGES, LABELS, idx, small_collection
 
 
 @pytest.fixture(scope="module")

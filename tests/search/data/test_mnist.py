@@ -13,7 +13,7 @@ from studyhall.search.common.errors import UsageError
 from studyhall.search.data.catalog import Collection
 from studyhall.search.data.datasets import Split, fetch, fingerprint, open_dataset, open_test
 from studyhall.search.data.verification import verify
-from tests.search.idx_files import IMAGES, LABELS, files, folder, idx, small_collection
+from tests.search.data.idx_files import IMAGES, LABELS, files, folder, idx, small_collection
 
 
 @pytest.fixture(scope="module")

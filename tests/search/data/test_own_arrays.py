@@ -12,7 +12,7 @@ import pytest
 
 from studyhall.search.common.errors import UsageError
 from studyhall.search.data.datasets import describe, fetch, open_dataset, open_test, require_fitting
-from tests.search.own_sets import CLASSES, array_file, arrays, own
+from tests.search.data.own_sets import CLASSES, array_file, arrays, own
 
 
 def complaints(path: Path, **settings: object) -> list[str]:

@@ -13,7 +13,7 @@ from studyhall.search.config.data_settings import DataSettings
 from studyhall.search.data.dataset_manifest import mark_used
 from studyhall.search.data.datasets import fetch
 from studyhall.search.data.verification import verify
-from tests.search.own_sets import array_file, arrays, own, picture_folder
+from tests.search.data.own_sets import array_file, arrays, own, picture_folder
 
 NEXT = "put back what was, or take the data as they are now with `studyhall data fetch`"
 

@@ -18,8 +18,15 @@ from studyhall.search.data.own_versions import fetch_recorded, version_of
 from studyhall.search.data.verification import verify
 from studyhall.search.training.building import TrialSeed
 from studyhall.search.training.trial_identity import identify
-from tests.search.own_sets import CLASSES, array_file, own, picture, picture_folder, random_pixels
-from tests.search.shades import settings
+from tests.search.data.own_sets import (
+    CLASSES,
+    array_file,
+    own,
+    picture,
+    picture_folder,
+    random_pixels,
+)
+from tests.search.training.shades import settings
 
 
 def fingerprint_of(settings: DataSettings, **where: Any) -> str:

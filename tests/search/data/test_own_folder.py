@@ -14,7 +14,7 @@ from PIL import Image, ImageOps
 from studyhall.search.common.errors import UsageError
 from studyhall.search.data.datasets import fetch, open_dataset, open_test
 from studyhall.search.data.images import read_picture
-from tests.search.own_sets import CLASSES, own, picture, picture_folder, random_pixels
+from tests.search.data.own_sets import CLASSES, own, picture, picture_folder, random_pixels
 
 
 def complaints(place: Path, **settings: object) -> list[str]:

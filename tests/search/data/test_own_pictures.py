@@ -15,7 +15,7 @@ from studyhall.search.common.errors import UsageError
 from studyhall.search.data.catalog import UndecodableError
 from studyhall.search.data.images import read_picture
 from studyhall.search.data.own_pictures import header, pixels
-from tests.search.own_sets import picture, random_pixels
+from tests.search.data.own_sets import picture, random_pixels
 
 ORIENTATION, WIDTH, RESOLUTION = 0x0112, 0x0100, 0x011A
 # By what a camera notes, how it turned the picture that is upright without it; of flips and turns

@@ -11,7 +11,7 @@ import numpy as np
 
 from studyhall.search.data.datasets import Wanted, fetch
 from studyhall.search.data.verification import Verification, verify
-from tests.search.own_sets import CLASSES, array_file, arrays, own, picture_folder
+from tests.search.data.own_sets import CLASSES, array_file, arrays, own, picture_folder
 
 FAULTS, EACH = 100, 5
 # What was planted: kind, part, index, class and file; None where the fault does not tell.

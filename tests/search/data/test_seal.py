@@ -28,7 +28,7 @@ from studyhall.search.tracking.tracking import FINGERPRINT
 from studyhall.search.workers.execution import Job, Workplace
 from studyhall.search.workers.pool import Action
 from studyhall.search.workers.processes import run_workers
-from tests.search.own_sets import array_file, own, picture_folder
+from tests.search.data.own_sets import array_file, own, picture_folder
 from tests.search.workers.test_execution import SPEC
 
 WAYS: dict[str, Callable[[Path, Path], Any]] = {
@@ -220,7 +220,7 @@ def test_a_launch_has_its_workers_seal_the_users_own_source(tmp_path, cache, mon
         os.rename("pictures", "elsewhere")
     place = "elsewhere" if moved else "pictures"
     spec = SPEC.model_copy(update={"data": settings.model_dump(exclude_defaults=True)})
-    options = Options(jobs=2, gate=False, data_dir=Path(place) if moved else None)
+    options = Options(jobs=2, preflight=False, data_dir=Path(place) if moved else None)
     job = prepare(spec, options, Quiet()).tracked.job
     found: list[object] = []
 

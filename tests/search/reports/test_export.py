@@ -11,7 +11,7 @@ import pytest
 
 from studyhall import UsageError
 from studyhall.search.reports.export import export_study
-from tests.search.told import TRIALS, Told, record_study
+from tests.search.reports.told import TRIALS, Told, record_study
 
 READERS = {
     "trials.csv": lambda path: pd.read_csv(path, dtype_backend="numpy_nullable"),

@@ -15,8 +15,8 @@ from studyhall.search.evaluation.readings import recorded_ledger
 from studyhall.search.reports.recorded_facts import read_recorded
 from studyhall.search.reports.report_markdown import render_markdown
 from studyhall.search.reports.report_sections import report_sections
-from tests.search.judged import NOW
 from tests.search.moons import SPEC, Moons
+from tests.search.reports.judged import NOW
 
 
 @pytest.fixture(scope="module")

@@ -14,8 +14,8 @@ from studyhall.search.reports.report_page import render_page
 from studyhall.search.reports.report_sections import report_sections
 from studyhall.search.study.report_figures import Figure, curve_figure
 from studyhall.search.training.plots import first_layer_tiles
-from tests.search.judged import NOW, judged_facts
-from tests.search.told_page import parsed
+from tests.search.reports.judged import NOW, judged_facts
+from tests.search.reports.told_page import parsed
 
 
 @pytest.fixture(scope="module")

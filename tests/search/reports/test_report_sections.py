@@ -13,8 +13,8 @@ from studyhall.search.reports.report_page import render_page
 from studyhall.search.reports.report_sections import report_sections
 from studyhall.search.reports.study_comparison import compare_studies
 from studyhall.search.reports.study_facts import ChampionFacts, FinalistsFacts
-from tests.search.judged import FINALS, NOW, judged_facts
-from tests.search.told_page import parsed
+from tests.search.reports.judged import FINALS, NOW, judged_facts
+from tests.search.reports.told_page import parsed
 
 
 @pytest.fixture(scope="module")
@@ -178,7 +178,7 @@ def test_bits_are_promised_where_the_commands_can_keep_it(facts, page):
     assert "launch with Options(blas_threads=2) in Python to have those too" in page.text
     one = replace(facts, tracked=replace(facts.tracked, blas_threads=1))
     text = parsed(render_page("s", report_sections(one, (), {}), NOW)).text
-    assert "the commands give the same trials, bit for bit; add --no-gate" in text
+    assert "the commands give the same trials, bit for bit; add --no-preflight" in text
 
 
 def test_the_cost_has_the_finalists_and_so_do_the_commands(facts):

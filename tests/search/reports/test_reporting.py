@@ -15,8 +15,8 @@ from studyhall.search.reports.reporting import write_report
 from studyhall.search.study.recorded import open_recorded
 from studyhall.search.study.storage import open_storage
 from studyhall.search.tracking.tracking import TrackedData, open_client, start_study
-from tests.search.told import TRIALS, Told, record_study
-from tests.search.told_page import Page, parsed
+from tests.search.reports.told import TRIALS, Told, record_study
+from tests.search.reports.told_page import Page, parsed
 
 ONE = {"rate": {"type": "float", "low": 1e-4, "high": 1.0, "log": True}}
 ALL = {"history", "importances", "parallel_coordinates", "contour", "slice", "learning_curves"}

@@ -11,7 +11,7 @@ from studyhall.search.common.errors import UsageError
 from studyhall.search.reports.recorded_facts import read_recorded
 from studyhall.search.reports.study_comparison import compare_recorded, compare_studies
 from studyhall.search.study.finals_facts import Finalist, Finals, Retrained
-from tests.search.told import SPACE, TRIALS, Told, record_study
+from tests.search.reports.told import SPACE, TRIALS, Told, record_study
 
 
 @pytest.fixture(scope="module")

@@ -29,7 +29,7 @@ def test_a_study_of_losses_has_the_gap_of_the_weights_that_were_kept(keep, tmp_p
     rate = {"learning_rate": {"type": "float", "low": 1.0, "high": 1.5}}
     training = {**SPEC["training"], "epochs": 8, "keep": keep}
     table = {**SPEC, "study": study, "network": {"hidden": [8]}, "training": training}
-    moons.run(StudySpec.model_validate({**table, "search_space": rate}), gate=False)
+    moons.run(StudySpec.model_validate({**table, "search_space": rate}), preflight=False)
     winner = champion("moons", moons.tracking_uri)
     (run,) = moons.runs()
     curve = moons.client.get_metric_history(run.info.run_id, "validation_loss")

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
+from studyhall.search.common.intervals import INTERVALS
 from studyhall.search.study.observer import Quiet
 from tests.search.moons import Moons
 
@@ -21,7 +24,7 @@ class Told(Quiet):
 @pytest.mark.parametrize("jobs", [1, 2])
 def test_an_observer_is_told_how_many_trials_are_really_at_work(tmp_path, monkeypatch, jobs):
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr("studyhall.search.runner.runner._LISTEN_SECONDS", 0.0)
+    monkeypatch.setattr("studyhall.search.runner.runner.INTERVALS", replace(INTERVALS, listen=0.0))
     moons, told = Moons(tmp_path), Told()
     spec = moons.spec(trials=6, window=6)
     slow = spec.model_copy(update={"training": spec.training | {"epochs": 400}})

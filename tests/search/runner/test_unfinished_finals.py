@@ -12,8 +12,8 @@ from studyhall.search.reports.report_markdown import render_markdown
 from studyhall.search.reports.report_sections import report_sections
 from studyhall.search.runner.finals import train_finalists
 from studyhall.search.tracking.ledger import Ledger
-from tests.search.judged import NOW
 from tests.search.moons import SPEC, Moons
+from tests.search.reports.judged import NOW
 
 
 @pytest.fixture
@@ -59,7 +59,7 @@ def test_finalists_that_all_diverge_leave_the_title_to_the_best_of_the_search(mo
     study = {**SPEC["study"], "trials": 4}
     table = {**SPEC, "study": study, "network": {"hidden": [2]}, "search_space": rates}
     spec = StudySpec.model_validate({**table, "finalists": {"configurations": 1, "seeds": 2}})
-    options = Options(jobs=1, gate=False, **moons.places)
+    options = Options(jobs=1, preflight=False, **moons.places)
     summary = launch(spec, options)
     best = summary.best.number
     assert (summary.finals.finalists, summary.finals.diverged) == ((), (best,))

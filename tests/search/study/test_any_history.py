@@ -18,9 +18,10 @@ from hypothesis.stateful import (
     run_state_machine_as_test,
 )
 
+from studyhall.search.common.intervals import INTERVALS
 from studyhall.search.config.study_spec import StudySpec
 from studyhall.search.study.claim import Claimed
-from studyhall.search.study.claims import GRACE_SECONDS, Claims
+from studyhall.search.study.claims import Claims
 from studyhall.search.study.storage import open_storage
 from studyhall.search.study.studies import open_study
 from studyhall.search.study.study import Study
@@ -183,7 +184,7 @@ class Histories(RuleBasedStateMachine):
         for _ in range(3):
             for worker in self.workers_now:
                 worker.study.claims.live()
-            self.seconds += GRACE_SECONDS / 3 + 0.1
+            self.seconds += INTERVALS.grace / 3 + 0.1
         for worker in self.workers_now:
             if not worker.hung and worker.claimed and worker.claimed.number not in self.finished:
                 worker.study.claims.beat(worker.claimed)

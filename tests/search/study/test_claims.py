@@ -11,8 +11,9 @@ import optuna
 import pytest
 from optuna.trial import TrialState
 
-from studyhall.search.study.claim import Claim, claim_of
-from studyhall.search.study.claims import GRACE_SECONDS, LOOK_SECONDS, Claims
+from studyhall.search.common.intervals import INTERVALS
+from studyhall.search.study.claim import CLAIM, Claim, claim_of
+from studyhall.search.study.claims import Claims
 from studyhall.search.study.storage import open_storage
 
 CLAIM_AND_HANG = """
@@ -57,7 +58,7 @@ def silence(clock: Clock, *listening: Claims) -> None:
     for claims in listening:
         claims.live()
     for _ in range(3):
-        clock.seconds += GRACE_SECONDS / 3 + 0.1
+        clock.seconds += INTERVALS.grace / 3 + 0.1
         for claims in listening:
             claims.live()
 
@@ -139,7 +140,7 @@ def test_a_worker_that_beats_keeps_its_trial(storage, clock):
     claimed = mine.next(1)
     for _ in range(10):
         assert other.next(1) is None
-        clock.seconds += 0.9 * LOOK_SECONDS
+        clock.seconds += 0.9 * INTERVALS.attention
         assert mine.beat(claimed)
     assert other.next(1) is None
 
@@ -160,7 +161,7 @@ def test_a_worker_of_another_machine_is_dead_only_once_it_was_heard_to_be_silent
     far = worker(storage, clock).next(1)
     elsewhere = claim(storage, far).model_copy(update={"owner": "host:0123456789ab:1:1:00000000"})
     storage.set_trial_user_attr(far.trial_id, "studyhall.claim", elsewhere.model_dump())
-    clock.seconds += 10 * GRACE_SECONDS  # this machine slept, or has just started
+    clock.seconds += 10 * INTERVALS.grace  # this machine slept, or has just started
     late = worker(storage, clock)
     assert late.next(1) is None
     silence(clock, late)
@@ -171,11 +172,11 @@ def test_who_could_not_look_for_a_while_takes_no_one_for_dead(storage, clock):
     mine, other = worker(storage, clock), worker(storage, clock)
     mine.next(1)
     other.live()
-    clock.seconds += 10 * GRACE_SECONDS  # the storage was away
+    clock.seconds += 10 * INTERVALS.grace  # the storage was away
     assert other.next(1) is None
-    assert other.silent(GRACE_SECONDS) == set()
+    assert other.silent(INTERVALS.grace) == set()
     silence(clock, other)
-    assert len(other.silent(GRACE_SECONDS)) == 1
+    assert len(other.silent(INTERVALS.grace)) == 1
     assert other.next(1).attempt == 2
 
 
@@ -193,7 +194,7 @@ def test_who_still_beats_is_not_given_up(storage, clock):
     beating, watching = worker(storage, progress=lambda _: 0), worker(storage, clock)
     claimed = beating.next(10)
     for _ in range(6):
-        clock.seconds += GRACE_SECONDS / 3 + 0.1
+        clock.seconds += INTERVALS.grace / 3 + 0.1
         beating.beat(claimed)
         watching.live()
     watching.give_up_silent()
@@ -241,3 +242,12 @@ def test_what_runs_is_known_by_number_and_attempt(storage):
     finish(storage, first)
     two.give_back(second)
     assert worker(storage).live() == {}
+
+
+def test_a_claim_of_version_0_1_0_is_read(storage):
+    trial_id = storage.create_new_trial(0)
+    old = {"owner": "a", "attempt": 2, "beat": 7, "beaten": 12.5}
+    storage.set_trial_user_attr(trial_id, CLAIM, old)
+    claim = claim_of(storage.get_trial(trial_id))
+    assert claim is not None
+    assert (claim.attempt, claim.beat_count, claim.last_beat_at) == (2, 7, 12.5)

@@ -153,7 +153,7 @@ def test_finalists_of_a_study_without_a_completed_trial_are_refused(moons):
     rates = {"learning_rate": {"type": "float", "low": 1e18, "high": 1e19}}
     space = {**SPEC["search_space"], **rates}
     spec = StudySpec.model_validate({**SPEC, "study": study, "search_space": space})
-    launch(spec, Options(jobs=1, gate=False, **moons.places))
+    launch(spec, Options(jobs=1, preflight=False, **moons.places))
     with pytest.raises(UsageError, match="no trial has completed, so there are no finalists"):
         train_finalists("moons", options=moons.options())
 

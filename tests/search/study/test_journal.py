@@ -14,8 +14,8 @@ from optuna.trial import FrozenTrial, TrialState
 
 from studyhall.search.common.errors import UsageError
 from studyhall.search.study.storage import open_storage, read_storage
-from tests.search.processes import Worker
-from tests.search.storage_worker import opened
+from tests.search.study.processes import Worker
+from tests.search.study.storage_worker import opened
 
 
 def written(path: Path) -> list[bytes]:

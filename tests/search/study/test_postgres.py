@@ -19,8 +19,8 @@ from studyhall.search.common.errors import UsageError
 from studyhall.search.study.postgres import connection_trouble
 from studyhall.search.study.storage import exclusive, open_storage, read_storage
 from tests.postgres import IN_ADDRESS, PASSWORD
-from tests.search.processes import ROOT, Worker
-from tests.search.storage_worker import add_one, opened
+from tests.search.study.processes import ROOT, Worker
+from tests.search.study.storage_worker import add_one, opened
 
 
 def complaint(address: str) -> str:

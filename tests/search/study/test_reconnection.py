@@ -9,7 +9,7 @@ from studyhall.search.study import reconnection
 from studyhall.search.study.reconnection import retry_while_disconnected
 from studyhall.search.study.storage import reopen_storage
 from tests.postgres import IN_ADDRESS
-from tests.search.storage_worker import opened
+from tests.search.study.storage_worker import opened
 
 
 class Counted:

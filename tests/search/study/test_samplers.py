@@ -17,8 +17,8 @@ from optuna.trial import TrialState
 
 from studyhall.search.config.study_spec import StudySection, StudySpec
 from studyhall.search.study.storage import open_storage
-from tests.search.simulated import SimulatedStudy, quality
 from tests.search.spaces import EVERY_KIND, NUMBERS, is_point, spec_of
+from tests.search.study.simulated import SimulatedStudy, quality
 
 ROOT = Path(__file__).resolve().parents[3]
 GRID = {
@@ -80,7 +80,7 @@ def test_another_process_with_other_threads_proposes_the_same(tmp_path, sampler)
     numbers = sorted(expected, reverse=True)
     program = (
         "import json\n"
-        "from tests.search.simulated import proposed_again\n"
+        "from tests.search.study.simulated import proposed_again\n"
         f"print(json.dumps(proposed_again({str(tmp_path / 'journal')!r}, {numbers})))"
     )
     threads = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS"), "2")

@@ -18,8 +18,8 @@ from optuna.trial import TrialState
 
 from studyhall.search.study.storage import exclusive, open_storage, read_storage
 from studyhall.search.study.window import WindowView
-from tests.search.processes import Worker, at_once
-from tests.search.storage_worker import STUDY, add_one, opened
+from tests.search.study.processes import Worker, at_once
+from tests.search.study.storage_worker import STUDY, add_one, opened
 
 ENDS = [TrialState.COMPLETE, TrialState.PRUNED, TrialState.FAIL]
 RANGE = FloatDistribution(0.0, 1.0)

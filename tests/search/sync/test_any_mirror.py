@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from studyhall.search.sync.outbox import Outbox
 from studyhall.search.tracking.mlflow_model import lay_out
-from tests.search.mirrored import HOW, Scene, Stored
+from tests.search.sync.scenes import HOW, Scene, Stored
 from tests.search.tracked import open_tracker, sqlite
 
 # How a run of a trial that has ended may look: of its own attempt, and of others.

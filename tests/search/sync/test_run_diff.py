@@ -10,7 +10,7 @@ from studyhall.search.common.errors import StudyhallError
 from studyhall.search.sync.outbox import Outbox
 from studyhall.search.sync.repair import repair
 from studyhall.search.tracking.tracker import Tracker
-from tests.search.mirrored import LIVE, Plant, Scene, Stored
+from tests.search.sync.scenes import LIVE, Plant, Scene, Stored
 from tests.search.tracked import PATIENCE, open_tracker, sending, sqlite
 
 # What is planted, and what must be found: kinds with trials, in the order of the trials.

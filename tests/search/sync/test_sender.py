@@ -34,6 +34,7 @@ from tests.search.tracked import (
 )
 
 ROOT = Path(__file__).resolve().parents[3]
+DYING_SENDER = "tests.search.sync.dying_sender"
 POINTS_OF_DEATH = [
     "run about to be created",
     "run created",
@@ -282,7 +283,15 @@ def test_a_sender_killed_at_any_step_is_continued_by_another(
     record = read(outbox.path(7, 1))
     name = tracker.client.get_experiment(tracker.study_run.experiment_id).name
     done = subprocess.run(
-        [sys.executable, "-m", "tests.search.dying_sender", point, uri, name, str(outbox.folder)],
+        [
+            sys.executable,
+            "-m",
+            "tests.search.sync.dying_sender",
+            point,
+            uri,
+            name,
+            str(outbox.folder),
+        ],
         env={**os.environ, "PYTHONPATH": str(ROOT)},
         capture_output=True,
         text=True,

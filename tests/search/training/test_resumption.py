@@ -17,7 +17,7 @@ from studyhall.search.training.saved_training import read, write
 from studyhall.search.training.training_saver import SECONDS, TIMES, FileSaver
 from studyhall.search.training.trial import TrialRecord, run_trial
 from studyhall.search.training.trial_identity import identify
-from tests.search.shades import settings, shades
+from tests.search.training.shades import settings, shades
 
 EPOCHS = 6
 SEED, METRIC = TrialSeed(0, 3), "validation_loss"
@@ -288,7 +288,7 @@ def test_the_next_saving_tries_again(interruptions, data):
 
 def test_a_process_killed_again_and_again_leaves_the_weights_of_one_that_never_was(tmp_path):
     def start(path):
-        command = [sys.executable, "-m", "tests.search.slow_trial", str(path)]
+        command = [sys.executable, "-m", "tests.search.training.slow_trial", str(path)]
         root = Path(__file__).resolve().parents[3]
         return subprocess.Popen(command, cwd=root, stdout=subprocess.PIPE, text=True)
 

@@ -16,9 +16,8 @@ from safetensors.numpy import load_file, save_file
 
 import studyhall.search.training.trial_identity
 from studyhall.model import EpochRecord, TrainingState, save_checkpoint
-from studyhall.search.common.environment import environment
+from studyhall.search.common.environment import environment, fixed_blas_threads
 from studyhall.search.common.source_tree import source_digest
-from studyhall.search.training.blas import fixed_blas_threads
 from studyhall.search.training.building import TrialSeed, build_network, start_training
 from studyhall.search.training.saved_training import (
     CHECK,
@@ -30,7 +29,7 @@ from studyhall.search.training.saved_training import (
 )
 from studyhall.search.training.trial import run_trial
 from studyhall.search.training.trial_identity import TrialIdentity, identify
-from tests.search.shades import settings, shades
+from tests.search.training.shades import settings, shades
 
 SEED = TrialSeed(5, 7)
 WANTED = settings({"dropout": 0.5}, optimizer="adam")
@@ -171,7 +170,7 @@ def test_a_training_on_other_blas_threads_is_not_read(tmp_path, saved):
 def test_the_libraries_of_others_make_no_other_training():
     # SciPy brings a BLAS of its own, whose threads nobody has limited.
     program = """
-from studyhall.search.training.blas import fixed_blas_threads
+from studyhall.search.common.environment import fixed_blas_threads
 from tests.search.training.test_saved_training import SEED, WANTED, identify
 from studyhall.search.common.environment import environment
 

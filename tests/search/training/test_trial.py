@@ -10,7 +10,7 @@ import pytest
 from studyhall.model import Examples, score
 from studyhall.search.training.building import TrainingData, TrialSeed
 from studyhall.search.training.trial import TrialRecord, run_trial
-from tests.search.shades import settings, shades
+from tests.search.training.shades import settings, shades
 
 
 @pytest.fixture(scope="module")

@@ -8,8 +8,9 @@ import time
 import optuna
 import pytest
 
+from studyhall.search.common.intervals import INTERVALS
 from studyhall.search.study.claim import claim_of
-from studyhall.search.study.claims import CLAIMS_MUTEX, GRACE_SECONDS, Claims
+from studyhall.search.study.claims import CLAIMS_MUTEX, Claims
 from studyhall.search.study.storage import exclusive, open_storage
 from studyhall.search.workers.heartbeat import ClaimLostError, Heartbeat
 
@@ -40,7 +41,7 @@ def test_a_worker_that_beats_is_heard(storage):
     claims = Claims(storage, 0, 3)
     claimed = claims.next(1)
     with Heartbeat(claims, claimed, seconds=0.01) as heartbeat:
-        wait_for(lambda: claim_of(storage.get_trial(claimed.trial_id)).beat >= 2)
+        wait_for(lambda: claim_of(storage.get_trial(claimed.trial_id)).beat_count >= 2)
         heartbeat.require()
 
 
@@ -60,7 +61,7 @@ def test_who_wakes_up_after_a_long_silence_asks_before_going_on(storage):
     with Heartbeat(claims, claimed, NEVER, lambda: now[0]) as heartbeat:
         taken_over(storage, claims, claimed)
         heartbeat.require()  # it is too early to ask at every epoch
-        now[0] += GRACE_SECONDS
+        now[0] += INTERVALS.grace
         with pytest.raises(ClaimLostError):
             heartbeat.require()
 
@@ -80,7 +81,7 @@ def test_training_does_not_wait_for_a_beat_that_waits_for_the_storage(storage):
     assert held.wait(60)
     with heartbeat:
         wait_for(heartbeat._beating.locked)
-        now[0] += 10 * GRACE_SECONDS
+        now[0] += 10 * INTERVALS.grace
         heartbeat.require()
         assert holder.is_alive()
         released.set()

@@ -17,7 +17,7 @@ from distributed import Client
 
 from tests.postgres import free_port
 
-ROOT = Path(__file__).resolve().parent.parent
+ROOT = Path(__file__).resolve().parents[2]
 PATIENCE = 120.0
 SETTINGS = {  # as docs/cluster.md has them
     "DASK_DISTRIBUTED__WORKER__PROFILE__ENABLED": "false",

@@ -1,4 +1,4 @@
-"""A trial of three seconds that is saved in a file: python -m tests.search.slow_trial FILE.
+"""A trial of three seconds that is saved in a file: `python -m ...slow_trial FILE`.
 
 Prints how many epochs were done when it started, and the SHA-256 of the weights that it ends with.
 """
@@ -15,7 +15,7 @@ from studyhall.search.training.saved_training import SavedTraining
 from studyhall.search.training.training_saver import FileSaver
 from studyhall.search.training.trial import run_trial
 from studyhall.search.training.trial_identity import identify
-from tests.search.shades import settings, shades
+from tests.search.training.shades import settings, shades
 
 EPOCHS, PAUSE = 150, 0.02
 

@@ -12,7 +12,7 @@ from studyhall.search.reports.recorded_facts import read_recorded
 from studyhall.search.reports.study_facts import StudyFacts, TrackedFacts, TrialRun, VerdictFacts
 from studyhall.search.study.finals_facts import Finalist, Finals, Retrained
 from studyhall.search.tracking.ledger import Ledger, Reading
-from tests.search.told import record_study
+from tests.search.reports.told import record_study
 
 NOW = datetime(2026, 1, 2, 3, 4, tzinfo=UTC)
 SERVER = "http://localhost:5000/mlflow/"
