@@ -99,7 +99,7 @@ class Trials:
         self._place = place
         self._client = CountingClient(place.tracker.client)
         tracker = Tracker(place.tracker.study_run, self._client)  # type: ignore[arg-type]
-        self._courier = OutboxUploader(lambda: tracker, place.outbox, place.study.accepted, print)
+        self._uploader = OutboxUploader(tracker, place.outbox, place.study.accepted, print)
 
     def run(self) -> Times:
         """Run the next trial; return what its parts took, and the requests it needed."""
@@ -107,11 +107,11 @@ class Trials:
         with parts_timed() as times:
             assert self._place.workplace.run_next() is None
         self._client.counts.clear()
-        times["send"] = milliseconds(lambda: list(self._courier.round()))
+        times["send"] = milliseconds(self._uploader.upload_pass)
         times["recording"] = times["store"] + times["enter"] + times["send"]
         times["look"] = milliseconds(lambda: study.outcomes(known))
         assert len(study.trials()) == len(known) + 1
-        assert self._place.outbox.waiting() == []
+        assert self._place.outbox.entries() == []
         return {**times, **self._client.counts}
 
 

@@ -21,7 +21,7 @@ from studyhall.search.sync.live_points import LivePoints
 from studyhall.search.sync.outbox import Outbox
 from studyhall.search.tracking.tracker import Tracker
 from studyhall.search.tracking.tracking import FINGERPRINT, TrackedData, open_client, start_study
-from studyhall.search.training.training_saver import FileSaver
+from studyhall.search.training.saved_training import TrainingSaver
 from studyhall.search.workers import execution
 from studyhall.search.workers.execution import Job, Workplace
 
@@ -31,7 +31,7 @@ PARTS: dict[str, tuple[Any, str]] = {
     "propose": (Study, "propose"),
     "prune": (ProposedTrial, "report"),
     "show_points": (LivePoints, "show"),
-    "save_training": (FileSaver, "offer"),
+    "save_training": (TrainingSaver, "offer"),
     "store": (execution, "store"),
     "enter": (Study, "finish"),
 }

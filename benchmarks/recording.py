@@ -4,8 +4,8 @@ In one process, with one BLAS thread, on real CIFAR-10, in turns:
 
 - whole: `run_next` of `workers/execution.py`, all that a worker does with a trial: claim, propose
   (TPE), train, check for pruning (Hyperband), keep its points and its state, write the record with
-  its pictures, enter it in the study. `Sender` of `sync/sender.py` runs beside it, as in a launch.
-- sending: the processor time of the sender's thread, from the start of the trial until MLflow
+  its pictures, enter it in the study. `OutboxUploader` runs beside it, as in a launch.
+- sending: the processor time of the uploader's thread, from the start of the trial until MLflow
   (SQLite, its default) has all of it. A launch sends in another process than it trains in, so
   this is time that the machine gives, not time that the worker waits.
 - alone: `studyhall.search.training.trial.run_trial` with the same settings and seed.
@@ -32,7 +32,7 @@ from study_folder import environment
 
 from studyhall.search.common.environment import fixed_blas_threads
 from studyhall.search.config.study_file import load_study
-from studyhall.search.sync.sender import Sender
+from studyhall.search.sync.outbox_uploader import OutboxUploader
 from studyhall.search.training.building import TrialSeed, training_data
 from studyhall.search.training.trial import run_trial
 
@@ -49,30 +49,30 @@ OVERRIDES = (
 
 
 class Sending:
-    """The sender of a study, and the processor time that its thread has taken."""
+    """The uploader of a study, and the processor time that its thread has taken."""
 
     def __init__(self, place: OpenedStudy) -> None:
-        self._sender = Sender(lambda: place.tracker, place.outbox, place.study.accepted, print)
-        self._sender.start()
-        thread = next(t for t in threading.enumerate() if t.name == "sender")
+        self._uploader = OutboxUploader(place.tracker, place.outbox, place.study.accepted, print)
+        self._uploader.start()
+        thread = next(t for t in threading.enumerate() if t.name == "outbox-uploader")
         self._clock = time.pthread_getcpuclockid(thread.ident or 0)
 
     def milliseconds(self) -> float:
         """Return the thread's processor time so far, once all that waits has been sent."""
-        assert self._sender.drain(PATIENCE) == []
+        assert self._uploader.drain(PATIENCE) == []
         return time.clock_gettime(self._clock) * 1e3
 
     def close(self) -> None:
         """End the thread."""
-        self._sender.stop(PATIENCE)
+        self._uploader.stop(PATIENCE)
 
 
-def pair(place: OpenedStudy, sender: Sending, number: int) -> Times | None:
+def pair(place: OpenedStudy, sending: Sending, number: int) -> Times | None:
     """Run one trial whole and its training alone; None if the pruner ended it."""
-    sent_before = sender.milliseconds()
+    sent_before = sending.milliseconds()
     with parts_timed() as times:
         times["whole"] = milliseconds(lambda: place.workplace.run_next())
-    times["sending"] = sender.milliseconds() - sent_before
+    times["sending"] = sending.milliseconds() - sent_before
     trial = place.study.trials()[number]
     if trial.state.name != "COMPLETE":
         return None
@@ -89,9 +89,9 @@ def measure(folder: Path) -> dict[str, Any]:
     """Run the pairs in `folder`; return the medians."""
     place = opened(load_study("cifar10_grid", OVERRIDES), folder)
     pairs: list[Times] = []
-    with fixed_blas_threads(1), closing(Sending(place)) as sender:
+    with fixed_blas_threads(1), closing(Sending(place)) as sending:
         for number in range(ATTEMPTS):
-            pairs += filter(None, [pair(place, sender, number)])
+            pairs += filter(None, [pair(place, sending, number)])
             if len(pairs) == PAIRS + WARM_UP:
                 break
     counted = pairs[WARM_UP:]

@@ -38,7 +38,7 @@ from .penalties import l2_from_lambda
 from .preprocessing import Preprocessing
 from .sanity import Finding, check_sanity
 from .schedules import SCHEDULE_SETTINGS, Schedule
-from .training import DivergenceError, EpochRecord, train
+from .training import DivergenceError, EpochRecord, Training, train
 from .training_state import TrainingState
 
 __all__ = [
@@ -83,6 +83,7 @@ __all__ = [
     "SigmoidCrossEntropy",
     "SoftmaxCrossEntropy",
     "Tanh",
+    "Training",
     "TrainingState",
     "accuracy",
     "check_layer",

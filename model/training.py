@@ -85,8 +85,8 @@ def train(
     iterations: int,
     evaluate_every: int = 1,
     start: TrainingState | None = None,
-) -> Iterator[EpochRecord]:
-    """Train the network in place, and yield a record after every epoch.
+) -> "Training":
+    """Start to train the network in place; the result yields a record after every epoch.
 
     The same network, batches (with their generator) and settings give the same bits every time,
     on one kind of machine with BLAS on one thread.
@@ -126,20 +126,19 @@ def train(
             )
         start.restore(network, optimizer, batches)
     losses = np.empty(iterations, np.float32)
-    run = _Run(network, optimizer, batches, validation, schedule, l2, losses, done, done)
     stretch = evaluate_every * batches.iterations_per_epoch
-    return (run.record(stop) for stop in _stops(done, stretch, iterations))
-
-
-def _stops(done: int, stretch: int, iterations: int) -> list[int]:
-    """Return the iterations that records end with."""
-    first = (done // stretch + 1) * stretch
-    return [*range(first, iterations, stretch), iterations] if done < iterations else []
+    return Training(
+        network, optimizer, batches, validation, schedule, l2, losses, stretch, done, done
+    )
 
 
 @dataclass(eq=False)
-class _Run:
-    """A training under way: `done` iterations, whose losses are known from `first` on."""
+class Training(Iterator[EpochRecord]):
+    """A training under way: an iterator of its records, made by `train`.
+
+    `stretch` is the number of iterations between two records. `done` iterations are over, whose
+    losses are known from `first` on.
+    """
 
     network: Network
     optimizer: Optimizer
@@ -148,10 +147,25 @@ class _Run:
     schedule: Schedule
     l2: float
     losses: NDArray[np.float32]
+    stretch: int
     first: int
     done: int
 
-    def record(self, stop: int) -> EpochRecord:
+    def __next__(self) -> EpochRecord:
+        if self.ended:
+            raise StopIteration
+        return self._record(min((self.done // self.stretch + 1) * self.stretch, len(self.losses)))
+
+    @property
+    def ended(self) -> bool:
+        """Return whether the last record was given, which can be of a part of an epoch."""
+        return self.done >= len(self.losses)
+
+    def state(self) -> TrainingState:
+        """Return what resumes the training after its latest record, unless it has `ended`."""
+        return TrainingState.of(self.network, self.optimizer, self.batches, self.done)
+
+    def _record(self, stop: int) -> EpochRecord:
         """Train up to an iteration, and judge the network there."""
         started, first = perf_counter(), self.done
         dead = DeadUnits(self.network)

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 from hypothesis import settings
+from matplotlib.figure import Figure
 from xdist.remote import Producer
 from xdist.scheduler import LoadFileScheduling
 
@@ -17,6 +18,45 @@ from tests.postgres import Server, find_binaries
 # The same examples on every run, and as long as a busy machine takes for them.
 settings.register_profile("same", derandomize=True, deadline=None)
 settings.load_profile("same")
+
+
+# What end-to-end tests wait for, a worker's silence above all, takes a quarter of the usual time; a
+# busy machine lets a process wait for a second or two.
+INTERVALS = "0.25"
+
+
+def pytest_configure() -> None:
+    """Shorten the intervals of this process, before a test imports them, and of its children."""
+    os.environ.setdefault("STUDYHALL_INTERVALS", INTERVALS)
+
+
+_savefig = Figure.savefig
+# A picture of one pixel, as PNG.
+_SMALLEST = bytes.fromhex(
+    "89504e470d0a1a0a0000000d49484452000000010000000108000000003a7e9b55"
+    "0000000a49444154789c636000000002000148afa4710000000049454e44ae426082"
+)
+
+
+def _leave_undrawn(figure: Figure, file: Path, **_: object) -> None:
+    file.write_bytes(_SMALLEST)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def undrawn() -> Iterator[None]:
+    """Draw nothing in this process: the pictures take most of the time of a small study.
+
+    The command line draws: it runs in processes of its own.
+    """
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Figure, "savefig", _leave_undrawn)
+        yield
+
+
+@pytest.fixture
+def drawn(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Draw pictures after all, for a test that looks at them."""
+    monkeypatch.setattr(Figure, "savefig", _savefig)
 
 
 @pytest.fixture(scope="session")

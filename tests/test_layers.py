@@ -37,7 +37,7 @@ def test_the_test_split_is_read_by_the_evaluation_alone():
 def test_arrays_of_either_split_are_opened_where_data_are_checked_alone():
     named = re.compile(r"\bopen_array\b")
     openers = {path.stem for path in SOURCES if named.search(path.read_text(encoding="utf-8"))}
-    assert openers == {"arrays", "datasets", "duplicates", "integrity", "naming", "own_changes"}
+    assert openers == {"arrays", "datasets", "faults", "integrity", "own_changes", "verification"}
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,7 @@
-"""The arguments and options that several commands take, and the rules of their values."""
+"""Arguments and options that several commands share, and the rules for their values.
+
+The configuration is imported inside functions, so that `studyhall --help` does without it.
+"""
 
 from __future__ import annotations
 
@@ -9,10 +12,8 @@ import typer
 
 from studyhall.search.common.addresses import STORAGE_FILE, address_of_host, redact
 from studyhall.search.common.errors import UsageError
-from studyhall.search.config.study_file import shipped_studies
-from studyhall.search.config.study_spec import NAME_PATTERN
 
-_ELSEWHERE = {
+_PASSWORD_PLACES = {
     "--storage": "put the address into STUDYHALL_STORAGE or into a file that "
     f"{STORAGE_FILE} names, or the password into PGPASSWORD or ~/.pgpass",
     "--tracking-uri": "put the address into MLFLOW_TRACKING_URI, or name and password into "
@@ -21,50 +22,66 @@ _ELSEWHERE = {
 
 
 def _complete_study(incomplete: str) -> list[str]:
+    from studyhall.search.config.study_file import shipped_studies
+
     return [name for name in shipped_studies() if name.startswith(incomplete)]
 
 
-def _kept_secret(context: typer.Context, option: typer.CallbackParam, value: str) -> None:
-    """Refuse a password where the list of processes shows it to all users of the machine.
+def _recorded_name(study: str | None) -> str | None:
+    from studyhall.search.config.study_file import recorded_name
+
+    return None if study is None else recorded_name(study)
+
+
+def _refuse_password(
+    context: typer.Context, option: typer.CallbackParam, value: str | None
+) -> str | None:
+    """Return the address, unless the command line shows its password to all users of the machine.
 
     Raises:
-        UsageError: there is one, and it came by the command line.
+        UsageError: the address holds a password and comes from the command line.
     """
     source = context.get_parameter_source(str(option.name))
-    if source is None or source.name != "COMMANDLINE" or redact(value) == value:
-        return
-    name = option.opts[0]
-    raise UsageError(
-        f"{name}: must hold no password on the command line, where every user of this machine can "
-        f"read it, got '{redact(value)}'; {_ELSEWHERE[name]}"
-    )
-
-
-def _tracking(context: typer.Context, option: typer.CallbackParam, value: str | None) -> str | None:
-    if value is not None:
-        _kept_secret(context, option, value)
+    if value and source and source.name == "COMMANDLINE" and redact(value) != value:
+        name = option.opts[0]
+        raise UsageError(
+            f"{name}: a password on the command line can be read by every user of this machine, "
+            f"got '{redact(value)}'; {_PASSWORD_PLACES[name]}"
+        )
     return value
 
 
 def _storage(context: typer.Context, option: typer.CallbackParam, value: str | None) -> str | None:
-    if value is not None:
-        _kept_secret(context, option, value)
-        return value
-    return address_of_host()
+    return address_of_host() if value is None else _refuse_password(context, option, value)
 
 
 StudyArgument = Annotated[
     str,
     typer.Argument(
-        help="A study that ships, or the path of a study file.", autocompletion=_complete_study
+        help="Name of a shipped study, or path of a study file.", autocompletion=_complete_study
+    ),
+]
+RecordedArgument = Annotated[
+    str,
+    typer.Argument(
+        help="Name of a recorded study, or path of its study file.",
+        autocompletion=_complete_study,
+        callback=_recorded_name,
+    ),
+]
+AnyRecordedArgument = Annotated[
+    str | None,
+    typer.Argument(
+        help="Name of a recorded study, or path of its study file; by default all studies.",
+        callback=_recorded_name,
     ),
 ]
 TrackingOption = Annotated[
     str | None,
     typer.Option(
         envvar="MLFLOW_TRACKING_URI",
-        callback=_tracking,
-        help="MLflow's address; here by default.",
+        callback=_refuse_password,
+        help="MLflow's address; by default the working folder.",
     ),
 ]
 StorageOption = Annotated[
@@ -72,42 +89,57 @@ StorageOption = Annotated[
     typer.Option(
         envvar="STUDYHALL_STORAGE",
         callback=_storage,
-        help="The journal file of studies and trials, or a database: postgresql://user@host/name.",
+        help="Journal file or PostgreSQL database (postgresql://user@host/name) of the studies.",
     ),
 ]
 ClusterOption = Annotated[
     str | None,
     typer.Option(
         envvar="STUDYHALL_CLUSTER",
-        help="A Dask cluster whose workers do the trials: tcp://scheduler:8786.",
+        help="Run the trials on this Dask cluster, such as tcp://scheduler:8786.",
     ),
 ]
 DataOption = Annotated[
     Path | None,
-    typer.Option(envvar="STUDYHALL_DATA", help="Folder or archive to take the data from."),
+    typer.Option(envvar="STUDYHALL_DATA", help="Take the data from this folder or archive."),
 ]
-JobsOption = Annotated[int | None, typer.Option("--jobs", "-j", help="Worker processes.")]
+JobsOption = Annotated[int | None, typer.Option("--jobs", "-j", help="Number of worker processes.")]
 SetOption = Annotated[
-    list[str] | None, typer.Option("--set", help="table.key=value in place of the file's.")
+    list[str] | None,
+    typer.Option("--set", help="Override a value of the study file: table.key=value."),
 ]
-FreshOption = Annotated[bool, typer.Option("--fresh", help="Set earlier trials aside, start over.")]
-QuietOption = Annotated[bool, typer.Option("--quiet", "-q", help="No progress.")]
-JsonOption = Annotated[bool, typer.Option("--json", help="Print one JSON object.")]
+FreshOption = Annotated[
+    bool, typer.Option("--fresh", help="Set earlier trials aside and start over.")
+]
+QuietOption = Annotated[bool, typer.Option("--quiet", "-q", help="Show no progress.")]
+JsonOption = Annotated[bool, typer.Option("--json", help="Print the result as JSON.")]
 
 
-def at_least_one(option: str, value: int | None) -> list[str]:
+def require(*problems: str | None) -> None:
+    """Refuse options with problems, all of them together.
+
+    Raises:
+        UsageError: there is a problem; None stands for an option without one.
+    """
+    if found := [problem for problem in problems if problem]:
+        raise UsageError("\n".join(found))
+
+
+def at_least_one(option: str, value: int | None) -> str | None:
     """The problem with a number that must be at least 1, if there is one."""
-    return [] if value is None or value >= 1 else [f"{option}: must be at least 1, got {value}"]
+    return None if value is None or value >= 1 else f"{option}: must be at least 1, got {value}"
 
 
-def above_zero(option: str, value: float | None) -> list[str]:
+def above_zero(option: str, value: float | None) -> str | None:
     """The problem with a number that must be above 0, if there is one."""
-    return [] if value is None or value > 0 else [f"{option}: must be above 0, got {value}"]
+    return None if value is None or value > 0 else f"{option}: must be above 0, got {value}"
 
 
-def proper_name(option: str, name: str | None) -> list[str]:
+def proper_name(option: str, name: str | None) -> str | None:
     """The problem with the name of a study, if there is one."""
+    from studyhall.search.config.study_spec import NAME_PATTERN
+
     if name is None or NAME_PATTERN.fullmatch(name):
-        return []
+        return None
     rule = "must be letters, digits, '.', '_' and '-', and begin with a letter or digit"
-    return [f"{option}: {rule}, got '{name}'"]
+    return f"{option}: {rule}, got '{name}'"

@@ -1,4 +1,4 @@
-"""The commands that are about a study's champion: finalists, evaluate and predict."""
+"""The commands on a study's champion: finalists, evaluate and predict."""
 
 from __future__ import annotations
 
@@ -13,26 +13,27 @@ from studyhall.search.cli.arguments import (
     JobsOption,
     JsonOption,
     QuietOption,
+    RecordedArgument,
     StorageOption,
-    StudyArgument,
     TrackingOption,
     above_zero,
     at_least_one,
+    require,
 )
-from studyhall.search.common.errors import UsageError
-from studyhall.search.config.study_file import recorded_name
 
 champions = typer.Typer()
 
 
 @champions.command()
 def finalists(
-    study: StudyArgument,
+    study: RecordedArgument,
     configurations: Annotated[
-        int | None, typer.Option(help="How many of the best are trained again.")
+        int | None, typer.Option(help="Number of best trials to retrain.")
     ] = None,
-    seeds: Annotated[int | None, typer.Option(help="From how many fresh seeds each.")] = None,
-    timeout: Annotated[float | None, typer.Option(help="Seconds; none starts later.")] = None,
+    seeds: Annotated[int | None, typer.Option(help="Number of fresh seeds for each.")] = None,
+    timeout: Annotated[
+        float | None, typer.Option(help="Start no new trainings after this many seconds.")
+    ] = None,
     jobs: JobsOption = None,
     data_dir: DataOption = None,
     tracking_uri: TrackingOption = None,
@@ -41,18 +42,17 @@ def finalists(
     quiet: QuietOption = False,
     json: JsonOption = False,
 ) -> int:
-    """Train the best of a study again from fresh seeds; the best by mean is the champion."""
-    problems = [
-        *at_least_one("--configurations", configurations),
-        *at_least_one("--seeds", seeds),
-        *at_least_one("--jobs", jobs),
-        *above_zero("--timeout", timeout),
-    ]
-    if problems:
-        raise UsageError("\n".join(problems))
-    from studyhall.search.cli import champion_view, terminal
+    """Retrain the best trials from fresh seeds to choose the champion."""
+    require(
+        at_least_one("--configurations", configurations),
+        at_least_one("--seeds", seeds),
+        at_least_one("--jobs", jobs),
+        above_zero("--timeout", timeout),
+    )
+    from studyhall.search.cli.study_view import show_finals
     from studyhall.search.common.options import Options
     from studyhall.search.runner.finals import train_finalists
+    from studyhall.search.runner.views import observer
 
     options = Options(
         jobs=jobs,
@@ -62,39 +62,38 @@ def finalists(
         storage=storage,
         cluster=cluster,
     )
-    name = recorded_name(study)
-    with terminal.observer(quiet=quiet or json) as observer:
-        summary = train_finalists(name, configurations, seeds, options, observer)
-    champion_view.show_finals(summary, as_json=json)
+    with observer(quiet=quiet or json) as progress:
+        summary = train_finalists(study, configurations, seeds, options, progress)
+    show_finals(summary, as_json=json)
     return 130 if summary.interrupted else 0
 
 
 @champions.command()
 def evaluate(
-    study: StudyArgument,
+    study: RecordedArgument,
     data_dir: DataOption = None,
     tracking_uri: TrackingOption = None,
     json: JsonOption = False,
 ) -> None:
-    """Reload a study's champion from the registry and judge it on the test split."""
-    from studyhall.search.cli import champion_view, terminal
+    """Evaluate a study's champion on the test set."""
+    from studyhall.search.cli.champion_view import show_verdict
     from studyhall.search.evaluation.verdict import judge
+    from studyhall.search.runner.views import observer
 
-    with terminal.observer(quiet=json) as observer:
-        verdict = judge(recorded_name(study), tracking_uri, data_dir, observer.fetching)
-    champion_view.show_verdict(verdict, as_json=json)
+    with observer(quiet=json) as progress:
+        verdict = judge(study, tracking_uri, data_dir, progress.fetching)
+    show_verdict(verdict, as_json=json)
 
 
 @champions.command()
 def predict(
-    study: StudyArgument,
-    pictures: Annotated[list[Path], typer.Argument(help="Picture files.")],
+    study: RecordedArgument,
+    images: Annotated[list[Path], typer.Argument(help="Image files.")],
     tracking_uri: TrackingOption = None,
     json: JsonOption = False,
 ) -> None:
-    """Classify pictures with a study's champion."""
-    from studyhall.search.cli import champion_view
+    """Classify images with a study's champion."""
+    from studyhall.search.cli.champion_view import show_predictions
     from studyhall.search.evaluation.predictions import classify
 
-    name = recorded_name(study)
-    champion_view.show_predictions(classify(name, pictures, tracking_uri), as_json=json)
+    show_predictions(classify(study, images, tracking_uri), as_json=json)

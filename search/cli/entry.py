@@ -1,4 +1,4 @@
-"""Where the command line begins and how it ends: errors as sentences, and exit codes."""
+"""The entry point of the command line: errors become sentences and exit codes."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ from studyhall.search.common.errors import StudyhallError, remedy
 
 
 def main() -> None:
-    """Run the command line; errors are a sentence on stderr, a traceback only with --debug."""
+    """Run the command line; print errors as sentences on stderr, with a traceback for --debug."""
     from studyhall.search.runner.interrupts import Terminated
 
     def end(number: int, _: FrameType | None) -> None:
         raise Terminated(number)
 
-    signal.signal(signal.SIGTERM, end)  # what is open is closed in order
+    signal.signal(signal.SIGTERM, end)  # The exception closes files and databases in order.
     debug = "--debug" in sys.argv
     try:
         code = app([word for word in sys.argv[1:] if word != "--debug"], standalone_mode=False)
@@ -31,7 +31,7 @@ def main() -> None:
         if debug or (cure := remedy(error)) is None:
             raise
         place = error.filename or "the disk"
-        _complain(f"{place}: {error.strerror}; {cure}, then launch again: what finished is kept")
+        _complain(f"{place}: {error.strerror}; {cure}, then launch again: finished trials are kept")
         code = 1
     except (StudyhallError, TyperException) as error:
         if debug:
@@ -41,7 +41,7 @@ def main() -> None:
     except (KeyboardInterrupt, typer.Abort):
         code = 130
     except Terminated as error:
-        _complain("stopped at once; the same command goes on from there")
+        _complain("Stopped. Run the same command to resume.")
         code = error.exit_code
     sys.exit(code or 0)
 

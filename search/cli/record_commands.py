@@ -1,68 +1,115 @@
-"""The commands that look after what was recorded: doctor, sync, replay and gc."""
+"""The commands that maintain what was recorded, and what they print: doctor, sync, replay, gc."""
 
 from __future__ import annotations
 
-from typing import Annotated
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from studyhall.search.cli.arguments import (
+    AnyRecordedArgument,
     DataOption,
     JsonOption,
+    RecordedArgument,
     StorageOption,
-    StudyArgument,
     TrackingOption,
     at_least_one,
+    require,
 )
-from studyhall.search.common.errors import UsageError
-from studyhall.search.config.study_file import recorded_name
+from studyhall.search.cli.output import print_json
+from studyhall.search.common.words import counted
+
+if TYPE_CHECKING:
+    from studyhall.search.evaluation.replay import Replay
+    from studyhall.search.sync.doctor import Examination
+    from studyhall.search.sync.retention import Collection
+    from studyhall.search.sync.sync_studies import Sent
+
+_REMOVALS = {
+    "run": "deleted run",
+    "weights": "weights of run",
+    "outbox": "leftovers of a removed study:",
+}
 
 records = typer.Typer()
 
 
 @records.command()
 def doctor(
-    study: StudyArgument,
+    study: RecordedArgument,
     fix: Annotated[
-        bool, typer.Option("--fix", help="Repair what is found; train again what is lost.")
+        bool, typer.Option("--fix", help="Repair what differs, and retrain lost trials.")
     ] = False,
     data_dir: DataOption = None,
     tracking_uri: TrackingOption = None,
     storage: StorageOption = None,
     json: JsonOption = False,
 ) -> int:
-    """Compare a study's record with its runs in MLflow, trial by trial, files included."""
-    from studyhall.search.cli import terminal
+    """Compare a study's trials with their runs and files in MLflow."""
     from studyhall.search.common.options import Options
+    from studyhall.search.runner.views import observer
     from studyhall.search.sync.doctor import examine
 
     options = Options(data_dir=data_dir, tracking_uri=tracking_uri, storage=storage)
-    with terminal.observer(quiet=json) as observer:
-        examination = examine(recorded_name(study), options, observer, fix=fix)
-    terminal.show_examination(examination, as_json=json)
+    with observer(quiet=json) as progress:
+        examination = examine(study, options, progress, fix=fix)
+    _show_examination(examination, as_json=json)
     return 0 if examination.healthy else 1
+
+
+def _show_examination(examination: Examination, as_json: bool) -> None:
+    """Print what differs between a study and its runs, and what was repaired."""
+    if as_json:
+        print_json(examination.to_dict())
+        return
+    name, found = examination.study, examination.found
+    if not found:
+        print(f"OK: all trials of {name} match MLflow.")
+    if examination.repairs is None:
+        for finding in found:
+            print(f"found: {finding.problem}")
+        if found:
+            print(f"to repair: studyhall doctor {name} --fix")
+        return
+    for sentence in examination.repairs.done:
+        print(f"repaired: {sentence}")
+    for sentence in examination.repairs.left:
+        print(f"not repaired: {sentence}")
 
 
 @records.command()
 def sync(
-    study: Annotated[
-        str | None, typer.Argument(help="A recorded study; all of them by default.")
-    ] = None,
+    study: AnyRecordedArgument = None,
     data_dir: DataOption = None,
     tracking_uri: TrackingOption = None,
     storage: StorageOption = None,
     json: JsonOption = False,
 ) -> int:
-    """Send MLflow the records that wait since it was away."""
-    from studyhall.search.cli import terminal
+    """Upload records kept while MLflow was unreachable."""
     from studyhall.search.common.options import Options
+    from studyhall.search.runner.views import observer
     from studyhall.search.sync.sync_studies import sync_studies
 
     options = Options(data_dir=data_dir, tracking_uri=tracking_uri, storage=storage)
-    with terminal.observer(quiet=json) as observer:
-        sent = sync_studies(recorded_name(study) if study else None, options, observer)
-    terminal.show_sent(sent, as_json=json)
+    with observer(quiet=json) as progress:
+        sent = sync_studies(study, options, progress)
+    _show_sent(sent, as_json=json)
     return 1 if any(one.unsent for one in sent) else 0
+
+
+def _show_sent(sent: Sequence[Sent], as_json: bool) -> None:
+    """Print how many records of each study were uploaded, and why others were not."""
+    if as_json:
+        print_json({"studies": [one.to_dict() for one in sent]})
+        return
+    if not sent:
+        print("Nothing to upload.")
+    for one in sent:
+        print(f"{one.study}: {counted(one.sent, 'record')} uploaded, {len(one.unsent)} remaining")
+        for unsent in one.unsent:
+            print(f"  trial {unsent.number}: {unsent.reason}")
 
 
 @records.command()
@@ -77,40 +124,85 @@ def replay(
     tracking_uri: TrackingOption = None,
     json: JsonOption = False,
 ) -> int:
-    """Train recorded trials again and compare: every point of the curves, and the weights."""
-    from studyhall.search.cli import terminal
+    """Train recorded trials again and compare them bit for bit."""
     from studyhall.search.evaluation.replay import replay_runs
+    from studyhall.search.runner.views import observer
 
-    with terminal.observer(quiet=json) as observer:
-        replays = replay_runs(runs, tracking_uri, data_dir, observer.fetching)
-    found = terminal.show_replays(replays, as_json=json)
+    with observer(quiet=json) as progress:
+        replays = replay_runs(runs, tracking_uri, data_dir, progress.fetching)
+    found = _show_replays(replays, as_json=json)
     return 0 if all(one.identical for one in found) else 1
+
+
+def _show_replays(replays: Iterable[Replay], as_json: bool) -> list[Replay]:
+    """Print each comparison as soon as its trial is trained; return all replays."""
+    found = []
+    for replay in replays:
+        found.append(replay)
+        if not as_json:
+            print(f"{replay.trial.name}: {_compared(replay)}", flush=True)
+    identical = sum(replay.identical for replay in found)
+    if as_json:
+        all_found = [replay.to_dict() for replay in found]
+        print_json({"runs": len(found), "identical": identical, "replays": all_found})
+        return found
+    if len(found) > 1:
+        print(f"{identical} of {len(found)} identical")
+    changes = Counter(change for replay in found for change in replay.environment)
+    for change, count in changes.items():
+        runs = f" ({count} of {len(found)} runs)" if count < len(found) else ""
+        was, here = change.recorded or "not known", change.here or "not known"
+        print(f"environment: {change.name} was {was}, here {here}{runs}")
+    return found
+
+
+def _compared(replay: Replay) -> str:
+    if replay.identical:
+        whole = ", every metric, the weights" if replay.trial.weights_sha256 else ", every metric"
+        return f"identical: {len(replay.trial.losses):,} iterations{whole}"
+    more = len(replay.differences) - 1
+    return f"differs first in {replay.differences[0]}" + (f"; and {more:,} more" if more else "")
 
 
 @records.command()
 def gc(
-    study: Annotated[
-        str | None, typer.Argument(help="A recorded study; all of them by default.")
-    ] = None,
+    study: AnyRecordedArgument = None,
     keep_weights: Annotated[
         int | None,
-        typer.Option(help="Remove weights of all but so many of each study's best trials."),
+        typer.Option(help="Remove the weights of all but this many best trials of each study."),
     ] = None,
     yes: Annotated[
-        bool, typer.Option("--yes", help="Delete it for good; without this it is only listed.")
+        bool, typer.Option("--yes", help="Delete for good; by default only list.")
     ] = False,
     tracking_uri: TrackingOption = None,
     storage: StorageOption = None,
     json: JsonOption = False,
 ) -> None:
-    """List what may go for good: deleted runs, leftovers of studies that are gone, weights."""
-    from studyhall.search.cli import retention_view
+    """List or delete removed runs, leftovers and old weights."""
     from studyhall.search.common.options import Options
     from studyhall.search.sync.retention import collect
 
-    if problems := at_least_one("--keep-weights", keep_weights):
-        raise UsageError("\n".join(problems))
+    require(at_least_one("--keep-weights", keep_weights))
     options = Options(tracking_uri=tracking_uri, storage=storage)
-    name = recorded_name(study) if study else None
-    found = collect(name, options, keep_weights=keep_weights, remove=yes)
-    retention_view.show_collection(found, as_json=json)
+    _show_collection(collect(study, options, keep_weights=keep_weights, remove=yes), as_json=json)
+
+
+def _show_collection(found: Collection, as_json: bool) -> None:
+    """Print what can be or was deleted with its size, and what is kept."""
+    if as_json:
+        print_json(found.to_dict())
+        return
+    for one in found.removals:
+        trial = "" if one.trial is None else f" trial {one.trial}:"
+        print(f"{one.study}:{trial} {_REMOVALS[one.kind]} {one.what} ({one.size:,} bytes)")
+    for sentence in found.kept:
+        print(f"kept: {sentence}")
+    if number := len(found.removals):
+        state = "deleted" if found.done else "can be deleted"
+        print(f"{state}: {counted(number, 'item')}, {found.size:,} bytes")
+    else:
+        print("Nothing to delete.")
+    if found.manual_command:
+        print(f"to delete the runs on MLflow's server: {found.manual_command}")
+    if number and not found.done:
+        print("to delete for good: run the same command with --yes")

@@ -1,77 +1,103 @@
-"""The commands that tell of recorded studies: report, export and compare."""
+"""The commands that write or compare recorded studies, and what they print."""
 
 from __future__ import annotations
 
 import gc
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from studyhall.search.cli.arguments import JsonOption, StorageOption, StudyArgument, TrackingOption
-from studyhall.search.config.study_file import recorded_name
+from studyhall.search.cli.arguments import (
+    JsonOption,
+    RecordedArgument,
+    StorageOption,
+    TrackingOption,
+)
+from studyhall.search.cli.output import print_json, print_table
+from studyhall.search.common.words import counted
+
+if TYPE_CHECKING:
+    from studyhall.search.reports.report import Written
+    from studyhall.search.reports.study_comparison import Comparison
+
+ForceOption = Annotated[bool, typer.Option("--force", help="Overwrite an existing file.")]
 
 reports = typer.Typer()
-
-ForceOption = Annotated[bool, typer.Option("--force", help="Replace a file that is there.")]
 
 
 @reports.command()
 def report(
-    study: StudyArgument,
+    study: RecordedArgument,
     output: Annotated[
-        Path | None, typer.Option(help="The file to write; STUDY-report.html here by default.")
+        Path | None, typer.Option(help="File to write; by default STUDY-report.html.")
     ] = None,
     markdown: Annotated[
-        bool, typer.Option("--markdown", help="Write Markdown without pictures, STUDY-report.md.")
+        bool, typer.Option("--markdown", help="Write Markdown without plots: STUDY-report.md.")
     ] = False,
     force: ForceOption = False,
     tracking_uri: TrackingOption = None,
     storage: StorageOption = None,
     json: JsonOption = False,
 ) -> None:
-    """Write all that is known of a study as one page that opens without a network."""
-    # The search for garbage takes a quarter of the time, and this process ends with the report.
+    """Write a study's report as one HTML page that needs no network."""
+    # Collecting garbage would take a quarter of the time, and this process ends with the report.
     gc.disable()
-    from studyhall.search.cli import report_terminal
-    from studyhall.search.reports.reporting import write_report
+    from studyhall.search.reports.report import write_report
 
-    name = recorded_name(study)
     written = write_report(
-        name, output, markdown=markdown, force=force, storage=storage, tracking_uri=tracking_uri
+        study, output, markdown=markdown, force=force, storage=storage, tracking_uri=tracking_uri
     )
-    report_terminal.show_written(written, as_json=json)
+    show_written(written, as_json=json)
+
+
+def show_written(written: Written, as_json: bool) -> None:
+    """Print where the report is."""
+    if as_json:
+        print_json(written.to_dict())
+        return
+    also = ", and in MLflow as report/report.html of the study's run" if written.run_id else ""
+    size = written.bytes
+    shown = f"{size / 1e6:.1f} MB" if size >= 1e6 else f"{size / 1e3:.0f} kB"
+    print(f"{written.study}: report in {written.file} ({shown}){also}")
+    if written.trouble:
+        print(f"not in MLflow: {written.trouble}")
 
 
 @reports.command()
 def export(
-    study: StudyArgument,
-    file: Annotated[Path, typer.Argument(help="The file to write: .csv or .parquet.")],
+    study: RecordedArgument,
+    file: Annotated[Path, typer.Argument(help="File to write: .csv or .parquet.")],
     force: ForceOption = False,
     tracking_uri: TrackingOption = None,
     storage: StorageOption = None,
 ) -> None:
-    """Write a row for each trial of a study to a CSV or Parquet file."""
-    from studyhall.search.cli import report_terminal
+    """Export a study's trials to a CSV or Parquet file."""
     from studyhall.search.reports.export import export_study
 
-    count = export_study(
-        recorded_name(study), file, replace=force, storage=storage, tracking_uri=tracking_uri
-    )
-    report_terminal.show_exported(count, file)
+    count = export_study(study, file, replace=force, storage=storage, tracking_uri=tracking_uri)
+    print(f"{counted(count, 'trial')} written to {file}")
 
 
 @reports.command()
 def compare(
-    first: StudyArgument,
-    second: StudyArgument,
+    first: RecordedArgument,
+    second: RecordedArgument,
     tracking_uri: TrackingOption = None,
     storage: StorageOption = None,
     json: JsonOption = False,
 ) -> None:
-    """Put two recorded studies side by side."""
-    from studyhall.search.cli import report_terminal
+    """Compare two recorded studies side by side."""
     from studyhall.search.reports.study_comparison import compare_recorded
 
-    names = recorded_name(first), recorded_name(second)
-    report_terminal.show_comparison(compare_recorded(*names, storage, tracking_uri), as_json=json)
+    show_comparison(compare_recorded(first, second, storage, tracking_uri), as_json=json)
+
+
+def show_comparison(comparison: Comparison, as_json: bool) -> None:
+    """Print two studies side by side."""
+    if as_json:
+        print_json(comparison.to_dict())
+        return
+    for reason in comparison.incomparable:
+        print(f"not comparable: {reason}")
+    print_table(("", *(study.name for study in comparison.studies)), comparison.rows())

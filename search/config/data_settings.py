@@ -5,22 +5,25 @@ from __future__ import annotations
 import re
 from typing import Annotated, Literal
 
-from pydantic import (
-    BeforeValidator,
-    Field,
-    Tag,
-    ValidationInfo,
-    field_validator,
-)
+from pydantic import BeforeValidator, Field, Tag, ValidationInfo, field_validator
 
-from studyhall.search.config.section import EACH, ONE, ONE_OR_EACH, Section, as_tuple, rule
+from studyhall.search.config.section import (
+    EACH,
+    ONE,
+    ONE_OR_EACH,
+    Count,
+    Section,
+    Seed,
+    as_tuple,
+    rule,
+)
 
 Side = Annotated[int, Field(ge=1, le=4096)]
 ImageSize = Annotated[
     Annotated[Side, Tag(ONE)] | Annotated[tuple[Side, Side], BeforeValidator(as_tuple), Tag(EACH)],
     ONE_OR_EACH,
 ]
-# A test holds these to the data sets that there are; NumPy is not needed to check a name.
+# A test compares these with the data sets that exist; checking a name needs no NumPy this way.
 POINT_SETS = ("two_blobs", "two_moons")
 DATA_NAMES = ("cifar10", "mnist", *POINT_SETS)
 _OWN_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
@@ -29,84 +32,63 @@ _OWN_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
 class DataSettings(Section):
     """`[data]`: the data set, its split by index, and how raw values become inputs.
 
-    Of points, `seed` decides the points themselves as well as the split. A `path` makes it a data
-    set of the user's own: `image_size` resizes its pictures, `test_share` says how much is sealed
-    where no test part is given, and `seed` draws that. There alone `train` and `validation` may be
-    left out; 0 stands for that, and `studyhall.search.data.own_counts` fills them in.
+    A `path` makes it a data set of the user's own. Only then can `train` and `validation` be left
+    out: they are 0 until `studyhall.search.data.splits` fills them in.
     """
 
     name: str = Field(
-        description=(
-            "The data set: `cifar10`, `mnist`, `two_moons` or `two_blobs`; with `path`, a name of "
-            "your own."
-        )
+        description="The data set: `cifar10`, `mnist`, `two_moons` or `two_blobs`; with `path`, "
+        "a name of your own."
     )
     path: str | None = Field(
         None,
-        description=(
-            "Data of your own: a folder of pictures by class, or a `.npz` file; a relative path "
-            "starts at the study file's folder."
-        ),
+        description="Data of your own: a folder of images by class, or a `.npz` file; a relative "
+        "path starts at the study file's folder.",
     )
     image_size: ImageSize | None = Field(
         None,
-        description=(
-            "What pictures of your own are resized to: one side, or height and width; without it "
-            "all must have one size."
-        ),
+        description="The size that images of your own are resized to: one side, or height and "
+        "width; without it all images must have one size.",
     )
     test_share: Annotated[float, Field(gt=0, lt=1)] | None = Field(
         None,
-        description=(
-            "The share of data of your own that is drawn for the test split and sealed, where no "
-            "test part is given; a fifth without it."
-        ),
+        description="The share of your own data that is drawn by `seed` for the test split and "
+        "sealed, where the data have no test part; a fifth without it.",
     )
-    train: Annotated[int, Field(ge=1)] = Field(
+    train: Count = Field(
         0,
-        description=(
-            "How many examples are trained on. It may be left out for data of your own alone: then "
-            "all that validation leaves."
-        ),
+        description="The number of training examples. It can be left out only for data of your "
+        "own: then it is all that validation leaves.",
     )
-    validation: Annotated[int, Field(ge=1)] = Field(
+    validation: Count = Field(
         0,
-        description=(
-            "How many examples trials are compared by; they are never trained on. It may be left "
-            "out for data of your own alone: then a fifth."
-        ),
+        description="The number of examples by which trials are compared; no trial trains on "
+        "them. It can be left out only for data of your own: then it is a fifth.",
     )
-    test: Annotated[int, Field(ge=1)] | None = Field(
-        None, description="How many test examples the evaluation reads; without it, all of them."
+    test: Count | None = Field(
+        None, description="The number of test examples for the evaluation; without it, all of them."
     )
     shuffle: bool = Field(
         True,
-        description=(
-            "Whether the examples are mixed before they are split; if not, training takes the "
-            "first."
-        ),
+        description="Whether the examples are shuffled before the split; if not, training takes "
+        "the first.",
     )
-    seed: Annotated[int, Field(ge=0, lt=2**32)] = Field(
-        0, description="What the mixing is drawn from; of points, the points themselves too."
-    )
+    seed: Seed = Field(0, description="The seed of the shuffling; for points, of the points too.")
     noise: Annotated[float, Field(ge=0, le=100)] | None = Field(
         None,
-        description=(
-            "The standard deviation of the noise on points; for `two_moons` and `two_blobs` alone."
-        ),
+        description="The standard deviation of the noise on points; only for `two_moons` and "
+        "`two_blobs`.",
     )
     preprocessing: Literal["standardize", "mean_image", "unit", "none"] = Field(
         "standardize",
-        description=(
-            "How raw values become inputs: each feature less its mean and divided by its "
-            "deviation over the training examples, less its mean alone, bytes divided by 255, or "
-            "as they are. It may be searched."
-        ),
+        description="How raw values become inputs: `standardize` subtracts each feature's mean "
+        "over the training examples and divides by its deviation, `mean_image` only subtracts the "
+        "mean, `unit` divides bytes by 255, `none` changes nothing. It can be searched.",
     )
 
     @property
     def height_and_width(self) -> tuple[int, int] | None:
-        """What pictures are resized to; None where they are taken as they are."""
+        """The size that images are resized to; None if they keep their own."""
         size = self.image_size
         return (size, size) if isinstance(size, int) else size
 
@@ -115,7 +97,6 @@ class DataSettings(Section):
     def _own_data_have_a_name_of_their_own(
         cls, path: str | None, others: ValidationInfo
     ) -> str | None:
-
         name = others.data.get("name")
         if path is None or name is None:
             return path
@@ -132,22 +113,20 @@ class DataSettings(Section):
     @classmethod
     def _belongs_to_own_data(cls, value: object, others: ValidationInfo) -> object:
         if value is not None and others.data.get("path", "") is None:
-            raise rule(f"goes with data.path alone, got {value}")
+            raise rule(f"goes only with data.path, got {value}")
         return value
 
     @field_validator("noise")
     @classmethod
     def _noise_belongs_to_points(cls, noise: float | None, others: ValidationInfo) -> float | None:
-
         name = others.data.get("name")
         if noise is not None and name is not None and name not in POINT_SETS:
-            raise rule(f"goes with {' or '.join(POINT_SETS)} alone, got {noise} for {name}")
+            raise rule(f"goes only with {' or '.join(POINT_SETS)}, got {noise} for {name}")
         return noise
 
     @field_validator("preprocessing")
     @classmethod
     def _unit_belongs_to_images(cls, preprocessing: str, others: ValidationInfo) -> str:
-
         if preprocessing == "unit" and (name := others.data.get("name")) in POINT_SETS:
-            raise rule(f"must not be 'unit' for {name}, whose values are no bytes")
+            raise rule(f"must not be 'unit' for {name}, whose values are not bytes")
         return preprocessing

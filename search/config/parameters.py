@@ -1,30 +1,32 @@
-"""The parameters of a search space: what each may be given, and when."""
+"""The parameters of a search space: their values, when they are searched, and the unit interval.
+
+Samplers that work with numbers alone see a value as a place between 0 and 1 (`to_unit`,
+`from_unit`). Evenly spread places give evenly spread values: on a log scale where the parameter has
+one, and with an equal stretch of the interval for each step or choice.
+"""
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from typing import Annotated, Literal, Self
 
 from pydantic import BeforeValidator, Field, model_validator
 
-from studyhall.search.config.section import Scalar, Section, as_tuple, rule
+from studyhall.search.config.section import Count, Scalar, Section, as_tuple, rule
 
 
 def _as_condition(value: object) -> object:
-    """A `when` with a tuple of values for each name; a value alone is short for a list of one."""
+    """A `when` with a tuple of values for each name; a single value is short for a list of one."""
     if not isinstance(value, dict):
         return value
     if not value:
         raise rule("must name one parameter at least and its value, got {}")
-    condition = {name: _listed(values) for name, values in value.items()}
+    condition = {n: tuple(v) if isinstance(v, list | tuple) else (v,) for n, v in value.items()}
     for name, values in condition.items():
         if not values or not all(isinstance(item, Scalar) for item in values):
             raise rule(f"must give {name} a value or a list of values, got {value[name]!r}")
     return condition
-
-
-def _listed(values: object) -> tuple[object, ...]:
-    return tuple(values) if isinstance(values, list | tuple) else (values,)
 
 
 class _Conditional(Section):
@@ -35,14 +37,14 @@ class _Conditional(Section):
 
     @property
     def conditions(self) -> Mapping[str, tuple[Scalar, ...]]:
-        """The values that earlier parameters must have; none for a parameter of every trial."""
+        """The values that earlier parameters must have; empty for a parameter of every trial."""
         return self.when or {}
 
 
 class _Range(_Conditional):
     log: bool = Field(
         False,
-        description="Draw evenly on a logarithmic scale: `low` above 0, no `step`.",
+        description="Draw evenly on a logarithmic scale; needs `low` above 0 and no `step`.",
     )
 
     def _check(self, low: float, high: float, step: float | None) -> None:
@@ -52,7 +54,7 @@ class _Range(_Conditional):
             raise rule(f"high must be low and a number of steps, got {low}, {high} and {step}")
         if self.log and low <= 0:
             raise rule(f"low must be above zero on a log scale, got {low}")
-        if self.log and step not in (None, 1):
+        if self.log and step is not None:
             raise rule(f"step cannot be given with log = true, got {step}")
 
 
@@ -65,7 +67,8 @@ class FloatParameter(_Range):
         description="The greatest value; above `low`."
     )
     step: Annotated[float, Field(gt=0)] | None = Field(
-        None, description="The distance between two values; `high` is `low` and a number of steps."
+        None,
+        description="The distance between two values; `high` is `low` plus a number of steps.",
     )
 
     @model_validator(mode="after")
@@ -75,12 +78,13 @@ class FloatParameter(_Range):
 
     def contains(self, value: Scalar) -> bool:
         """Whether `value` can be proposed, bounds included."""
-        inside = _is_number(value) and self.low <= float(value) <= self.high
+        number = isinstance(value, int | float) and not isinstance(value, bool)
+        inside = number and self.low <= float(value) <= self.high
         return inside and (self.step is None or _on_step(float(value) - self.low, self.step))
 
     @property
     def examples(self) -> tuple[Scalar, ...]:
-        """Values at the ends of the range: if both are valid settings, all between them are."""
+        """The ends of the range: if both are valid settings, all values between them are."""
         return self.low, self.high
 
 
@@ -90,32 +94,30 @@ class IntParameter(_Range):
     type: Literal["int"] = Field(description="A whole number.")
     low: int = Field(description="The least value.")
     high: int = Field(description="The greatest value; above `low`.")
-    step: Annotated[int, Field(ge=1)] = Field(
-        1, description="The distance between two values; `high` is `low` and a number of steps."
+    step: Count = Field(
+        1,
+        description="The distance between two values; `high` is `low` plus a number of steps.",
     )
 
     @model_validator(mode="after")
     def _bounds(self) -> Self:
-        self._check(self.low, self.high, self.step)
+        self._check(self.low, self.high, None if self.step == 1 else self.step)
         return self
 
     def contains(self, value: Scalar) -> bool:
         """Whether `value` can be proposed, bounds and step included."""
         whole = isinstance(value, int) and not isinstance(value, bool)
-        return (
-            whole
-            and self.low <= int(value) <= self.high
-            and not (int(value) - self.low) % self.step
-        )
+        inside = whole and self.low <= int(value) <= self.high
+        return inside and not (int(value) - self.low) % self.step
 
     @property
     def examples(self) -> tuple[Scalar, ...]:
-        """Values at the ends of the range: if both are valid settings, all between them are."""
+        """The ends of the range: if both are valid settings, all values between them are."""
         return self.low, self.high
 
 
 class CategoricalParameter(_Conditional):
-    """One of a list of values; the only kind that a grid is made of."""
+    """One of a list of values; the only kind that a grid can have."""
 
     type: Literal["categorical"] = Field(description="One of a list.")
     choices: Annotated[tuple[Scalar, ...], BeforeValidator(as_tuple)] = Field(
@@ -140,14 +142,68 @@ class CategoricalParameter(_Conditional):
         return self.choices
 
 
-Parameter = Annotated[
-    FloatParameter | IntParameter | CategoricalParameter, Field(discriminator="type")
-]
+NumericalParameter = FloatParameter | IntParameter
+Parameter = Annotated[NumericalParameter | CategoricalParameter, Field(discriminator="type")]
+
+
+def always_numerical(space: Mapping[str, Parameter]) -> dict[str, NumericalParameter]:
+    """The parameters of a space that are numbers and that every trial has."""
+    return {
+        name: parameter
+        for name, parameter in space.items()
+        if not isinstance(parameter, CategoricalParameter) and not parameter.conditions
+    }
+
+
+def from_unit(parameter: Parameter, place: float) -> Scalar:
+    """The value of a parameter at a place in [0, 1]."""
+    if isinstance(parameter, CategoricalParameter):
+        return parameter.choices[_stretch(place, len(parameter.choices))]
+    low, high = parameter.low, parameter.high
+    if parameter.log:
+        number = math.exp(_between(*_log_ends(parameter), place))
+        whole = isinstance(parameter, IntParameter)
+        return min(max(round(number) if whole else number, low), high)
+    if parameter.step is None:
+        return min(max(_between(low, high, place), low), high)
+    return min(low + parameter.step * _stretch(place, _steps(parameter)), high)
+
+
+def to_unit(parameter: NumericalParameter, value: float) -> float:
+    """The place in [0, 1] of a number; for a number with a stretch, the middle of the stretch."""
+    if parameter.log:
+        return _share(math.log(value), *_log_ends(parameter))
+    if parameter.step is None:
+        return _share(value, parameter.low, parameter.high)
+    return (round((value - parameter.low) / parameter.step) + 0.5) / _steps(parameter)
+
+
+def _log_ends(parameter: NumericalParameter) -> tuple[float, float]:
+    """The logarithms of the ends; whole numbers get half a number more, for stretches at both."""
+    beyond = 0.5 if isinstance(parameter, IntParameter) else 0.0
+    return math.log(parameter.low - beyond), math.log(parameter.high + beyond)
+
+
+def _steps(parameter: NumericalParameter) -> int:
+    """The number of values of a parameter with a step."""
+    return round((parameter.high - parameter.low) / (parameter.step or 1)) + 1
+
+
+def _stretch(place: float, count: int) -> int:
+    """The index of the stretch, of `count` equal ones, in which a place lies."""
+    return min(int(place * count), count - 1)
+
+
+def _between(low: float, high: float, place: float) -> float:
+    """The number at a place; high - low itself may be beyond the largest float."""
+    return low * (1 - place) + high * place
+
+
+def _share(value: float, low: float, high: float) -> float:
+    """The place of a number; the middle if low and high are equal, as close logarithms can be."""
+    width = high / 2 - low / 2
+    return min(max((value / 2 - low / 2) / width, 0.0), 1.0) if width > 0 else 0.5
 
 
 def _on_step(distance: float, step: float) -> bool:
     return abs(distance / step - round(distance / step)) < 1e-9 * max(1.0, distance / step)
-
-
-def _is_number(value: object) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool)

@@ -1,57 +1,55 @@
-"""What one training needs to know: data, network and training, every value in its place."""
+"""The settings of one training: data, network and training, with a value for every key."""
 
 from __future__ import annotations
 
 from typing import Annotated, Literal, Self
 
-from pydantic import (
-    BeforeValidator,
-    Field,
-    Tag,
-    model_validator,
-)
+from pydantic import BeforeValidator, Field, Tag, model_validator
 
 from studyhall.search.config.data_settings import DataSettings
-from studyhall.search.config.section import EACH, ONE, ONE_OR_EACH, Section, as_tuple, rule
+from studyhall.search.config.section import (
+    EACH,
+    ONE,
+    ONE_OR_EACH,
+    Count,
+    NotNegative,
+    Positive,
+    Section,
+    as_tuple,
+    rule,
+)
 
 Rate = Annotated[float, Field(ge=0, lt=1)]
 Activation = Literal["relu", "sigmoid", "tanh"]
 
 
 class NetworkSettings(Section):
-    """`[network]`: the hidden layers, the loss, and how the weights begin.
+    """`[network]`: the hidden layers, the loss, and the initial weights.
 
-    `activation` and `dropout` are one for all hidden layers, or a list with one for each.
+    `activation` and `dropout` are one value for all hidden layers, or a list with one for each.
     """
 
-    hidden: Annotated[tuple[Annotated[int, Field(ge=1)], ...], BeforeValidator(as_tuple)] = Field(
+    hidden: Annotated[tuple[Count, ...], BeforeValidator(as_tuple)] = Field(
         description="The hidden layers' widths, numbers or names of parameters; `[]` for none.",
     )
     activation: Annotated[
         Annotated[Activation, Tag(ONE)]
         | Annotated[tuple[Activation, ...], BeforeValidator(as_tuple), Tag(EACH)],
         ONE_OR_EACH,
-    ] = Field(
-        "relu",
-        description="What follows each hidden layer; one for all, or a list with one for each.",
-    )
+    ] = Field("relu", description="The activation after each hidden layer; one for all, or a list.")
     dropout: Annotated[
         Annotated[Rate, Tag(ONE)]
         | Annotated[tuple[Rate, ...], BeforeValidator(as_tuple), Tag(EACH)],
         ONE_OR_EACH,
-    ] = Field(
-        0.0,
-        description="The share of units to drop in training; one for all, or a list.",
-    )
+    ] = Field(0.0, description="The share of units to drop in training; one for all, or a list.")
     loss: Literal["softmax_cross_entropy", "sigmoid_cross_entropy", "mean_squared_error"] = Field(
-        "softmax_cross_entropy", description="What is minimized."
+        "softmax_cross_entropy", description="The loss to minimize."
     )
     initializer: Literal["he", "glorot", "normal"] = Field(
-        "he", description="How the first weights are drawn; `normal` takes `initial_deviation`."
+        "he", description="How the first weights are drawn; `normal` needs `initial_deviation`."
     )
-    initial_deviation: Annotated[float, Field(gt=0, allow_inf_nan=False)] | None = Field(
-        None,
-        description='The deviation of the first weights; for `initializer = "normal"` alone.',
+    initial_deviation: Positive | None = Field(
+        None, description='The deviation of the first weights; only for `initializer = "normal"`.'
     )
 
     @model_validator(mode="after")
@@ -59,7 +57,7 @@ class NetworkSettings(Section):
         if self.initializer == "normal" and self.initial_deviation is None:
             raise rule("initial_deviation must be given with initializer = 'normal'")
         if self.initializer != "normal" and self.initial_deviation is not None:
-            raise rule("initial_deviation goes with initializer = 'normal' alone")
+            raise rule("initial_deviation goes only with initializer = 'normal'")
         return self
 
     @model_validator(mode="after")
@@ -76,14 +74,11 @@ class NetworkSettings(Section):
 class TrainingSettings(Section):
     """`[training]`: the optimizer and its rates; exactly one of `epochs` and `iterations`.
 
-    An optimizer takes of `momentum` to `weight_decay` what it has, and leaves the rest. `repeat`
-    numbers trainings of the same settings: each draws weights and an order of batches of its own.
-    `evaluate_every` is how many epochs go by between two looks at the validation examples; `keep`
-    says whether a trial ends with its last weights or with those that did best at such a look.
+    An optimizer uses those of `momentum` to `weight_decay` that it has, and ignores the rest.
     """
 
     optimizer: Literal["sgd", "momentum", "nesterov", "adagrad", "rmsprop", "adam", "adamw"] = (
-        Field("sgd", description="How the weights follow the gradient.")
+        Field("sgd", description="The rule by which weights follow the gradient.")
     )
     momentum: Rate = Field(0.9, description="The share of the last step that the next one keeps.")
     averaged: bool = Field(
@@ -92,37 +87,33 @@ class TrainingSettings(Section):
     )
     beta1: Rate = Field(0.9, description="The decay of Adam's mean of the gradient.")
     beta2: Rate = Field(0.999, description="The decay of the mean of the squared gradient.")
-    epsilon: Annotated[float, Field(gt=0, allow_inf_nan=False)] = Field(
-        1e-7,
-        description="ε, which keeps the division by the root of squared gradients finite.",
+    epsilon: Positive = Field(
+        1e-7, description="ε, which keeps the division by the root of squared gradients finite."
     )
     epsilon_inside: bool = Field(
-        False, description="Whether ε is below the root, √(h + ε), or beside it, √h + ε."
+        False, description="Whether ε is inside the root, √(h + ε), or outside it, √h + ε."
     )
-    weight_decay: Annotated[float, Field(ge=0, allow_inf_nan=False)] = Field(
-        0.0, description="The share of each weight that a step takes away, times the learning rate."
+    weight_decay: NotNegative = Field(
+        0.0,
+        description="The share of each weight that a step subtracts, times the learning rate.",
     )
-    learning_rate: Annotated[float, Field(gt=0, allow_inf_nan=False)] = Field(
-        description="The length of the first steps."
-    )
+    learning_rate: Positive = Field(description="The initial learning rate.")
     learning_rate_decay: Annotated[float, Field(gt=0, le=1)] = Field(
         1.0,
-        description="The factor of the learning rate, as `schedule` says; `cosine` takes none.",
+        description="The factor by which `schedule` lowers the learning rate; `cosine` takes none.",
     )
     schedule: Literal["exponential", "step", "cosine"] = Field(
         "exponential",
         description="When the rate falls: every epoch, every `step_epochs`, along half a cosine.",
     )
-    step_epochs: Annotated[int, Field(ge=1)] = Field(
-        1, description='How many epochs lie between two falls with `schedule = "step"`.'
+    step_epochs: Count = Field(
+        1, description='The number of epochs between two falls with `schedule = "step"`.'
     )
     warmup_iterations: Annotated[int, Field(ge=0)] = Field(
-        0, description="Over how many iterations the learning rate rises from nothing first."
+        0, description="The number of iterations over which the learning rate first rises from 0."
     )
-    l2: Annotated[float, Field(ge=0, allow_inf_nan=False)] = Field(
-        0.0, description="The strength of the penalty ½·l2·‖W‖² on the weights."
-    )
-    batch_size: Annotated[int, Field(ge=1)] = Field(200, description="Examples in a minibatch.")
+    l2: NotNegative = Field(0.0, description="The strength of the penalty ½·l2·‖W‖² on weights.")
+    batch_size: Count = Field(200, description="Examples in a minibatch.")
     sampling: Literal["shuffle", "with_replacement"] = Field(
         "shuffle",
         description="Whether an epoch takes each example once, or draws batches from all.",
@@ -132,20 +123,22 @@ class TrainingSettings(Section):
     )
     repeat: Annotated[int, Field(ge=0)] = Field(
         0,
-        description="Numbers trainings of the same settings, each with its own weights and order.",
+        description="The number of a repeated training with the same settings; each has its own "
+        "weights and order of batches.",
     )
-    evaluate_every: Annotated[int, Field(ge=1)] = Field(
-        1, description="How many epochs lie between two looks at the validation examples."
+    evaluate_every: Count = Field(
+        1, description="The number of epochs between two evaluations on the validation examples."
     )
     keep: Literal["last", "best"] = Field(
         "last",
-        description="Whether a trial ends with its last weights or the best of those looks.",
+        description="Whether a trial ends with its last weights or with those that did best in an "
+        "evaluation.",
     )
-    epochs: Annotated[int, Field(ge=1)] | None = Field(
-        None, description="How often the training examples are gone through; this or `iterations`."
+    epochs: Count | None = Field(
+        None, description="The number of passes over the training examples; this or `iterations`."
     )
-    iterations: Annotated[int, Field(ge=1)] | None = Field(
-        None, description="How many minibatches are trained on; this or `epochs`."
+    iterations: Count | None = Field(
+        None, description="The number of minibatches to train on; this or `epochs`."
     )
 
     @model_validator(mode="after")
@@ -155,26 +148,26 @@ class TrainingSettings(Section):
         return self
 
     def iterations_per_epoch(self, train: int) -> int:
-        """How many minibatches make an epoch over `train` examples."""
+        """The number of minibatches in an epoch over `train` examples."""
         if self.sampling == "with_replacement":
             return max(train // self.batch_size, 1)
         return -(-train // self.batch_size)
 
     def total_iterations(self, train: int) -> int:
-        """How many minibatches a whole training over `train` examples takes."""
+        """The number of minibatches in a whole training over `train` examples."""
         return self.iterations or (self.epochs or 0) * self.iterations_per_epoch(train)
 
     def total_epochs(self, train: int) -> int:
-        """How many epoch records a whole training yields, a last partial epoch included."""
+        """The number of epoch records of a whole training, a last partial epoch included."""
         return -(-self.total_iterations(train) // self.iterations_per_epoch(train))
 
 
 class TrialSettings(Section):
-    """All that one training needs to know, with every sampled value in its place."""
+    """All settings of one training, with every sampled value in its place."""
 
     data: DataSettings = Field(description="The examples.")
-    network: NetworkSettings = Field(description="What is trained.")
-    training: TrainingSettings = Field(description="How it is trained.")
+    network: NetworkSettings = Field(description="The network to train.")
+    training: TrainingSettings = Field(description="How to train it.")
 
 
 SETTING_KEYS: dict[str, frozenset[str]] = {

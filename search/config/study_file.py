@@ -12,17 +12,14 @@ from typing import Any
 
 from studyhall.search.common.errors import UsageError
 from studyhall.search.common.source_tree import STUDIES
-from studyhall.search.config.findings import Problem
-from studyhall.search.config.study_lines import line_of
-from studyhall.search.config.study_problems import find_problems
+from studyhall.search.config.problems import KeyPath, Problem
+from studyhall.search.config.study_problems import validate_study
 from studyhall.search.config.study_spec import StudySpec
-
-SHIPPED = STUDIES
 
 
 def shipped_studies() -> dict[str, Path]:
     """The study files that come with Studyhall, by name."""
-    return {path.stem: path for path in sorted(SHIPPED.glob("*.toml"))}
+    return {path.stem: path for path in sorted(STUDIES.glob("*.toml"))}
 
 
 def find_study(study: str) -> Path:
@@ -63,18 +60,12 @@ def load_study(study: str | Path, overrides: Sequence[str] = ()) -> StudySpec:
     for override in overrides:
         _override(raw, override)
     _anchor(raw, Path.cwd())
-    problems = find_problems(raw)
-    if problems:
-        overridden = {
-            tuple(override.partition("=")[0].strip().split(".")) for override in overrides
-        }
-        lines = (f"{_place(p, path.name, text, overridden)}: {p.sentence}" for p in problems)
-        raise UsageError("\n".join(lines))
-    return StudySpec.model_validate(raw)
+    overridden = {tuple(override.partition("=")[0].strip().split(".")) for override in overrides}
+    return validate_study(raw, lambda p: f"{_place(p, path.name, text, overridden)}: {p}")
 
 
 def make_study(tables: Mapping[str, Any]) -> StudySpec:
-    """A study from Python: what a study file would hold, as dictionaries and lists.
+    """A study from Python: the contents of a study file as dictionaries and lists.
 
     Args:
         tables: `{"study": {"name": ...}, "data": {...}, ...}`, as `tomllib` reads a study file.
@@ -82,18 +73,12 @@ def make_study(tables: Mapping[str, Any]) -> StudySpec:
     Raises:
         UsageError: mistakes in it: every one, a line each, with the key, the rule and the value.
     """
-    if problems := find_problems(tables):
-        raise UsageError("\n".join(problem.sentence for problem in problems))
-    return StudySpec.model_validate(tables)
+    return validate_study(tables)
 
 
-def _place(problem: Problem, name: str, text: str, overridden: set[tuple[str, ...]]) -> str:
-    """Where the user wrote what is wrong: a line of the file, or an override."""
-    path = problem.path
-    # What an override put in, or what of the table that it changed no longer fits together.
-    if any(path[: len(key)] == key or (path and key[: len(path)] == path) for key in overridden):
-        return "--set"
-    return f"{name}:{line_of(text, problem.path)}"
+def recorded_name(study: str) -> str:
+    """The name under which a study is recorded, from its name or its study file's path."""
+    return load_study(study).study.name if study.endswith(".toml") else study
 
 
 def _read(path: Path) -> str:
@@ -114,7 +99,7 @@ def _parse(text: str, name: str) -> dict[str, Any]:
 
 
 def _anchor(raw: dict[str, Any], folder: Path) -> None:
-    """Make the place of own data absolute: a file means its own folder, an override this one."""
+    """Make `data.path` absolute; the study file's starts at its folder, that of `--set` here."""
     data = raw.get("data")
     if isinstance(data, dict) and isinstance(data.get("path"), str):
         data["path"] = os.path.abspath(folder / Path(data["path"]).expanduser())
@@ -135,6 +120,33 @@ def _override(raw: dict[str, Any], override: str) -> None:
         table[last] = value.strip()
 
 
-def recorded_name(study: str) -> str:
-    """The name under which a study is recorded, of a name or of a study file's path."""
-    return load_study(study).study.name if study.endswith(".toml") else study
+def _place(problem: Problem, name: str, text: str, overridden: set[tuple[str, ...]]) -> str:
+    """Where the user wrote the mistake: a line of the file, or an override."""
+    path = problem.path
+    # An override is at fault for its own key, and for a table in which it no longer fits.
+    if any(path[: len(key)] == key or (path and key[: len(path)] == path) for key in overridden):
+        return "--set"
+    return f"{name}:{_line_of(text, path)}"
+
+
+def _line_of(text: str, path: KeyPath) -> int:
+    """The line of the file on which the key at `path`, or the nearest table above it, stands.
+
+    The TOML reader of the standard library keeps no positions, so the text is searched for headers
+    and keys as study files usually have them; with an unusual layout it is the table's line.
+    """
+    best, best_line, table = 0, 1, ()
+    counts: dict[str, int] = {}
+    for number, line in enumerate(text.splitlines(), start=1):
+        if header := re.match(r"\s*(\[\[?)\s*([\w.\-]+)\s*\]", line):
+            name = header[2]
+            counts[name] = counts.get(name, -1) + 1
+            table = (*name.split("."), *((counts[name],) if header[1] == "[[" else ()))
+            here: KeyPath = table
+        elif key := re.match(r"\s*([\w\-]+)\s*=", line):
+            here = (*table, key[1])
+        else:
+            continue
+        if len(here) > best and path[: len(here)] == here:
+            best, best_line = len(here), number
+    return best_line

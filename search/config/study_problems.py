@@ -1,49 +1,75 @@
-"""Every mistake in a study file, found before any work starts and said in the file's own words."""
+"""Every mistake in a study file, found before any work starts; the only place that looks for them.
+
+Settings are checked at points of the search space, because a parameter's value, or the lack of one,
+can be wrong only in its place.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from itertools import combinations
 from typing import Any
 
 from pydantic import ValidationError
 
-from studyhall.search.config.condition_problems import ReadSpace
-from studyhall.search.config.conditions import described, excluded
-from studyhall.search.config.findings import Problem, near, problem_of
-from studyhall.search.config.grid import Grid
-from studyhall.search.config.parameters import CategoricalParameter
-from studyhall.search.config.setting_problems import setting_problems
-from studyhall.search.config.settings import SETTING_KEYS, TrainingSettings
-from studyhall.search.config.study_spec import FINALISTS_ENDING, StudySection, StudySpec
-from studyhall.search.config.unit_interval import numbers_of_all
+from studyhall.search.common.errors import UsageError
+from studyhall.search.config.parameters import CategoricalParameter, always_numerical
+from studyhall.search.config.problems import CheckedSpace, KeyPath, Problem, near, problem_of
+from studyhall.search.config.search_space import (
+    Grid,
+    Point,
+    Space,
+    corners,
+    describe_conditions,
+    excluded,
+    point_with,
+)
+from studyhall.search.config.settings import SETTING_KEYS, TrainingSettings, TrialSettings
+from studyhall.search.config.study_spec import (
+    FINALISTS_ENDING,
+    StudySection,
+    StudySpec,
+    overlay,
+)
 
+_ALL_KEYS = frozenset[str]().union(*SETTING_KEYS.values())
 _FIXED_DATA = SETTING_KEYS["data"] - {"preprocessing"}
 
 
-def find_problems(raw: Mapping[str, Any]) -> list[Problem]:
-    """Every mistake in a parsed study file; an empty list if it is a valid study."""
-    space = ReadSpace(_table(raw, "search_space"))
-    problems = [
-        *_structural(raw),
+def validate_study(raw: Mapping[str, Any], describe: Callable[[Problem], str] = str) -> StudySpec:
+    """Make a study of a parsed study file.
+
+    Args:
+        raw: The file's tables.
+        describe: Makes a line of a mistake.
+
+    Raises:
+        UsageError: mistakes in it; every one, a line each.
+    """
+    spec, problems = _structure(raw)
+    space = CheckedSpace(_table(raw, "search_space"), spec)
+    problems += [
         *_reserved(raw),
         *space.problems,
-        *setting_problems(raw, space),
+        *_settings(raw, space),
         *_search_space(raw, space),
-        *_idle(raw, space),
+        *_unused(raw, space),
         *_enqueue(raw, space),
         *_grid(raw, space),
         *_evolution(raw, space),
     ]
-    return list({problem.sentence: problem for problem in problems}.values())
+    if spec is None or problems:
+        distinct = {str(problem): problem for problem in problems}
+        raise UsageError("\n".join(map(describe, distinct.values())))
+    return spec
 
 
-def _structural(raw: Mapping[str, Any]) -> list[Problem]:
+def _structure(raw: Mapping[str, Any]) -> tuple[StudySpec | None, list[Problem]]:
     """Unknown and missing tables and keys, wrong types, values out of range."""
     try:
-        StudySpec.model_validate(raw)
+        return StudySpec.model_validate(raw), []
     except ValidationError as error:
-        return [problem_of(details) for details in error.errors()]
-    return []
+        return None, [problem_of(details) for details in error.errors()]
 
 
 def _reserved(raw: Mapping[str, Any]) -> Iterator[Problem]:
@@ -54,12 +80,104 @@ def _reserved(raw: Mapping[str, Any]) -> Iterator[Problem]:
         yield Problem(("study", "name"), rule)
 
 
-def _search_space(raw: Mapping[str, Any], space: ReadSpace) -> Iterator[Problem]:
+def _settings(raw: Mapping[str, Any], space: CheckedSpace) -> Iterator[Problem]:
+    """Check `[data]`, `[network]` and `[training]` with sampled values in their places."""
+    if not all(isinstance(raw.get(section), dict) for section in SETTING_KEYS):
+        return
+    for key in ("train", "validation"):
+        if key not in raw["data"] and "path" not in raw["data"]:
+            yield Problem(("data", key), "is required")
+    found: set[Problem] = set()
+    for point in _points(space.sound):
+        for problem in _problems_at(raw, space, point):
+            if problem not in found:
+                found.add(problem)
+                yield _with_point(problem, space.sound, point)
+
+
+def _points(space: Space) -> list[Point]:
+    """Corners of a space; the first has every parameter's first value.
+
+    With conditions, whether a key is set at all depends on other parameters, and two keys can be
+    wrong together only (epochs and iterations): then every two values are tried together as well.
+    """
+    points = corners(space) or [{}]
+    asked = {name for parameter in space.values() for name in parameter.conditions}
+    if asked:
+        names = [name for name in space if name in asked | _ALL_KEYS]
+        values = [(name, value) for name in names for value in space[name].examples]
+        pairs = (dict(pair) for pair in combinations(values, 2) if pair[0][0] != pair[1][0])
+        points += [point for pair in pairs if (point := point_with(space, pair))]
+    return points
+
+
+def _problems_at(raw: Mapping[str, Any], space: CheckedSpace, point: Point) -> Iterator[Problem]:
+    try:
+        TrialSettings.model_validate(overlay(raw, point))
+    except ValidationError as error:
+        for details in error.errors():
+            if details["type"] == "too_short" and details["input"]:
+                continue  # an item was wrong, which is reported under its own index
+            problem, missing = problem_of(details), details["type"] == "missing"
+            if attributed := _attributed(problem, missing, raw, space, point):
+                yield attributed
+
+
+def _attributed(
+    problem: Problem, missing: bool, raw: Mapping[str, Any], space: CheckedSpace, point: Point
+) -> Problem | None:
+    """Move a problem to its cause: the parameter whose value, or lack of one, is wrong."""
+    key, name = str(problem.path[-1]), _mentioned(raw, problem.path)
+    if key in point:
+        return Problem(("search_space", key), problem.rule)
+    if name in point:
+        return Problem(("search_space", name), str(problem))
+    if name in space.sound:
+        return Problem(problem.path, _without_value(name, space.sound))
+    if name in space.table or (key in space.table and key not in space.sound):
+        return None  # the parameter's own mistake is reported under its own name
+    if missing and key in space.sound:
+        section = problem.path[0]
+        active = f"is active only when {describe_conditions(space.sound[key].conditions)}"
+        rule = f"{active}; set {section}.{key} as well, for the trials where it is not"
+        return Problem(("search_space", key), rule)
+    return problem
+
+
+def _without_value(name: str, space: Space) -> str:
+    conditions = describe_conditions(space[name].conditions)
+    return (
+        f"names '{name}', which has a value only when {conditions}; search it without `when`, "
+        "or set a value here"
+    )
+
+
+def _mentioned(raw: Mapping[str, Any], path: KeyPath) -> str:
+    """The text that the file has at `path`, if it can be a parameter's name; else ''."""
+    value: Any = raw
+    for part in path:
+        try:
+            value = value[part]
+        except (KeyError, IndexError, TypeError):
+            return ""
+    return value if isinstance(value, str) and value not in _ALL_KEYS else ""
+
+
+def _with_point(problem: Problem, space: Space, point: Point) -> Problem:
+    """A problem of a whole section, with the values that cause it."""
+    unusual = {n: (v,) for n, v in point.items() if v != space[n].examples[0]}
+    if len(problem.path) > 1 or not unusual:
+        return problem
+    rule = f"{problem.rule}; trials with {describe_conditions(unusual)} break this"
+    return Problem(problem.path, rule)
+
+
+def _search_space(raw: Mapping[str, Any], space: CheckedSpace) -> Iterator[Problem]:
     """A parameter must be used, in one place, and must not move the split of the data."""
     asked = {name for parameter in space.valid.values() for name in parameter.conditions}
     mentioned = asked.union(_strings([raw.get(section) for section in SETTING_KEYS]))
     conditional = {name for name in space.table if "when" in _table(space.table, name)}
-    unread = conditional - space.sound.keys()  # their conditions may mean any parameter
+    unsound = conditional - space.sound.keys()  # their conditions could mean any parameter
     for name in space.table:
         homes = [section for section, keys in SETTING_KEYS.items() if name in keys]
         if name in _FIXED_DATA:
@@ -67,13 +185,13 @@ def _search_space(raw: Mapping[str, Any], space: ReadSpace) -> Iterator[Problem]
         elif homes and name in _table(raw, homes[0]) and name not in conditional:
             rule = f"is both searched and set in [{homes[0]}]; delete one of the two"
             yield Problem(("search_space", name), rule)
-        elif not homes and name not in mentioned and not unread:
-            keys = frozenset().union(*SETTING_KEYS.values()) - _FIXED_DATA
-            yield Problem(("search_space", name), f"is used nowhere in the study{near(name, keys)}")
+        elif not homes and name not in mentioned and not unsound:
+            hint = near(name, _ALL_KEYS - _FIXED_DATA)
+            yield Problem(("search_space", name), f"is used nowhere in the study{hint}")
 
 
-def _idle(raw: Mapping[str, Any], space: ReadSpace) -> Iterator[Problem]:
-    """A setting of optimizers or schedules must be one that some of the study's have."""
+def _unused(raw: Mapping[str, Any], space: CheckedSpace) -> Iterator[Problem]:
+    """A setting of optimizers or schedules must be one that the study's optimizers have."""
     from studyhall.model import (  # NumPy, which --help does without
         OPTIMIZER_SETTINGS,
         SCHEDULE_SETTINGS,
@@ -84,7 +202,7 @@ def _idle(raw: Mapping[str, Any], space: ReadSpace) -> Iterator[Problem]:
 
 
 def _without_owner(
-    raw: Mapping[str, Any], space: ReadSpace, kind: str, owned: Mapping[str, tuple[str, ...]]
+    raw: Mapping[str, Any], space: CheckedSpace, kind: str, owned: Mapping[str, tuple[str, ...]]
 ) -> Iterator[Problem]:
     """Settings that no optimizer, or no schedule, of the study takes."""
     training = _table(raw, "training")
@@ -92,18 +210,18 @@ def _without_owner(
     if isinstance(searched := space.valid.get(kind), CategoricalParameter):
         chosen = {*searched.choices, *(chosen if searched.when else ())}
     if not chosen <= owned.keys():
-        return  # which is meant is unknown, and that is said under its own key
+        return  # an unknown name is reported under its own key
     taken = {setting for name in chosen for setting in owned[str(name)]}
     for section, table in (("training", training), ("search_space", space.table)):
         for key in table:
             owners = [name for name, settings in owned.items() if key in settings]
             if owners and key not in taken:
                 names = " or ".join(sorted(map(str, chosen)))
-                rule = f"goes with {', '.join(owners)} alone, got {kind} {names}; delete it"
+                rule = f"goes only with {', '.join(owners)}, got {kind} {names}; delete it"
                 yield Problem((section, key), rule)
 
 
-def _enqueue(raw: Mapping[str, Any], space: ReadSpace) -> Iterator[Problem]:
+def _enqueue(raw: Mapping[str, Any], space: CheckedSpace) -> Iterator[Problem]:
     """Every enqueued point must lie inside the search space."""
     points = raw.get("enqueue", ())
     for index, point in enumerate(points if isinstance(points, list) else ()):
@@ -112,7 +230,7 @@ def _enqueue(raw: Mapping[str, Any], space: ReadSpace) -> Iterator[Problem]:
                 yield Problem(("enqueue", index, name), rule)
 
 
-def _outside(point: Mapping[str, Any], space: ReadSpace) -> Iterator[tuple[str, str]]:
+def _outside(point: Mapping[str, Any], space: CheckedSpace) -> Iterator[tuple[str, str]]:
     """The values of a point that cannot be proposed: unknown, out of range or not active."""
     valid = space.valid
     inside = {n: v for n, v in point.items() if n in valid and valid[n].contains(v)}
@@ -123,12 +241,12 @@ def _outside(point: Mapping[str, Any], space: ReadSpace) -> Iterator[tuple[str, 
         elif name in valid and name not in inside:
             yield name, f"must lie in search_space.{name}, got {value!r}"
         elif name in off:
-            only = described(valid[name].conditions)
+            only = describe_conditions(valid[name].conditions)
             yield name, f"is active only when {only}, which this point excludes; delete it here"
 
 
-def _grid(raw: Mapping[str, Any], space: ReadSpace) -> Iterator[Problem]:
-    """A grid is made of lists of choices, and has no more points than their active product."""
+def _grid(raw: Mapping[str, Any], space: CheckedSpace) -> Iterator[Problem]:
+    """A grid needs lists of choices, and has no more trials than points."""
     if _table(raw, "study").get("sampler") != "grid":
         return
     ranges = {n: p for n, p in space.valid.items() if not isinstance(p, CategoricalParameter)}
@@ -145,12 +263,12 @@ def _grid(raw: Mapping[str, Any], space: ReadSpace) -> Iterator[Problem]:
         yield Problem(("study", "trials"), rule)
 
 
-def _evolution(raw: Mapping[str, Any], space: ReadSpace) -> Iterator[Problem]:
-    """CMA-ES moves along numbers that every trial has, and along one there is no way to turn."""
+def _evolution(raw: Mapping[str, Any], space: CheckedSpace) -> Iterator[Problem]:
+    """CMA-ES moves along numbers that every trial has, and needs two of them at least."""
     study = _table(raw, "study")
     if study.get("sampler") != "cmaes" or len(space.valid) < len(space.table):
         return
-    found = list(numbers_of_all(space.valid))
+    found = list(always_numerical(space.valid))
     if len(found) < 2:
         rule = (
             "can be 'cmaes' where two parameters or more are of type 'int' or 'float' without a "

@@ -1,30 +1,30 @@
-"""What a study is: the frozen, validated form of a study file."""
+"""A study: the frozen, validated form of a study file."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from functools import cached_property
 from typing import Annotated, Any, Literal, NamedTuple, Self
 
 from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 
-from studyhall.search.config.conditions import Point, corners
 from studyhall.search.config.data_settings import DataSettings
 from studyhall.search.config.parameters import Parameter
-from studyhall.search.config.section import Scalar, Section, as_tuple, rule
+from studyhall.search.config.search_space import Point, corners
+from studyhall.search.config.section import Count, Scalar, Section, Seed, as_tuple, rule
 from studyhall.search.config.settings import SETTING_KEYS, TrialSettings
 
 NAME_PATTERN = re.compile(r"^[A-Za-z0-9][A-Za-z0-9._-]*$")
 
 Metric = Literal["validation_accuracy", "validation_loss"]
 
-
-FINALISTS_ENDING = ".finalists"  # of the name of a search's finalists
+FINALISTS_ENDING = ".finalists"  # ends the name of the study of a search's finalists
 _MOST_LETTERS = 100
 
 
 def _short(name: str) -> str:
-    """A name that is not too long, but for what is added when a study is set aside and such."""
+    """Refuse a name that is too long, not counting the endings that Studyhall adds to a name."""
     own = re.sub(rf"(\{FINALISTS_ENDING}|\.\d+)+$", "", name)
     if len(own) > _MOST_LETTERS:
         raise rule(f"must have at most {_MOST_LETTERS} characters, got {len(own)}")
@@ -32,42 +32,35 @@ def _short(name: str) -> str:
 
 
 class StudySection(Section):
-    """`[study]`: what is searched for, how, and for how long.
+    """`[study]`: the goal of the search, its method, and its length.
 
-    `trials` is the total wanted; `window` is how far back a trial looks: trial *k* is proposed and
-    pruned from the trials up to *k - window* alone, so that its result does not depend on timing.
+    Trial *k* is proposed and pruned only from the trials up to *k - window*, so that its result
+    does not depend on timing.
     """
 
     name: Annotated[str, Field(pattern=NAME_PATTERN.pattern), AfterValidator(_short)] = Field(
-        description=(
-            "What the study is called in the storage and in MLflow; letters, digits, `.`, `_` and "
-            "`-`."
-        ),
+        description="The study's name in the storage and in MLflow; letters, digits, `.`, `_`, `-`."
     )
     metric: Metric = Field(
-        "validation_accuracy", description="What trials are compared by, at the end of each."
+        "validation_accuracy", description="The measure by which trials are compared at their end."
     )
     direction: Literal["maximize", "minimize"] = Field(
         "maximize", description="`maximize` for an accuracy, `minimize` for a loss."
     )
-    seed: Annotated[int, Field(ge=0, lt=2**32)] = Field(
-        0, description="What all that is random in the trials is drawn from."
+    seed: Seed = Field(0, description="The random seed of all trials.")
+    trials: Count = Field(
+        40, description="The total number of trials; raise it to extend a finished study."
     )
-    trials: Annotated[int, Field(ge=1)] = Field(
-        40,
-        description="How many trials are wanted in total; raise it to go on with a finished study.",
-    )
-    window: Annotated[int, Field(ge=1)] = Field(
+    window: Count = Field(
         8,
-        description=(
-            "Trial k is proposed and pruned from the trials up to k - window; at least the workers."
-        ),
+        description="Trial k is proposed and pruned from the trials up to k - window; must be at "
+        "least the number of workers.",
     )
     sampler: Literal["tpe", "random", "grid", "qmc", "cmaes", "gp"] = Field(
         "tpe", description="How the next trial's parameters are proposed."
     )
     pruner: Literal["none", "median", "successive_halving", "hyperband"] = Field(
-        "none", description="How trials that do badly are ended before their last epoch."
+        "none", description="How poor trials are stopped before their last epoch."
     )
 
     @model_validator(mode="after")
@@ -78,25 +71,25 @@ class StudySection(Section):
         return self
 
     def rank(self, value: float | None) -> float:
-        """What trials are ordered by, the least being the best.
+        """The number that orders trials, the least being the best.
 
         Args:
-            value: A trial's; None, which a completed trial does not have, ranks as zero.
+            value: A trial's value; None, which no completed trial has, ranks as zero.
         """
         return (-1 if self.direction == "maximize" else 1) * (value or 0.0)
 
 
 class FinalistsSection(Section):
-    """`[finalists]`: what is trained again once the search is done, before one is the champion.
+    """`[finalists]`: the trainings that decide the champion once the search is done.
 
     The best `configurations` of the search are trained again from `seeds` fresh seeds each.
     """
 
     configurations: Annotated[int, Field(ge=1, le=100)] = Field(
-        3, description="How many of the search's best configurations are trained again."
+        3, description="The number of the search's best configurations to train again."
     )
     seeds: Annotated[int, Field(ge=1, le=100)] = Field(
-        3, description="How often each of them is, from a fresh seed each time."
+        3, description="The number of trainings of each, from a fresh seed each time."
     )
 
 
@@ -108,39 +101,45 @@ class StudySpec(Section):
     for which its `when` does not hold goes without it; the key has its section's value or default.
     """
 
-    study: StudySection = Field(description="What is searched for, how, and for how long.")
+    study: StudySection = Field(description="The goal of the search, its method and its length.")
     data: dict[str, Any] = Field(description="The data set and how it is split.")
     network: dict[str, Any] = Field(description="The network; its values may name parameters.")
     training: dict[str, Any] = Field(description="The training; its values may name parameters.")
     search_space: Annotated[dict[str, Parameter], Field(min_length=1)] = Field(
-        description="The parameters, one at least, each a table by its name."
+        description="The parameters, at least one, each a table under its name."
     )
     enqueue: Annotated[tuple[dict[str, Scalar], ...], BeforeValidator(as_tuple)] = Field(
-        (), description="Known-good points, tried first: a value for each active parameter."
+        (), description="Good known points to try first: a value for each active parameter."
     )
     finalists: FinalistsSection | None = Field(
-        None, description="What is trained again when the search is done; nothing without it."
+        None, description="The final trainings after the search; without it there are none."
     )
 
-    @property
+    @cached_property
     def data_settings(self) -> DataSettings:
-        """`[data]` as far as all trials share it: all but a searched preprocessing."""
+        """The part of `[data]` that all trials share: everything but a searched preprocessing."""
         return DataSettings(**{"preprocessing": "none", **self.data})
 
+    def __copy__(self) -> Self:
+        """A copy, which may be given other `data` next: without the cached `data_settings`."""
+        copied = super().__copy__()
+        copied.__dict__.pop("data_settings", None)
+        return copied
+
     def examples(self) -> list[Point]:
-        """Points at whose corners one parameter after the other stands, each while it is active."""
+        """A point for each end of a range and each choice, where that parameter is active."""
         return corners(self.search_space)
 
     def enqueued(self, number: int) -> dict[str, Scalar]:
-        """The values that trial `number` is given before any sampler is asked; maybe not all."""
+        """The values that trial `number` is given; a sampler proposes the rest."""
         return dict(self.enqueue[number]) if number < len(self.enqueue) else {}
 
     def fresh(self, number: int) -> FreshSeed | None:
-        """Which trial of a search trial `number` trains again, and with which fresh seed."""
+        """The trial that trial `number` trains again, with its fresh seed; None in a search."""
         return None
 
     def resolve(self, parameters: Mapping[str, Scalar]) -> TrialSettings:
-        """The settings of the trial that was given `parameters`, the active ones.
+        """The settings of the trial with these values of the active `parameters`.
 
         Raises:
             pydantic.ValidationError: a value is not valid where it is used.
@@ -150,7 +149,7 @@ class StudySpec(Section):
 
 
 class FreshSeed(NamedTuple):
-    """Which trial of a search is trained again, and with which of the fresh seeds, from 1."""
+    """The trial of a search that is trained again, and the number of its fresh seed, from 1."""
 
     trial: int
     seed: int
@@ -174,20 +173,20 @@ class FinalistsSpec(StudySpec):
     retrainings: Annotated[tuple[Retraining, ...], BeforeValidator(as_tuple), Field(min_length=1)]
 
     def enqueued(self, number: int) -> dict[str, Scalar]:
-        """All that a trial is given: what the search's trial was given."""
+        """All values of a trial: those of the search's trial."""
         return dict(self.retrainings[number].parameters)
 
     def fresh(self, number: int) -> FreshSeed:
-        """Which trial of the search trial `number` trains again, and with which fresh seed."""
+        """The trial of the search that trial `number` trains again, with its fresh seed."""
         retraining = self.retrainings[number]
         return FreshSeed(retraining.trial, retraining.seed)
 
 
 def recorded_spec(values: Mapping[str, Any]) -> StudySpec:
-    """A study as it was recorded, a search or its finalists.
+    """The study of a record: a search or its finalists.
 
     Raises:
-        pydantic.ValidationError: it is neither.
+        pydantic.ValidationError: the record is of neither.
     """
     kind = FinalistsSpec if "retrainings" in values else StudySpec
     return kind.model_validate(values)
@@ -201,7 +200,7 @@ def overlay(
     A parameter with the name of a key is that key's value; any other stands wherever the file
     mentions its name, so that `optimizer = "momentum"` beside a searched `momentum` stays a name.
     """
-    keys = frozenset().union(*SETTING_KEYS.values())
+    keys = frozenset[str]().union(*SETTING_KEYS.values())
     named = {name: value for name, value in parameters.items() if name not in keys}
     return {
         section: {key: _fill(value, named) for key, value in sections[section].items()}

@@ -1,10 +1,10 @@
-"""Decoded data sets on disk: one .npy file an array, and a page about where they came from.
+"""Decoded data sets on disk: one .npy file per array, and a file about their provenance.
 
 cifar10/
-  train_images.npy    uint8 (50000, 32, 32, 3), or float32 (10000, 2) where they are points
+  train_images.npy    uint8 (50000, 32, 32, 3), or float32 (10000, 2) for points
   train_labels.npy    uint8 (50000,)
   train_checks.npy    uint32 (50000,), CRC-32 of each image and its label
-  test_images.npy     and so on
+  test_images.npy     and likewise for the test split
   about.json          source and digests
 """
 
@@ -23,19 +23,19 @@ import numpy as np
 import numpy.typing as npt
 
 from studyhall.search.common.errors import UsageError
-from studyhall.search.data.catalog import KINDS, SPLITS, Collection, Piece
+from studyhall.search.data.catalog import KINDS, SPLITS, DatasetInfo, Piece
 
 _FORMAT = 1
 _NEXT_STEP = "get it again with `studyhall data fetch`"
 
 
 @dataclass(frozen=True)
-class About:
-    """Where cached arrays came from.
+class Provenance:
+    """Where cached arrays came from, as about.json records it.
 
     Attributes:
-        source: the address, package or path, for people.
-        signature: changes when a source that the user named does; empty for other sources.
+        source: the address, package or path, for people to read.
+        signature: changes when a source named by the user does; empty for other sources.
         authentic: whether the source was the authors' archive, by its MD5.
         digests: hex SHA-256 by batch name, then by "images" and "labels".
     """
@@ -51,25 +51,26 @@ def array_path(folder: Path, split: str, kind: str) -> Path:
     return folder / f"{split}_{kind}.npy"
 
 
-def write_arrays(folder: Path, collection: Collection, pieces: Iterable[Piece]) -> list[str]:
-    """Write pieces to their place in the .npy files, which ordinary writes may fail to do.
+def write_arrays(folder: Path, info: DatasetInfo, pieces: Iterable[Piece]) -> list[str]:
+    """Write pieces to their places in the .npy files.
 
-    Never through a memory map: on a full disk that ends the process without an exception.
+    Ordinary writes raise an error on a full disk; writing through a memory map would end the
+    process without an exception.
 
     Args:
         folder: a new, empty folder.
-        collection: the data set.
+        info: the data set.
         pieces: in any order.
 
     Returns:
-        What no piece held, such as "the labels of data_batch_3".
+        The parts that no piece held, such as "the labels of data_batch_3".
 
     Raises:
         OSError: the disk refuses a write.
     """
     with ExitStack() as stack:
         files = {
-            (split, kind): stack.enter_context(_writing(folder, collection, split, kind))
+            (split, kind): stack.enter_context(_writing(folder, info, split, kind))
             for split in SPLITS
             for kind in KINDS
         }
@@ -77,16 +78,16 @@ def write_arrays(folder: Path, collection: Collection, pieces: Iterable[Piece]) 
             files[piece.split, piece.kind].write(piece.start, piece.values)
     return [
         f"the {kind} of {batch.name}"
-        for batch in collection.batches
+        for batch in info.batches
         for kind in KINDS
         if not files[batch.split, kind].written[batch.start : batch.stop].all()
     ]
 
 
 @contextmanager
-def _writing(folder: Path, collection: Collection, split: str, kind: str) -> Iterator[_ArrayWriter]:
+def _writing(folder: Path, info: DatasetInfo, split: str, kind: str) -> Iterator[_ArrayWriter]:
     with array_path(folder, split, kind).open("wb") as file:
-        yield _ArrayWriter(file, collection.shape(split, kind), collection.file_type(kind))
+        yield _ArrayWriter(file, info.shape(split, kind), info.file_type(kind))
 
 
 class _ArrayWriter:
@@ -108,13 +109,13 @@ class _ArrayWriter:
 
 
 def map_array(path: Path) -> npt.NDArray[Any]:
-    """Map an array of the cache for reading.
+    """Map an array of the cache into memory.
 
     Args:
         path: the array's file.
 
     Returns:
-        The array in the type and shape that the file says, read-only.
+        The array with the type and shape in its file, read-only.
 
     Raises:
         UsageError: the file is missing, cut short, or not an array.
@@ -128,23 +129,23 @@ def map_array(path: Path) -> npt.NDArray[Any]:
     return array
 
 
-def open_array(folder: Path, collection: Collection, split: str, kind: str) -> npt.NDArray[Any]:
-    """Map an array of a known data set for reading.
+def open_array(folder: Path, info: DatasetInfo, split: str, kind: str) -> npt.NDArray[Any]:
+    """Map an array of a known data set into memory.
 
     Args:
         folder: the data set's folder in the cache.
-        collection: the data set.
+        info: the data set.
         split: "train" or "test".
         kind: "images" or "labels".
 
     Returns:
-        The collection's type (count, *example_shape), or uint8 (count,) for labels; read-only.
+        The data set's type (count, *example_shape), or uint8 (count,) for labels; read-only.
 
     Raises:
         UsageError: the file is missing, cut short, or holds something else.
     """
-    path, shape = array_path(folder, split, kind), collection.shape(split, kind)
-    array, wanted = map_array(path), collection.file_type(kind)
+    path, shape = array_path(folder, split, kind), info.shape(split, kind)
+    array, wanted = map_array(path), info.file_type(kind)
     if array.dtype != wanted:
         raise UsageError(f"{path}: must hold {wanted}, got {array.dtype}; {_NEXT_STEP}")
     if array.shape != shape:
@@ -153,7 +154,7 @@ def open_array(folder: Path, collection: Collection, split: str, kind: str) -> n
 
 
 def checks(images: npt.NDArray[Any], labels: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint32]:
-    """Return a CRC-32 for each image together with its label, which tells which one was changed.
+    """Return a CRC-32 of each image with its label, by which a changed one is found.
 
     Args:
         images: of any type, (N, *example_shape).
@@ -166,16 +167,16 @@ def checks(images: npt.NDArray[Any], labels: npt.NDArray[np.uint8]) -> npt.NDArr
     return np.array([zlib.crc32(label, zlib.crc32(image)) for image, label in pairs], np.uint32)
 
 
-def write_about(folder: Path, about: About) -> None:
+def write_provenance(folder: Path, provenance: Provenance) -> None:
     """Write about.json."""
-    text = json.dumps({"format": _FORMAT, **asdict(about)}, indent=2, sort_keys=True)
+    text = json.dumps({"format": _FORMAT, **asdict(provenance)}, indent=2, sort_keys=True)
     (folder / "about.json").write_text(text + "\n", encoding="utf-8")
 
 
-def read_about(folder: Path) -> About | None:
-    """Read about.json; None where it is missing or not of this version."""
+def read_provenance(folder: Path) -> Provenance | None:
+    """Read about.json; None if it is missing, damaged or of another format version."""
     try:
         content = json.loads((folder / "about.json").read_text(encoding="utf-8"))
-        return About(**content) if content.pop("format") == _FORMAT else None
+        return Provenance(**content) if content.pop("format") == _FORMAT else None
     except (OSError, ValueError, TypeError, KeyError, AttributeError):
         return None

@@ -1,4 +1,4 @@
-"""The folder that keeps decoded data sets: filled by one process at a time, all or nothing."""
+"""The folder of decoded data sets: one process writes a data set at a time, whole or not at all."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _STAGED = ".partial"
 
 
 def cache_folder() -> Path:
-    """Return where decoded data sets are kept: STUDYHALL_CACHE, or the user's cache folder."""
+    """Return the folder of decoded data sets, which STUDYHALL_CACHE can set."""
     if named := os.environ.get(_VARIABLE):
         return Path(named).expanduser().absolute()
     from platformdirs import user_cache_path
@@ -26,15 +26,15 @@ def cache_folder() -> Path:
 
 
 @contextmanager
-def filling(cache: Path, name: str, progress: Progress) -> Iterator[None]:
-    """Hold the only right to change data set `name` in the cache; others wait meanwhile.
+def exclusive(cache: Path, name: str, progress: Progress) -> Iterator[None]:
+    """Hold the lock on data set `name` in the cache; other processes wait for it.
 
-    What a killed process left half-written is removed.
+    Files that a killed process left unfinished are deleted.
 
     Args:
         cache: the cache folder, which is made if missing.
-        name: the data set.
-        progress: told when another process holds the right.
+        name: the data set's folder.
+        progress: is told if another process holds the lock.
 
     Raises:
         UsageError: the cache cannot be written, is full, or a file would be too large for it.
@@ -42,7 +42,7 @@ def filling(cache: Path, name: str, progress: Progress) -> Iterator[None]:
     with _explained(cache):
         cache.mkdir(parents=True, exist_ok=True)
         with _locked(cache, name, progress):
-            # Eight characters, as `tempfile` has them: not what is staged of a longer name.
+            # `tempfile` adds eight characters: a shorter pattern could match a longer name's files.
             for left_over in cache.glob(f"{name}-{'?' * 8}{_STAGED}"):
                 shutil.rmtree(left_over)
             yield
@@ -66,35 +66,35 @@ def _locked(cache: Path, name: str, progress: Progress) -> Iterator[None]:
 
 @contextmanager
 def staging(cache: Path, name: str) -> Iterator[Path]:
-    """Give a new folder on the cache's disk, removed at the end with whatever is in it still.
+    """Yield a new folder on the cache's disk, deleted at the end with its remaining content.
 
     Args:
-        cache: the cache folder; the caller is `filling` it.
-        name: the data set.
+        cache: the cache folder; the caller holds its lock, see `exclusive`.
+        name: the data set's folder.
     """
     with tempfile.TemporaryDirectory(prefix=f"{name}-", suffix=_STAGED, dir=cache) as folder:
         yield Path(folder)
 
 
-def publish(staged: Path, folder: Path) -> None:
-    """Move a finished folder to where readers look, in place of a damaged one if there is one.
+def replace_folder(staged: Path, folder: Path) -> None:
+    """Move a finished folder to its final place, where a damaged one may be.
 
     Args:
         staged: the finished folder, within a folder of `staging`.
-        folder: its final place, on the same disk.
+        folder: the final place, on the same disk.
     """
     if folder.exists():
-        # Moved, not emptied: a process that has the old files mapped keeps reading them.
+        # The old folder is moved, not emptied, so that processes with its files mapped can go on.
         folder.rename(staged.parent / "replaced")
     staged.rename(folder)
 
 
 def require_space(folder: Path, needed: int) -> None:
-    """Refuse to start writing what the disk cannot hold.
+    """Refuse to start writing if the disk has too little room.
 
     Args:
         folder: an existing folder on the disk.
-        needed: the bytes about to be written.
+        needed: the number of bytes to be written.
 
     Raises:
         UsageError: fewer bytes are free.

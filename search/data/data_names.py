@@ -1,4 +1,4 @@
-"""The data sets that there are, by the name that a study file gives."""
+"""The data sets that have a name in study files, and their descriptions."""
 
 from __future__ import annotations
 
@@ -6,12 +6,12 @@ from difflib import get_close_matches
 from typing import Protocol
 
 from studyhall.search.common.errors import UsageError
-from studyhall.search.data.catalog import Collection
+from studyhall.search.data.catalog import DatasetInfo
 from studyhall.search.data.cifar10 import CIFAR10
 from studyhall.search.data.mnist import MNIST
 from studyhall.search.data.point_sets import FORMULAS, point_set
 
-_PUBLISHED = {collection.name: collection for collection in (CIFAR10, MNIST)}
+_PUBLISHED = {info.name: info for info in (CIFAR10, MNIST)}
 DATA_NAMES = tuple(sorted([*_PUBLISHED, *FORMULAS]))
 
 
@@ -24,28 +24,28 @@ class DataChoice(Protocol):
 
     @property
     def path(self) -> str | None:
-        """Where a data set of the user's own is; None of those with a name here."""
+        """The place of the user's data; None for a data set with a name here."""
 
     @property
     def seed(self) -> int:
-        """What points are derived from; a published data set does not depend on it."""
+        """What points are derived from; published data sets do not depend on it."""
 
     @property
     def noise(self) -> float | None:
-        """How far points scatter; None for what is usual of the set."""
+        """Standard deviation of the points; None for the set's default."""
 
 
-def described(wanted: str | DataChoice | Collection) -> Collection:
-    """Return the description of a data set.
+def dataset_info(wanted: str | DataChoice | DatasetInfo) -> DatasetInfo:
+    """Return the description of a data set that has a name here.
 
     Args:
-        wanted: a study file's `[data]`, a name alone (of points: those of seed 0 with their usual
-            noise), or a description, which may be of a data set without a name here.
+        wanted: a study file's `[data]`, or a name alone (for points: seed 0 and the default noise).
+            A description is returned as it is.
 
     Raises:
         UsageError: unknown name.
     """
-    if isinstance(wanted, Collection):
+    if isinstance(wanted, DatasetInfo):
         return wanted
     if isinstance(wanted, str):
         name, seed, noise = wanted, 0, None
@@ -58,5 +58,5 @@ def described(wanted: str | DataChoice | Collection) -> Collection:
     nearest = get_close_matches(name, DATA_NAMES, n=1, cutoff=0) or DATA_NAMES
     raise UsageError(
         f"data.name: must be one of {', '.join(DATA_NAMES)}, got '{name}'; "
-        f"the nearest is '{nearest[0]}'; data of your own go with data.path"
+        f"the nearest is '{nearest[0]}'; for your own data set data.path"
     )

@@ -1,4 +1,4 @@
-"""Data sets fetched and checked by name: of a data set, of a study, or of a study file."""
+"""Fetch or verify the data that a data set's name, a study's name or a study file stands for."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ from studyhall.search.data.verification import Verification, verify
 
 
 def fetch_data(name: str, data_dir: Path | str | None = None, progress: Progress = SILENT) -> Path:
-    """Fetch, verify and decode a data set, or a study's, into the cache.
+    """Fetch a data set, or a study's, verify it and decode it into the cache.
 
     Args:
-        name: A data set's name, that of a study that ships, or the path of a study file.
+        name: A data set's name, the name of a study that ships, or the path of a study file.
         data_dir: A folder or archive that holds the data set.
-        progress: Told of the steps.
+        progress: Is told of the steps.
 
     Returns:
         Its folder in the cache.
@@ -29,7 +29,7 @@ def fetch_data(name: str, data_dir: Path | str | None = None, progress: Progress
     Raises:
         UsageError: unknown name, no source, damaged or wrong data, a cache that cannot be written.
     """
-    folder = fetch(read_target(name), data_dir=data_dir, progress=progress)
+    folder = fetch(_read_target(name), data_dir=data_dir, progress=progress)
     mark_used(folder)
     return folder
 
@@ -38,27 +38,20 @@ def verify_data(name: str, data_dir: Path | str | None = None) -> Verification:
     """Read every byte of a data set in the cache, name what is wrong, and count duplicates.
 
     Args:
-        name: A data set's name, that of a study that ships, or the path of a study file.
-        data_dir: Where the user's own data are instead of at their `path`.
+        name: A data set's name, the name of a study that ships, or the path of a study file.
+        data_dir: Where the user's data are instead of at their `path`.
 
     Raises:
         UsageError: unknown name, or the data set is not in the cache.
     """
-    return verify(read_target(name), data_dir)
+    return verify(_read_target(name), data_dir)
 
 
-def read_target(name: str) -> str | DataSettings:
-    """Find which data set is meant.
-
-    Args:
-        name: a data set's name; that of a study that ships, or the path of a study file, for the
-            study's data and its split.
-
-    Returns:
-        The data set's name, or the study's `[data]`.
+def _read_target(name: str) -> str | DataSettings:
+    """Return a data set's name, or the `[data]` of the study that `name` stands for.
 
     Raises:
-        UsageError: there is no such data set or study, or mistakes are in the file.
+        UsageError: there is no such data set or study, or the file has mistakes.
     """
     if name in DATA_NAMES:
         return name

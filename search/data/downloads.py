@@ -1,4 +1,4 @@
-"""Data sets from elsewhere: the authors' archive over HTTP, and an npm package by npm itself."""
+"""Downloads: the authors' archive over HTTP, and an npm package with the npm client."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ if TYPE_CHECKING:
     import requests
     from requests import Response
 
-# Short, so that another source is tried soon; the second is the longest silence within a download.
+# Seconds to connect, short so that another source is tried soon, and between two reads.
 _TIMEOUTS = (10, 60)
 _SILENT_SERVER = "the server does not answer in time"
 _NPM_SECONDS = 1800
-# npm's own defaults keep a user without network waiting for more than a minute.
+# With npm's own defaults a user without network would wait for more than a minute.
 _NPM_RETRIES = ("--fetch-retry-mintimeout=1000", "--fetch-retry-maxtimeout=4000")
 _CHUNK = 1 << 20
 _NPM_PROPERTIES = {"code", "errno", "syscall", "path"}
@@ -29,7 +29,7 @@ _NPM_PROPERTIES = {"code", "errno", "syscall", "path"}
 
 @dataclass(frozen=True)
 class Archive:
-    """The authors' archive: its file name, where they serve it and the MD5 they publish."""
+    """The authors' archive: its file name, its address and the MD5 that they publish."""
 
     file_name: str
     address: str
@@ -38,7 +38,7 @@ class Archive:
 
 @dataclass(frozen=True)
 class Package:
-    """An npm package that holds the same data; its registry is the npm client's own affair."""
+    """An npm package that holds the same data. The npm client's settings choose the registry."""
 
     name: str
     version: str
@@ -50,7 +50,7 @@ class Package:
 
 
 class UnavailableError(StudyhallError):
-    """A source that cannot be had; the message names it and says why."""
+    """A source is unavailable; the message names it and the reason."""
 
 
 def download(archive: Archive, folder: Path, progress: Progress) -> Path:
@@ -58,11 +58,11 @@ def download(archive: Archive, folder: Path, progress: Progress) -> Path:
 
     Args:
         archive: its address and MD5.
-        folder: where the file is put.
-        progress: told of every byte.
+        folder: where to put the file.
+        progress: is told of every byte.
 
     Returns:
-        The file, whose MD5 is the authors'.
+        The file, which has the authors' MD5.
 
     Raises:
         UnavailableError: no connection, an HTTP error, a body cut short, or another MD5.
@@ -97,7 +97,7 @@ def _save(response: Response, path: Path, progress: Progress) -> str:
     progress.start(f"Downloading {path.name}", size or None)
     md5 = hashlib.md5(usedforsecurity=False)
     with path.open("wb") as file:
-        # As it comes: some servers call the compression of an archive an encoding to be undone.
+        # Not decoded: some servers declare the archive's compression as a content encoding.
         for chunk in response.raw.stream(_CHUNK, decode_content=False):
             file.write(chunk)
             md5.update(chunk)
@@ -106,7 +106,7 @@ def _save(response: Response, path: Path, progress: Progress) -> str:
 
 
 def _http_reason(error: requests.RequestException) -> str:
-    """Return the root_cause reason in a few words: Requests wraps it in the names of objects."""
+    """Return the root cause in a few words; the error's own text has names of internal objects."""
     import requests
 
     if isinstance(error, requests.HTTPError) and error.response is not None:
@@ -120,15 +120,15 @@ def _http_reason(error: requests.RequestException) -> str:
 
 
 def npm_pack(package: Package, folder: Path, progress: Progress) -> Path:
-    """Fetch a package with the ordinary npm client, as the user has set it up.
+    """Fetch a package with the npm client, as the user has configured it.
 
     Args:
         package: its name and version.
-        folder: where the package's file is put, and where npm runs.
-        progress: told that the step begins; npm says nothing of bytes.
+        folder: where npm runs and puts the package's file.
+        progress: is told that the step begins; npm does not report bytes.
 
     Returns:
-        The package's file, whose integrity npm has checked.
+        The package's file; npm has checked its integrity.
 
     Raises:
         UnavailableError: npm is not installed, or fails.
@@ -152,14 +152,14 @@ def npm_pack(package: Package, folder: Path, progress: Progress) -> Path:
 
 
 def _npm_reason(stderr: str) -> str:
-    """Return the first lines that say something: npm's stderr is a page of properties and hints."""
+    """Return the error code and the first sentence of npm's stderr, which has much more."""
     lines = [
         line.removeprefix("npm error").strip()
         for line in stderr.splitlines()
         if line.startswith("npm error")
     ]
     code = next((line for line in lines if line.startswith("code ")), "")
-    told = next(
+    reason = next(
         (line for line in lines if line and line.partition(" ")[0] not in _NPM_PROPERTIES), ""
     )
-    return ": ".join(part for part in (code, told) if part) or "and does not say why"
+    return ": ".join(part for part in (code, reason) if part) or "and does not say why"

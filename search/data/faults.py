@@ -1,12 +1,17 @@
-"""What is wrong with single examples of a data set, named so that a user finds them."""
+"""What a check of a data set found: sentences for people, and the examples and files concerned."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass
+from pathlib import Path
 from typing import Literal
 
-FaultKind = Literal["image", "label", "file", "copy"]
+from studyhall.search.data.arrays import open_array
+from studyhall.search.data.catalog import SPLITS, DatasetInfo
+from studyhall.search.data.dataset_manifest import read_manifest
+
+FaultKind = Literal["image", "label", "file"]
 
 _NAMED = 5
 
@@ -16,10 +21,10 @@ class Example:
     """An example of a data set.
 
     Attributes:
-        part: "train" or "test"; given a study, also "validation".
+        part: "train" or "test"; in a study's split also "validation".
         index: its index in the training or the test arrays.
-        class_name: its class, as its label now says.
-        file: its file within the user's own data, or array and index; empty for other data sets.
+        class_name: the class of its present label.
+        file: its file within the user's data, or its array and index; empty for other data sets.
     """
 
     part: str
@@ -31,19 +36,19 @@ class Example:
         return f"{self.index} ({', '.join(filter(None, (self.class_name, self.file)))})"
 
     def to_dict(self) -> dict[str, object]:
-        """The example as JSON holds it."""
+        """Return the example in the form of the JSON output."""
         return asdict(self)
 
 
 @dataclass(frozen=True)
 class Fault:
-    """An example that is not as it must be.
+    """An example or a file that is not as expected.
 
     Attributes:
-        kind: what is: its image, its label, its file in the user's own data (one that cannot be
-            decoded, is gone, or was added), or that it is now the copy of another example.
-        example: the example; None for a file that has none.
-        file: the source file or the cached array that it was found in.
+        kind: what differs: an example's image, its label, or a file of the user's data (changed,
+            removed, added, or not decodable).
+        example: the example; None for a file that holds none.
+        file: the source file or the cached array with the fault.
     """
 
     kind: FaultKind
@@ -51,7 +56,7 @@ class Fault:
     file: str
 
     def to_dict(self) -> dict[str, object]:
-        """The fault as JSON holds it."""
+        """Return the fault in the form of the JSON output."""
         return {
             "kind": self.kind,
             "file": self.file,
@@ -59,8 +64,45 @@ class Fault:
         }
 
 
+@dataclass(frozen=True)
+class Findings:
+    """The result of a check.
+
+    Attributes:
+        problems: a sentence per problem; none if all is as expected.
+        faults: the examples and files that differ, as far as they can be told.
+    """
+
+    problems: tuple[str, ...] = ()
+    faults: tuple[Fault, ...] = ()
+
+
+class ExampleNames:
+    """Describes examples of cached arrays by class and file.
+
+    Args:
+        folder: the folder of the arrays.
+        info: the data set.
+
+    Raises:
+        UsageError: the labels cannot be opened.
+    """
+
+    def __init__(self, folder: Path, info: DatasetInfo) -> None:
+        self._classes = info.classes
+        self._manifest = read_manifest(folder)
+        self._labels = {split: open_array(folder, info, split, "labels") for split in SPLITS}
+
+    def example(self, split: str, index: int, part: str = "") -> Example:
+        """Describe an example of the arrays of `split`; `part` is its part of a study's split."""
+        label = int(self._labels[split][index])
+        known = label < len(self._classes)
+        file = self._manifest.files[split][index] if self._manifest else ""
+        return Example(part or split, index, self._classes[label] if known else str(label), file)
+
+
 def listed(items: Iterable[object], most: int = _NAMED) -> str:
-    """Return the first of many, and how many more there are."""
+    """Return the first `most` items and the number of others, such as "a, b and 3 more"."""
     names = [str(item) for item in items]
     more = f" and {len(names) - most} more" if len(names) > most else ""
     return ", ".join(names[:most]) + more

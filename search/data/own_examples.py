@@ -1,4 +1,4 @@
-"""What a data set of the user's own holds, before it is decoded into the cache."""
+"""The user's data before they are decoded: their examples, labels and classes."""
 
 from __future__ import annotations
 
@@ -11,19 +11,22 @@ from typing import Any, Protocol
 import numpy as np
 import numpy.typing as npt
 
-MOST_CLASSES = 256  # a label is a byte
+from studyhall.search.data.faults import listed
+
+MOST_CLASSES = 256  # a label is stored as a byte
+Labels = dict[str, npt.NDArray[np.uint8]]
 
 
 @dataclass(frozen=True, eq=False)
 class OwnExamples:
-    """Examples in the parts that their source has: "train" and "test", or "train" alone.
+    """Examples by the parts of their source: "train" and "test", or "train" alone.
 
     Attributes:
         classes: the names of the classes, by label.
         example_shape: (height, width, channels) of images, (inputs,) of points.
         example_type: np.uint8 or np.float32.
         labels: by part, uint8 (N,).
-        row: one example by its part and its index there.
+        row: returns an example, by its part and its index there.
         files: by part, the name of each example: its file, or its array and index there.
     """
 
@@ -36,36 +39,142 @@ class OwnExamples:
 
 
 class OwnSource(Protocol):
-    """A folder of pictures, or a file of arrays, that was found but not yet read."""
+    """A folder of images or a file of arrays that exists, but has not been read yet."""
 
     @property
     def place(self) -> Path:
-        """Where it is."""
+        """The path of the folder or file."""
 
     @property
     def drawn(self) -> bool:
-        """Whether its test part has to be drawn, since it brings none."""
+        """Whether it has no test part, so that one is drawn from its training part."""
 
     @property
     def orderly(self) -> bool:
-        """Whether nothing is wrong that the contents of its files do not tell."""
+        """Whether there is no problem that the digests of its files would not show."""
 
     def sums(self) -> dict[str, str]:
-        """Return the hex SHA-256 of each file, by its name; empty text if it cannot be read."""
+        """Return the hex SHA-256 of each file by its name; "" for a file that cannot be read."""
 
     def examine(self, size: tuple[int, int] | None) -> OwnExamples:
-        """Read it all.
+        """Read all of it.
 
         Args:
-            size: the height and width that pictures are resized to; None to leave them.
+            size: the height and width to resize images to; None to keep theirs.
 
         Raises:
-            UsageError: what it holds is no data set; every mistake, a line each.
+            UsageError: its content is not a data set; a line per mistake.
         """
 
 
 def content_digest(sums: Mapping[str, str]) -> str:
     """Return the hex SHA-256 of the names and contents of a source's files."""
     lines = [f"{digest}  {name}\n" for name, digest in sorted(sums.items())]
-    # A name that is no UTF-8 is refused later, in a sentence.
+    # Names that are not UTF-8 are refused later, with a message.
     return hashlib.sha256("".join(lines).encode(errors="surrogateescape")).hexdigest()
+
+
+class LabelError(ValueError):
+    """Labels that break rules.
+
+    Attributes:
+        problems: a sentence per mistake.
+    """
+
+    def __init__(self, problems: list[str]) -> None:
+        super().__init__("\n".join(problems))
+        self.problems = problems
+
+
+def read_labels(
+    given: Mapping[str, tuple[str, npt.NDArray[Any]]], named: npt.NDArray[Any] | None
+) -> tuple[tuple[str, ...], Labels]:
+    """Convert labels to class indices.
+
+    Args:
+        given: by part, the name of the array of labels, and the labels: whole numbers or strings,
+            (N,) or (N, 1).
+        named: the names of the classes (classes,): label k is the k-th. Without them the classes
+            are the values of the training labels, sorted.
+
+    Returns:
+        The names of the classes, and by part uint8 (N,), indices of these names.
+
+    Raises:
+        LabelError: wrong type or shape, a label without a class, or too few or too many classes.
+    """
+    problems = [
+        f"{name}: must be whole numbers or strings (N,), got {values.dtype} {values.shape}"
+        for name, values in given.values()
+        if not _well_formed(values)
+    ]
+    problems += _misnamed(named) if named is not None else []
+    if "train" not in given or problems:
+        raise LabelError(problems)
+    flat = {part: (name, values.reshape(-1)) for part, (name, values) in given.items()}
+    train = flat["train"][1]
+    numbered = train.dtype.kind != "U"
+    classes = np.unique(train)
+    if named is not None:
+        classes = np.arange(len(named)) if numbered else np.sort(named)
+    names = tuple(map(str, named if named is not None and numbered else classes))
+    if not 2 <= len(names) <= MOST_CLASSES:
+        rule = f"must be of 2 to {MOST_CLASSES} classes, got {len(names)}"
+        problems.append(f"{flat['train'][0]}: {rule}")
+    known = set(classes.tolist())
+    for name, values in flat.values():
+        unknown = [index for index, value in enumerate(values.tolist()) if value not in known]
+        if unknown:
+            found = listed(f"{values[index]!s} at index {index}" for index in unknown)
+            problems.append(f"{name}: must be one of the classes ({listed(names)}), got {found}")
+    if problems:
+        raise LabelError(problems)
+    order = {value: label for label, value in enumerate(classes.tolist())}
+    return names, {
+        part: np.array([order[value] for value in values.tolist()], np.uint8)
+        for part, (_, values) in flat.items()
+    }
+
+
+def require_enough(classes: tuple[str, ...], labels: Labels, *, drawn: bool) -> None:
+    """Refuse a class with too few examples to be in every part of a study's split.
+
+    Args:
+        classes: the names of the classes.
+        labels: by part, uint8 (N,).
+        drawn: whether the test part is to be drawn from the training part.
+
+    Raises:
+        LabelError: classes have fewer examples than needed; all of them are named.
+    """
+    problems = []
+    for part, values in labels.items():
+        needed = needed_per_class(part, drawn=drawn)
+        counts = np.bincount(values, minlength=len(classes))
+        problems += [
+            f"the {part} part must have at least {needed} examples of class {name}, got {count}"
+            for name, count in zip(classes, counts.tolist(), strict=True)
+            if count < needed
+        ]
+    if problems:
+        raise LabelError(problems)
+
+
+def needed_per_class(part: str, *, drawn: bool) -> int:
+    """Return how many examples of each class a part needs.
+
+    The test part needs one. The training part needs one to train on, one to validate by and, if the
+    test part is drawn from it, one to test by.
+    """
+    return 1 if part == "test" else 3 if drawn else 2
+
+
+def _well_formed(values: npt.NDArray[Any]) -> bool:
+    flat = values.ndim == 1 or (values.ndim == 2 and values.shape[1] == 1)
+    return flat and values.dtype.kind in "iuU" and len(values) > 0
+
+
+def _misnamed(named: npt.NDArray[Any]) -> list[str]:
+    if named.ndim == 1 and named.dtype.kind == "U" and len(set(named.tolist())) == len(named):
+        return []
+    return [f"classes: must be different strings (classes,), got {named.dtype} {named.shape}"]

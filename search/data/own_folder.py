@@ -1,13 +1,14 @@
-"""A folder of pictures by class, which is a data set of the user's own.
+"""A folder of images by class, with the user's data.
 
-`train/CLASS/` and `test/CLASS/`, or `CLASS/` alone, in which case the test part is drawn.
+Images are in `train/CLASS/` and `test/CLASS/`, or in `CLASS/` alone; then the test part is drawn.
 """
 
 from __future__ import annotations
 
 import hashlib
+import os
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -17,88 +18,88 @@ import numpy.typing as npt
 
 from studyhall.search.common.errors import UsageError
 from studyhall.search.data.catalog import SPLITS, UndecodableError
-from studyhall.search.data.own_examples import MOST_CLASSES, OwnExamples
-from studyhall.search.data.own_listing import (
-    entries,
-    first_few,
-    folders,
-    loose_pictures,
-    pictures,
-    undecodable_names,
-)
-from studyhall.search.data.own_pictures import Header, header, pixels
+from studyhall.search.data.images import FORMATS, Header, header, pixels
+from studyhall.search.data.own_examples import MOST_CLASSES, OwnExamples, needed_per_class
+
+_IGNORED = ("Thumbs.db", "desktop.ini")  # files that file browsers create
+_NAMED = 5  # the number of files to name if the same is wrong with many
+_USES = {
+    1: "one to test by",
+    2: "one to train on and one to validate by",
+    3: "one each to train on, to validate by and to test by",
+}
 
 
 @dataclass(frozen=True)
-class PictureFolder:
-    """A folder of pictures that was listed, its pictures not yet read.
+class ImageFolder:
+    """A folder of images; the images are not yet read.
 
     Attributes:
-        place: the folder.
+        place: the folder's path.
     """
 
     place: Path
 
     @cached_property
     def drawn(self) -> bool:
-        """Whether it has no test part of its own."""
+        """Whether it has no test part, so that one is drawn."""
         return not any((self.place / part).is_dir() for part in SPLITS)
 
     @cached_property
     def parts(self) -> dict[str, Path]:
-        """The folder of classes of each part that it has."""
+        """By part, the folder that holds the folders of classes."""
         if self.drawn:
             return {"train": self.place}
         return {part: self.place / part for part in SPLITS}
 
     @property
     def holders(self) -> tuple[Path, ...]:
-        """The folders that hold its pictures, and nothing else."""
+        """The folders that hold images and nothing else."""
         classes = tuple(self.place / name for name in self.classes)
         return classes if self.drawn else tuple(self.parts.values())
 
     @cached_property
     def classes(self) -> tuple[str, ...]:
-        """The names of the folders of classes, sorted; a folder that one part has is a class."""
-        found = (folders(path) for path in self.parts.values() if path.is_dir())
+        """The sorted names of the folders of classes, of either part."""
+        found = (_folders(path) for path in self.parts.values() if path.is_dir())
         return tuple(sorted({folder.name for part in found for folder in part}))
 
     @cached_property
     def files(self) -> dict[str, tuple[tuple[int, Path], ...]]:
-        """By part, each picture's label and path, by class and then by name."""
+        """By part, the label and path of each image, ordered by class and name."""
         return {
             part: tuple(
                 (label, path)
                 for label, name in enumerate(self.classes)
-                for path in entries(folder / name)
+                for path in _entries(folder / name)
                 if not path.is_dir()
             )
             for part, folder in self.parts.items()
         }
 
     def name(self, path: Path) -> str:
-        """A file's name within the folder."""
+        """Return a file's name relative to the folder."""
         return path.relative_to(self.place).as_posix()
 
     def sums(self) -> dict[str, str]:
-        """Return the hex SHA-256 of each picture's file by its name; see `OwnSource`."""
+        """Return the hex SHA-256 of each image's file by its name; see `OwnSource`."""
         paths = [path for files in self.files.values() for _, path in files]
         return {self.name(path): _sum(path) for path in paths}
 
     @property
     def orderly(self) -> bool:
-        """Whether its folders are those of a data set."""
-        return not any(self.structural_problems())
+        """Whether nothing is wrong with the folders."""
+        return not any(self._structural_problems())
 
     def examine(self, size: tuple[int, int] | None) -> OwnExamples:
-        """Look at every picture; see `OwnSource`."""
-        problems = list(self.structural_problems())
+        """Read the header of every image; see `OwnSource`."""
+        problems = list(self._structural_problems())
         headers, broken = self._headers()
         problems += broken.values()
         if size is None:
             problems += _odd_sizes(headers, self.place)
         channels = 1 if headers and all(found.grey for found in headers.values()) else 3
-        # Otherwise what is damaged behind its header is found where it is decoded, once.
+        # Damage behind a header is otherwise found when the images are decoded into the cache.
         if problems:
             problems += _damaged(headers, channels)
             raise UsageError("\n".join(problems))
@@ -115,30 +116,30 @@ class PictureFolder:
             },
         )
 
-    def structural_problems(self) -> Iterator[str]:
-        """Say what is wrong with the folders, a sentence each."""
+    def _structural_problems(self) -> Iterator[str]:
+        """Yield what is wrong with the folders, a sentence per mistake."""
         if reserved := self._reserved():
-            yield from reserved  # what follows would be told of a part that is none
+            yield from reserved  # the checks below would take this class for a part
             return
         if not self.drawn:
             yield from self._misplaced()
         if len(self.classes) < 2:
             got = f"got {self.classes[0]} alone" if self.classes else "got none"
-            yield f"{self.place}: must have a folder of pictures for each of two classes, {got}"
+            yield f"{self.place}: must have a folder of images for each of two classes, {got}"
         if len(self.classes) > MOST_CLASSES:
             yield f"{self.place}: must have at most {MOST_CLASSES} classes, got {len(self.classes)}"
         for part, folder in self.parts.items():
-            yield from loose_pictures(folder)
+            yield from _loose_images(folder)
             paths = (path for _, path in self.files[part])
-            yield from undecodable_names((*folders(folder), *paths), folder)
+            yield from _undecodable_names((*_folders(folder), *paths), folder)
             if folder.is_dir():
                 yield from self._few(part, folder)
 
     def _reserved(self) -> list[str]:
-        """Say of a class among others that it has the name of a part."""
+        """Name each folder that is a class by its content but has the name of a part."""
         named = [path for path in (self.place / part for part in SPLITS) if path.is_dir()]
-        others = any(folder.name not in SPLITS for folder in folders(self.place))
-        if not others or any(folders(path) or not pictures(path) for path in named):
+        others = any(folder.name not in SPLITS for folder in _folders(self.place))
+        if not others or any(_folders(path) or not _images(path) for path in named):
             return []
         return [
             f"{path}: must not be the name of a class, since train and test name the parts of a "
@@ -147,6 +148,7 @@ class PictureFolder:
         ]
 
     def _misplaced(self) -> Iterator[str]:
+        """Name a missing part, and the folders beside the parts."""
         for part, path in self.parts.items():
             if not path.is_dir():
                 other = next(other for other in SPLITS if other != part)
@@ -154,24 +156,21 @@ class PictureFolder:
                     f"{path}: must stand beside {other}, got no such folder; make it, or put the "
                     f"classes of {other} right into {self.place} to have a test part drawn"
                 )
-        for folder in folders(self.place):
+        for folder in _folders(self.place):
             if folder.name not in SPLITS:
-                yield f"{folder}: must not stand beside train and test; move its pictures there"
+                yield f"{folder}: must not stand beside train and test; move its images there"
 
     def _few(self, part: str, folder: Path) -> Iterator[str]:
-        """Each class must have pictures for all that this part is split into."""
+        """Name the classes with too few images in a part, and folders within their folders."""
         counts = Counter(label for label, _ in self.files[part])
-        # To train on, to validate by and, if that is drawn from here too, to test by.
-        needed = 1 if part == "test" else 3 if self.drawn else 2
-        uses = {1: "one to test by", 2: "one to train on and one to validate by"}
-        use = uses.get(needed, "one each to train on, to validate by and to test by")
+        needed = needed_per_class(part, drawn=self.drawn)
         for label, name in enumerate(self.classes):
-            for inner in folders(folder / name):
-                yield f"{inner}: must be a picture, got a folder; put its pictures into {name}"
+            for inner in _folders(folder / name):
+                yield f"{inner}: must be an image, got a folder; put its images into {name}"
             if counts[label] < needed:
-                least = "1 picture" if needed == 1 else f"{needed} pictures"
+                least = "1 image" if needed == 1 else f"{needed} images"
                 yield (
-                    f"{folder / name}: must hold at least {least} ({use}), "
+                    f"{folder / name}: must hold at least {least} ({_USES[needed]}), "
                     f"got {counts[label]}; add some, or delete the class everywhere"
                 )
 
@@ -185,23 +184,70 @@ class PictureFolder:
         return headers, broken
 
 
+def _entries(folder: Path) -> list[Path]:
+    """Return a folder's files and folders by name, without hidden ones; none if it is missing."""
+    if not folder.is_dir():
+        return []
+    found = sorted(folder.iterdir(), key=lambda path: path.name)
+    return [path for path in found if not path.name.startswith(".") and path.name not in _IGNORED]
+
+
+def _folders(folder: Path) -> list[Path]:
+    return [path for path in _entries(folder) if path.is_dir()]
+
+
+def _images(folder: Path) -> list[Path]:
+    """Return the files directly in a folder whose names end as those of images."""
+    from PIL import Image
+
+    endings = {end for end, name in Image.registered_extensions().items() if name in FORMATS}
+    return [p for p in _entries(folder) if not p.is_dir() and p.suffix.lower() in endings]
+
+
+def _loose_images(folder: Path) -> Iterator[str]:
+    """Name the images beside the folders of classes; other files there, such as notes, are fine."""
+    one = "must lie in the folder of its class; move it there or delete it"
+    rest = "more images must lie in the folder of their class; move them there or delete them"
+    yield from _first_few(dict.fromkeys(_images(folder), one), folder, rest)
+
+
+def _undecodable_names(paths: Iterable[Path], folder: Path) -> Iterator[str]:
+    """Name the files whose names are not UTF-8, because the manifest keeps names as text."""
+    rule = "must have a name in UTF-8; rename it"
+    problems = {path: rule for path in paths if _printable(path.name) != path.name}
+    yield from _first_few(problems, folder, "more names must be in UTF-8; rename them")
+
+
+def _first_few(problems: Mapping[Path, str], folder: Path, rest: str) -> Iterator[str]:
+    """Yield the problems of the first paths, then the number of other paths followed by `rest`."""
+    for path in list(problems)[:_NAMED]:
+        yield f"{_printable(str(path))}: {problems[path]}"
+    if len(problems) > _NAMED:
+        yield f"{folder}: {len(problems) - _NAMED:,} {rest}"
+
+
+def _printable(name: str) -> str:
+    """Return a name with each byte that is not UTF-8 as a hexadecimal escape."""
+    return os.fsencode(name).decode(errors="backslashreplace")
+
+
 def _odd_sizes(headers: dict[Path, Header], place: Path) -> Iterator[str]:
-    """Name the pictures that have not the size that most have."""
+    """Name the images whose size is not that of most."""
     sizes = Counter(found.size for found in headers.values())
     if not sizes:
         return
     usual = sizes.most_common(1)[0][0]
     way_out = "image_size = 32, or [height, width], in [data] resizes them all"
-    told = {
-        path: f"must have the size of most pictures, {usual}, got {found.size}; {way_out}"
+    problems = {
+        path: f"must have the size of most images, {usual}, got {found.size}; {way_out}"
         for path, found in headers.items()
         if found.size != usual
     }
-    yield from first_few(told, place, f"more of {len(headers):,} pictures have other sizes")
+    yield from _first_few(problems, place, f"more of {len(headers):,} images have other sizes")
 
 
 def _damaged(headers: dict[Path, Header], channels: int) -> Iterator[str]:
-    """Say which of the pictures with a sound header have no sound pixels."""
+    """Name the images with a sound header but damaged pixels."""
     for path in headers:
         try:
             _decoded(path, channels, None)
@@ -228,7 +274,7 @@ def _sum(path: Path) -> str:
     try:
         return hashlib.sha256(_read(path)).hexdigest()
     except UndecodableError:
-        return ""  # like no file's; `examine` says why
+        return ""  # differs from every file's digest; `examine` reports the reason
 
 
 def _read(path: Path) -> bytes:

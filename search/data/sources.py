@@ -1,4 +1,4 @@
-"""Reading a data set's files, from a folder or out of an archive."""
+"""The files of a published data set, read from a folder or an archive."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ from pathlib import Path
 
 from studyhall.search.common.errors import UsageError
 from studyhall.search.common.progress import Progress
-from studyhall.search.data.catalog import Collection, Piece, UndecodableError
+from studyhall.search.data.catalog import DatasetInfo, Piece, UndecodableError
 
-VARIABLE = "STUDYHALL_DATA"
-NEXT_STEP = f"name a whole copy in a folder or archive with --data-dir or {VARIABLE}"
-# The largest genuine member has 47 MB.
+DATA_VARIABLE = "STUDYHALL_DATA"
+NEXT_STEP = f"name a whole copy in a folder or archive with --data-dir or {DATA_VARIABLE}"
+# The largest file of the real data sets has 47 MB.
 _MEMBER_BYTES = 64 << 20
 
-Decode = Callable[[Collection, str, bytes], Iterator[Piece]]
+Decode = Callable[[DatasetInfo, str, bytes], Iterator[Piece]]
 
 
 @dataclass(frozen=True)
@@ -25,20 +25,20 @@ class FileSource:
     """A folder or archive that holds a data set.
 
     Attributes:
-        name: what errors call it.
+        name: its name in errors.
         path: the archive, or the folder that holds the members.
-        collection: the data set that it should hold.
+        info: the data set that it should hold.
         members: the file names, of any layout, that hold data.
-        decode: turns a member (collection, file name, content) into pieces, or raises
+        decode: turns a member (info, file name, content) into pieces, or raises
             UndecodableError.
-        signature: names, sizes and times of a source that the user named; empty for others.
+        signature: digest of names, sizes and times for a source named by the user; else empty.
         md5: hex MD5 of an archive; empty for a folder.
-        authors_md5: hex MD5 of the authors' archive; empty where they publish none.
+        authors_md5: hex MD5 of the authors' archive; empty if they publish none.
     """
 
     name: str
     path: Path
-    collection: Collection
+    info: DatasetInfo
     members: frozenset[str]
     decode: Decode
     signature: str = ""
@@ -51,7 +51,7 @@ class FileSource:
         return self.md5 == self.authors_md5 != ""
 
     def unusable(self, rule: str) -> UsageError:
-        """Return the error of a broken rule; it tells of an archive with another MD5."""
+        """Return the error of a broken rule, with the MD5 of an archive other than the authors'."""
         note = ""
         if self.md5 and self.authors_md5 and not self.authentic:
             note = f" (its MD5 is {self.md5}, the authors' archive has {self.authors_md5})"
@@ -60,11 +60,11 @@ class FileSource:
         return UsageError(f"{self.name}: {sentence}; {NEXT_STEP}")
 
     def pieces(self, progress: Progress) -> Iterator[Piece]:
-        """Read the files into memory, one by one, and decode them; nothing is extracted to disk."""
-        progress.start(f"Decoding {self.collection.name}", self.collection.decoded_bytes)
+        """Read the files into memory and decode them, one by one; nothing is extracted to disk."""
+        progress.start(f"Decoding {self.info.name}", self.info.decoded_bytes)
         for member, content in self._contents():
             try:
-                for piece in self.decode(self.collection, member, content):
+                for piece in self.decode(self.info, member, content):
                     yield piece
                     progress.advance(piece.values.nbytes)
             except UndecodableError as error:
@@ -75,7 +75,7 @@ class FileSource:
         try:
             yield from read(self.path, self.members)
         except (OSError, EOFError, tarfile.TarError, zlib.error) as error:
-            # The error of a file that is no archive goes on with a line for each compression tried.
+            # For a file that is not an archive, the error has a line for each compression tried.
             reason = str(error).partition(":\n")[0]
             raise self.unusable(f"must be whole and readable, got '{reason}'") from error
 
@@ -88,7 +88,7 @@ def _folder_members(folder: Path, wanted: frozenset[str]) -> Iterator[tuple[str,
 
 
 def _archive_members(path: Path, wanted: frozenset[str]) -> Iterator[tuple[str, bytes]]:
-    """Read the members of any form of tar, whatever folders they are in."""
+    """Read members of a tar archive of any compression, in any of its folders."""
     with tarfile.open(path) as archive:
         for member in archive:
             name = member.name.rpartition("/")[2]
@@ -99,6 +99,6 @@ def _archive_members(path: Path, wanted: frozenset[str]) -> Iterator[tuple[str, 
 
 
 def _check_size(name: str, size: int) -> None:
-    """Keep a file that only bears a member's name from filling the memory."""
+    """Refuse a large file with a member's name, which would fill the memory."""
     if size > _MEMBER_BYTES:
         raise OSError(f"{name} has {size} bytes, at most {_MEMBER_BYTES} are expected")

@@ -1,14 +1,21 @@
-"""Which training examples a study trains on and which it selects by: lists of indices."""
+"""How many examples a study trains on and selects by, and which ones: lists of indices."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 import numpy.typing as npt
 
 from studyhall.search.common.errors import UsageError
+from studyhall.search.data.catalog import DatasetInfo
+
+if TYPE_CHECKING:
+    from studyhall.search.config.data_settings import DataSettings
+    from studyhall.search.config.study_spec import StudySpec
+
+_VALIDATION_SHARE = 5  # a fifth of the training part
 
 
 @dataclass(frozen=True)
@@ -16,8 +23,8 @@ class Split:
     """Disjoint indices into a data set's training examples, ascending.
 
     Attributes:
-        train: int64 (examples,), those trained on.
-        validation: int64 (examples,), those that trials are compared by.
+        train: int64 (examples,), the examples to train on.
+        validation: int64 (examples,), the examples that trials are compared by.
     """
 
     train: npt.NDArray[np.int64]
@@ -44,22 +51,79 @@ class SplitSettings(Protocol):
         """What the random choice is derived from."""
 
 
+def fill_counts(settings: DataSettings, info: DatasetInfo) -> DataSettings:
+    """Fill in `train` and `validation` where a study file leaves them out.
+
+    A fifth of the training part becomes the validation part, but at least as many examples as there
+    are classes. The rest is trained on.
+
+    Args:
+        settings: a study file's `[data]`.
+        info: its data set.
+    """
+    count = info.count("train")
+    validation = settings.validation or max(count // _VALIDATION_SHARE, len(info.classes))
+    # If too many are asked for, the error must quote the user's own number: so at least 1 here.
+    train = settings.train or max(count - validation, 1)
+    return settings.model_copy(update={"train": train, "validation": validation})
+
+
+def fill_study_counts(spec: StudySpec, info: DatasetInfo) -> StudySpec:
+    """Fill in `data.train` and `data.validation` of a study where it leaves them out."""
+    settings = fill_counts(spec.data_settings, info)
+    counts = {"train": settings.train, "validation": settings.validation}
+    return spec.model_copy(update={"data": {**spec.data, **counts}})
+
+
+def require_fitting(settings: DataSettings, info: DatasetInfo, *, mirror: bool = False) -> None:
+    """Refuse settings that ask for something the data set does not have.
+
+    Args:
+        settings: a study file's `[data]`.
+        info: the data set, from `datasets.describe`.
+        mirror: whether the study mirrors examples, which only images allow.
+
+    Raises:
+        UsageError: a part is larger than the data, or the data are of the wrong kind; a line per
+            mistake.
+    """
+    problems = []
+    try:
+        split_indices(info.count("train"), settings)
+    except UsageError as error:
+        problems.append(str(error))
+    most = info.count("test")
+    if settings.test is not None and settings.test > most:
+        problems.append(f"data.test: must be at most {most}, got {settings.test}; lower data.test")
+    if mirror and len(info.example_shape) != 3:
+        problems.append(
+            f"training.mirror: must be false for {info.name}, which has no images, got true"
+        )
+    if settings.preprocessing == "unit" and info.example_type is not np.uint8:
+        problems.append(
+            f"data.preprocessing: must not be 'unit' for {info.name}, whose values are not bytes; "
+            "choose another"
+        )
+    if problems:
+        raise UsageError("\n".join(problems))
+
+
 def split_indices(
     count: int, settings: SplitSettings, labels: npt.NDArray[np.integer[Any]] | None = None
 ) -> Split:
     """Split `count` examples by index.
 
-    Shuffled, the validation examples depend on their number and the seed alone, so that studies
-    with different numbers of training examples can be compared. Otherwise the first examples are
-    trained on and the next ones validate.
+    With `shuffle`, the validation examples depend only on their number and the seed, so that
+    studies with different numbers of training examples can be compared. Without it, the first
+    examples are trained on and the next ones are for validation.
 
     Args:
-        count: how many examples there are.
+        count: the number of examples.
         settings: how many to train on and to validate by, and how they are chosen.
         labels: (count,); with them a shuffled split gives each class its share of either part.
 
     Raises:
-        UsageError: a part is empty or they are larger than the data.
+        UsageError: a part is empty, or they are larger than the data.
     """
     train, validation = settings.train, settings.validation
     if min(train, validation) < 1 or train + validation > count:
@@ -77,9 +141,9 @@ def split_indices(
 
 
 def balanced_order(labels: npt.NDArray[np.integer[Any]], seed: int) -> npt.NDArray[np.int64]:
-    """Order examples at random, so that every beginning of the order holds a like share of classes.
+    """Order examples at random, so that any first part of the order has each class in proportion.
 
-    The first examples are one of each class.
+    The order begins with one example of each class.
 
     Args:
         labels: (N,).
@@ -100,17 +164,18 @@ def balanced_order(labels: npt.NDArray[np.integer[Any]], seed: int) -> npt.NDArr
 def draw_test(
     labels: npt.NDArray[np.integer[Any]], share: float, seed: int
 ) -> npt.NDArray[np.bool_]:
-    """Draw the examples of a test part, of each class its share.
+    """Choose the examples of a test part at random, a share of each class.
 
-    Of every class at least one is drawn and at least two are left: to train on and to validate by.
+    Of each class at least one is chosen and at least two are left, one to train on and one to
+    validate by.
 
     Args:
         labels: (N,), at least three of each class.
-        share: how much to draw, between 0 and 1.
+        share: the share to choose, between 0 and 1.
         seed: what the choice is derived from.
 
     Returns:
-        bool (N,), true for those drawn.
+        bool (N,), true for those chosen.
     """
     drawn = np.zeros(len(labels), np.bool_)
     order = _shuffled(len(labels), seed)
@@ -121,5 +186,8 @@ def draw_test(
 
 
 def _shuffled(count: int, seed: int) -> npt.NDArray[np.int64]:
-    """Order indices by raw draws: NumPy promises these across releases, but not `permutation`."""
+    """Order indices by raw draws, which NumPy keeps the same across releases.
+
+    NumPy gives no such guarantee for `permutation`.
+    """
     return np.argsort(np.random.PCG64(seed).random_raw(count), kind="stable").astype(np.int64)

@@ -1,36 +1,60 @@
-"""A data set read to the last byte: what was changed, and what stands in more than one part."""
+"""`studyhall data verify`: read every byte of a data set, and find duplicates across its parts."""
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import cast
 
+import numpy as np
+import numpy.typing as npt
+
 from studyhall.search.common.errors import UsageError
 from studyhall.search.config.data_settings import DataSettings
+from studyhall.search.data.arrays import open_array
 from studyhall.search.data.cache import cache_folder
-from studyhall.search.data.catalog import Collection
-from studyhall.search.data.data_names import DataChoice, described
+from studyhall.search.data.catalog import SPLITS, DatasetInfo
+from studyhall.search.data.data_names import dataset_info
 from studyhall.search.data.datasets import Wanted, open_dataset, own_settings, split_dataset
-from studyhall.search.data.duplicates import Duplicate, counts, find_duplicates
-from studyhall.search.data.faults import Fault, listed
+from studyhall.search.data.faults import Example, ExampleNames, Fault, Findings, listed
 from studyhall.search.data.integrity import verify_folder
-from studyhall.search.data.own_changes import Kept, kept_data
-from studyhall.search.data.own_counts import filled
+from studyhall.search.data.own_changes import compare_with_source
+from studyhall.search.data.splits import Split, fill_counts
+
+
+@dataclass(frozen=True)
+class Duplicate:
+    """The same image or point in two parts or more; labels may differ.
+
+    Attributes:
+        examples: all that are the same, training examples first.
+    """
+
+    examples: tuple[Example, ...]
+
+    @property
+    def parts(self) -> frozenset[str]:
+        """The parts that it is in."""
+        return frozenset(example.part for example in self.examples)
+
+    def __str__(self) -> str:
+        return " is ".join(f"{example.part} {example}" for example in self.examples)
 
 
 @dataclass(frozen=True)
 class Verification:
-    """What a reading of every byte found.
+    """The result of reading every byte of a data set.
 
     Attributes:
         name: the data set.
         folder: its folder in the cache.
-        problems: a sentence for each thing that is wrong; none where all is right.
-        faults: the examples and files that are not as they must be.
-        duplicates: examples that stand in more than one part.
-        counts: how many of these there are, by the names of two parts.
+        problems: a sentence per problem; none if all is as expected.
+        faults: the examples and files that are not as expected.
+        duplicates: examples that are in more than one part.
+        counts: the number of duplicates by the names of two parts, such as "train and test"; None
+            if the arrays cannot be opened.
     """
 
     name: str
@@ -42,11 +66,11 @@ class Verification:
 
     @property
     def intact(self) -> bool:
-        """Whether all is as it must be."""
+        """Whether there is no problem."""
         return not self.problems
 
     def to_dict(self) -> dict[str, object]:
-        """The verification as JSON holds it."""
+        """Return the verification in the form of the JSON output."""
         return {
             "name": self.name,
             "folder": str(self.folder),
@@ -62,52 +86,89 @@ class Verification:
 def verify(wanted: Wanted, data_dir: Path | str | None = None) -> Verification:
     """Read every byte of a data set in the cache and name what is wrong.
 
-    The user's own data are compared with the files that they were decoded from too, and an example
-    of theirs that is in the test part and in another is a problem; of a published data set it is
-    counted alone.
+    The user's data are also compared with the files that they were decoded from. A test example
+    that is in another part too is a problem of the user's data; in published data it is only
+    counted.
 
     Args:
         wanted: which data set; a study's `[data]` also compares training with validation examples.
-        data_dir: where the user's own data are instead of at their `path`.
+        data_dir: where the user's data are instead of at their `path`.
 
     Raises:
         UsageError: unknown name, or the data set is not in the cache.
     """
     own = own_settings(wanted)
-    kept = kept_data(own, data_dir) if own else _published(wanted)
-    reading = verify_folder(kept.folder, kept.collection)
-    problems, faults = (*kept.problems, *reading.problems), (*kept.faults, *reading.faults)
-    if reading.problems and not reading.faults:  # the arrays cannot be opened
-        return Verification(kept.collection.name, kept.folder, problems, faults)
+    folder, info, changes = compare_with_source(own, data_dir) if own else _published(wanted)
+    damage = verify_folder(folder, info)
+    problems, faults = (*changes.problems, *damage.problems), (*changes.faults, *damage.faults)
+    if damage.problems and not damage.faults:  # the arrays cannot be opened
+        return Verification(info.name, folder, problems, faults)
     split = None
-    if not isinstance(wanted, str | Collection) and not problems:
-        settings = filled(cast("DataSettings", wanted), kept.collection)
-        split = split_dataset(open_dataset(wanted, kept.folder), settings)
-    found = find_duplicates(kept.folder, kept.collection, split)
+    if not isinstance(wanted, str | DatasetInfo) and not problems:
+        settings = fill_counts(cast("DataSettings", wanted), info)
+        split = split_dataset(open_dataset(wanted, folder), settings)
+    duplicates = _duplicates(folder, info, split)
     if own:
-        problems += _overlap(kept.collection.name, found)
-    return Verification(
-        kept.collection.name, kept.folder, problems, faults, found, counts(found, split is not None)
-    )
+        problems += _leaks(info.name, duplicates)
+    counts = _counts(duplicates, split is not None)
+    return Verification(info.name, folder, problems, faults, duplicates, counts)
 
 
-def _published(wanted: str | DataChoice | Collection) -> Kept:
-    collection = described(wanted)
-    folder = cache_folder() / collection.folder
+def _published(wanted: Wanted) -> tuple[Path, DatasetInfo, Findings]:
+    info = dataset_info(wanted)
+    folder = cache_folder() / info.folder
     if not folder.is_dir():
         raise UsageError(
-            f"{collection.name}: must be in the cache to be verified, got no folder {folder}; "
-            f"run `studyhall data fetch {collection.name}`"
+            f"{info.name}: must be in the cache to be verified, got no folder {folder}; "
+            f"run `studyhall data fetch {info.name}`"
         )
-    return Kept(folder, collection, (), ())
+    return folder, info, Findings()
 
 
-def _overlap(name: str, found: tuple[Duplicate, ...]) -> tuple[str, ...]:
-    """What is tested by must not have been trained on or selected by."""
-    leaks = [duplicate for duplicate in found if "test" in duplicate.parts]
+def _leaks(name: str, duplicates: tuple[Duplicate, ...]) -> tuple[str, ...]:
+    """Report test examples that are also trained on or used for selection."""
+    leaks = [duplicate for duplicate in duplicates if "test" in duplicate.parts]
     if not leaks:
         return ()
     return (
         f"{name}: the test part must have no example of another part, got {len(leaks)}: "
         f"{listed(leaks)}; delete each from one of the two, and launch the study with --fresh",
     )
+
+
+def _duplicates(folder: Path, info: DatasetInfo, split: Split | None) -> tuple[Duplicate, ...]:
+    """Compare all examples across parts; without a study's split all training examples are one."""
+    arrays = {name: open_array(folder, info, name, "images") for name in SPLITS}
+    parts: dict[str, tuple[str, npt.NDArray[np.int64]]] = {}
+    if split is None:
+        parts["train"] = "train", np.arange(len(arrays["train"]))
+    else:
+        parts |= {"train": ("train", split.train), "validation": ("train", split.validation)}
+    parts["test"] = "test", np.arange(len(arrays["test"]))
+    found: dict[bytes, list[tuple[str, int]]] = {}
+    for part, (name, indices) in parts.items():
+        images = arrays[name]
+        for index in indices.tolist():
+            found.setdefault(_digest(images[index]), []).append((part, index))
+    groups = [group for group in found.values() if len({part for part, _ in group}) > 1]
+    names = ExampleNames(folder, info)
+    return tuple(
+        Duplicate(tuple(names.example(parts[part][0], index, part) for part, index in group))
+        for group in groups
+    )
+
+
+def _counts(duplicates: tuple[Duplicate, ...], split: bool) -> Mapping[str, int]:
+    """Count the duplicates by pairs of parts; `split` says that there is a validation part."""
+    pairs = [("train", "test")]
+    if split:
+        pairs += [("validation", "test"), ("train", "validation")]
+    return {
+        f"{one} and {other}": sum({one, other} <= found.parts for found in duplicates)
+        for one, other in pairs
+    }
+
+
+def _digest(row: npt.NDArray[np.generic]) -> bytes:
+    """Return a digest of an example's bytes."""
+    return hashlib.blake2b(np.ascontiguousarray(row).data, digest_size=16).digest()

@@ -1,4 +1,4 @@
-"""Judging a model on the test split; the only reader of that split."""
+"""Evaluate a classifier on the test split; no other module reads that split."""
 
 from __future__ import annotations
 
@@ -20,13 +20,13 @@ MISTAKES = 25
 
 @dataclass(frozen=True)
 class Mistake:
-    """A test example that was classified wrongly.
+    """A misclassified test example.
 
     Attributes:
-        index: which example of the test split.
-        true: its class.
-        predicted: the class that it was taken for.
-        probability: how probable the classifier found that, 0 to 1.
+        index: the position in the test split.
+        true: the true class.
+        predicted: the predicted class.
+        probability: the predicted class's probability, 0 to 1.
     """
 
     index: int
@@ -37,18 +37,18 @@ class Mistake:
 
 @dataclass(frozen=True)
 class Evaluation:
-    """How a classifier did on the test split.
+    """The results of a classifier on the test split.
 
     Attributes:
-        examples: how many test examples were judged.
-        correct: how many of them were classified correctly.
+        examples: the number of test examples.
+        correct: the number of correctly classified examples.
         accuracy: their share, 0 to 1.
         interval: the Wilson interval of the accuracy at 95 % (Wilson 1927).
-        accuracy_by_class: the share of each class's examples classified correctly.
+        accuracy_by_class: the share of correctly classified examples of each class, 0 to 1.
         classes: the classes in the order of `confusion`.
-        confusion: counts, row = true class, column = predicted.
-        mistakes: the mistakes that the classifier was surest of, the surest first; 25 at most.
-        mistaken: their raw examples `(mistakes, *example_shape)`.
+        confusion: counts (classes, classes); rows are true classes, columns predicted ones.
+        mistakes: the most confident mistakes, the most confident first; 25 at most.
+        mistaken: their raw examples (mistakes, *example_shape).
     """
 
     examples: int
@@ -62,7 +62,7 @@ class Evaluation:
     mistaken: NDArray[Any] = field(repr=False, compare=False)
 
     def to_dict(self) -> dict[str, object]:
-        """The evaluation as JSON holds it, without raw examples."""
+        """The evaluation as JSON holds it, without the raw examples."""
         return {key: value for key, value in asdict(self).items() if key != "mistaken"}
 
     @property
@@ -72,12 +72,12 @@ class Evaluation:
 
 
 def evaluate(classifier: Classifier, data_folder: Path, settings: DataSettings) -> Evaluation:
-    """Judge a classifier on the first test examples of a data set, or on all of them.
+    """Evaluate a classifier on the first test examples of a data set, or on all of them.
 
     Args:
-        classifier: The model, with its preprocessing.
-        data_folder: Where the data set's arrays lie.
-        settings: Which data set, and how many test examples, as the study file says.
+        classifier: The classifier, with its preprocessing.
+        data_folder: The folder of the data set's arrays.
+        settings: The data set and the number of test examples, from the study file.
     """
     examples, labels = open_test(settings, data_folder, settings.test)
     predicted = classifier.predict(examples)
@@ -104,10 +104,10 @@ def _mistakes(
     predicted: NDArray[np.int64],
     labels: NDArray[np.int64],
 ) -> tuple[Mistake, ...]:
-    """The mistakes that a classifier was surest of."""
+    """The most confident mistakes, the most confident first."""
     wrong = np.flatnonzero(predicted != labels)
-    sure = probabilities[wrong, predicted[wrong]]
-    order = wrong[np.argsort(-sure, kind="stable")][:MISTAKES]
+    confidence = probabilities[wrong, predicted[wrong]]
+    order = wrong[np.argsort(-confidence, kind="stable")][:MISTAKES]
     return tuple(
         Mistake(
             index=int(index),

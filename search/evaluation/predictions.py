@@ -1,4 +1,4 @@
-"""A champion's answers to pictures of the user's own."""
+"""Classify the user's own images with a study's champion."""
 
 from __future__ import annotations
 
@@ -9,13 +9,13 @@ from pathlib import Path
 import numpy as np
 
 from studyhall.search.common.errors import UsageError
-from studyhall.search.data.images import read_picture
+from studyhall.search.data.images import read_image
 from studyhall.search.tracking.registry import champion
 
 
 @dataclass(frozen=True)
 class Prediction:
-    """The classes of one picture, likeliest first, with their probabilities."""
+    """The classes of one image with their probabilities, the most probable class first."""
 
     picture: str
     label: str
@@ -29,18 +29,18 @@ class Prediction:
 def classify(
     name: str, pictures: Sequence[Path | str], tracking_uri: str | None = None
 ) -> list[Prediction]:
-    """Classify pictures with the champion of a study.
+    """Classify images with the champion of a study.
 
     Args:
         name: The study.
-        pictures: Files.
+        pictures: Image files.
         tracking_uri: MLflow's address; by default where plain `mlflow ui` looks.
 
     Returns:
-        A prediction for each picture, in their order.
+        A prediction for each image, in their order.
 
     Raises:
-        UsageError: there is no champion, or a picture cannot be read; all such pictures are named.
+        UsageError: there is no champion, or an image cannot be read; all such images are named.
     """
     winner = champion(name, tracking_uri)
     classifier, own = winner.classifier, winner.settings.data.path is not None
@@ -48,7 +48,7 @@ def classify(
     for picture in pictures:
         try:
             shape = classifier.example_shape
-            images.append(read_picture(Path(picture), shape, light_on_dark=not own))
+            images.append(read_image(Path(picture), shape, light_on_dark=not own))
         except UsageError as error:
             problems.append(str(error))
     if problems:
@@ -62,6 +62,7 @@ def classify(
 
 
 def _prediction(picture: str, label: str, row: list[float], classes: Sequence[str]) -> Prediction:
-    # The label first: probabilities may round to equal where the scores still differ.
+    # The predicted class comes first: probabilities can round to the same number where scores
+    # differ.
     ranked = sorted(zip(classes, row, strict=True), key=lambda item: (-item[1], item[0] != label))
     return Prediction(picture, label, dict(ranked))

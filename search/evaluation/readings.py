@@ -1,4 +1,4 @@
-"""The ledger of a recorded study, by its name."""
+"""Read the ledger of a recorded study: the evaluations on its test split."""
 
 from __future__ import annotations
 
@@ -19,27 +19,27 @@ from studyhall.search.tracking.tracking import (
     search_runs,
 )
 
-_ELSEWHERE = "name the address that the study was launched with, or set MLFLOW_TRACKING_URI"
+_ELSEWHERE = "pass the address that the study was launched with, or set MLFLOW_TRACKING_URI"
 
 
 def recorded_ledger(
     name: str, storage: Path | str | None = None, tracking_uri: str | None = None
 ) -> Ledger:
-    """Every reading of a recorded study's test split, by itself and by others.
+    """Every evaluation on a recorded study's test split, by this study and by others.
 
     Args:
         name: The study.
-        storage: Where it is kept; by default in the working folder.
+        storage: The storage that holds it; by default the journal of the working folder.
         tracking_uri: MLflow's address; by default where plain `mlflow ui` looks.
 
     Raises:
-        UsageError: MLflow's address is not where the study is recorded, or nothing answers there.
-        StudyhallError: MLflow does not answer later on.
+        UsageError: this MLflow does not have the study, or it does not answer.
+        StudyhallError: MLflow stops answering.
     """
     opened = read_storage(Options(storage=storage).address)
     study, fingerprint = open_recorded(name, opened), recorded_fingerprint(opened, name)
-    if path := missing(tracking_uri):  # opening it would leave an empty one behind
-        raise UsageError(f"--tracking-uri: there is no MLflow database {path}; {_ELSEWHERE}")
+    if path := missing(tracking_uri):  # Opening it would create an empty database.
+        raise UsageError(f"--tracking-uri: MLflow database {path} does not exist; {_ELSEWHERE}")
     client = open_client(tracking_uri)
     experiment_id = find_experiment(client, study.experiment)
     if experiment_id is None:

@@ -1,4 +1,4 @@
-"""A trial as its MLflow run tells of it: all that is needed to train it again and to compare."""
+"""Read a finished trial from its MLflow run: all that a replay needs to train and compare it."""
 
 from __future__ import annotations
 
@@ -10,10 +10,12 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, get_args
 
+from pydantic import ValidationError
+
 from studyhall.search.common.errors import StudyhallError, UsageError
+from studyhall.search.config.section import Scalar
 from studyhall.search.config.settings import TrialSettings
-from studyhall.search.config.study_spec import Metric, StudySpec, recorded_spec
-from studyhall.search.evaluation.recorded_settings import require_consistent
+from studyhall.search.config.study_spec import Metric, StudySpec, overlay, recorded_spec
 from studyhall.search.tracking.mlflow_errors import mlflow_exception
 from studyhall.search.tracking.mlflow_model import MODEL_FOLDER, WEIGHTS_IN_MODEL
 from studyhall.search.tracking.run_tags import RunTags
@@ -28,7 +30,7 @@ if TYPE_CHECKING:
 
 LOSSES = "training_loss.csv"
 STORED_WEIGHTS = f"{MODEL_FOLDER}/{WEIGHTS_IN_MODEL}"
-# Each is the same whenever the trial is trained; `seconds` is not.
+# These metrics are the same in every replay; `seconds` is not, and is left out.
 METRICS = (
     "training_loss",
     "training_loss_epoch",
@@ -45,26 +47,26 @@ METRICS = (
 
 @dataclass(frozen=True, eq=False)
 class RecordedTrial:
-    """What an MLflow run says of a finished trial.
+    """A finished trial, as its MLflow run records it.
 
     Attributes:
-        run_id: the run.
-        study: the name of its study.
-        seed: where its randomness came from, its number included.
-        metric: what the study selects by.
-        settings: what the trial was trained with.
+        run_id: the run's id.
+        study: the name of the study.
+        seed: the study's seed and the trial's number, from which its random numbers follow.
+        metric: the metric that the study optimizes.
+        settings: the settings that the trial was trained with.
         state: how it ended.
         reason: why it was pruned or failed.
-        status: the state of the run in MLflow's words.
-        weights_sha256: the digest of its weights, as the run is tagged.
-        stored_sha256: the digest of the weights' file that the run holds; None if it holds none.
-        weights_removed: whether that file was deleted on purpose.
+        status: the run's state in MLflow's terms.
+        weights_sha256: the digest of its weights, from the run's tag.
+        stored_sha256: the digest of the weights' file in the run; None without such a file.
+        weights_removed: whether `studyhall gc` deleted that file.
         losses: the training loss by iteration, 1 for the first.
-        points: the values of its metrics by iteration and key; more than one where a point was
-            written again.
-        fingerprint: that of the data.
-        blas_threads: threads of the matrix products in the worker that trained it.
-        environment: code, machine and libraries by name.
+        points: the values of its metrics by iteration and key; several where a point was logged
+            more than once.
+        fingerprint: the fingerprint of its data.
+        blas_threads: the number of BLAS threads in the worker that trained it.
+        environment: versions of code, machine and libraries by name.
     """
 
     run_id: str
@@ -86,7 +88,7 @@ class RecordedTrial:
 
     @property
     def name(self) -> str:
-        """The trial as a sentence names it."""
+        """The trial as messages name it."""
         named = f"trial {self.seed.number} of {self.study}"
         if fresh := self.seed.fresh:
             named = f"trial {fresh.trial} of {self.study} with fresh seed {fresh.seed}"
@@ -94,18 +96,18 @@ class RecordedTrial:
 
 
 def read_trial(client: MlflowClient, run: Run) -> RecordedTrial:
-    """Read all that a run says of its trial.
+    """Read a finished trial from its run.
 
     Raises:
         UsageError: the run is not that of a trial that ended.
-        StudyhallError: its record has gaps, is damaged, or contradicts itself.
+        StudyhallError: its record is incomplete, damaged or contradicts itself.
     """
     run_id = str(run.info.run_id)
     tags = RunTags(run_id, run.data.tags)
     _require_finished_trial(run, tags)
     spec = _study_spec(client, tags)
     settings = _settings(client, run_id)
-    require_consistent(f"run {run_id}", settings, run.data.params, spec)
+    _require_consistent(f"run {run_id}", settings, run.data.params, spec)
     states: tuple[TrialState, ...] = get_args(TrialState)
     state = tags.choice("studyhall.state", states)
     weights, removed = tags.get("studyhall.weights_sha256"), tags.get(WEIGHTS_REMOVED)
@@ -126,7 +128,7 @@ def read_trial(client: MlflowClient, run: Run) -> RecordedTrial:
         losses=_losses(client, run_id, tags),
         points=_points(client, run),
         fingerprint=tags.required(FINGERPRINT),
-        # Runs of before there was the tag were trained on one thread.
+        # Runs without this tag are older than it, and were trained on one thread.
         blas_threads=tags.number("studyhall.blas_threads", "1"),
         environment=tags.environment(),
     )
@@ -136,15 +138,15 @@ def _require_finished_trial(run: Run, tags: RunTags) -> None:
     run_id, kind = str(run.info.run_id), tags.get("studyhall.kind")
     if run.info.lifecycle_stage == "deleted":
         raise UsageError(
-            f"run {run_id}: was deleted; bring it back with `mlflow runs restore --run-id {run_id}`"
+            f"run {run_id}: it was deleted; restore it with `mlflow runs restore --run-id {run_id}`"
         )
     if kind is None:
-        raise UsageError(f"run {run_id}: is no run of Studyhall; give the run of a trial")
+        raise UsageError(f"run {run_id}: not a run of Studyhall; pass the run of a trial")
     if kind != "trial":
         article = "an" if kind[0] in "aeiou" else "a"
         raise UsageError(
             f"run {run_id}: must be the run of a trial, got that of {article} {kind}; "
-            "its trials are the runs beside or below it"
+            "the runs of its trials are beside or below it"
         )
     if run.info.status in ("RUNNING", "SCHEDULED"):
         raise UsageError(
@@ -154,7 +156,7 @@ def _require_finished_trial(run: Run, tags: RunTags) -> None:
 
 
 def _study_spec(client: MlflowClient, tags: RunTags) -> StudySpec | None:
-    """The study file in the study's run, which is there once a launch has come to its end."""
+    """The study file in the study's run; None before the first launch ended."""
     parent = tags.get("mlflow.parentRunId")
     if parent is None:
         return None
@@ -166,7 +168,7 @@ def _study_spec(client: MlflowClient, tags: RunTags) -> StudySpec | None:
 
 
 def _metric(tags: RunTags, spec: StudySpec | None) -> Metric:
-    """What the study selects by; runs of before there was the tag leave it to the study file."""
+    """The metric that the study optimizes; from the study file for runs older than the tag."""
     metrics: tuple[Metric, ...] = get_args(Metric)
     return tags.choice("studyhall.metric", metrics, spec.study.metric if spec else None)
 
@@ -189,12 +191,12 @@ def _losses(client: MlflowClient, run_id: str, tags: RunTags) -> dict[int, float
             raise ValueError(f"its first line is {header}")
     if not losses:
         reason = tags.get("studyhall.reason")
-        raise UsageError(f"run {run_id}: nothing was trained that could be compared: {reason}")
+        raise UsageError(f"run {run_id}: the trial trained nothing that can be compared: {reason}")
     return losses
 
 
 def _points(client: MlflowClient, run: Run) -> dict[tuple[int, str], list[float]]:
-    """The values of our metrics; those that a user added to the run are no business of ours."""
+    """The values of the metrics in `METRICS`; other metrics of the run are ignored."""
     found: dict[tuple[int, str], list[float]] = {}
     for key in METRICS:
         if key in run.data.metrics:
@@ -206,12 +208,66 @@ def _points(client: MlflowClient, run: Run) -> dict[tuple[int, str], list[float]
 
 @contextmanager
 def _reading(run_id: str, what: str) -> Iterator[None]:
-    """Say in a sentence what of a run is gone or damaged."""
+    """Turn an error of reading a part of a run's record into a sentence that names the part."""
     try:
         yield
     except (mlflow_exception(), OSError, ValueError) as error:
         reason = " ".join(str(error).split())[:200]
         raise StudyhallError(
-            f"run {run_id}: its {what} is gone or damaged, so that it cannot be trained again "
+            f"run {run_id}: its {what} is missing or damaged, so that it cannot be replayed "
             f"({reason})"
         ) from error
+
+
+def _require_consistent(
+    run: str, settings: TrialSettings, parameters: Mapping[str, str], spec: StudySpec | None
+) -> None:
+    """Refuse settings that were changed after the trial was trained.
+
+    Args:
+        run: How messages name the run.
+        settings: The content of the run's settings.json.
+        parameters: The trial's parameters in MLflow.
+        spec: The study; without it, only parameters that are named after a key are checked.
+
+    Raises:
+        StudyhallError: settings.json contradicts them; the message names the first such key.
+    """
+    given = {name: _scalar(value) for name, value in parameters.items()}
+    found = settings.model_dump()
+    written = found if spec is None else {name: getattr(spec, name) for name in found}
+    expected = overlay(written, given)
+    wanted = _validated(run, expected).model_dump()
+    # Defaults are not compared, because another version of Studyhall can have other ones.
+    given_keys = ((section, key) for section, keys in expected.items() for key in keys)
+    # The path is not compared: a launch after the data were moved records their new path.
+    for section, key in (one for one in given_keys if one != ("data", "path")):
+        was, now = wanted[section][key], found[section][key]
+        if was != now:
+            raise StudyhallError(
+                f"{run}: its settings.json was changed: {section}.{key} is {now!r}, and was "
+                f"{was!r} by its study and parameters"
+            )
+
+
+def _validated(run: str, tables: Mapping[str, Mapping[str, object]]) -> TrialSettings:
+    try:
+        return TrialSettings.model_validate(tables)
+    except ValidationError as error:
+        problem = error.errors()[0]
+        key = ".".join(map(str, problem["loc"]))
+        raise StudyhallError(
+            f"{run}: its parameters are not valid settings: {key}: {problem['msg']}"
+        ) from error
+
+
+def _scalar(text: str) -> Scalar:
+    """A parameter's value, which MLflow keeps as text."""
+    if text in ("True", "False"):
+        return text == "True"
+    for kind in (int, float):
+        try:
+            return kind(text)
+        except ValueError:
+            continue
+    return text

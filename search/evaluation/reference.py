@@ -1,4 +1,4 @@
-"""The reference systems: which studies reproduce each, and what was published of it."""
+"""The reference systems: published results, and the shipped studies that reproduce them."""
 
 from __future__ import annotations
 
@@ -18,19 +18,18 @@ Quantity = Literal["validation_accuracy", "train_accuracy", "test_accuracy", "ac
 
 
 class Row(Section):
-    """One published figure, and which trials of a study it is compared with.
+    """One published number, and the trials of a study that it is compared with.
 
     Attributes:
-        label: what the figure is of.
+        label: what the number describes.
         quantity: what is measured.
-        published: the figure, in the words of the write-up.
-        where: values that the trials' parameters must have; those that are left differ in their
-            repetition alone.
-        best: take the trial that validates best, rather than all.
-        low: what the mean must at least be, if the figure is a number.
-        high: what it must at most be.
-        above: values of the trials that it must be above, repetition by repetition.
-        below: values of the trials that it must be below, likewise.
+        published: the number or statement, in the words of the publication.
+        where: parameter values that select the trials, which then differ only in their repetition.
+        best: use the trial with the best validation accuracy instead of all.
+        low: lower bound of the mean, if a number was published.
+        high: upper bound of the mean.
+        above: parameter values of the trials that must be lower, repetition by repetition.
+        below: parameter values of the trials that must be higher, likewise.
     """
 
     label: str
@@ -45,14 +44,14 @@ class Row(Section):
 
 
 class ReferenceStudy(Section):
-    """A study that ships, and the figures that it reproduces."""
+    """A shipped study, and the published numbers that it reproduces."""
 
     name: str
     row: Annotated[tuple[Row, ...], Field(min_length=1), BeforeValidator(as_tuple)]
 
 
 class System(Section):
-    """A published system."""
+    """A published system and its studies."""
 
     name: str
     title: str
@@ -65,14 +64,14 @@ def system_names() -> list[str]:
 
 
 def find_systems(name: str) -> list[System]:
-    """The system of a name, or all of them for "all".
+    """The system with this name, or all systems for "all".
 
     Raises:
         UsageError: there is no such system.
     """
     names = system_names()
     if name.lower() != "all" and name.upper() not in names:
-        raise UsageError(f"{name}: must be one of {', '.join(names)} or all; name one of them")
+        raise UsageError(f"No system named '{name}'. Choose one of {', '.join(names)} or all.")
     wanted = names if name.lower() == "all" else [name.upper()]
     return [_read(REFERENCE / f"{wanted_name}.toml") for wanted_name in wanted]
 

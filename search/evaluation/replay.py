@@ -1,38 +1,79 @@
-"""Trials trained again from what MLflow has of them, and compared with their records."""
+"""Train recorded trials again from their MLflow runs, and compare the results bit for bit."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from functools import cache
+from math import isfinite, isnan
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
+from studyhall.model import weights_sha256
 from studyhall.search.common.addresses import redact
 from studyhall.search.common.environment import environment, fixed_blas_threads
 from studyhall.search.common.errors import StudyhallError, UsageError
 from studyhall.search.common.progress import SILENT, Progress
 from studyhall.search.config.data_settings import DataSettings
-from studyhall.search.data.own_versions import fetch_recorded
-from studyhall.search.data.same_data import require_same_data
-from studyhall.search.evaluation.differences import Difference, differences
-from studyhall.search.evaluation.recorded_trial import RecordedTrial, read_trial
+from studyhall.search.data.recorded_data import fetch_recorded, require_same_data
+from studyhall.search.evaluation.recorded_trial import (
+    LOSSES,
+    METRICS,
+    STORED_WEIGHTS,
+    RecordedTrial,
+    read_trial,
+)
 from studyhall.search.tracking.mlflow_database import missing
 from studyhall.search.tracking.run_addresses import RunAddress, parse_run
+from studyhall.search.tracking.tracker import RUN_STATUS
 from studyhall.search.tracking.tracking import find_run, open_client
 from studyhall.search.training.building import training_data
+from studyhall.search.training.record import curve_stride, epoch_points, value_point
 from studyhall.search.training.retraining import Stop, retrain
+from studyhall.search.training.trial import TrialRecord, pruning_reason
 
 if TYPE_CHECKING:
     from studyhall.search.tracking.tracking import MlflowClient
 
 Given = TypeVar("Given")
 Result = TypeVar("Result")
+Value = float | str | None
+Points = Mapping[tuple[int, str], Sequence[float]]
+
+
+@dataclass(frozen=True)
+class ReplayDifference:
+    """One value that differs between a trial's record and its replay.
+
+    Attributes:
+        what: a metric, an artifact or a tag.
+        recorded: the recorded value; None if the record has none.
+        trained: the value of the replay; None if it has none.
+        iteration: where on a curve the value is, 1 for the first iteration.
+        epoch: the epoch of that iteration, 1 for the first.
+    """
+
+    what: str
+    recorded: Value
+    trained: Value
+    iteration: int | None = None
+    epoch: int | None = None
+
+    def __str__(self) -> str:
+        place = "" if self.iteration is None else f" at iteration {self.iteration}"
+        place += "" if self.epoch is None else f" (epoch {self.epoch})"
+        values = f"recorded {_shown(self.recorded)}, trained {_shown(self.trained)}"
+        return f"{self.what}{place}: {values}"
+
+    def to_dict(self) -> dict[str, object]:
+        """The difference for JSON, which cannot hold infinities and NaN: they become text."""
+        values = {"recorded": _json_value(self.recorded), "trained": _json_value(self.trained)}
+        return {**asdict(self), **values}
 
 
 @dataclass(frozen=True)
 class EnvironmentChange:
-    """Code, machine or library that is not what it was; None stands for one that is not known."""
+    """A code version, machine or library that differs from the recorded one; None is unknown."""
 
     name: str
     recorded: str | None
@@ -44,18 +85,18 @@ class Replay:
     """A trial that was trained again.
 
     Attributes:
-        trial: what its run tells.
-        differences: where it came out another way, the earliest first.
-        environment: where this environment is another than the recorded one.
+        trial: the recorded trial.
+        differences: where the replay differs from it, the earliest first.
+        environment: where this environment differs from the recorded one.
     """
 
     trial: RecordedTrial
-    differences: Sequence[Difference]
+    differences: Sequence[ReplayDifference]
     environment: Sequence[EnvironmentChange]
 
     @property
     def identical(self) -> bool:
-        """Whether curves, ending and weights are the same, bit for bit."""
+        """Whether curves, final state and weights are the same, bit for bit."""
         return not self.differences
 
     def to_dict(self) -> dict[str, object]:
@@ -78,25 +119,24 @@ def replay_runs(
     data_dir: Path | str | None = None,
     progress: Progress = SILENT,
 ) -> Iterator[Replay]:
-    """Train recorded trials again, and compare.
+    """Train recorded trials again, and compare each with its record.
 
-    All runs are read and the data checked at once; each trial is trained when its replay is asked
-    of the iterator.
+    The call reads all runs and checks the data. Each trial is trained when the iterator reaches it.
 
     Args:
-        runs: Ids, `runs:/ID`, or addresses of MLflow's UI.
+        runs: Run ids, `runs:/ID`, or addresses of MLflow's UI.
         tracking_uri: MLflow's address; by default the working folder, then the UI's own server.
         data_dir: Folder or archive to take the data sets from.
-        progress: Where the fetch of the data reports to.
+        progress: Callback for the progress of fetching the data.
 
     Raises:
         UsageError: a run is not that of a trial that ended, or the data are not those that it was
             trained on; every such run is named.
-        StudyhallError: what MLflow has of a run is damaged or has gaps.
+        StudyhallError: a run's record is damaged or incomplete.
     """
     client = cache(open_client)
-    addresses = _all(parse_run, runs)
-    trials = _all(lambda address: _read(address, tracking_uri, client), addresses)
+    addresses = _map_all(parse_run, runs)
+    trials = _map_all(lambda address: _read(address, tracking_uri, client), addresses)
     folders: dict[DataSettings, Path] = {}
     for data, fingerprint in dict.fromkeys((t.settings.data, t.fingerprint) for t in trials):
         folders[data] = fetch_recorded(data, fingerprint, data_dir, progress)
@@ -104,8 +144,8 @@ def replay_runs(
     return (_replay(trial, folders[trial.settings.data]) for trial in trials)
 
 
-def _all(function: Callable[[Given], Result], given: Sequence[Given]) -> list[Result]:
-    """Call a function for all that is given, and report all that is wrong together."""
+def _map_all(function: Callable[[Given], Result], given: Sequence[Given]) -> list[Result]:
+    """Apply a function to each item, and report the errors of all items together."""
     results, problems = [], []
     for one in given:
         try:
@@ -124,12 +164,13 @@ def _read(
     stores = address.stores(tracking_uri)
     for store in stores:
         if missing(store):
-            continue  # opening it would leave an empty database behind
+            continue  # Opening it would create an empty database.
         if run := find_run(client(store), address.run_id):
             return read_trial(client(store), run)
     places = " or ".join(redact(store or "this folder") for store in stores)
     raise UsageError(
-        f"run {address.run_id}: unknown in {places}; name the store that has it with --tracking-uri"
+        f"run {address.run_id}: not found in {places}; pass the address of its MLflow with "
+        "--tracking-uri"
     )
 
 
@@ -139,11 +180,12 @@ def _replay(trial: RecordedTrial, folder: Path) -> Replay:
         examples = len(data.split.train)
         stop = _stop(trial, examples)
         trained = retrain(trial.settings, data, trial.seed, trial.metric, stop)
-        return Replay(trial, differences(trial, trained, examples), _environment_changes(trial))
+        found = _differences(trial, trained, examples)
+        return Replay(trial, found, _environment_changes(trial))
 
 
 def _stop(trial: RecordedTrial, examples: int) -> Stop | None:
-    """Where a pruned trial ended: with the last point of any of its curves."""
+    """Where a pruned trial ended: at the last point of any of its curves."""
     if trial.state != "pruned":
         return None
     last = max([*trial.losses, *(step for step, _ in trial.points)])
@@ -158,3 +200,82 @@ def _environment_changes(trial: RecordedTrial) -> list[EnvironmentChange]:
         for name in sorted(recorded.keys() | here.keys())
         if recorded.get(name) != here.get(name)
     ]
+
+
+def _differences(
+    recorded: RecordedTrial, trained: TrialRecord, train_examples: int
+) -> list[ReplayDifference]:
+    """Compare a recorded trial with its replay bit for bit, except for the seconds.
+
+    Args:
+        recorded: The recorded trial.
+        trained: The result of training it again.
+        train_examples: How many examples it trained on.
+
+    Returns:
+        Differences on the curves in the order of the training, then those of the final state.
+    """
+    training = recorded.settings.training
+    stride = curve_stride(training.total_iterations(train_examples))
+    old = {(i, LOSSES): [loss] for i, loss in recorded.losses.items()} | dict(recorded.points)
+    per_epoch = training.iterations_per_epoch(train_examples)
+    on_curves = _curve_differences(old, _points(trained, stride), per_epoch)
+    return [*on_curves, *_final_differences(recorded, trained)]
+
+
+def _points(trained: TrialRecord, stride: int) -> dict[tuple[int, str], list[float]]:
+    """The metrics that the replay would log, and the loss of every iteration."""
+    points = [*value_point(trained)]
+    for epoch in trained.epochs:
+        points += epoch_points(epoch, stride, timestamp=0)
+    found = {(point.step, point.key): [point.value] for point in points if point.key in METRICS}
+    losses = enumerate(trained.losses.tolist(), start=1)
+    return found | {(iteration, LOSSES): [loss] for iteration, loss in losses}
+
+
+def _curve_differences(old: Points, new: Points, per_epoch: int) -> list[ReplayDifference]:
+    order = (LOSSES, *METRICS)
+    found = []
+    for place in sorted(old.keys() | new.keys(), key=lambda p: (p[0], order.index(p[1]))):
+        (after,) = new.get(place, (None,))
+        for before in old.get(place, (None,)):
+            if not _same(before, after):
+                iteration, what = place
+                epoch = -(-iteration // per_epoch)
+                found.append(ReplayDifference(what, before, after, iteration, epoch))
+    return found
+
+
+def _final_differences(recorded: RecordedTrial, trained: TrialRecord) -> list[ReplayDifference]:
+    weights = weights_sha256(trained.classifier) if trained.classifier else None
+    ends: list[tuple[str, Value, Value]] = [
+        ("studyhall.state", recorded.state, trained.state),
+        ("studyhall.reason", recorded.reason, _reason(recorded, trained)),
+        ("the run's status", recorded.status, RUN_STATUS[trained.state]),
+        ("studyhall.weights_sha256", recorded.weights_sha256, weights),
+    ]
+    if not recorded.weights_removed:
+        ends.append((STORED_WEIGHTS, recorded.stored_sha256, weights))
+    return [ReplayDifference(*end) for end in ends if end[1] != end[2]]
+
+
+def _reason(recorded: RecordedTrial, trained: TrialRecord) -> str | None:
+    """Why the replay ended; for a pruned trial, with the epoch and value of the replay."""
+    if trained.state != "pruned":
+        return trained.reason
+    pruner = (recorded.reason or "").partition(" ")[0]
+    return pruning_reason(pruner, recorded.metric, trained.epochs[-1])
+
+
+def _same(before: float | None, after: float | None) -> bool:
+    if before is None or after is None:
+        return before is after
+    return before == after or (isnan(before) and isnan(after))
+
+
+def _shown(value: Value) -> str:
+    return "nothing" if value is None else str(value)
+
+
+def _json_value(value: Value) -> Value:
+    return str(value) if isinstance(value, float) and not isfinite(value) else value

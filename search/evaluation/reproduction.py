@@ -1,10 +1,10 @@
-"""Published figures beside ours: the studies of a reference system run, their trials measured."""
+"""Run the studies of a reference system, and compare the results with the published ones."""
 
 from __future__ import annotations
 
 import json
 import tempfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import asdict, dataclass
 from functools import cache
@@ -13,43 +13,52 @@ from pathlib import Path
 from statistics import fmean, stdev
 from typing import TYPE_CHECKING
 
+from studyhall.model import Classifier, accuracy
 from studyhall.search.common.errors import InterruptedStudyError, StudyhallError
 from studyhall.search.common.options import Options
+from studyhall.search.config.data_settings import DataSettings
 from studyhall.search.config.section import Scalar
 from studyhall.search.config.study_file import load_study
-from studyhall.search.data.datasets import fetch
+from studyhall.search.data.datasets import fetch, open_dataset, split_dataset
 from studyhall.search.data.integrity import test_fingerprint
-from studyhall.search.data.same_data import require_same_data
-from studyhall.search.evaluation.measure import Measure
+from studyhall.search.data.recorded_data import require_same_data
+from studyhall.search.evaluation.evaluation import evaluate
 from studyhall.search.evaluation.reference import Quantity, ReferenceStudy, Row, System
 from studyhall.search.runner.launcher import launch
 from studyhall.search.study.observer import Observer, Quiet
 from studyhall.search.study.storage import read_storage
 from studyhall.search.study.studies import recorded_study
-from studyhall.search.tracking.ledger import EXAMPLES, Entry, reading, study_run_of
+from studyhall.search.tracking.ledger import (
+    EXAMPLES,
+    Entry,
+    earlier_measures,
+    reading,
+    study_run_of,
+)
 from studyhall.search.tracking.tracking import (
     FINGERPRINT,
     TEST_FINGERPRINT,
     complete_trials,
     open_client,
 )
+from studyhall.search.tracking.trained import load_trained
 
 if TYPE_CHECKING:
-    from studyhall.search.tracking.tracking import Run
+    from studyhall.search.tracking.tracking import MlflowClient, Run
 
 
 @dataclass(frozen=True)
 class Reproduced:
-    """A published figure beside ours.
+    """A published number and our measurements of it.
 
     Attributes:
-        system: the reference system's name.
+        system: the name of the reference system.
         study: the study that was run.
-        label: what the figure is of.
+        label: what the number describes.
         quantity: what was measured.
-        published: the published figure, in its own words.
-        values: ours, one for each repetition.
-        agrees: whether their mean keeps to the published figure; None if that is no number.
+        published: the published number or statement, in its own words.
+        values: our measurements, one for each repetition.
+        agrees: whether their mean agrees with the publication; None if it states no bound.
     """
 
     system: str
@@ -67,30 +76,30 @@ class Reproduced:
 
     @property
     def deviation(self) -> float | None:
-        """Their standard deviation (with n - 1), if there are two at least."""
+        """The sample standard deviation of our values; None for a single one."""
         return stdev(self.values) if len(self.values) > 1 else None
 
     def to_dict(self) -> dict[str, object]:
-        """The figures as JSON holds them."""
+        """The comparison as JSON holds it."""
         return {**asdict(self), "mean": self.mean, "deviation": self.deviation}
 
 
 def reproduce(
     system: System, options: Options | None = None, observer: Observer | None = None
 ) -> list[Reproduced]:
-    """Run what is missing of a system's studies, and measure what was published of it.
+    """Run the unfinished studies of a system, and measure what was published of it.
 
-    The test split is read by the evaluation, once for each trial that a figure is of; the readings
-    are recorded as a run of their own beside the trials.
+    Each trial that a number describes is evaluated once. The evaluations are recorded as a run
+    beside the trials.
 
     Args:
         system: The reference system.
         options: How to run its studies.
-        observer: Who is told of the progress.
+        observer: Receives the progress.
 
     Raises:
-        UsageError: something to correct was found before any work started.
-        StudyhallError: the work failed; what finished is kept, and a new call goes on from there.
+        UsageError: the input must be corrected; no work was started.
+        StudyhallError: the work failed; finished trials are kept, and a new call resumes.
     """
     options, observer = options or Options(), observer or Quiet()
     return [
@@ -105,12 +114,14 @@ def _reproduce(
 ) -> list[Reproduced]:
     spec = load_study(study.name)
     if launch(spec, options, observer).interrupted:
-        raise InterruptedStudyError(f"{study.name}: stopped; reproduce {system} again to go on")
+        raise InterruptedStudyError(
+            f"{study.name}: stopped; run `studyhall reproduce {system}` again to resume"
+        )
     client = open_client(options.tracking_uri)
     recorded = recorded_study(read_storage(options.address), study.name)
     runs = complete_trials(client, study.name, recorded.study_id) if recorded else []
     if not runs:
-        raise StudyhallError(f"{study.name}: no trial has completed; `studyhall ui` shows why")
+        raise StudyhallError(f"{study.name}: no trial completed; `studyhall ui` shows why")
     folder = fetch(spec.data_settings, data_dir=options.data_dir, progress=observer.fetching)
     require_same_data(folder, spec.data_settings, runs[0].data.tags[FINGERPRINT])
     test = {TEST_FINGERPRINT: test_fingerprint(folder)}
@@ -121,7 +132,7 @@ def _reproduce(
         )
         measure = Measure(client, folder, enter)
         found = [_compare(system, study.name, row, runs, measure) for row in study.row]
-        if measure.news:
+        if measure.any_new:
             _record(enter(), found, measure)
     return found
 
@@ -142,7 +153,7 @@ def _compare(system: str, study: str, row: Row, runs: list[Run], measure: Measur
 
 
 def _by_repetition(runs: list[Run], others: list[Run]) -> list[tuple[Run, Run]]:
-    """Trials of the same repetition; one whose counterpart failed has none to be compared with."""
+    """Pairs of trials of the same repetition; a trial whose counterpart failed is left out."""
     known = {run.data.params.get("repeat"): run for run in others}
     return [(r, known[n]) for r in runs if (n := r.data.params.get("repeat")) in known]
 
@@ -163,16 +174,70 @@ def _matching(study: str, runs: list[Run], where: Mapping[str, Scalar]) -> list[
     ]
     if not found:
         wanted = ", ".join(f"{name} {value}" for name, value in where.items())
-        raise StudyhallError(f"{study}: no trial with {wanted} has completed; see `studyhall ui`")
+        raise StudyhallError(f"{study}: no trial with {wanted} completed; see `studyhall ui`")
     return found
 
 
 def _record(entry: Entry, found: list[Reproduced], measure: Measure) -> None:
     metrics = {f"{f.quantity}_{f.label}".replace(",", ""): f.mean for f in found}
-    metrics |= {EXAMPLES: float(measure.tested)} if measure.tested else {}
-    content = {"figures": [f.to_dict() for f in found], "readings": measure.readings}
+    metrics |= {EXAMPLES: float(measure.test_examples)} if measure.test_examples else {}
+    # Both keys are read back by later versions.
+    content = {"figures": [f.to_dict() for f in found], "readings": measure.values}
     with tempfile.TemporaryDirectory() as temporary:
         folder = Path(temporary)
         text = json.dumps(content, indent=2)
         (folder / "reproduction.json").write_text(text + "\n", encoding="utf-8")
         entry.complete(metrics, folder)
+
+
+class Measure:
+    """Measures each quantity of each trial of a study once.
+
+    What an earlier reproduction of the same trials measured, above all on the test split, is taken
+    from its record instead.
+
+    Attributes:
+        values: values by run and quantity.
+        any_new: whether any of them was measured now.
+        test_examples: how many test examples were read now.
+    """
+
+    def __init__(
+        self, client: MlflowClient, data_folder: Path, enter: Callable[[], object]
+    ) -> None:
+        """Measure trials; `enter` is called before each evaluation on the test split."""
+        self.values: dict[str, dict[str, float]] = {}
+        self.any_new = False
+        self.test_examples = 0
+        self._client, self._folder, self._enter = client, data_folder, enter
+
+    def __call__(self, run: Run, quantity: Quantity) -> float:
+        """Return a quantity of a complete trial."""
+        if quantity == "validation_accuracy":
+            # The shipped studies optimize it; runs older than `keep` lack the metric `value`.
+            return float(run.data.metrics.get("value", run.data.metrics[quantity]))
+        if quantity == "accuracy_gap":
+            return self(run, "train_accuracy") - self(run, "test_accuracy")
+        if not self.values:
+            self.values = earlier_measures(self._client, run)
+        known = self.values.setdefault(str(run.info.run_id), {})
+        if quantity not in known:
+            known[quantity], self.any_new = self._measured(run, quantity), True
+        return known[quantity]
+
+    def _measured(self, run: Run, quantity: Quantity) -> float:
+        trained = load_trained(self._client, run)
+        data = trained.settings.data
+        if quantity == "train_accuracy":
+            return _train_accuracy(trained.classifier, self._folder, data)
+        self._enter()
+        evaluation = evaluate(trained.classifier, self._folder, data)
+        self.test_examples = max(self.test_examples, evaluation.examples)
+        return evaluation.accuracy
+
+
+def _train_accuracy(classifier: Classifier, folder: Path, settings: DataSettings) -> float:
+    dataset = open_dataset(settings, folder)
+    indices = split_dataset(dataset, settings).train
+    predictions = classifier.predict(dataset.train_examples[indices])
+    return accuracy(dataset.train_labels[indices], predictions)

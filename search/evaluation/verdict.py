@@ -1,18 +1,18 @@
-"""The verdict on a champion: reloaded from the registry, judged on the test split, recorded."""
+"""Evaluate a champion: reload it from the registry, run it on the test split, record the result."""
 
 from __future__ import annotations
 
 import json
+import re
 import tempfile
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
 from studyhall.search.common.progress import Progress
 from studyhall.search.data.integrity import test_fingerprint
-from studyhall.search.data.own_versions import fetch_recorded
-from studyhall.search.data.same_data import require_same_data
+from studyhall.search.data.recorded_data import fetch_recorded, require_same_data
 from studyhall.search.evaluation.evaluation import Evaluation, evaluate
-from studyhall.search.evaluation.metric_keys import metric_keys
 from studyhall.search.study.observer import Quiet
 from studyhall.search.tracking.ledger import (
     ACCURACY,
@@ -32,13 +32,13 @@ from studyhall.search.training.plots import confusion_picture, titled_images
 
 @dataclass(frozen=True)
 class Verdict:
-    """A champion and how it did on the test split.
+    """A champion and its results on the test split.
 
     Attributes:
-        champion: The model that was judged.
-        evaluation: How it did.
-        run_id: The MLflow run that records it, in the ledger of the test split.
-        earlier: The readings of the test split before this one, by this study and by others.
+        champion: The model that was evaluated.
+        evaluation: Its results.
+        run_id: The MLflow run of this evaluation, an entry in the ledger of the test split.
+        earlier: The earlier entries of that ledger, by this study and by others.
     """
 
     champion: Champion
@@ -48,7 +48,7 @@ class Verdict:
 
     @property
     def gap(self) -> float | None:
-        """By how much the champion did better on the validation examples than on the test ones."""
+        """The validation accuracy minus the test accuracy; None if the former is unknown."""
         validation = self.champion.validation_accuracy
         return None if validation is None else validation - self.evaluation.accuracy
 
@@ -59,18 +59,18 @@ def judge(
     data_dir: Path | str | None = None,
     progress: Progress = Quiet.fetching,
 ) -> Verdict:
-    """Judge the champion of a study on the test split and record the verdict in MLflow.
+    """Evaluate the champion of a study on the test split, and record the result in MLflow.
 
-    The reading is entered in the ledger before it takes place.
+    The evaluation is entered in the ledger before the test split is read.
 
     Args:
         name: The study.
         tracking_uri: MLflow's address; by default where plain `mlflow ui` looks.
         data_dir: Folder or archive to take the data set from.
-        progress: Where the fetch of the data reports to.
+        progress: Callback for the progress of fetching the data.
 
     Raises:
-        UsageError: there is no champion, or the data are not those that it was selected on.
+        UsageError: there is no champion, or the data differ from those it was selected on.
     """
     winner = champion(name, tracking_uri)
     settings = winner.settings.data
@@ -87,7 +87,7 @@ def judge(
         reading(client, study_run, "evaluation", model, judged) as entry,
         tempfile.TemporaryDirectory() as temporary,
     ):
-        # Once this one is entered, so that of two at a time neither says that it is the first.
+        # Read after this entry was made, so that of two at the same time only one can be first.
         ledger = read_ledger(
             client,
             winner.run.info.experiment_id,
@@ -117,8 +117,8 @@ def _metrics(verdict: Verdict) -> dict[str, float]:
     evaluation, gap = verdict.evaluation, verdict.gap
     low, high = evaluation.interval
     shares = evaluation.accuracy_by_class
-    # A prefix of their own: a class may be called "low" or "high".
-    by_class = {f"test_accuracy_of_{key}": shares[n] for key, n in metric_keys(shares).items()}
+    # A separate prefix, because a class can be named "low" or "high".
+    by_class = {f"test_accuracy_of_{key}": shares[n] for key, n in _metric_keys(shares).items()}
     return {
         ACCURACY: evaluation.accuracy,
         LOW: low,
@@ -127,3 +127,17 @@ def _metrics(verdict: Verdict) -> dict[str, float]:
         **({} if gap is None else {GAP: gap}),
         **by_class,
     }
+
+
+def _metric_keys(names: Iterable[str]) -> dict[str, str]:
+    """Make valid, distinct endings of metric keys from class names; return the names by ending.
+
+    MLflow allows letters, digits and a few signs in a key; classes can have any name.
+    """
+    keys: dict[str, str] = {}
+    for name in names:
+        key = re.sub(r"[^\w .-]", "_", name)
+        while key in keys:
+            key += "_"
+        keys[key] = name
+    return keys

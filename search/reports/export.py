@@ -1,9 +1,9 @@
-"""The trials of a study as a table in a file, for other programs."""
+"""The trials of a study as a table: a pandas frame, or a CSV or Parquet file."""
 
 from __future__ import annotations
 
 import io
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -11,11 +11,10 @@ from studyhall.search.common.errors import UsageError
 from studyhall.search.common.options import Options
 from studyhall.search.reports.output_file import output_problems, write_output
 from studyhall.search.reports.recorded_facts import find_tracked, trial_runs
-from studyhall.search.reports.trial_table import table_of
 from studyhall.search.study.recorded import open_recorded
 from studyhall.search.study.storage import read_storage
 from studyhall.search.study.studies import recorded_fingerprint
-from studyhall.search.study.trial_rows import trial_rows
+from studyhall.search.study.trial_rows import TrialRow, trial_rows
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -27,15 +26,15 @@ ENDINGS: dict[str, Callable[[pd.DataFrame], bytes]] = {
 
 
 def require_exportable(path: Path, *, replace: bool) -> None:
-    """Find out before any work whether a table can be written at `path`.
+    """Check, before any work, that a table can be written at `path`.
 
     Args:
-        path: Where it is to be; its ending says in which form.
-        replace: Whether a file that is there may be replaced.
+        path: The file; its ending selects the format.
+        replace: Whether an existing file can be replaced.
 
     Raises:
-        UsageError: the ending is none of those that there are, the file is there, or its folder
-            cannot be written.
+        UsageError: the ending is not in `ENDINGS`, the file exists, or its folder cannot be
+            written to.
     """
     problems = output_problems("FILE", path, replace=replace)
     if path.suffix.lower() not in ENDINGS:
@@ -57,15 +56,15 @@ def export_study(
 
     Args:
         name: The study.
-        path: Where to write; its ending says in which form.
-        replace: Whether a file that is there may be replaced.
-        storage: Where the study is kept; by default in the working folder.
+        path: The file; its ending selects the format.
+        replace: Whether an existing file can be replaced.
+        storage: The journal file or database with the study; by default in the working folder.
         tracking_uri: MLflow's address; by default where plain `mlflow ui` looks.
 
     Raises:
-        UsageError: the file cannot or must not be written, there is no such study, or nothing
-            answers where it is kept.
-        StudyhallError: MLflow does not answer, or the disk does not take the file.
+        UsageError: the file cannot or must not be written, there is no such study, or its storage
+            cannot be reached.
+        StudyhallError: MLflow does not answer, or the file cannot be written to the disk.
     """
     path = Path(path)
     require_exportable(path, replace=replace)
@@ -83,3 +82,68 @@ def _parquet(table: pd.DataFrame) -> bytes:
     buffer = io.BytesIO()
     table.to_parquet(buffer, index=False, engine="pyarrow")
     return buffer.getvalue()
+
+
+def recorded_trials(name: str, storage: Path | str | None = None) -> pd.DataFrame:
+    """The trials of a recorded study as a table: a row per trial, in the order of numbers.
+
+    The columns are those of `studyhall export`, see `table_of`; the runs in MLflow are left empty.
+
+    Args:
+        name: The study.
+        storage: The journal file or database with the study; by default in the working folder.
+
+    Raises:
+        UsageError: there is no such study, or none of its trials was run here.
+    """
+    study = open_recorded(name, read_storage(Options(storage=storage).address))
+    return table_of(trial_rows(study), list(study.spec.search_space), {})
+
+
+def table_of(
+    rows: Sequence[TrialRow], names: Sequence[str], runs: Mapping[int, str]
+) -> pd.DataFrame:
+    """Make a table with a row for each trial; values that a trial does not have are empty.
+
+    Args:
+        rows: The trials.
+        names: The parameters of the study, in its order.
+        runs: The known runs of trials in MLflow, by number.
+
+    Returns:
+        The columns number, state, reason, value, `parameter.` and each name, epochs, seconds,
+        started and ended (UTC), weights_sha256, and run_id.
+    """
+    import pandas as pd
+
+    columns: dict[str, pd.Series] = {
+        "number": pd.Series([row.number for row in rows], dtype="int64"),
+        "state": pd.Series([row.state for row in rows], dtype="string"),
+        "reason": pd.Series([row.reason for row in rows], dtype="string"),
+        "value": pd.Series([row.value for row in rows], dtype="float64"),
+    }
+    for name in names:
+        columns[f"parameter.{name}"] = _parameter([row.parameters.get(name) for row in rows])
+    columns |= {
+        "epochs": pd.Series([row.epochs for row in rows], dtype="int64"),
+        "seconds": pd.Series([row.seconds for row in rows], dtype="float64"),
+        "started": pd.Series([row.started for row in rows], dtype="datetime64[ms, UTC]"),
+        "ended": pd.Series([row.ended for row in rows], dtype="datetime64[ms, UTC]"),
+        "weights_sha256": pd.Series([row.weights_sha256 for row in rows], dtype="string"),
+        "run_id": pd.Series([runs.get(row.number) for row in rows], dtype="string"),
+    }
+    return pd.DataFrame(columns)
+
+
+def _parameter(values: list[object]) -> pd.Series:
+    """A parameter's column: of numbers if all values are, else of text; empty where it has none."""
+    import pandas as pd
+
+    kinds = {type(value) for value in values if value is not None}
+    if kinds == {bool}:
+        return pd.Series(values, dtype="boolean")
+    if kinds == {int}:
+        return pd.Series(values, dtype="Int64")
+    if kinds and kinds <= {int, float}:
+        return pd.Series(values, dtype="float64")
+    return pd.Series([None if v is None else str(v) for v in values], dtype="string")

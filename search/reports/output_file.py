@@ -1,4 +1,4 @@
-"""A file that a command is to write: refused before the work if it cannot be or must not be."""
+"""Check before the work that a command can write its file, and write it whole afterwards."""
 
 from __future__ import annotations
 
@@ -11,33 +11,33 @@ from studyhall.search.common.errors import StudyhallError
 
 
 def output_problems(name: str, path: Path, *, replace: bool) -> list[str]:
-    """What is wrong with writing a file at `path`, if anything.
+    """The reasons why a file cannot or must not be written at `path`, as messages for the user.
 
     Args:
-        name: What the user knows the path by: an option, or the argument.
-        path: Where the file is to be.
-        replace: Whether a file that is there may be replaced.
+        name: The option or argument with which the user gave the path.
+        path: The file.
+        replace: Whether an existing file can be replaced.
     """
     if path.is_dir():
-        return [f"{name}: must be a file, got the folder {path}; name a file in it"]
+        return [f"{name}: {path} is a folder; name a file in it"]
     if path.exists() and not replace:
-        return [f"{name}: {path} is there already; name another file, or replace it with --force"]
+        return [f"{name}: {path} already exists; name another file, or replace it with --force"]
     folder = path.parent
     if not folder.is_dir():
-        return [f"{name}: must be in a folder that is there, got {path}; create {folder} first"]
+        return [f"{name}: {path} cannot be written: create the folder {folder} first"]
     try:
         with tempfile.TemporaryFile(dir=folder):
             return []
     except OSError as error:
         reason = os.strerror(error.errno) if error.errno else error
-        return [f"{name}: {folder} must be a folder that can be written: {reason}; name another"]
+        return [f"{name}: the folder {folder} cannot be written to: {reason}; name another one"]
 
 
 def write_output(path: Path, content: bytes) -> None:
     """Write the file, whole or not at all.
 
     Raises:
-        StudyhallError: the disk does not take it.
+        StudyhallError: the disk is full or fails.
     """
     try:
         write_whole(path, content)

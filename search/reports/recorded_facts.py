@@ -1,4 +1,4 @@
-"""What is recorded of a study, read from the storage and MLflow without changing either."""
+"""Read the facts about a recorded study from the storage and MLflow; nothing is changed there."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ from studyhall.search.common.addresses import redact
 from studyhall.search.common.options import Options
 from studyhall.search.reports.study_facts import (
     ChampionFacts,
+    EvaluationFacts,
     FinalistsFacts,
     StudyFacts,
     TrackedFacts,
     TrialRun,
-    VerdictFacts,
 )
 from studyhall.search.study.recorded import open_recorded, summary_of
 from studyhall.search.study.storage import read_storage
@@ -42,12 +42,12 @@ from studyhall.search.tracking.trained import artifact_bytes
 if TYPE_CHECKING:
     from studyhall.search.tracking.tracking import MlflowClient, Run
 
-VERDICT_PICTURES = ("confusion_matrix.png", "mistakes.png")
+EVALUATION_IMAGES = ("confusion_matrix.png", "mistakes.png")
 
 
 @dataclass(frozen=True)
 class Recorded:
-    """A recorded study with all that is known of it; `place` is where MLflow has it, if it does."""
+    """A recorded study and its facts; `place` is its run in MLflow, if it has one."""
 
     study: Study
     facts: StudyFacts
@@ -57,15 +57,15 @@ class Recorded:
 def read_recorded(
     name: str, storage: Path | str | None = None, tracking_uri: str | None = None
 ) -> Recorded:
-    """Read a recorded study, and what MLflow has of it.
+    """Read a recorded study, and what MLflow records of it.
 
     Args:
         name: The study.
-        storage: Where it is kept; by default in the working folder.
+        storage: The journal file or database with it; by default in the working folder.
         tracking_uri: MLflow's address; by default where plain `mlflow ui` looks.
 
     Raises:
-        UsageError: there is no such study, or nothing answers where it is kept.
+        UsageError: there is no such study, or its storage cannot be reached.
         StudyhallError: MLflow does not answer.
     """
     opened = read_storage(Options(storage=storage).address)
@@ -74,7 +74,7 @@ def read_recorded(
     place = find_tracked(study, fingerprint, tracking_uri)
     finals = recorded_study(opened, finalists_name(name))
     if finals and finals.search_id != study.study_id:
-        finals = None  # of a search that was set aside
+        finals = None  # they belong to a search that was set aside
     studies = [one.study_id for one in (study, finals) if one]
     facts = StudyFacts(
         spec=study.spec,
@@ -97,7 +97,7 @@ def _finalists_facts(finals: Study) -> FinalistsFacts | None:
 def _champion(
     client: MlflowClient, run: StudyRun, name: str, studies: Sequence[str]
 ) -> ChampionFacts | None:
-    """The champion, if it is of these studies, not of one that had the name before."""
+    """The champion, if it is from these studies, and not from an earlier one of the same name."""
     version = registered_version(client, name)
     if version is None:
         return None
@@ -124,7 +124,7 @@ def _tracked_facts(
         runs=runs,
         environment=tags.environment(),
         blas_threads=tags.number("studyhall.blas_threads", "1"),
-        verdict=_verdict(client, run, champion),
+        evaluation=_evaluation(client, run, champion),
         ledger=read_ledger(client, run.experiment_id, run.data.fingerprint, test or ""),
         champion=champion,
     )
@@ -133,17 +133,16 @@ def _tracked_facts(
 def find_tracked(
     study: Study, fingerprint: str | None, tracking_uri: str | None
 ) -> tuple[MlflowClient, StudyRun] | None:
-    """MLflow's client and a study's run there; None where it has no active one.
+    """MLflow's client and the run of a study; None if there is no run, or it was deleted.
 
-    The run is found without a look at the data, whose sizes and address are therefore as the study
-    file has them.
+    The data are not opened for it, so that their sizes and address are those of the study file.
 
     Raises:
-        UsageError: nothing answers at the address.
-        StudyhallError: MLflow does not answer later on.
+        UsageError: MLflow cannot be reached at the address.
+        StudyhallError: MLflow stops answering.
     """
     if missing(tracking_uri):
-        return None  # and leave no empty database behind
+        return None  # opening it would create an empty database
     client, settings = open_client(tracking_uri), study.spec.data_settings
     data = TrackedData(settings.name, fingerprint or "", "", settings.train, settings.validation)
     found = find_study(client, study.experiment, study.study_id, data)
@@ -151,7 +150,7 @@ def find_tracked(
 
 
 def trial_runs(client: MlflowClient, study: StudyRun) -> dict[int, TrialRun]:
-    """The ended run of each trial in MLflow, by number; the last of several."""
+    """The ended run of each trial in MLflow, by number; the last one if a trial has several."""
     kind = "tags.`studyhall.kind` = 'trial' and attributes.status != 'RUNNING'"
     wanted = f"tags.`studyhall.study_id` = '{study.study_id}' and {kind}"
     found = search_runs(client, study.experiment_id, wanted)
@@ -163,39 +162,39 @@ def trial_runs(client: MlflowClient, study: StudyRun) -> dict[int, TrialRun]:
     }
 
 
-def _verdict(
+def _evaluation(
     client: MlflowClient, study: StudyRun, champion: ChampionFacts | None
-) -> VerdictFacts | None:
-    """The champion's last evaluation that came to its end, or else that of an earlier champion."""
+) -> EvaluationFacts | None:
+    """The last finished evaluation of the champion, or else of an earlier champion."""
 
     def rank(run: Run) -> tuple[bool, int]:
-        judged = run.data.tags.get("studyhall.judged_version")
-        return champion is not None and judged == champion.version, int(run.info.start_time or 0)
+        evaluated = run.data.tags.get("studyhall.judged_version")
+        return champion is not None and evaluated == champion.version, int(run.info.start_time or 0)
 
     kind = "tags.`studyhall.kind` = 'evaluation' and attributes.status = 'FINISHED'"
     wanted = f"{kind} and tags.`mlflow.parentRunId` = '{study.run_id}'"
     for run in sorted(search_runs(client, study.experiment_id, wanted), key=rank, reverse=True):
         if text := artifact_bytes(client, run.info.run_id, "evaluation.json"):
-            return _verdict_of(client, run, json.loads(text))
+            return _evaluation_facts(client, run, json.loads(text))
     return None
 
 
-def _verdict_of(client: MlflowClient, run: Run, found: dict[str, Any]) -> VerdictFacts:
+def _evaluation_facts(client: MlflowClient, run: Run, found: dict[str, Any]) -> EvaluationFacts:
     tags, run_id = run.data.tags, str(run.info.run_id)
     with explained("the evaluation"):
-        judged = client.get_run(tags["studyhall.judged_run"])
-    pictures = {name: artifact_bytes(client, run_id, name) for name in VERDICT_PICTURES}
+        evaluated = client.get_run(tags["studyhall.judged_run"])
+    images = {name: artifact_bytes(client, run_id, name) for name in EVALUATION_IMAGES}
     keys = ("index", "true", "predicted", "probability")
     mistakes = [tuple(one[key] for key in keys) for one in found.get("mistakes", ())]
     same = ("examples", "correct", "accuracy", "accuracy_by_class", "classes", "confusion")
-    return VerdictFacts(
+    return EvaluationFacts(
         version=tags["studyhall.judged_version"],
-        model=str(judged.info.run_name),
+        model=str(evaluated.info.run_name),
         run_id=run_id,
         when=datetime.fromtimestamp(run.info.start_time / 1000, UTC),
         interval=tuple(found["interval"]),
         gap=run.data.metrics.get(GAP),
         mistakes=mistakes,
-        pictures={name: picture for name, picture in pictures.items() if picture},
+        images={name: image for name, image in images.items() if image},
         **{name: found[name] for name in same},
     )

@@ -16,13 +16,21 @@ from studyhall.search.study.trial_rows import best_first
 
 
 @dataclass(frozen=True)
-class Standing:
-    """How far one study came.
+class StudyResult:
+    """The results of one study.
 
-    `finalists` are the means of its finalists by trial, best first, and None of those that diverged
-    from every seed; `test` is the accuracy on the
-    test split with its 95 % interval, and `outdated` says so where that is not the champion's;
-    `core_seconds` goes by the state of the trials, and has the finalists' apart.
+    Attributes:
+        name: The study.
+        states: The number of trials by state.
+        metric: The metric that selects the best trial.
+        best_trial: The best completed trial, if any.
+        best_value: The metric of that trial.
+        parameters: The parameters of that trial.
+        finalists: The mean of each finalist's retrainings by trial, best first; None if all of a
+            finalist's retrainings diverged.
+        test: The accuracy on the test set with the ends of its 95 % interval, if it was evaluated.
+        core_seconds: The training time by the state of the trials, and of the finalists.
+        outdated: A note on `test` if that is not of the current champion.
     """
 
     name: str
@@ -39,16 +47,17 @@ class Standing:
 
 @dataclass(frozen=True)
 class Comparison:
-    """Two studies.
+    """Two studies side by side.
 
     Attributes:
-        studies: How far each came.
-        incomparable: Why their values cannot be compared, a sentence each; empty if they can.
+        studies: The results of each.
+        incomparable: The reasons why their values cannot be compared; empty if they can.
         differences: The keys in which their study files differ.
-        best_so_far: A count of trials, and the best value of either among so many of its first.
+        best_so_far: For each of several counts of trials, the count and the best value of either
+            study among its first trials of that count.
     """
 
-    studies: tuple[Standing, Standing]
+    studies: tuple[StudyResult, StudyResult]
     incomparable: tuple[str, ...]
     differences: tuple[Difference, ...]
     best_so_far: tuple[tuple[int, float | None, float | None], ...]
@@ -67,13 +76,13 @@ class Comparison:
         }
 
     def rows(self) -> Iterator[tuple[str, ...]]:
-        """Yield what is told of both as people read it: its name, the first's and the second's."""
+        """Yield the rows of the printed table: a name, and the value of either study."""
         one, other = self.studies
         for state in dict.fromkeys((*one.states, *other.states)):
             yield f"trials {state}", *(str(s.states.get(state, 0)) for s in self.studies)
         yield "best value", *(_number(s.best_value) for s in self.studies)
         yield (
-            "in trial",
+            "best trial",
             *("-" if s.best_trial is None else str(s.best_trial) for s in self.studies),
         )
         for name in dict.fromkeys((*one.parameters, *other.parameters)):
@@ -84,7 +93,7 @@ class Comparison:
         if one.test or other.test:
             yield "test accuracy", *(_interval(s.test) for s in self.studies)
         if one.outdated or other.outdated:
-            yield "  which is of", *(_text(s.outdated) for s in self.studies)
+            yield "  of", *(_text(s.outdated) for s in self.studies)
         yield "core-seconds", *(f"{sum(s.core_seconds.values()):.1f}" for s in self.studies)
         for trials, *values in self.best_so_far:
             yield f"best of {trials} trials", *map(_number, values)
@@ -95,16 +104,16 @@ class Comparison:
 def compare_recorded(
     first: str, second: str, storage: Path | str | None = None, tracking_uri: str | None = None
 ) -> Comparison:
-    """Put two recorded studies side by side.
+    """Compare two recorded studies by their names.
 
     Args:
         first: A study.
         second: Another.
-        storage: Where they are kept; by default in the working folder.
+        storage: The journal file or database with both; by default in the working folder.
         tracking_uri: MLflow's address; by default where plain `mlflow ui` looks.
 
     Raises:
-        UsageError: there is no such study, or nothing answers where it is kept.
+        UsageError: there is no such study, or its storage cannot be reached.
         StudyhallError: MLflow does not answer.
     """
     return compare_studies(
@@ -113,21 +122,21 @@ def compare_recorded(
 
 
 def compare_studies(first: StudyFacts, second: StudyFacts) -> Comparison:
-    """Put two studies side by side."""
+    """Compare two studies."""
     return Comparison(
-        studies=(_standing(first), _standing(second)),
+        studies=(_result(first), _result(second)),
         incomparable=tuple(_incomparable(first, second)),
         differences=tuple(spec_differences(first.spec, second.spec)),
         best_so_far=tuple(_best_so_far(first, second)),
     )
 
 
-def _standing(facts: StudyFacts) -> Standing:
+def _result(facts: StudyFacts) -> StudyResult:
     states = {"complete": 0, "pruned": 0, "failed": 0}
     for row in facts.trials:
         states[row.state] = states.get(row.state, 0) + 1
-    best, verdict = facts.summary.best, facts.tracked.verdict if facts.tracked else None
-    return Standing(
+    best, evaluation = facts.summary.best, facts.tracked.evaluation if facts.tracked else None
+    return StudyResult(
         name=facts.summary.name,
         states=states,
         metric=facts.summary.metric,
@@ -135,7 +144,7 @@ def _standing(facts: StudyFacts) -> Standing:
         best_value=best.value if best else None,
         parameters=dict(best.parameters) if best else {},
         finalists=_finalists(facts.summary.finals),
-        test=(verdict.accuracy, *verdict.interval) if verdict else None,
+        test=(evaluation.accuracy, *evaluation.interval) if evaluation else None,
         core_seconds={state: round(s, 1) for state, s in facts.core_seconds().items()},
         outdated=facts.tracked.outdated if facts.tracked else None,
     )
@@ -151,11 +160,11 @@ def _finalists(finals: Finals | None) -> dict[int, float | None]:
 def _incomparable(first: StudyFacts, second: StudyFacts) -> Iterator[str]:
     one, other = first.summary, second.summary
     if one.metric != other.metric:
-        yield f"{one.name} goes by {one.metric} and {other.name} by {other.metric}"
+        yield f"{one.name} selects by {one.metric}, and {other.name} by {other.metric}"
     if first.fingerprint != second.fingerprint:
         prints = [(facts.fingerprint or "not known")[:12] for facts in (first, second)]
         yield (
-            f"{one.name} and {other.name} were run on other data or another split of them "
+            f"{one.name} and {other.name} were run on different data or different splits of them "
             f"(fingerprints {prints[0]} and {prints[1]})"
         )
 
@@ -163,7 +172,7 @@ def _incomparable(first: StudyFacts, second: StudyFacts) -> Iterator[str]:
 def _best_so_far(
     first: StudyFacts, second: StudyFacts
 ) -> Iterator[tuple[int, float | None, float | None]]:
-    """Yield the best values at 1, 2, 5, 10, 20, 50 … trials, and at as many as both have."""
+    """Yield the best values after 1, 2, 5, 10, 20, 50 … trials, up to the smaller count of both."""
     common = min(len(first.trials), len(second.trials))
     counts = [step * 10**power for power in range(9) for step in (1, 2, 5)]
     for count in sorted({*(count for count in counts if count < common), common} - {0}):

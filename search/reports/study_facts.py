@@ -1,4 +1,4 @@
-"""All that a report or a comparison says of a study, in plain values."""
+"""The facts about a study that reports and comparisons show, as plain values."""
 
 from __future__ import annotations
 
@@ -14,25 +14,25 @@ from studyhall.search.tracking.pages import run_route, ui_address
 
 
 @dataclass(frozen=True)
-class VerdictFacts:
-    """The last evaluation of a study's champion on the test split.
+class EvaluationFacts:
+    """An evaluation of a study's champion on the test set.
 
     Attributes:
-        version: The registered version that was judged.
-        model: The name of its run.
+        version: The registered version that was evaluated.
+        model: The name of that version's run.
         run_id: The run that records the evaluation.
-        when: When it began, in UTC.
-        examples: How many test examples were judged.
-        correct: How many of them were classified correctly.
-        accuracy: Their share.
-        interval: Its Wilson interval at 95 %.
-        gap: By how much it did better on the validation examples, if that is known.
-        accuracy_by_class: The share of each class's examples classified correctly.
+        when: When the evaluation began, in UTC.
+        examples: The number of test examples.
+        correct: The number of correctly classified ones.
+        accuracy: The share of correctly classified ones.
+        interval: The Wilson interval of the accuracy at 95 %.
+        gap: The validation accuracy minus the test accuracy, if it is known.
+        accuracy_by_class: The accuracy on the examples of each class.
         classes: The classes in the order of `confusion`.
-        confusion: Counts, row = true class, column = predicted.
-        mistakes: The surest mistakes: the example's index, its class, the class that it was taken
-            for and how probable that was found.
-        pictures: PNG files, by their names.
+        confusion: Counts, (classes, classes): row = true class, column = predicted class.
+        mistakes: The wrong predictions with the highest probability: the example's index, its
+            class, the predicted class and its probability.
+        images: PNG files by name.
     """
 
     version: str
@@ -48,7 +48,7 @@ class VerdictFacts:
     classes: Sequence[str]
     confusion: Sequence[Sequence[int]]
     mistakes: Sequence[tuple[int, str, str, float]]
-    pictures: Mapping[str, bytes]
+    images: Mapping[str, bytes]
 
 
 @dataclass(frozen=True)
@@ -61,9 +61,9 @@ class TrialRun:
 
 @dataclass(frozen=True)
 class ChampionFacts:
-    """The version that is a study's champion now, the run that it is from, and who selected it.
+    """The registered version that is a study's champion now, and the run that trained it.
 
-    `selected_by` is what `studyhall.search.study.champion_choice` has it registered with.
+    `selected_by` is one of `SelectedBy` in `studyhall.search.study.champion_choice`.
     """
 
     version: str
@@ -73,7 +73,7 @@ class ChampionFacts:
 
 @dataclass(frozen=True)
 class FinalistsFacts:
-    """How the best of a search were trained again, and every such training that was begun."""
+    """How many finalists were retrained with how many seeds, and each training that was begun."""
 
     configurations: int
     seeds: int
@@ -82,7 +82,7 @@ class FinalistsFacts:
 
 @dataclass(frozen=True)
 class TrackedFacts:
-    """What MLflow has of a study.
+    """What MLflow records of a study.
 
     Attributes:
         uri: MLflow's address, without a password.
@@ -90,10 +90,10 @@ class TrackedFacts:
         run_id: The study's own run.
         runs: The run of each trial, by number.
         environment: Code, machine and libraries, by name.
-        blas_threads: The threads of a worker's matrix products.
-        verdict: The champion's last evaluation, or else that of an earlier one; if there is one.
-        ledger: Every reading of the test split, by this study and by others.
-        champion: The registered champion; None if none of the study's models is.
+        blas_threads: The BLAS threads of each worker.
+        evaluation: The last evaluation of the champion, or else of an earlier champion, if any.
+        ledger: Every evaluation on the test set, by this study and by others.
+        champion: The registered champion; None if it is not a model of this study.
     """
 
     uri: str
@@ -102,25 +102,25 @@ class TrackedFacts:
     runs: Mapping[int, TrialRun]
     environment: Mapping[str, str]
     blas_threads: int
-    verdict: VerdictFacts | None = None
+    evaluation: EvaluationFacts | None = None
     ledger: Ledger = field(default_factory=Ledger)
     champion: ChampionFacts | None = None
 
     @property
     def outdated(self) -> str | None:
-        """What to know of a verdict that is not on the champion; None of one that is."""
-        if self.verdict is None or self.champion is None:
+        """A note on an evaluation that is not of the current champion; None if it is."""
+        if self.evaluation is None or self.champion is None:
             return None
-        judged, current = self.verdict.version, self.champion.version
-        if judged == current:
+        evaluated, current = self.evaluation.version, self.champion.version
+        if evaluated == current:
             return None
         return (
-            f"version {judged}, no longer the champion; the champion (version {current}) has not "
-            "been judged"
+            f"version {evaluated}, no longer the champion; the champion (version {current}) "
+            "has not been evaluated"
         )
 
     def address(self, run_id: str | None = None, experiment_id: str = "") -> str | None:
-        """The page of MLflow's UI about a run, or the study's run; None without a server.
+        """The address of a run's page in MLflow's UI; None if MLflow has no server.
 
         Args:
             run_id: The run; by default the study's.
@@ -132,7 +132,7 @@ class TrackedFacts:
         return f"{ui_address(self.uri)}/{route}"
 
     def address_of(self, number: int) -> str | None:
-        """The page of MLflow's UI about a trial; None without a server or a run."""
+        """The address of a trial's page in MLflow's UI; None without a server or a run."""
         run = self.runs.get(number)
         return self.address(run.run_id) if run else None
 
@@ -143,11 +143,11 @@ class StudyFacts:
 
     Attributes:
         spec: The study file.
-        summary: Where it stands, and its finalists if they were trained again.
-        fingerprint: That of its data; None in records of before there was one.
+        summary: Its counts of trials, its best trial, and its finalists if they were retrained.
+        fingerprint: The fingerprint of its data; None in records from before it was recorded.
         trials: Every trial that was begun, in the order of their numbers.
-        tracked: What MLflow has of it; None if that is nothing.
-        finalists: How its best were trained again; None if they were not.
+        tracked: What MLflow records of it; None if MLflow has no run of it.
+        finalists: The trainings of its finalists; None if there were none.
     """
 
     spec: StudySpec
@@ -159,11 +159,11 @@ class StudyFacts:
 
     @property
     def blas_threads(self) -> int:
-        """The threads of a worker's matrix products; 1 where it is not known otherwise."""
+        """The BLAS threads of each worker; 1 if MLflow does not record it."""
         return self.tracked.blas_threads if self.tracked else 1
 
     def trainings(self) -> dict[str, list[TrialRow]]:
-        """The trials by the state that they ended in; `finalists` stand apart."""
+        """The trials by state; the trainings of finalists are under `finalists`."""
         found: dict[str, list[TrialRow]] = {}
         for row in self.trials:
             found.setdefault(row.state, []).append(row)
@@ -171,8 +171,12 @@ class StudyFacts:
             found["finalists"] = list(self.finalists.trainings)
         return found
 
+    def untimed(self) -> int:
+        """The number of trainings of unknown time: they did not end, or crashed the worker."""
+        return sum(row.seconds is None for rows in self.trainings().values() for row in rows)
+
     def core_seconds(self) -> dict[str, float]:
-        """What training took, as far as that is known, by the state of `trainings`."""
+        """The known training time times BLAS threads, by the state of `trainings`."""
         return {
             state: sum(row.seconds or 0.0 for row in rows) * self.blas_threads
             for state, rows in self.trainings().items()

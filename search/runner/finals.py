@@ -9,7 +9,7 @@ from pydantic import ValidationError
 
 from studyhall.search.common.errors import UsageError
 from studyhall.search.common.options import Options
-from studyhall.search.config.findings import problem_of
+from studyhall.search.config.problems import problem_of
 from studyhall.search.config.study_spec import FinalistsSection
 from studyhall.search.runner.notebook_view import usual_observer
 from studyhall.search.runner.runner import Runner

@@ -14,7 +14,7 @@ from studyhall.search.common.errors import UsageError
 from studyhall.search.common.options import Options
 from studyhall.search.config.study_spec import StudySpec
 from studyhall.search.data.datasets import fetch
-from studyhall.search.data.own_versions import version_of
+from studyhall.search.data.recorded_data import version_of
 from studyhall.search.runner.finals import run_finals
 from studyhall.search.runner.notebook_view import usual_observer
 from studyhall.search.runner.runner import Runner

@@ -67,7 +67,7 @@ class Runner:
 
     def __post_init__(self) -> None:
         self.study, self.tracker = self.tracked.study, self.tracked.tracker
-        self.sender = self.tracked.sender(self.observer.note)
+        self.sender = self.tracked.uploader(self.observer.note)
         self.pool = open_pool(self.tracked, self.options)
         self._requests = StopRequests(self.search or self.study, self.options.stops)
 

@@ -11,8 +11,8 @@ from optuna.samplers import BaseSampler, RandomSampler
 from optuna.study import Study, StudyDirection
 from optuna.trial import FrozenTrial, TrialState
 
-from studyhall.search.config.conditions import Space
-from studyhall.search.config.unit_interval import from_unit, numbers_of_all, to_unit
+from studyhall.search.config.parameters import always_numerical, from_unit, to_unit
+from studyhall.search.config.search_space import Space
 
 if TYPE_CHECKING:
     from cmaes import CMA
@@ -42,7 +42,7 @@ class EvolutionSampler(BaseSampler):
     """
 
     def __init__(self, space: Space, seed: int) -> None:
-        self._space = numbers_of_all(space)
+        self._space = always_numerical(space)
         own, others = np.random.SeedSequence(seed).generate_state(2)  # else they would go together
         self._seed = int(own)
         self._others = RandomSampler(seed=int(others))

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from studyhall.search.config.conditions import Point, Space, holds
-from studyhall.search.config.unit_interval import from_unit
+from studyhall.search.config.parameters import from_unit
+from studyhall.search.config.search_space import Point, Space, holds
 
 
 class QuasiRandom:

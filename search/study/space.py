@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Callable
-from typing import cast
+from typing import Any, cast
 
 import numpy as np
 from optuna.distributions import (
@@ -17,9 +17,8 @@ from optuna.exceptions import ExperimentalWarning
 from optuna.samplers import BaseSampler, PartialFixedSampler, RandomSampler, TPESampler
 from optuna.trial import Trial
 
-from studyhall.search.config.conditions import Point, holds
-from studyhall.search.config.grid import Grid
-from studyhall.search.config.parameters import FloatParameter, IntParameter, Parameter
+from studyhall.search.config.parameters import CategoricalParameter, FloatParameter, Parameter
+from studyhall.search.config.search_space import Grid, Point, holds
 from studyhall.search.config.section import Scalar
 from studyhall.search.config.study_spec import FinalistsSpec, StudySpec
 from studyhall.search.study.evolution import EvolutionSampler
@@ -67,7 +66,8 @@ def suggest(trial: Trial, spec: StudySpec) -> dict[str, Scalar]:
     point: Point = {}
     for name, parameter in spec.search_space.items():
         if holds(parameter, point):
-            value, distribution = _suggest(trial, name, parameter), distribution_of(parameter)
+            distribution = distribution_of(parameter)
+            value = _suggest(trial, name, distribution)
             # As the storage keeps it: an enqueued 1 of a real parameter is 1.0 there.
             kept = distribution.to_external_repr(distribution.to_internal_repr(value))
             point[name] = cast("Scalar", kept)
@@ -75,21 +75,17 @@ def suggest(trial: Trial, spec: StudySpec) -> dict[str, Scalar]:
 
 
 def distribution_of(parameter: Parameter) -> BaseDistribution:
-    """The distribution that `suggest` gives a parameter, as the storage keeps it."""
+    """The range of a parameter as Optuna's distribution; the only place that makes one."""
+    if isinstance(parameter, CategoricalParameter):
+        return CategoricalDistribution(parameter.choices)
+    low, high, log = parameter.low, parameter.high, parameter.log
     if isinstance(parameter, FloatParameter):
-        low, high = parameter.low, parameter.high
-        return FloatDistribution(low, high, step=parameter.step, log=parameter.log)
-    if isinstance(parameter, IntParameter):
-        low, high = parameter.low, parameter.high
-        return IntDistribution(low, high, step=parameter.step, log=parameter.log)
-    return CategoricalDistribution(parameter.choices)
+        return FloatDistribution(low, high, log=log, step=parameter.step)
+    return IntDistribution(parameter.low, parameter.high, log=log, step=parameter.step)
 
 
-def _suggest(trial: Trial, name: str, parameter: Parameter) -> Scalar:
-    if isinstance(parameter, FloatParameter):
-        low, high = parameter.low, parameter.high
-        return trial.suggest_float(name, low, high, step=parameter.step, log=parameter.log)
-    if isinstance(parameter, IntParameter):
-        low, high = parameter.low, parameter.high
-        return trial.suggest_int(name, low, high, step=parameter.step, log=parameter.log)
-    return cast("Scalar", trial.suggest_categorical(name, parameter.choices))
+def _suggest(trial: Trial, name: str, range_: Any) -> Any:
+    if isinstance(range_, CategoricalDistribution):
+        return trial.suggest_categorical(name, range_.choices)
+    ask: Any = trial.suggest_float if isinstance(range_, FloatDistribution) else trial.suggest_int
+    return ask(name, range_.low, range_.high, step=range_.step, log=range_.log)

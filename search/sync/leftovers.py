@@ -51,7 +51,7 @@ def reason_to_stay(folder: Path, options: Options, tracked: Set[str]) -> str | N
             f"{folder}: holds records that MLflow does not have; delete it by hand if they are "
             "of no use"
         )
-    if folder.parent != options.home and Outbox(folder).waiting():
+    if folder.parent != options.home and Outbox(folder).entries():
         return (
             f"{folder}: holds what a trial had come to, perhaps of a study in another database; "
             "delete it by hand if it is of no use"
@@ -66,7 +66,7 @@ def remove_leftover(folder: Path) -> None:
         StudyhallError: a launch is at work in it.
     """
     try:
-        with Outbox(folder).sending_lock():
+        with Outbox(folder).upload_lock():
             discard(folder)
     except Timeout:
         raise StudyhallError(f"{folder}: a launch is sending from it; end it first") from None

@@ -1,12 +1,12 @@
-"""The folder in which the records of a study's trials wait until MLflow has them.
+"""The folder in which the records of a study's trials are kept until MLflow has them.
 
 Of attempt 1 at trial 7 there may be
 
     trial-0007.1        its record, a folder that is whole or not there
     trial-0007.1.live   its points so far, a JSON line each, while it trains
-    trial-0007.1.run    the run in MLflow that it was, or is about to be, given
+    trial-0007.1.run    its run in MLflow, noted before that run is created
 
-and hidden names, of what is being written or deleted.
+and hidden names, of files that are being written or deleted.
 """
 
 from __future__ import annotations
@@ -14,8 +14,9 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 from filelock import FileLock
 from pydantic import BaseModel, ConfigDict, ValidationError
@@ -25,13 +26,8 @@ from studyhall.search.common.atomic_files import discard, sweep, write_whole
 _NAME = re.compile(r"trial-(\d{4,})\.(\d+)(\.live|\.run)?")
 
 
-class RunNote(BaseModel):
-    """Which run an attempt has in MLflow.
-
-    `run_id` is missing while the run is being created: it may exist or not. `doubtful` says that
-    its creation was once in doubt, so that a second one may turn up; `files_only` that the run has
-    all but its files.
-    """
+class _RunFile(BaseModel):
+    """What a `.run` file holds: fields of `OutboxEntry`."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -41,13 +37,33 @@ class RunNote(BaseModel):
 
 
 @dataclass(frozen=True, order=True)
-class Waiting:
-    """What waits of one attempt at a trial: its record, or the points of its training so far."""
+class OutboxEntry:
+    """What an outbox holds of one attempt at a trial; entries are equal whatever run they have.
+
+    Attributes:
+        number: The trial.
+        attempt: The attempt at it, from 1.
+        record: Whether its record is there.
+        live: Whether the points of its training so far are there.
+        run_noted: Whether it has a run in MLflow, or one that is about to be created.
+        run_id: That run; None while it is being created, when it may exist or not.
+        doubtful: Whether a creation once got no answer, so that a second run may turn up.
+        files_only: Whether the run has everything but its files.
+    """
 
     number: int
     attempt: int
     record: bool
     live: bool
+    run_noted: bool = field(default=False, compare=False)
+    run_id: str | None = field(default=None, compare=False)
+    doubtful: bool = field(default=False, compare=False)
+    files_only: bool = field(default=False, compare=False)
+
+    @property
+    def may_have_strays(self) -> bool:
+        """Whether MLflow may have a run of the attempt that is not noted here."""
+        return self.run_noted and (self.run_id is None or self.doubtful)
 
 
 class Outbox:
@@ -68,58 +84,70 @@ class Outbox:
         """The file of an attempt's points."""
         return self.folder / f"trial-{number:04d}.{attempt}.live"
 
-    def waiting(self) -> list[Waiting]:
-        """What waits, in the order of the trials and attempts."""
+    def entries(self) -> list[OutboxEntry]:
+        """All entries, in the order of the trials and attempts.
+
+        Raises:
+            OSError: a file is there and the disk does not give it.
+        """
         found: dict[tuple[int, int], set[str]] = {}
         for number, attempt, kind in self._names():
             found.setdefault((number, attempt), set()).add(kind)
-        return sorted(
-            Waiting(number, attempt, "" in kinds, ".live" in kinds)
-            for (number, attempt), kinds in found.items()
-        )
+        return [
+            OutboxEntry(
+                *key, "" in kinds, ".live" in kinds, **self._noted(*key) if ".run" in kinds else {}
+            )
+            for key, kinds in sorted(found.items())
+        ]
 
-    def records(self) -> list[Waiting]:
-        """The attempts whose records wait, in the order of the trials and attempts."""
-        return [waiting for waiting in self.waiting() if waiting.record]
-
-    def run_note(self, number: int, attempt: int) -> RunNote | None:
-        """What is known of an attempt's run; a file that cannot be read says that it is in doubt.
+    def entry(self, number: int, attempt: int) -> OutboxEntry:
+        """The entry of one attempt; one that is not there holds nothing.
 
         Raises:
-            OSError: the file is there and the disk does not give it.
+            OSError: a file is there and the disk does not give it.
         """
-        try:
-            return RunNote.model_validate_json(self._run(number, attempt).read_bytes())
-        except FileNotFoundError:
-            return None
-        except ValidationError:
-            return RunNote(run_id=None, doubtful=True)
+        record, live = self.path(number, attempt), self.live(number, attempt)
+        noted = self._noted(number, attempt)
+        return OutboxEntry(number, attempt, record.exists(), live.exists(), **noted)
 
-    def note_run(self, number: int, attempt: int, note: RunNote) -> None:
-        """Keep what is known of an attempt's run.
+    def records(self) -> list[OutboxEntry]:
+        """The entries that have a record, in the order of the trials and attempts."""
+        return [entry for entry in self.entries() if entry.record]
+
+    def note_run(
+        self,
+        number: int,
+        attempt: int,
+        run_id: str | None,
+        *,
+        doubtful: bool = False,
+        files_only: bool = False,
+    ) -> None:
+        """Note an attempt's run; the arguments are those of `OutboxEntry`.
 
         Raises:
             OSError: the disk does not take it.
         """
-        write_whole(self._run(number, attempt), note.model_dump_json().encode())
+        noted = _RunFile(run_id=run_id, doubtful=doubtful, files_only=files_only)
+        write_whole(self._run(number, attempt), noted.model_dump_json().encode())
 
     def forget_run(self, number: int, attempt: int) -> None:
         """Forget an attempt's run, which MLflow no longer has."""
         self._run(number, attempt).unlink(missing_ok=True)
 
     def remove(self, number: int, attempt: int) -> None:
-        """Delete all that waits of an attempt.
+        """Delete all files of an attempt.
 
-        The record goes first and the name of its run last: whoever finds the rest after a crash
-        can tell that the record was dealt with, and in which run.
+        The record goes first and the name of its run last, so that a process which finds the rest
+        after a crash can tell that the record was dealt with, and in which run.
         """
         if (record := self.path(number, attempt)).exists():
             discard(record)
         self.live(number, attempt).unlink(missing_ok=True)
         self.forget_run(number, attempt)
 
-    def sending_lock(self) -> FileLock:
-        """The lock that whoever sends from the outbox holds; the system frees it when he dies."""
+    def upload_lock(self) -> FileLock:
+        """The lock of the one process that uploads; the system frees it when the process ends."""
         return FileLock(self.folder / "sending.lock", timeout=0)
 
     def sweep(self) -> None:
@@ -128,6 +156,16 @@ class Outbox:
 
     def _run(self, number: int, attempt: int) -> Path:
         return self.folder / f"trial-{number:04d}.{attempt}.run"
+
+    def _noted(self, number: int, attempt: int) -> dict[str, Any]:
+        """The fields of an entry that its `.run` file has; one that cannot be read is doubtful."""
+        try:
+            noted = _RunFile.model_validate_json(self._run(number, attempt).read_bytes())
+        except FileNotFoundError:
+            return {}
+        except ValidationError:
+            noted = _RunFile(run_id=None, doubtful=True)
+        return {"run_noted": True, **noted.model_dump()}
 
     def _names(self) -> Iterator[tuple[int, int, str]]:
         try:

@@ -1,21 +1,37 @@
-"""One round after another over a outbox: what is due is sent, and nothing bad holds up the rest."""
+"""Uploads the records of an outbox to MLflow in a thread of its own; training never waits for it.
+
+A record passes three levels: `OutboxUploader` decides when it is uploaded, `RunUpload` brings it to
+one run step by step, and `Tracker` makes the calls to MLflow.
+"""
 
 from __future__ import annotations
 
+import threading
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 
+from filelock import FileLock, Timeout
+
 from studyhall.search.common.errors import StudyhallError
-from studyhall.search.sync.outbox import Outbox, Waiting
+from studyhall.search.sync.outbox import Outbox, OutboxEntry
 from studyhall.search.sync.run_upload import RunUpload
-from studyhall.search.tracking.mlflow_errors import MlflowError, MlflowRefusedError, is_disk_full
+from studyhall.search.tracking.mlflow_errors import (
+    ArtifactStoreError,
+    MlflowDeniedError,
+    MlflowError,
+    MlflowRefusedError,
+    MlflowUnavailableError,
+    is_disk_full,
+)
 from studyhall.search.tracking.tracker import Tracker
 from studyhall.search.training.record import DamagedRecordError
 
-ASIDE_SECONDS = 60.0  # until a record that was not taken is tried again
-_LATE_SECONDS = 5.0  # no record is taken for lost, and made again, that is there for less
+POLL_SECONDS = 1.0  # each look at the outbox asks the study, beside a trial of the same process
+LONGEST_PAUSE = 30.0  # seconds between two attempts while MLflow is not available
+ASIDE_SECONDS = 60.0  # until a record that MLflow did not take is tried again
+_LATE_SECONDS = 5.0  # a record younger than this cannot have been taken for lost and made again
 _TRIES = 3  # of a record that MLflow has trouble with while it answers other questions
 
 Accepted = Callable[[int, int], bool | None]
@@ -32,123 +48,254 @@ class FailedUpload:
 
 
 class OutboxUploader:
-    """Sends from a outbox as long as it is its only sender; the arguments are those of `Sender`.
+    """Uploads the records of an outbox, and the points of running trials, until it is stopped.
+
+    One uploader at a time works on an outbox; another one waits until the first has stopped or its
+    process has died.
+
+    Args:
+        tracker: The study in MLflow. Its client is opened in the thread, when there is something
+            to upload.
+        outbox: The folder of the records and points.
+        accepted: Says what the study has decided on an attempt, given the numbers of the trial and
+            of the attempt. True: its result is the trial's. False: another attempt has replaced it,
+            or there is no such trial. None: it is not decided yet. If it raises StudyhallError, it
+            is called again later.
+        notify: Called in the thread with a sentence when MLflow stops being available, when it is
+            available again, and for each record that cannot be uploaded.
 
     Attributes:
-        sent: How many records it has sent.
+        uploaded: How many records it has uploaded.
     """
 
     def __init__(
         self,
-        open_tracker: Callable[[], Tracker],
+        tracker: Tracker,
         outbox: Outbox,
         accepted: Accepted,
         notify: Callable[[str], None],
     ) -> None:
-        self.sent = 0
-        self._open_tracker = open_tracker
-        self._tracker: Tracker | None = None
-        self._spool = outbox
-        self._accepted = accepted
-        self._notify = notify
-        self._deliveries: dict[tuple[int, int], RunUpload] = {}
-        self._failures: Counter[Waiting] = Counter()
-        self._aside: dict[Waiting, tuple[str, float]] = {}
-        self._told: set[Waiting] = set()
+        self.uploaded = 0
+        self._tracker, self._outbox = tracker, outbox
+        self._accepted, self._notify = accepted, notify
+        self._backoff = _Backoff(notify)
+        self._uploads: dict[tuple[int, int], RunUpload] = {}
+        self._failures: Counter[OutboxEntry] = Counter()
+        self._aside: dict[OutboxEntry, tuple[str, float]] = {}  # why, and until when
+        self._reported: set[OutboxEntry] = set()
         self._arrived: dict[tuple[int, int], float] = {}  # when a record was first seen here
-        self._first = True  # what waits then has done so for longer than is known
+        self._first = True  # records found in the first pass may have waited for any time
+        self._stopping, self._wake = threading.Event(), threading.Event()
+        self._passed = threading.Condition()
+        self._asked = self._answered = 0  # how often `drain` asked, and what was answered
+        self._left: list[FailedUpload] = []
+        self._error: BaseException | None = None
+        self._thread = threading.Thread(target=self._run, name="outbox-uploader", daemon=True)
 
-    def round(self) -> Iterator[FailedUpload | None]:
-        """Deal with all that waits, an attempt a step; yield the record if it was not taken.
+    def start(self) -> None:
+        """Start the thread."""
+        self._thread.start()
+
+    def drain(self, seconds: float) -> list[FailedUpload]:
+        """Wait, `seconds` at most, until all records that can be uploaded are; the thread must run.
+
+        Returns:
+            The records that are left. A record that the study has not decided on is not among them
+            unless MLflow is unavailable: a worker is about to enter it.
+        """
+        with self._passed:
+            self._asked += 1
+            asked = self._asked
+            self._wake.set()
+            self._passed.wait_for(lambda: self._is_drained(asked), seconds)
+            if self._error:
+                raise self._error
+            if self._answered < asked:
+                return self._all_failed("MLflow has not answered in time")
+            return list(self._left)
+
+    def stop(self, seconds: float) -> bool:
+        """End the thread; return whether it ended in time. If not, it ends with the process."""
+        self._stopping.set()
+        self._wake.set()
+        if self._thread.is_alive():
+            self._thread.join(seconds)
+        return not self._thread.is_alive()
+
+    def upload_pass(self) -> list[FailedUpload]:
+        """Go through the outbox once, as its only uploader; return the records not taken.
 
         Raises:
             StudyhallError: MLflow or the study does not answer.
-            OSError: the disk does not take what sending needs.
+            OSError: the disk does not take what uploading needs.
         """
-        everything, now = self._spool.waiting(), time.monotonic()
-        for waiting in everything:
-            if waiting.record:
+        entries, now, failed = self._outbox.entries(), time.monotonic(), list[FailedUpload]()
+        for entry in entries:
+            if entry.record:
                 seen = float("-inf") if self._first else now
-                self._arrived.setdefault((waiting.number, waiting.attempt), seen)
+                self._arrived.setdefault((entry.number, entry.attempt), seen)
         self._first = False
-        for waiting in everything:
-            if not self._is_aside(waiting):
-                self._try(waiting)
-            yield self._unsent(waiting)
+        for entry in entries:
+            if entry not in self._aside or time.monotonic() >= self._aside[entry][1]:
+                self._try(entry)
+            if entry.record and entry in self._aside:
+                reason, _ = self._aside[entry]
+                failed.append(FailedUpload(entry.number, entry.attempt, reason, final=True))
+            if self._stopping.is_set():
+                break
+        return failed
 
-    def forgive(self) -> None:
-        """Try in the next round what was set aside in an earlier one."""
-        self._aside.clear()
+    def _is_drained(self, asked: int) -> bool:
+        if self._error or not self._thread.is_alive():
+            return True
+        return self._answered >= asked and all(failed.final for failed in self._left)
 
-    def _unsent(self, waiting: Waiting) -> FailedUpload | None:
-        if not waiting.record or waiting not in self._aside:
-            return None
-        reason, _ = self._aside[waiting]
-        return FailedUpload(waiting.number, waiting.attempt, reason, final=True)
-
-    def _is_aside(self, waiting: Waiting) -> bool:
-        return waiting in self._aside and time.monotonic() < self._aside[waiting][1]
-
-    def _try(self, waiting: Waiting) -> None:
+    def _run(self) -> None:
         try:
-            self._deal_with(waiting)
+            lock = self._outbox.upload_lock()
+            try:
+                while not self._stopping.is_set():
+                    self._wake.wait(self._guarded_pass(lock))
+                    self._wake.clear()
+            finally:
+                lock.release()
+        except BaseException as error:
+            self._error = error
+            raise
+        finally:
+            with self._passed:
+                self._passed.notify_all()
+
+    def _guarded_pass(self, lock: FileLock) -> float:
+        """Upload what can be uploaded now; return how many seconds to pause."""
+        asked = self._asked
+        if asked > self._answered:
+            self._aside.clear()
+            self._backoff.reset_pause()
+        pause, left = POLL_SECONDS, []
+        try:
+            if not lock.is_locked:
+                self._outbox.folder.mkdir(parents=True, exist_ok=True)
+                lock.acquire()
+                self._outbox.sweep()
+            left = self.upload_pass()
+            self._backoff.succeeded(self.uploaded)
+        except Timeout:
+            left = self._all_failed("another launch is uploading them")
+        except (StudyhallError, OSError) as error:
+            left = self._all_failed(_reason(error), final=isinstance(error, MlflowDeniedError))
+            pause = self._backoff.failed(error, self.uploaded)
+        with self._passed:
+            self._answered, self._left = asked, left
+            self._passed.notify_all()
+        return pause
+
+    def _all_failed(self, reason: str, *, final: bool = False) -> list[FailedUpload]:
+        records = self._outbox.records()
+        return [FailedUpload(r.number, r.attempt, reason, final) for r in records]
+
+    def _try(self, entry: OutboxEntry) -> None:
+        """Upload one entry; if it is to blame for a failure, set it aside for the others' sake."""
+        try:
+            self._process(entry)
         except (DamagedRecordError, MlflowRefusedError) as error:
-            self._set_aside(waiting, error)
+            self._set_aside(entry, error)
         except (MlflowError, OSError) as error:
-            if is_disk_full(error) or not self._answers():
-                raise  # the others would fare no better, and it says nothing of this one
-            self._failures[waiting] += 1
-            if self._failures[waiting] < _TRIES:
+            if is_disk_full(error) or not self._tracker.answers():
+                raise  # the other records would fail too, so this one is not to blame
+            self._failures[entry] += 1
+            if self._failures[entry] < _TRIES:
                 raise
-            self._set_aside(waiting, error)
+            self._set_aside(entry, error)
         else:
-            self._failures.pop(waiting, None)
-            self._aside.pop(waiting, None)
+            self._failures.pop(entry, None)
+            self._aside.pop(entry, None)
 
-    def _answers(self) -> bool:
-        return self._tracker is not None and self._tracker.answers()
-
-    def _deal_with(self, waiting: Waiting) -> None:
-        number, attempt = waiting.number, waiting.attempt
+    def _process(self, entry: OutboxEntry) -> None:
+        key = number, attempt = entry.number, entry.attempt
         accepted = self._accepted(number, attempt)
         if accepted is None:
-            if waiting.live:
-                self._delivery(number, attempt).show()
+            if entry.live:
+                self._upload(key).upload_points()
             return
         if not accepted:
-            self._delivery(number, attempt).withdraw()
-        elif waiting.record:
-            late = time.monotonic() - self._arrived[number, attempt] >= _LATE_SECONDS
-            if self._delivery(number, attempt).send(look=late):
-                self.sent += 1
+            self._upload(key).withdraw()
+        elif entry.record:
+            late = time.monotonic() - self._arrived[key] >= _LATE_SECONDS
+            if self._upload(key).upload(check_others=late):
+                self.uploaded += 1
             else:
                 self._notify(
-                    f"trial {number}: its record was made again elsewhere while it waited here, "
-                    "and is dropped"
+                    f"trial {number}: another machine has restored and uploaded its record; "
+                    "the copy here is dropped"
                 )
-        elif not self._spool.path(number, attempt).exists():  # stored since the outbox was read
-            self._spool.remove(number, attempt)  # sent, by one who did not get to deleting the rest
-        for kept in (self._deliveries, self._arrived):
-            kept.pop((number, attempt), None)
+        elif not self._outbox.path(number, attempt).exists():  # else stored since it was listed
+            # An uploader that died after the upload, before it had deleted the rest.
+            self._outbox.remove(number, attempt)
+        for kept in (self._uploads, self._arrived):
+            kept.pop(key, None)
 
-    def _delivery(self, number: int, attempt: int) -> RunUpload:
-        if self._tracker is None:
-            self._tracker = self._open_tracker()
-        fresh = RunUpload(self._tracker, self._spool, number, attempt)
-        return self._deliveries.setdefault((number, attempt), fresh)
+    def _upload(self, key: tuple[int, int]) -> RunUpload:
+        return self._uploads.setdefault(key, RunUpload(self._tracker, self._outbox, *key))
 
-    def _set_aside(self, waiting: Waiting, error: StudyhallError | OSError) -> None:
-        """Let the others pass, and tell the user, once, if it is a record that waits."""
-        reason = error.reason if isinstance(error, MlflowError) else str(error)
-        self._aside[waiting] = reason, time.monotonic() + ASIDE_SECONDS
-        if not waiting.record or waiting in self._told:
+    def _set_aside(self, entry: OutboxEntry, error: StudyhallError | OSError) -> None:
+        """Leave an entry alone for a while, and report it once if it is a record."""
+        reason = _reason(error)
+        self._aside[entry] = reason, time.monotonic() + ASIDE_SECONDS
+        if not entry.record or entry in self._reported:
             return
-        self._told.add(waiting)
+        self._reported.add(entry)
         if isinstance(error, DamagedRecordError):
             self._notify(reason)
             return
-        folder = self._spool.path(waiting.number, waiting.attempt)
         self._notify(
-            f"MLflow does not take the record of trial {waiting.number} ({reason}); it stays in "
-            f"{folder}: when that is mended, `studyhall sync` sends it"
+            f"MLflow does not take the record of trial {entry.number} ({reason}); it is kept in "
+            f"{self._outbox.path(entry.number, entry.attempt)}: correct the cause, then run "
+            "`studyhall sync`"
         )
+
+
+class _Backoff:
+    """Pauses that double while MLflow is unavailable; reports the second failure and the end."""
+
+    def __init__(self, notify: Callable[[str], None]) -> None:
+        self._notify = notify
+        self._failures = self._uploaded_before = 0
+        self._pause = 1.0
+
+    def failed(self, error: Exception, uploaded: int) -> float:
+        """Count a failure, after `uploaded` records in all; return how many seconds to wait."""
+        self._failures += 1
+        if self._failures == 1:
+            self._uploaded_before = uploaded
+        if self._failures == 2:
+            self._notify(f"{_trouble(error)}: training continues, records are kept for later")
+        pause, self._pause = self._pause, min(2 * self._pause, LONGEST_PAUSE)
+        return pause
+
+    def succeeded(self, uploaded: int) -> None:
+        """Begin anew, after `uploaded` records in all."""
+        if self._failures >= 2:
+            count = uploaded - self._uploaded_before
+            records = "1 record" if count == 1 else f"{count} records"
+            self._notify(f"MLflow is available again; {records} uploaded")
+        self._failures = 0
+        self.reset_pause()
+
+    def reset_pause(self) -> None:
+        """Try again soon: a caller waits for the records."""
+        self._pause = 1.0
+
+
+def _reason(error: Exception) -> str:
+    return error.reason if isinstance(error, MlflowError) else str(error)
+
+
+def _trouble(error: Exception) -> str:
+    if isinstance(error, MlflowDeniedError):
+        return f"MLflow does not take records ({error.reason})"
+    if isinstance(error, ArtifactStoreError):
+        return error.reason
+    if isinstance(error, MlflowUnavailableError):
+        return f"MLflow is unavailable ({error.reason})"
+    return f"records cannot be uploaded ({error})"

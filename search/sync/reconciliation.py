@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Container
+from dataclasses import astuple, replace
+from typing import Any
 
 from studyhall.search.study.standing import TrialStanding
 from studyhall.search.study.study import Study
-from studyhall.search.sync.outbox import Outbox, RunNote
+from studyhall.search.sync.outbox import Outbox
 from studyhall.search.sync.repair import Repairs, repair
 from studyhall.search.sync.run_diff import Finding, compare
 from studyhall.search.sync.tracked_study import TrackedStudy
@@ -49,11 +51,11 @@ def find(
     tracked: TrackedStudy, *, deep: bool = False, drained_hosts: Container[str] = ()
 ) -> list[Finding]:
     """How MLflow differs from the study, but for trials that are under way or have just ended."""
-    before, waiting = _standings(tracked.study), _waiting(tracked.outbox)
+    before, entries = _standings(tracked.study), _entries(tracked.outbox)
     found = compare(list(before.values()), tracked.tracker, tracked.outbox, deep=deep)
     after = _standings(tracked.study)
     busy = {n for n, s in after.items() if before.get(n) != s or s.live_attempt is not None}
-    busy |= {number for number, *_ in waiting ^ _waiting(tracked.outbox)}  # sent meanwhile
+    busy |= {number for number, *_ in entries ^ _entries(tracked.outbox)}  # sent meanwhile
     busy |= tracked.study.recent_elsewhere(drained_hosts)
     return [finding for finding in found if finding.number not in busy]
 
@@ -62,12 +64,9 @@ def _standings(study: Study) -> dict[int, TrialStanding]:
     return {standing.number: standing for standing in study.standings()}
 
 
-def _waiting(outbox: Outbox) -> set[tuple[int, int, bool, RunNote | None]]:
-    """What waits, and which run it goes to."""
-    return {
-        (one.number, one.attempt, one.record, outbox.run_note(one.number, one.attempt))
-        for one in outbox.waiting()
-    }
+def _entries(outbox: Outbox) -> set[tuple[Any, ...]]:
+    """All entries, with the runs that they go to; points that a trial adds are no difference."""
+    return {astuple(replace(entry, live=False)) for entry in outbox.entries()}
 
 
 def mend(tracked: TrackedStudy, found: list[Finding], restore: Restore | None) -> Repairs:

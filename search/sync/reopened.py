@@ -8,8 +8,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from studyhall.search.common.errors import UsageError
 from studyhall.search.common.options import Options
 from studyhall.search.data.datasets import fetch
-from studyhall.search.data.own_versions import version_of
-from studyhall.search.data.same_data import require_same_data
+from studyhall.search.data.recorded_data import require_same_data, version_of
 from studyhall.search.study.observer import Observer
 from studyhall.search.study.recorded import recorded_summary
 from studyhall.search.study.storage import open_storage

@@ -10,10 +10,10 @@ from filelock import Timeout
 
 from studyhall.search.common.errors import StudyhallError
 from studyhall.search.study.standing import TrialStanding
-from studyhall.search.sync.outbox import Outbox, RunNote
+from studyhall.search.sync.outbox import Outbox
 from studyhall.search.sync.run_diff import Finding, Kind, expected_tags
 from studyhall.search.sync.run_upload import RunUpload
-from studyhall.search.tracking.mlflow_errors import MlflowAwayError
+from studyhall.search.tracking.mlflow_errors import MlflowUnavailableError
 from studyhall.search.tracking.tracker import RUN_STATUS, Tracker
 
 # What is at hand is used before anything is trained again, and nothing is deleted before that.
@@ -66,7 +66,7 @@ def repair(
         for finding in sorted(findings, key=lambda finding: _ORDER.index(finding.kind)):
             try:
                 done.append(repairer.repair(finding))
-            except MlflowAwayError:
+            except MlflowUnavailableError:
                 raise
             except (StudyhallError, OSError) as error:
                 left.append(f"{finding.problem}; {error}")
@@ -87,10 +87,10 @@ class _Repairer:
         retrain: Retrain | None,
     ) -> None:
         self._tracker = tracker
-        self._spool = outbox
+        self._outbox = outbox
         self._known = known
         self._retrain = retrain
-        self._lock = outbox.sending_lock()
+        self._lock = outbox.upload_lock()
 
     def repair(self, finding: Finding) -> str:
         """Put one thing right; return what was done."""
@@ -117,7 +117,7 @@ class _Repairer:
     def _hold(self) -> None:
         try:
             if not self._lock.is_locked:
-                self._spool.folder.mkdir(parents=True, exist_ok=True)
+                self._outbox.folder.mkdir(parents=True, exist_ok=True)
                 self._lock.acquire()
         except Timeout:
             raise _CannotRepairError("a launch that is under way sends the records") from None
@@ -134,32 +134,32 @@ class _Repairer:
         return f"corrected {finding.problem}"
 
     def _send(self, finding: Finding) -> str:
-        if not self._delivery(finding).send():
+        if not self._upload(finding).upload():
             return f"{_trial(finding)}: dropped its record, which another machine has sent"
         return f"{_trial(finding)}: sent its record, which waited"
 
     def _remove(self, finding: Finding) -> str:
-        self._spool.remove(*self._key(finding))
+        self._outbox.remove(*self._key(finding))
         return f"{_trial(finding)}: deleted its damaged record; MLflow has all of it"
 
     def _train_again(self, finding: Finding) -> str:
         """Give the trial a new run: points of another training have other times than the old."""
         self._require_trained(finding)
-        self._spool.forget_run(*self._key(finding))
-        if not self._delivery(finding).send():
+        self._outbox.forget_run(*self._key(finding))
+        if not self._upload(finding).upload():
             return f"{_trial(finding)}: another machine has sent its record meanwhile"
         return f"{_trial(finding)}: trained it again and recorded its run, which was missing"
 
     def _replace_files(self, finding: Finding) -> str:
-        key, note = self._key(finding), RunNote(run_id=_run_of(finding), files_only=True)
-        self._spool.note_run(*key, note)
+        key, run_id = self._key(finding), _run_of(finding)
+        self._outbox.note_run(*key, run_id, files_only=True)
         try:
             self._require_trained(finding)
         except BaseException:
-            self._spool.remove(*key)
+            self._outbox.remove(*key)
             raise
-        self._delivery(finding).send()
-        return f"{_trial(finding)}: trained it again and replaced the files of run {note.run_id}"
+        self._upload(finding).upload()
+        return f"{_trial(finding)}: trained it again and replaced the files of run {run_id}"
 
     def _replace_run(self, finding: Finding) -> str:
         self._train_again(finding)
@@ -186,11 +186,11 @@ class _Repairer:
             raise _CannotRepairError("only training the trial again mends that")
         number, attempt = self._key(finding)
         self._retrain(number)
-        if not self._spool.path(number, attempt).exists():
+        if not self._outbox.path(number, attempt).exists():
             raise _CannotRepairError("training it again left no record")
 
-    def _delivery(self, finding: Finding) -> RunUpload:
-        return RunUpload(self._tracker, self._spool, *self._key(finding))
+    def _upload(self, finding: Finding) -> RunUpload:
+        return RunUpload(self._tracker, self._outbox, *self._key(finding))
 
     def _key(self, finding: Finding) -> tuple[int, int]:
         standing = self._standing(finding)

@@ -148,7 +148,7 @@ class _Plan:
         if keep_weights is None or name.endswith(FINALISTS_ENDING):
             return
         if not study.is_whole() or any(
-            outbox.waiting() for outbox in outboxes(self._options, study.study_id)
+            outbox.entries() for outbox in outboxes(self._options, study.study_id)
         ):
             self.kept.append(f"{name}: has not come to its end; all weights stay")
             return

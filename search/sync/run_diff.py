@@ -86,7 +86,7 @@ def expected_tags(standing: TrialStanding) -> dict[str, str | None]:
 class _Comparison:
     def __init__(self, tracker: Tracker, outbox: Outbox, deep: bool) -> None:
         self._tracker = tracker
-        self._spool = outbox
+        self._outbox = outbox
         self._deep = deep
         self._damage = {
             (waiting.number, waiting.attempt): damage(outbox.path(waiting.number, waiting.attempt))
@@ -121,12 +121,11 @@ class _Comparison:
         A run that says the same is another machine's; `delivery` sees that one is kept.
         """
         number = standing.number
-        note = self._spool.run_note(number, standing.attempt or 0)
-        noted = note.run_id if note else None
+        entry = self._outbox.entry(number, standing.attempt or 0)
+        noted = entry.run_id
         yield Finding("unsent", number, noted, f"trial {number}: its record waits to be sent")
-        in_doubt = note is not None and (note.run_id is None or note.doubtful)
         for run in own:
-            if run.deleted or run.run_id == noted or (run.is_running and in_doubt):
+            if run.deleted or run.run_id == noted or (run.is_running and entry.may_have_strays):
                 continue
             if run.is_running:
                 yield _stale(run)

@@ -83,13 +83,13 @@ def _send(name: str, options: Options, observer: Observer, patience_seconds: flo
 
 def _send_from(tracked: TrackedStudy, observer: Observer, patience_seconds: float) -> Sent:
     """Send what waits in one outbox."""
-    sender = tracked.sender(observer.note)
+    uploader = tracked.uploader(observer.note)
     try:
         adopt(tracked.study, tracked.outbox)
         waiting = len(tracked.outbox.records())
-        sender.start()
-        unsent = tuple(sender.drain(patience_seconds))
+        uploader.start()
+        unsent = tuple(uploader.drain(patience_seconds))
     finally:
-        sender.stop(_HURRY_SECONDS)
+        uploader.stop(_HURRY_SECONDS)
     sent = waiting - len(tracked.outbox.records())
     return Sent(tracked.study.spec.study.name, sent, unsent)

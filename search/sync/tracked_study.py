@@ -13,12 +13,12 @@ from studyhall.search.config.study_spec import StudySpec
 from studyhall.search.data.dataset_manifest import mark_used
 from studyhall.search.data.datasets import fingerprint, open_dataset, split_dataset
 from studyhall.search.data.integrity import test_fingerprint
-from studyhall.search.data.sealed_sources import sealed_sources
+from studyhall.search.data.seal import sealed_sources
 from studyhall.search.study.job import Job
 from studyhall.search.study.study import Study
 from studyhall.search.sync.outbox import Outbox
+from studyhall.search.sync.outbox_uploader import OutboxUploader
 from studyhall.search.sync.restoring import restore
-from studyhall.search.sync.sender import Sender
 from studyhall.search.tracking.study_view import show_study
 from studyhall.search.tracking.tracker import Tracker
 from studyhall.search.tracking.tracking import (
@@ -46,9 +46,9 @@ class TrackedStudy:
     job: Job
     blas_threads: int
 
-    def sender(self, notify: Callable[[str], None]) -> Sender:
-        """What brings MLflow up to date; not started."""
-        return Sender(lambda: self.tracker, self.outbox, self.study.accepted, notify)
+    def uploader(self, notify: Callable[[str], None]) -> OutboxUploader:
+        """The uploader of the study's records, not started."""
+        return OutboxUploader(self.tracker, self.outbox, self.study.accepted, notify)
 
     def restore(self, number: int) -> None:
         """Make the record of a finished trial again; see `studyhall.search.sync.restoring`."""

@@ -43,11 +43,11 @@ class MlflowError(StudyhallError):
         self.reason = reason
 
 
-class MlflowAwayError(MlflowError):
+class MlflowUnavailableError(MlflowError):
     """MLflow did not answer, or could not do its work just now; the same may succeed later."""
 
 
-class MlflowDeniedError(MlflowAwayError):
+class MlflowDeniedError(MlflowUnavailableError):
     """MLflow does not let this user do it: another password, or right, and it may succeed."""
 
 
@@ -55,7 +55,7 @@ class MlflowRefusedError(MlflowError):
     """MLflow does not take what it was sent, and would not take it later."""
 
 
-class ArtifactStoreError(MlflowAwayError):
+class ArtifactStoreError(MlflowUnavailableError):
     """MLflow works, but what keeps its files takes none; the same may succeed later."""
 
 
@@ -66,7 +66,7 @@ def explained(what: str) -> Iterator[None]:
     Raises:
         MlflowRefusedError: MLflow does not take it.
         MlflowDeniedError: MLflow does not let this user do it.
-        MlflowAwayError: MLflow does not answer, or has trouble of its own.
+        MlflowUnavailableError: MLflow does not answer, or has trouble of its own.
     """
     from mlflow.exceptions import MlflowException
     from sqlalchemy.exc import SQLAlchemyError
@@ -76,7 +76,7 @@ def explained(what: str) -> Iterator[None]:
     except (MlflowException, SQLAlchemyError, OSError) as error:
         refused = _is_refusal(error)
         reason = _short(error) if refused else root_cause(error)
-        kind: type[MlflowError] = MlflowRefusedError if refused else MlflowAwayError
+        kind: type[MlflowError] = MlflowRefusedError if refused else MlflowUnavailableError
         if denial(error):
             kind = MlflowDeniedError
         remedy = "; make room, then try again" if is_disk_full(error) else ""

@@ -282,7 +282,7 @@ class Tracker:
         return search_runs(self.client, self.study_run.experiment_id, wanted, deleted)
 
 
-def says(run: TrackedRun, record: StoredRecord) -> bool:
+def matches(run: TrackedRun, record: StoredRecord) -> bool:
     """Whether an ended run has the outcome that a record has."""
     tags = record_tags(record)
     return (

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cache
 from itertools import pairwise
@@ -16,12 +15,12 @@ from studyhall.model import (
     OPTIMIZER_SETTINGS,
     Architecture,
     Batches,
-    EpochRecord,
     Examples,
     Network,
     Optimizer,
     Preprocessing,
     Schedule,
+    Training,
     TrainingState,
     make_optimizer,
     train,
@@ -115,44 +114,6 @@ def outputs_of(loss: str, classes: int) -> int:
     return 1 if loss == "sigmoid_cross_entropy" and classes == 2 else classes
 
 
-class Training(Iterator[EpochRecord]):
-    """A training under way: an iterator of its records, as `model.train` gives them.
-
-    Args:
-        network: What is trained.
-        optimizer: What moves its parameters.
-        batches: What it is trained on.
-        records: The records to come.
-        iterations: How many minibatches the whole training takes.
-    """
-
-    def __init__(
-        self,
-        network: Network,
-        optimizer: Optimizer,
-        batches: Batches,
-        records: Iterator[EpochRecord],
-        iterations: int,
-    ) -> None:
-        self._parts = network, optimizer, batches
-        self._records = records
-        self._done, self._iterations = 0, iterations
-
-    def __next__(self) -> EpochRecord:
-        record = next(self._records)
-        self._done = record.iteration
-        return record
-
-    @property
-    def ended(self) -> bool:
-        """Whether the last record was given, behind which there may be a part of an epoch."""
-        return self._done >= self._iterations
-
-    def state(self) -> TrainingState:
-        """What resumes the training where its latest record ended, if it has not `ended` there."""
-        return TrainingState.of(*self._parts, self._done)
-
-
 def start_training(
     network: Network,
     wanted: TrainingSettings,
@@ -171,19 +132,17 @@ def start_training(
     """
     optimizer, batches = _optimizer(wanted), _batches(network, wanted, data, seed)
     examples, labels, split = data.dataset.train_examples, data.dataset.train_labels, data.split
-    iterations = wanted.total_iterations(len(split.train))
-    records = train(
+    return train(
         network,
         optimizer,
         batches,
         Examples(examples, labels, split.validation, data.preprocessing, network.dtype),
         _schedule(wanted),
         l2=wanted.l2,
-        iterations=iterations,
+        iterations=wanted.total_iterations(len(split.train)),
         evaluate_every=wanted.evaluate_every,
         start=start,
     )
-    return Training(network, optimizer, batches, records, iterations)
 
 
 def _batches(

@@ -10,8 +10,8 @@ from studyhall.search.common.errors import UsageError
 from studyhall.search.common.progress import SILENT, Progress
 from studyhall.search.config.settings import TrialSettings
 from studyhall.search.config.study_spec import StudySpec
-from studyhall.search.data.datasets import describe, open_dataset, require_fitting, split_dataset
-from studyhall.search.data.own_counts import with_counts
+from studyhall.search.data.datasets import describe, open_dataset, split_dataset
+from studyhall.search.data.splits import fill_study_counts, require_fitting
 from studyhall.search.training.building import TrialSeed, build_network
 from studyhall.search.training.representatives import (
     corners,
@@ -40,13 +40,13 @@ def require_data(
         UsageError: a part is larger than the data, examples that are no images are to be mirrored,
             the user's own data are no data set, or a training ends before its warm-up does.
     """
-    collection = describe(spec.data_settings, data_dir=data_dir, progress=progress)
-    spec = with_counts(spec, collection)
+    info = describe(spec.data_settings, data_dir=data_dir, progress=progress)
+    spec = fill_study_counts(spec, info)
     kinds = corners(spec)
     trainings = [settings.training for settings in kinds]
     unit = any(settings.data.preprocessing == "unit" for settings in kinds)
     wanted_data = spec.data_settings.model_copy(update={"preprocessing": "unit"} if unit else {})
-    require_fitting(wanted_data, collection, mirror=any(wanted.mirror for wanted in trainings))
+    require_fitting(wanted_data, info, mirror=any(wanted.mirror for wanted in trainings))
     for wanted in trainings:
         iterations = wanted.total_iterations(spec.data_settings.train)
         if wanted.warmup_iterations > iterations:

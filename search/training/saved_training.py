@@ -1,41 +1,34 @@
-"""A training under way, on disk: what resumes it bit for bit, or nothing at all.
+"""A training under way, saved so that it can be resumed bit for bit after an interruption.
 
-One safetensors file. Its tensors are the "weights" (parameters,), the optimizer's vectors such as
-"optimizer.velocity" (parameters,), the weights "kept" so far by a trial that keeps its best, the
-"losses" so far, float32 (iterations,), and each number of the epochs' records, such as
-"epoch.seconds" (epochs,), float64 or int64. Two metadata entries hold what else there is, as JSON,
-and the CRC of this text, which in turn holds that of every tensor.
+The file begins with a SHA-256, of the training's identity and of the rest of the file. A file that
+is damaged, or of another training, code or machine, therefore has a wrong one and is not read. The
+rest is a safetensors file: the "weights" (parameters,), the optimizer's vectors such as
+"optimizer.velocity" (parameters,), the "kept" weights of a trial that keeps its best, the "losses"
+so far, float32 (iterations,), and all that is no array, as JSON in the bytes of "contents".
 """
 
 from __future__ import annotations
 
-import os
-import zlib
-from collections.abc import Mapping
+import hashlib
+import json
+from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, fields
-from math import isnan
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from time import perf_counter
 
 import numpy as np
-from numpy.typing import NDArray
-from pydantic import BaseModel, ConfigDict, Field
-from safetensors import SafetensorError, safe_open
-from safetensors.numpy import save
+from safetensors.numpy import load, save
 
 from studyhall.model import EpochRecord, FloatArray, TrainingState
+from studyhall.search.common.atomic_files import sweep, write_whole
 from studyhall.search.training.trial_identity import TrialIdentity
 
-CONTENTS, CHECK = "studyhall.training", "studyhall.check"
-OPTIMIZER, EPOCH = "optimizer.", "epoch."
-SHARE = "dead_relu_share"  # the one number of a record that may be missing
+SECONDS = 1.0  # the least time between two savings, which a killed training can lose
+TIMES = 50  # the next saving waits this multiple of what the last one took: it costs 2 % at most
 NUMBERS = tuple(field.name for field in fields(EpochRecord) if field.name != "losses")
-
-Tensors = dict[str, NDArray[Any]]
-
-# What damage makes of the parts that read; an AttributeError is safetensors' way to say that NumPy
-# has no such type as an 8-bit float.
-_UNREADABLE = (OSError, SafetensorError, AttributeError, KeyError, TypeError, ValueError)
+_OPTIMIZER = "optimizer."
+_DIGEST_BYTES = 32
 
 
 @dataclass(frozen=True, eq=False)
@@ -43,11 +36,11 @@ class SavedTraining:
     """A trial between two epochs.
 
     Attributes:
-        started: When it was first started, in seconds since 1970.
-        seconds: How long it has trained.
+        started: The time of its first start, in seconds since 1970.
+        seconds: The time that it has trained.
         epochs: The records of all epochs so far, at least one.
         weights: The parameters (parameters,).
-        state: What else a training needs to go on.
+        state: What else a training needs to be resumed.
         kept_value: The metric of the weights that it would end with now.
         kept_weights: Those weights (parameters,) if they are not the last.
     """
@@ -61,149 +54,118 @@ class SavedTraining:
     kept_weights: FloatArray | None
 
 
-class _Part(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
+class TrainingSaver:
+    """Saves a training in one file, at the end of an epoch; saving costs little and never stops it.
 
+    Between two savings at least a second passes, and 50 times what the last one cost; the first
+    comes a second after the start. A saving that fails, as on a full disk, is skipped.
 
-class _Word(_Part):
-    state: Annotated[int, Field(ge=0, lt=2**128)]
-    inc: Annotated[int, Field(ge=0, lt=2**128)]
+    Args:
+        path: The file; no other trial's.
+        identity: The identity of the training; a file of any other is not read.
+        clock: Seconds that only grow.
+    """
 
+    def __init__(
+        self, path: Path, identity: TrialIdentity, clock: Callable[[], float] = perf_counter
+    ) -> None:
+        self._path, self._identity, self._clock = path, identity, clock
+        self._next = clock() + SECONDS
 
-class _Generator(_Part):
-    bit_generator: Literal["PCG64"]
-    state: _Word
-    has_uint32: Annotated[int, Field(ge=0, le=1)]
-    uinteger: Annotated[int, Field(ge=0, lt=2**32)]
+    def load(self) -> SavedTraining | None:
+        """Return the training as it was last saved; None if no file of it can be read."""
+        return read(self._path, self._identity)
 
+    def offer(self, capture: Callable[[], SavedTraining]) -> None:
+        """Save the training if enough time has passed since it was last saved.
 
-class _Contents(_Part):
-    """What the file holds beside its tensors; `checks` are the tensors' CRCs."""
+        Args:
+            capture: Returns the present training; called only if it is saved.
+        """
+        begun = self._clock()
+        if begun < self._next:
+            return
+        with suppress(OSError):  # the training matters more; the next saving tries again
+            write(self._path, self._identity, capture())
+        ended = self._clock()
+        self._next = ended + max(SECONDS, TIMES * (ended - begun))
 
-    format: Literal[1] = 1
-    identity: TrialIdentity
-    started: Annotated[float, Field(allow_inf_nan=False)]
-    seconds: Annotated[float, Field(ge=0, allow_inf_nan=False)]
-    kept_value: Annotated[float, Field(allow_inf_nan=False)] | None
-    iteration: Annotated[int, Field(ge=1)]
-    steps: Annotated[int, Field(ge=1)]
-    generators: dict[str, _Generator]
-    checks: dict[str, int]
+    def discard(self) -> None:
+        """Remove the file once the trial has ended, and what a killed process left of one."""
+        with suppress(OSError):  # an old file does no harm
+            self._path.unlink(missing_ok=True)
+        sweep(self._path.parent, self._path.name)
 
 
 def write(path: Path, identity: TrialIdentity, saved: SavedTraining) -> None:
     """Put a training in a file, in place of an earlier one; a reader finds one of them whole.
 
-    The file is written under a name of its own first. Should two processes ever train one trial,
-    they share this name, and may leave a mixture: its CRCs are wrong, so that it is not read.
-
     Raises:
         OSError: the file cannot be written, as on a full disk; the earlier one stays.
     """
-    content, partial = _to_bytes(identity, saved), partial_of(path)
     path.parent.mkdir(parents=True, exist_ok=True)
-    try:
-        with partial.open("wb") as file:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(partial, path)
-    finally:
-        partial.unlink(missing_ok=True)
+    content = _to_bytes(saved)
+    write_whole(path, _digest(identity, content) + content)
 
 
-def partial_of(path: Path) -> Path:
-    """Where the file is while it is being written."""
-    return path.with_name(f"{path.name}.partial")
-
-
-def read(path: Path, identity: TrialIdentity, initial: FloatArray) -> SavedTraining | None:
+def read(path: Path, identity: TrialIdentity) -> SavedTraining | None:
     """Read a training back, every bit of it.
 
     Args:
         path: The file.
-        identity: What is to be trained here and now.
-        initial: The parameters (parameters,) of a network that has not been trained.
+        identity: The identity of the training that is about to begin.
 
     Returns:
         The training; None if there is no file, or it is damaged, or of anything but this identity.
     """
     try:
-        with safe_open(path, framework="numpy") as file:
-            contents = _contents(file.metadata() or {})
-            if contents.identity != identity:
-                return None
-            tensors = {name: file.get_tensor(name) for name in file.offset_keys()}
-        whole = {name: _check(tensor) for name, tensor in tensors.items()} == contents.checks
-        fits = tensors["weights"].shape == initial.shape
-        return _rebuild(contents, tensors) if whole and fits else None
-    except _UNREADABLE:
+        whole = path.read_bytes()
+    except OSError:
         return None
+    content = whole[_DIGEST_BYTES:]
+    matches = _digest(identity, content) == whole[:_DIGEST_BYTES]
+    return _from_bytes(content) if matches else None
 
 
-def _to_bytes(identity: TrialIdentity, saved: SavedTraining) -> bytes:
-    state = saved.state
-    tensors = {"weights": saved.weights, **_columns(saved.epochs)}
-    tensors |= {f"{OPTIMIZER}{name}": vector for name, vector in state.optimizer.items()}
+def _digest(identity: TrialIdentity, content: bytes) -> bytes:
+    return hashlib.sha256(identity.model_dump_json().encode() + content).digest()
+
+
+def _to_bytes(saved: SavedTraining) -> bytes:
+    contents = {
+        "started": saved.started,
+        "seconds": saved.seconds,
+        "kept_value": saved.kept_value,
+        "epochs": [[getattr(epoch, name) for name in NUMBERS] for epoch in saved.epochs],
+        "state": saved.state.to_dict(),
+    }
+    tensors = {
+        "contents": np.frombuffer(json.dumps(contents).encode(), np.uint8),
+        "weights": saved.weights,
+        "losses": np.concatenate([epoch.losses for epoch in saved.epochs]),
+    }
+    tensors |= {f"{_OPTIMIZER}{name}": vector for name, vector in saved.state.optimizer.items()}
     if saved.kept_weights is not None:
         tensors["kept"] = saved.kept_weights
-    contents = _Contents(
-        identity=identity,
-        started=saved.started,
-        seconds=saved.seconds,
-        kept_value=saved.kept_value,
-        iteration=state.iteration,
-        steps=state.steps,
-        generators={n: _Generator.model_validate(g) for n, g in state.generators.items()},
-        checks={name: _check(tensor) for name, tensor in tensors.items()},
-    ).model_dump_json()
-    return save(tensors, {CONTENTS: contents, CHECK: str(zlib.crc32(contents.encode()))})
+    return save(tensors)
 
 
-def _contents(metadata: Mapping[str, str]) -> _Contents:
-    text = metadata[CONTENTS]
-    if metadata[CHECK] != str(zlib.crc32(text.encode())):
-        raise ValueError("the file is damaged")
-    return _Contents.model_validate_json(text)
-
-
-def _check(tensor: NDArray[Any]) -> int:
-    """The CRC of a tensor's type, shape and numbers."""
-    described = f"{tensor.dtype} {tensor.shape}".encode()
-    return zlib.crc32(np.ascontiguousarray(tensor).data, zlib.crc32(described))
-
-
-def _rebuild(contents: _Contents, tensors: Tensors) -> SavedTraining:
-    vectors = {n.removeprefix(OPTIMIZER): t for n, t in tensors.items() if n.startswith(OPTIMIZER)}
-    generators = {name: g.model_dump() for name, g in contents.generators.items()}
+def _from_bytes(content: bytes) -> SavedTraining:
+    tensors = load(content)
+    contents = json.loads(tensors.pop("contents").tobytes())
+    rows = [dict(zip(NUMBERS, row, strict=True)) for row in contents["epochs"]]
+    losses = np.split(tensors["losses"], [row["iteration"] for row in rows[:-1]])
+    vectors = {
+        n.removeprefix(_OPTIMIZER): t for n, t in tensors.items() if n.startswith(_OPTIMIZER)
+    }
     return SavedTraining(
-        started=contents.started,
-        seconds=contents.seconds,
-        epochs=_epochs(tensors),
+        started=contents["started"],
+        seconds=contents["seconds"],
+        epochs=tuple(
+            EpochRecord(**row, losses=part.copy()) for row, part in zip(rows, losses, strict=True)
+        ),
         weights=tensors["weights"],
-        state=TrainingState(contents.iteration, contents.steps, vectors, generators),
-        kept_value=contents.kept_value,
+        state=TrainingState(optimizer=vectors, **contents["state"]),
+        kept_value=contents["kept_value"],
         kept_weights=tensors.get("kept"),
-    )
-
-
-def _columns(epochs: tuple[EpochRecord, ...]) -> Tensors:
-    """The records as a tensor for each of their numbers, and the losses of all of them."""
-    columns: Tensors = {"losses": np.concatenate([epoch.losses for epoch in epochs])}
-    for name in NUMBERS:
-        values = [getattr(epoch, name) for epoch in epochs]
-        # A missing share becomes "not a number", which no share is.
-        columns[f"{EPOCH}{name}"] = np.array(values, np.float64 if name == SHARE else None)
-    return columns
-
-
-def _epochs(tensors: Tensors) -> tuple[EpochRecord, ...]:
-    columns = {name: tensors[f"{EPOCH}{name}"].tolist() for name in NUMBERS}
-    columns[SHARE] = [None if isnan(share) else share for share in columns[SHARE]]
-    stops = columns["iteration"]
-    losses = [part.copy() for part in np.split(tensors["losses"], stops[:-1])]
-    rows = zip(*columns.values(), strict=True)
-    return tuple(
-        EpochRecord(**dict(zip(NUMBERS, row, strict=True)), losses=part)
-        for row, part in zip(rows, losses, strict=True)
     )

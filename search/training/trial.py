@@ -11,18 +11,23 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from studyhall.model import Classifier, DivergenceError, EpochRecord, FloatArray, Network
+from studyhall.model import (
+    Classifier,
+    DivergenceError,
+    EpochRecord,
+    FloatArray,
+    Network,
+    Training,
+)
 from studyhall.search.config.settings import TrialSettings
 from studyhall.search.config.study_spec import Metric
 from studyhall.search.training.building import (
-    Training,
     TrainingData,
     TrialSeed,
     build_network,
     start_training,
 )
-from studyhall.search.training.saved_training import SavedTraining
-from studyhall.search.training.training_saver import TrainingSaver
+from studyhall.search.training.saved_training import SavedTraining, TrainingSaver
 
 TrialState = Literal["complete", "pruned", "failed"]
 OnEpoch = Callable[[EpochRecord], str | None]
@@ -78,9 +83,8 @@ def run_trial(
     Returns:
         The record; a loss that is not finite fails the trial, any other error propagates.
     """
-    saver = saver or TrainingSaver()
     trial = _Trial(settings, data, seed, metric)
-    training = trial.start(saver.load(trial.network.vector.values))
+    training = trial.start(saver.load() if saver else None)
     state, reason, losses = trial.follow(training, on_epoch, saver)
     value = trial.kept.restore()
     return TrialRecord(
@@ -126,7 +130,7 @@ class _Trial:
         return start_training(self.network, self._settings.training, self._data, self._seed, state)
 
     def follow(
-        self, training: Training, on_epoch: OnEpoch, saver: TrainingSaver
+        self, training: Training, on_epoch: OnEpoch, saver: TrainingSaver | None
     ) -> tuple[TrialState, str | None, NDArray[np.float32]]:
         """Train to the end, to where the trial is pruned, or to where it diverges."""
         for epoch in self.epochs:
@@ -138,7 +142,7 @@ class _Trial:
                 self.kept.take(epoch)
                 if (reason := on_epoch(epoch)) is not None:
                     return "pruned", reason, self._losses()
-                if not training.ended:
+                if saver and not training.ended:
                     saver.offer(partial(self._saved, training))
         except DivergenceError as error:
             return "failed", str(error), np.concatenate([*before, error.losses])

@@ -15,8 +15,7 @@ from studyhall.search.common.environment import code_version
 from studyhall.search.common.errors import StudyhallError
 from studyhall.search.common.intervals import INTERVALS
 from studyhall.search.common.options import Options
-from studyhall.search.sync.outbox_uploader import FailedUpload
-from studyhall.search.sync.sender import Sender
+from studyhall.search.sync.outbox_uploader import FailedUpload, OutboxUploader
 from studyhall.search.sync.tracked_study import TrackedStudy
 from studyhall.search.workers.cluster import Cluster
 from studyhall.search.workers.cluster_calls import run_on_cluster
@@ -139,9 +138,9 @@ class DaskPool:
                 if asked.isdisjoint(self._cluster.workers()):
                     return UnusableHost("its worker went away")
 
-    def abort(self, sender: Sender) -> bool:
+    def abort(self, uploader: OutboxUploader) -> bool:
         """See `WorkerPool`."""
-        return abort_launch(self._tracked, sender, abort_elsewhere=self._abort_hosts)
+        return abort_launch(self._tracked, uploader, abort_elsewhere=self._abort_hosts)
 
     def _abort_hosts(self) -> None:
         if self._cluster.answers:

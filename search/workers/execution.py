@@ -25,7 +25,7 @@ from studyhall.search.tracking.seed_tags import seed_tags
 from studyhall.search.tracking.tracking import FINGERPRINT
 from studyhall.search.training.building import TrialSeed, multiplications, training_data
 from studyhall.search.training.record import SHOWN, StoredRecord, store, value_point
-from studyhall.search.training.training_saver import FileSaver, TrainingSaver
+from studyhall.search.training.saved_training import TrainingSaver
 from studyhall.search.training.trial import WORKER_DEATH_PREFIX, TrialRecord, give_up, run_trial
 from studyhall.search.training.trial_identity import identify
 from studyhall.search.workers.heartbeat import ClaimLostError, Heartbeat
@@ -157,7 +157,7 @@ class Workplace:
     def _saver(self, number: int, settings: TrialSettings) -> TrainingSaver:
         metric, fingerprint = self.job.spec.study.metric, self.job.tags[FINGERPRINT]
         identity = identify(settings, self._seed(number), metric, fingerprint)
-        return FileSaver(_saved_training(self.job.outbox, number), identity)
+        return TrainingSaver(_saved_training(self.job.outbox, number), identity)
 
     def _store(
         self, claimed: Claimed, proposed: ProposedTrial, record: TrialRecord, live: LivePoints

@@ -18,9 +18,8 @@ from pathlib import Path
 from studyhall.search.common.addresses import address_of_host, redact
 from studyhall.search.common.environment import code_difference, environment, fixed_blas_threads
 from studyhall.search.common.errors import StudyhallError
-from studyhall.search.data.own_versions import fetch_recorded
-from studyhall.search.data.same_data import require_data_of_launch
-from studyhall.search.data.sealed_sources import sealed_sources
+from studyhall.search.data.recorded_data import fetch_recorded, require_data_of_launch
+from studyhall.search.data.seal import sealed_sources
 from studyhall.search.study.job import Job
 from studyhall.search.study.reconnection import retry_while_disconnected
 from studyhall.search.study.storage import reopen_storage, require_clock
@@ -66,7 +65,7 @@ class Assignment:
 
 
 class HostSession:
-    """What a worker's process keeps open of one study: its storage, its runs, and a sender.
+    """What a worker's process keeps open of one study: its storage, its runs, and an uploader.
 
     Args:
         assignment: The study.
@@ -98,8 +97,8 @@ class HostSession:
         )
         self._with_data: Job | None = None
         self._workplace: Workplace | None = None
-        self._sender = self._tracked.sender(_log.warning)
-        self._sender.start()
+        self._uploader = self._tracked.uploader(_log.warning)
+        self._uploader.start()
 
     @property
     def job(self) -> Job:
@@ -131,7 +130,7 @@ class HostSession:
             The records that could not be sent.
         """
         adopt(self._tracked.study, self._tracked.outbox)
-        return self._sender.drain(seconds)
+        return self._uploader.drain(seconds)
 
     def restore(self, job: Job, number: int) -> bytes:
         """Train a finished trial again.
@@ -157,12 +156,12 @@ class HostSession:
 
     def abort(self) -> None:
         """Give up the running trial, and end at once."""
-        if not abort_launch(self._tracked, self._sender, self._workplace):
-            self._sender.stop(0.0)
+        if not abort_launch(self._tracked, self._uploader, self._workplace):
+            self._uploader.stop(0.0)
 
     def close(self, seconds: float) -> None:
         """Stop sending records, within so many seconds."""
-        self._sender.stop(seconds)
+        self._uploader.stop(seconds)
 
 
 def _at_home(assignment: Assignment) -> Job:

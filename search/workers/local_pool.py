@@ -6,7 +6,7 @@ from collections.abc import Callable, Generator
 
 from studyhall.search.common.options import Options
 from studyhall.search.study.job import Job
-from studyhall.search.sync.sender import Sender
+from studyhall.search.sync.outbox_uploader import OutboxUploader
 from studyhall.search.sync.tracked_study import TrackedStudy
 from studyhall.search.workers.execution import Workplace
 from studyhall.search.workers.pool import Action, Drained, WorkResult
@@ -71,9 +71,9 @@ class LocalPool:
         """See `WorkerPool`."""
         self._tracked.restore(number)
 
-    def abort(self, sender: Sender) -> bool:
+    def abort(self, uploader: OutboxUploader) -> bool:
         """See `WorkerPool`; the worker processes have ended by now."""
-        return abort_launch(self._tracked, sender, self._worker.workplace)
+        return abort_launch(self._tracked, uploader, self._worker.workplace)
 
     def close(self) -> None:
         """See `WorkerPool`; the processes end with `results`."""

@@ -8,8 +8,7 @@ from enum import Enum
 from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 if TYPE_CHECKING:  # worker processes import this module, and need neither of them
-    from studyhall.search.sync.outbox_uploader import FailedUpload
-    from studyhall.search.sync.sender import Sender
+    from studyhall.search.sync.outbox_uploader import FailedUpload, OutboxUploader
 
 
 class Action(Enum):
@@ -86,11 +85,11 @@ class WorkerPool(Protocol):
             StudyhallError: the result is another one, as on another kind of machine.
         """
 
-    def abort(self, sender: Sender) -> bool:
+    def abort(self, uploader: OutboxUploader) -> bool:
         """End the launch at once, within seconds: no trial stays claimed, no run RUNNING.
 
         Args:
-            sender: What sends this machine's records.
+            uploader: What sends this machine's records.
 
         Returns:
             Whether MLflow knows of all that ended.

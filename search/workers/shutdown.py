@@ -10,9 +10,9 @@ from contextlib import suppress
 from filelock import Timeout
 
 from studyhall.search.common.errors import StudyhallError
+from studyhall.search.sync.outbox_uploader import OutboxUploader
 from studyhall.search.sync.reconciliation import adopt
 from studyhall.search.sync.run_upload import RunUpload
-from studyhall.search.sync.sender import Sender
 from studyhall.search.sync.tracked_study import TrackedStudy
 from studyhall.search.workers.execution import Workplace
 
@@ -21,7 +21,7 @@ _SECONDS = 7.0  # for all that is done here: a cluster kills ten seconds after S
 
 def abort_launch(
     tracked: TrackedStudy,
-    sender: Sender,
+    uploader: OutboxUploader,
     workplace: Workplace | None = None,
     abort_elsewhere: Callable[[], None] = lambda: None,
 ) -> bool:
@@ -31,7 +31,7 @@ def abort_launch(
 
     Args:
         tracked: The study. No worker process of this launch is left on this machine.
-        sender: What sends its records.
+        uploader: What sends its records.
         workplace: Where this process runs its trials, if it does.
         abort_elsewhere: Ends the trials of workers elsewhere.
 
@@ -44,7 +44,7 @@ def abort_launch(
     done = aborted(deadline), released(deadline)
     if deadline - time.monotonic() <= 0:
         return False
-    return _start(lambda: _send(tracked, sender, deadline))(deadline) and all(done)
+    return _start(lambda: _send(tracked, uploader, deadline))(deadline) and all(done)
 
 
 def _release(tracked: TrackedStudy, workplace: Workplace | None) -> bool:
@@ -61,9 +61,9 @@ def _release(tracked: TrackedStudy, workplace: Workplace | None) -> bool:
     return True
 
 
-def _send(tracked: TrackedStudy, sender: Sender, deadline: float) -> bool:
-    unsent = sender.drain(deadline - time.monotonic())
-    if unsent or not sender.stop(deadline - time.monotonic()):
+def _send(tracked: TrackedStudy, uploader: OutboxUploader, deadline: float) -> bool:
+    unsent = uploader.drain(deadline - time.monotonic())
+    if unsent or not uploader.stop(deadline - time.monotonic()):
         return False
     _withdraw_unfinished(tracked)
     tracked.end()
@@ -73,12 +73,12 @@ def _send(tracked: TrackedStudy, sender: Sender, deadline: float) -> bool:
 def _withdraw_unfinished(tracked: TrackedStudy) -> None:
     """Delete the runs of trials that were stopped half-way: another attempt gets another run."""
     study, tracker, outbox = tracked.study, tracked.tracker, tracked.outbox
-    with suppress(Timeout), outbox.sending_lock():  # another launch may be sending
+    with suppress(Timeout), outbox.upload_lock():  # another launch may be sending
         live = study.claims.live()
-        for waiting in outbox.waiting():
-            number, attempt = waiting.number, waiting.attempt
+        for entry in outbox.entries():
+            number, attempt = entry.number, entry.attempt
             undecided = study.accepted(number, attempt) is None
-            if undecided and number not in live and not waiting.record:
+            if undecided and number not in live and not entry.record:
                 RunUpload(tracker, outbox, number, attempt).withdraw()
 
 

@@ -30,10 +30,9 @@ if TYPE_CHECKING:
     from studyhall.search.evaluation.replay import replay_runs
     from studyhall.search.evaluation.reproduction import reproduce
     from studyhall.search.evaluation.verdict import Verdict, judge
-    from studyhall.search.reports.export import export_study
-    from studyhall.search.reports.reporting import write_report
+    from studyhall.search.reports.export import export_study, recorded_trials
+    from studyhall.search.reports.report import write_report
     from studyhall.search.reports.study_comparison import Comparison, compare_recorded
-    from studyhall.search.reports.trial_table import recorded_trials
     from studyhall.search.runner.finals import train_finalists
     from studyhall.search.runner.launcher import launch
     from studyhall.search.runner.stopping import Stopping, stop
@@ -127,14 +126,14 @@ _HOMES = {
     "make_study": "config.study_file",
     "recorded_ledger": "evaluation.readings",
     "recorded_summary": "study.recorded",
-    "recorded_trials": "reports.trial_table",
+    "recorded_trials": "reports.export",
     "replay_runs": "evaluation.replay",
     "reproduce": "evaluation.reproduction",
     "sync_studies": "sync.sync_studies",
     "stop": "runner.stopping",
     "train_finalists": "runner.finals",
     "verify_data": "data.data_targets",
-    "write_report": "reports.reporting",
+    "write_report": "reports.report",
 }
 
 

@@ -161,7 +161,7 @@ def test_the_report_draws_its_figures_from_a_file_without_a_network(tour):
         figures = page.locator("script[data-figure]").count()
         assert figures > 4
         expect(page.locator(".plot.js-plotly-plot .main-svg:first-child")).to_have_count(figures)
-        expect(page.get_by_text("cannot draw the figure")).to_have_count(0)
+        expect(page.get_by_text("cannot draw the plot")).to_have_count(0)
         for plot in page.locator(".plot").all():
             expect(plot.locator(".plotly .trace, .plotly .parcoords").first).to_be_attached()
         assert asked == []

@@ -11,6 +11,7 @@ from tests.cli.record import Answer, answers
 from tests.cli.spoiling import MIXED, Recorded, copy_of
 from tests.cli.watching import SLOW, Launches
 from tests.cli.workspace import SMALL, Workspace, launched_once
+from tests.mlflow_database import sqlite
 
 
 @pytest.fixture
@@ -24,7 +25,7 @@ def workspace(request: pytest.FixtureRequest, tmp_path: Path, cifar10_cache: Pat
 @pytest.fixture(scope="session")
 def finished(tmp_path_factory: pytest.TempPathFactory, cifar10_cache: Path) -> Workspace:
     """A folder in which the small study was run to its end by two workers; not to be changed."""
-    return launched_once(tmp_path_factory, "finished", SMALL)
+    return launched_once(tmp_path_factory, "finished", SMALL, jobs=2)
 
 
 @pytest.fixture(scope="session")
@@ -36,6 +37,7 @@ def undisturbed(tmp_path_factory: pytest.TempPathFactory, cifar10_cache: Path) -
 @pytest.fixture
 def launches(workspace: Workspace) -> Iterator[Launches]:
     """Launches of the slow study, which end with the test."""
+    sqlite(workspace.folder)
     workspace.write(SLOW)
     started = Launches(workspace)
     yield started

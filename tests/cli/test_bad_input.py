@@ -73,7 +73,7 @@ def complaints(workspace: Workspace, *arguments: object, code: int = 2) -> list[
         ),
         (
             ["launch", "small.toml", "--set", "data.name=pets", "--set", "data.path=no/where"],
-            [f"data.path: must name a folder of pictures by class or a .npz file, got {PLACE} "
+            [f"data.path: must name a folder of images by class or a .npz file, got {PLACE} "
              "(nothing there); correct it, or name where the data are now with --data-dir"],
         ),
         (["launch"], None),
@@ -146,16 +146,16 @@ def test_a_changed_study_says_what_differs_and_how_to_go_on(finished, tmp_path):
     ]
 
 
-def test_a_picture_that_is_none_is_named_with_all_others(finished, tmp_path):
+def test_a_file_that_is_not_an_image_is_named_with_all_others(finished, tmp_path):
     text = tmp_path / "notes.png"
-    text.write_text("no picture")
+    text.write_text("not an image")
     found = complaints(finished, "predict", "small", text, tmp_path / "missing.png")
     assert len(found) == 2
     assert found[0] == (
-        f"{text}: must be a picture in one of the formats PNG, JPEG, BMP, GIF, TIFF, WEBP, PPM; "
+        f"{text}: must be an image in one of the formats PNG, JPEG, BMP, GIF, TIFF, WEBP, PPM; "
         "name another"
     )
-    assert found[1] == f"{tmp_path / 'missing.png'}: no such picture"
+    assert found[1] == f"{tmp_path / 'missing.png'}: no such image"
 
 
 def test_evaluating_before_any_trial_finished_says_what_to_do(workspace):

@@ -6,7 +6,6 @@ import json
 import os
 import subprocess
 import sys
-import sysconfig
 import time
 import urllib.error
 import urllib.request
@@ -23,6 +22,7 @@ from studyhall import champion
 from studyhall.model import wilson_interval
 from tests.cli.record import child_runs, client_of, runs_by_trial
 from tests.foreign import require_no_escape, require_own_names
+from tests.libraries import libraries
 from tests.postgres import free_port
 
 
@@ -124,9 +124,7 @@ def test_the_model_loads_and_predicts_without_this_project(finished, images, tmp
     bare = tmp_path / "bare"
     python = bare / "bin" / "python"
     site = next((bare / "lib").glob("python*/site-packages"))
-    # Libraries without the project: its editable install is a .pth file, which counts in a site
-    # folder alone and not in one that another .pth file adds.
-    (site / "libraries.pth").write_text(sysconfig.get_paths()["purelib"])
+    (site / "libraries.pth").write_text(libraries())
     np.save(tmp_path / "images.npy", images)
     script = """
 import importlib.util, json, sys
@@ -184,7 +182,7 @@ def test_mlflow_serves_the_champion_over_http(finished, images):
         assert refused.value.code == 400
 
 
-@pytest.mark.parametrize("command", ["studyhall", "mlflow"])
+@pytest.mark.parametrize("command", ["studyhall", pytest.param("mlflow", marks=pytest.mark.long)])
 def test_the_ui_shows_the_runs_of_the_folder(finished, command):
     port = free_port()
     program = str(Path(sys.executable).with_name(command))

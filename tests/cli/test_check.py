@@ -50,7 +50,7 @@ def test_where_some_networks_have_dropout_the_others_are_checked(workspace):
     dropout = 'dropout = { type = "categorical", choices = [0.0, 0.5] }\n\n[[enqueue]]'
     workspace.write(SMALL.replace("[[enqueue]]", dropout))
     stdout, _ = workspace.run("check", "small.toml")
-    assert "not checked: networks with dropout 0.5, whose loss is another at every pass" in stdout
+    assert "not checked: networks with dropout 0.5, whose loss differs at every pass" in stdout
 
 
 def test_a_network_that_cannot_learn_spends_no_budget(workspace):

@@ -41,6 +41,7 @@ def test_two_launches_divide_the_trials(workspace, launches, undisturbed):
     require_whole(workspace, undisturbed)
 
 
+@pytest.mark.long
 def test_a_launch_goes_on_when_the_other_is_killed(workspace, launches, undisturbed):
     """Both began in an empty folder, so that they have made one journal there and not two."""
     victim, survivor = launches.start("--jobs", 1), launches.start("--jobs", 1)

@@ -44,6 +44,7 @@ def kill_its_workers(workspace, process, number: int) -> int:
     return len(killed)
 
 
+@pytest.mark.long
 def test_a_trial_whose_workers_are_all_killed_is_failed_and_no_other(workspace, launches):
     process = launches.start("--jobs", 2, "--attempts", ATTEMPTS)
     killed = kill_its_workers(workspace, process, 1)
@@ -58,7 +59,7 @@ def test_a_trial_whose_workers_are_all_killed_is_failed_and_no_other(workspace, 
     assert not left_over(workspace)
 
 
-@pytest.mark.parametrize("jobs", [1, 2])
+@pytest.mark.parametrize("jobs", [1, pytest.param(2, marks=pytest.mark.long)])
 def test_a_trial_that_needs_more_memory_than_there_is_is_failed_and_no_other(workspace, jobs):
     workspace.write(TOO_LARGE)
     options = ("--jobs", jobs, "--attempts", ATTEMPTS, "--no-preflight")
@@ -73,10 +74,10 @@ def test_a_trial_that_needs_more_memory_than_there_is_is_failed_and_no_other(wor
 # A fault of the program itself, in one trial.
 FAULTY = """
 import studyhall.search.workers.execution
-import studyhall.search.training.training_saver
+import studyhall.search.training.saved_training
 from studyhall.search.cli.entry import main
 
-studyhall.search.training.training_saver.SECONDS = 600.0  # no attempt gets further
+studyhall.search.training.saved_training.SECONDS = 600.0  # no attempt gets further
 store = studyhall.search.workers.execution.store
 
 def faulty(folder, record, **rest):
@@ -89,6 +90,7 @@ main()
 """
 
 
+@pytest.mark.long
 def test_a_trial_that_meets_a_fault_of_the_program_is_failed_and_no_other(workspace):
     workspace.write(SMALL.replace("trials = 8", "trials = 4"))
     words = ("launch", "small.toml", "--jobs", "1", "--attempts", str(ATTEMPTS))

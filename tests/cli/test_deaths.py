@@ -13,6 +13,7 @@ from studyhall import load_study
 from tests.cli.record import Answer, answers, child_runs
 from tests.cli.watching import left_over
 from tests.cli.workspace import Workspace
+from tests.mlflow_database import sqlite
 from tests.search.moons import Moons
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -26,6 +27,7 @@ POINTS = [
     "half sent",
     "record half deleted",
 ]
+LONG_BUT_ONE = [p if p == "half sent" else pytest.param(p, marks=pytest.mark.long) for p in POINTS]
 STUDY = """\
 [study]
 name = "moons"
@@ -56,6 +58,7 @@ learning_rate = { type = "float", low = 1e-3, high = 1e-1, log = true }
 @pytest.fixture
 def moons(tmp_path, monkeypatch) -> Workspace:
     monkeypatch.chdir(tmp_path)  # where MLflow puts files
+    sqlite(tmp_path)
     return Workspace(tmp_path)
 
 
@@ -88,7 +91,7 @@ def resumed(workspace: Workspace) -> list[Answer]:
     return answers(workspace, "moons")
 
 
-@pytest.mark.parametrize("point", POINTS)
+@pytest.mark.parametrize("point", LONG_BUT_ONE)
 def test_a_launch_killed_anywhere_is_resumed_as_if_nothing_had_happened(moons, undisturbed, point):
     launch_and_die(moons, point)
     assert resumed(moons) == undisturbed
@@ -96,6 +99,7 @@ def test_a_launch_killed_anywhere_is_resumed_as_if_nothing_had_happened(moons, u
     assert len(child_runs(moons, "moons", "study")) == 1
 
 
+@pytest.mark.long
 def test_starting_over_after_a_kill_leaves_nothing_running(moons):
     launch_and_die(moons, "half sent")
     moons.run("launch", "small.toml", "--fresh", "--trials", 1)

@@ -13,8 +13,9 @@ from tests.cli.hardships import full, limited, may_mount, read_only, small_disk,
 from tests.cli.record import answers, child_runs
 from tests.cli.watching import ended, finished, left_over, wait_for
 from tests.cli.workspace import Workspace
+from tests.mlflow_database import sqlite
 from tests.search.small_trials import store_trial
-from tests.search.tracked import PATIENCE, is_whole, open_tracker, sending, sqlite
+from tests.search.tracked import PATIENCE, is_whole, open_tracker, sending
 
 MOUNTING = may_mount()
 REMEDIES = {
@@ -37,6 +38,7 @@ def disk(tmp_path):
         yield folder
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("hardship", REMEDIES)
 def test_a_study_without_room_stops_with_what_to_do_and_resumes(
     workspace, launches, disk, undisturbed, hardship
@@ -67,6 +69,7 @@ def test_a_limit_on_the_size_of_files_has_a_remedy_of_its_own(tmp_path):
     assert remedy(refused.value) == "raise the limit on the size of files"
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("hardship", [full if full in REMEDIES else read_only])
 def test_training_goes_on_while_mlflow_has_no_room(
     workspace, launches, disk, undisturbed, hardship
@@ -78,9 +81,9 @@ def test_training_goes_on_while_mlflow_has_no_room(
         process = launches.start(*options, preexec_fn=started_humbly, stderr=stderr)
     wait_for(lambda: finished(workspace) >= 1)
     with hardship(disk, process):
-        wait_for(lambda: finished(workspace) == 6 and "training goes on" in log.read_text())
+        wait_for(lambda: finished(workspace) == 6 and "training continues" in log.read_text())
     ended(process)
-    assert "MLflow is back; " in log.read_text()
+    assert "MLflow is available again; " in log.read_text()
     assert answers(mlflow, "small") == undisturbed
     assert [run.info.status for run in child_runs(mlflow, "small", "study")] == ["FINISHED"]
     assert not list(workspace.folder.glob(".studyhall/*/*trial*"))
@@ -88,16 +91,17 @@ def test_training_goes_on_while_mlflow_has_no_room(
 
 if MOUNTING:
 
+    @pytest.mark.long
     def test_a_full_disk_of_mlflow_is_an_outage_and_no_fault_of_a_record(disk, tmp_path):
         tracker, outbox = open_tracker(sqlite(disk), "full"), Outbox(tmp_path / "outbox")
         records, told = [store_trial(outbox, number) for number in (0, 1)], list[str]()
         with ExitStack() as hardship:
             hardship.enter_context(full(disk))
-            with sending(tracker, outbox, notify=told.append) as sender:
-                unsent = sender.drain(8.0)  # it has tried for the third time by then
+            with sending(tracker, outbox, notify=told.append) as uploader:
+                unsent = uploader.drain(8.0)  # it has tried for the third time by then
                 assert {(one.reason, one.final) for one in unsent} == {(FULL, False)}
                 hardship.close()
-                assert sender.drain(PATIENCE) == []
-        away = f"MLflow does not answer ({FULL}): training goes on, records wait"
-        assert told == [away, "MLflow is back; 2 records sent"]
+                assert uploader.drain(PATIENCE) == []
+        away = f"MLflow is unavailable ({FULL}): training continues, records are kept for later"
+        assert told == [away, "MLflow is available again; 2 records uploaded"]
         assert is_whole(tracker, records)

@@ -7,8 +7,10 @@ import signal
 from pathlib import Path
 
 import psutil
+import pytest
 from filelock import FileLock, Timeout
 
+from studyhall.search.common.intervals import INTERVALS
 from tests.cli.record import answers, child_runs
 from tests.cli.watching import (
     attempts,
@@ -21,6 +23,8 @@ from tests.cli.watching import (
     wait_for,
 )
 
+pytestmark = pytest.mark.long
+
 
 def test_the_trials_of_hung_workers_are_taken_over(workspace, launches, undisturbed):
     process = launches.start("--jobs", 2)
@@ -29,7 +33,7 @@ def test_the_trials_of_hung_workers_are_taken_over(workspace, launches, undistur
     for claim in stopped.values():
         os.kill(process_of(claim), signal.SIGSTOP)
     wait_for(lambda: all(attempts(workspace)[number] == 2 for number in stopped))
-    assert "hung for 15 s" in ended(process)
+    assert f"hung for {INTERVALS.hung:g} s" in ended(process)
     assert not any(psutil.pid_exists(process_of(claim)) for claim in stopped.values())
     assert answers(workspace, "small") == undisturbed
     assert not left_over(workspace)

@@ -59,7 +59,7 @@ def test_the_first_interrupt_lets_running_trials_finish(workspace, running, undi
     stdout, stderr = running.communicate(timeout=120)
     assert running.returncode == 130, stderr
     assert "press Ctrl-C again" in stderr
-    assert "to go on: studyhall launch small.toml" in stdout
+    assert "to resume: studyhall launch small.toml" in stdout
     status = workspace.json("status", "small")
     assert len(begun) <= status["finished"] < 6
     assert status["unfinished"] == 0
@@ -67,6 +67,7 @@ def test_the_first_interrupt_lets_running_trials_finish(workspace, running, undi
     resumed_like(workspace, undisturbed)
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(("send", "numbers"), AT_ONCE.values(), ids=AT_ONCE)
 def test_a_study_that_is_ended_at_once_leaves_nothing_running(
     workspace, running, undisturbed, send, numbers
@@ -76,7 +77,7 @@ def test_a_study_that_is_ended_at_once_leaves_nothing_running(
         send(running.pid, number)
         time.sleep(0.3)
     stderr = ended(running, 128 + numbers[0])
-    assert "stopped at once; the same command goes on from there" in stderr
+    assert "Stopped. Run the same command to resume." in stderr
     assert "Traceback" not in stderr
     require_gone(workers)
     require_free(workspace)
@@ -86,6 +87,7 @@ def test_a_study_that_is_ended_at_once_leaves_nothing_running(
     resumed_like(workspace, undisturbed)
 
 
+@pytest.mark.long
 def test_a_launch_that_is_ended_while_it_opens_its_study_is_resumed(
     workspace, launches, undisturbed
 ):
@@ -93,7 +95,7 @@ def test_a_launch_that_is_ended_while_it_opens_its_study_is_resumed(
     wait_for((workspace.folder / "studyhall.journal").exists)
     process.terminate()
     stderr = ended(process, 143)
-    assert "stopped at once; the same command goes on from there" in stderr
+    assert "Stopped. Run the same command to resume." in stderr
     assert "Traceback" not in stderr
     resumed_like(workspace, undisturbed)
 
@@ -107,6 +109,7 @@ def test_a_killed_launch_is_resumed_and_its_workers_end(workspace, running, undi
     resumed_like(workspace, undisturbed)
 
 
+@pytest.mark.long
 def test_a_killed_worker_costs_its_trial_a_second_attempt_alone(workspace, running, undisturbed):
     number, claim = next(iter(under_way(workspace).items()))
     os.kill(process_of(claim), signal.SIGKILL)
@@ -116,6 +119,7 @@ def test_a_killed_worker_costs_its_trial_a_second_attempt_alone(workspace, runni
     assert not left_over(workspace)
 
 
+@pytest.mark.long
 def test_a_trial_of_more_than_a_few_seconds_is_seen_while_it_trains(workspace, launches):
     workspace.write(SMALL.replace("epochs = 4", "epochs = 2000"))
     launches.start("--jobs", 1)

@@ -2,8 +2,18 @@
 
 from __future__ import annotations
 
+import pytest
+
 from tests.cli.record import answers, runs_by_trial
 from tests.cli.workspace import SMALL, Workspace
+from tests.mlflow_database import sqlite
+
+
+@pytest.fixture
+def workspace(workspace: Workspace) -> Workspace:
+    """A folder with a database of MLflow."""
+    sqlite(workspace.folder)
+    return workspace
 
 
 def test_a_study_runs_to_its_end_and_names_its_champion(finished):
@@ -54,7 +64,7 @@ def test_no_trial_starts_after_the_timeout(workspace):
     workspace.write()
     stdout, _ = workspace.run("launch", "small.toml", "--jobs", 1, "--timeout", 0.001)
     assert "0 of 8 trials finished" in stdout
-    assert "to go on: studyhall launch small.toml" in stdout
+    assert "to resume: studyhall launch small.toml" in stdout
 
 
 def test_fresh_starts_over_and_keeps_what_was(workspace):

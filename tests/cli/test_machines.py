@@ -130,7 +130,7 @@ def test_who_ends_first_waits_for_the_best_trial_of_a_machine_that_is_cut_off(
     other = machines.launch(1)
     wait_for(lambda: finished(workspace) == 6)
     with pytest.raises(subprocess.TimeoutExpired):
-        other.wait(timeout=10)
+        other.wait(timeout=5)
     gateway.open()
     for process in (other, cut_off):
         assert "[6/6]" in ended(process)

@@ -13,10 +13,10 @@ import pytest
 from PIL import Image
 
 from studyhall import Options, StudySummary, UsageError, judge, launch, load_study, replay_runs
-from studyhall.search.cli.data_commands import data_fetch
+from studyhall.search.cli.check_commands import fetch
 from studyhall.search.data.verification import verify
 from studyhall.search.evaluation.predictions import classify
-from studyhall.search.reports.reporting import write_report
+from studyhall.search.reports.report import write_report
 from studyhall.search.sync.doctor import examine
 from tests.cli.record import child_runs, client_of, runs_by_trial
 from tests.cli.workspace import Workspace
@@ -153,7 +153,7 @@ def test_changed_data_are_refused_wherever_a_record_depends_on_them(copied: Work
         replay_runs([run_of(copied)], uri, place)
     (problem,) = verify(load_study(copied.folder / "fruit.toml").data_settings).problems
     assert f"{place}/plum/03.png: " in problem
-    data_fetch("fruit.toml")
+    fetch("fruit.toml")
     assert verify(load_study(copied.folder / "fruit.toml").data_settings).intact
     assert judge("fruit", uri, before).evaluation.correct == 4
     (replay,) = replay_runs([run_of(copied)], uri, before)

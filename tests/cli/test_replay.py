@@ -49,6 +49,7 @@ def test_every_metric_but_the_seconds_is_compared(mixed):
     assert set(Recorded(mixed).trial("complete").data.metrics) - {"seconds"} == set(METRICS)
 
 
+@pytest.mark.long
 def test_the_address_of_a_server_is_enough(workspace, tmp_path_factory):
     server = Server(tmp_path_factory.mktemp("server"))
     try:

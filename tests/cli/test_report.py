@@ -1,4 +1,4 @@
-"""The report, table and comparison of a real study: its runs, pictures and verdict are in them."""
+"""The report, table and comparison of a real study: with its runs, images and test result."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from studyhall.search.reports.reporting import write_report
+from studyhall.search.reports.report import write_report
 from tests.cli.record import child_runs, client_of, runs_by_trial
 from tests.cli.spoiling import Recorded, copy_of
 from tests.cli.test_bad_input import complaints
@@ -59,9 +59,9 @@ def test_the_verdict_is_that_of_the_evaluation(told, page):
     (run,) = child_runs(told.workspace, "small", kind="evaluation")
     accuracy = run.data.metrics["test_accuracy"]
     assert f"an accuracy of {accuracy:.4f}" in page.text
-    pictures = [i for i in page.all("img") if i.get("class") == "picture"]
-    assert len(pictures) == 2
-    assert "The test split was read once." in page.text
+    images = [i for i in page.all("img") if i.get("class") == "image"]
+    assert len(images) == 2
+    assert "The test set was evaluated once." in page.text
 
 
 def test_markdown_tells_each_trial_and_the_surroundings(told):
@@ -74,13 +74,13 @@ def test_markdown_tells_each_trial_and_the_surroundings(told):
         assert tags["studyhall.machine.blas"].replace("_", "\\_") in text
         assert tags["studyhall.data_fingerprint"] in text
     assert complaints(told.workspace, "report", "small", "--markdown", "--output", "told.md") == [
-        "--output: told.md is there already; name another file, or replace it with --force"
+        "--output: told.md already exists; name another file, or replace it with --force"
     ]
 
 
 def test_a_table_names_the_run_of_each_trial(told):
     printed, _ = told.workspace.run("export", "small", "small.csv")
-    assert printed == "10 trials in small.csv\n"
+    assert printed == "10 trials written to small.csv\n"
     table = pd.read_csv(told.workspace.folder / "small.csv")
     runs = runs_by_trial(told.workspace, "small")
     assert dict(zip(table["number"], table["run_id"], strict=True)) == runs
@@ -99,7 +99,7 @@ def test_a_table_names_the_run_of_each_trial(told):
             ["export", "small", "small.toml"],
             [
                 "FILE: must end with .csv or .parquet, got 'small.toml'",
-                "FILE: small.toml is there already; name another file, or replace it with --force",
+                "FILE: small.toml already exists; name another file, or replace it with --force",
             ],
         ),
         (
@@ -121,7 +121,7 @@ def test_a_comparison_has_the_verdicts(told):
     assert [s["test"][0] for s in found["studies"]] == [run.data.metrics["test_accuracy"]] * 2
 
 
-def test_pictures_that_were_lost_are_left_out(told, tmp_path, monkeypatch):
+def test_images_that_were_lost_are_left_out(told, tmp_path, monkeypatch):
     copy = copy_of(told.workspace, tmp_path / "copy")
     lost = copy.artifact(copy.trial("complete"), "first_layer.png")
     damaged = copy.artifact(copy.trial("pruned"), "first_layer.png")
@@ -132,4 +132,4 @@ def test_pictures_that_were_lost_are_left_out(told, tmp_path, monkeypatch):
     found = parsed(Path("small-report.html").read_bytes())
     tiles = [i for i in found.all("img") if str(i["src"]).startswith("data:image/jpeg")]
     assert len(tiles) == len(list(copy.workspace.folder.rglob("first_layer.png"))) - 1
-    assert "trials that left weights are shown." in found.text
+    assert "trials that saved weights are shown." in found.text

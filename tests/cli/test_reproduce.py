@@ -60,7 +60,7 @@ def test_stopping_it_ends_with_130(workspace):
     _, stderr = process.communicate(timeout=120)
     assert process.returncode == 130
     assert stderr.splitlines()[-1] == (
-        "studyhall: mnist_two_layer: stopped; reproduce S5 again to go on"
+        "studyhall: mnist_two_layer: stopped; run `studyhall reproduce S5` again to resume"
     )
 
 
@@ -81,12 +81,12 @@ def test_above_means_more_often_than_chance_allows(values, others, above):
 @pytest.mark.parametrize(
     ("arguments", "expected"),
     [
-        (["S6"], "S6: must be one of S1, S2, S3, S4, S5 or all; name one of them"),
+        (["S6"], "No system named 'S6'. Choose one of S1, S2, S3, S4, S5 or all."),
         (["S3", "--jobs", "0"], "--jobs: must be at least 1, got 0"),
         (
             ["S3", "--update", "page.md"],
             "--update: page.md must hold the lines '<!-- reproduced: begin -->' and "
-            "'<!-- reproduced: end -->', which the table goes between; add them",
+            "'<!-- reproduced: end -->'; add them where the table belongs",
         ),
         (
             ["S3", "--update", "nothing.md"],

@@ -15,6 +15,8 @@ from tests.cli.record import answers, child_runs
 from tests.cli.watching import left_over
 from tests.cli.workspace import SMALL, Workspace
 
+pytestmark = pytest.mark.long
+
 RUNS = int(os.environ.get("STUDYHALL_RUNS", "1"))
 KILLS = int(os.environ.get("STUDYHALL_KILLS", "5"))
 KILLS_A_STUDY = 5

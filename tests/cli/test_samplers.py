@@ -9,6 +9,7 @@ import pytest
 from studyhall import load_study
 from tests.cli.record import answers
 from tests.cli.workspace import Workspace
+from tests.mlflow_database import sqlite
 from tests.search.moons import Moons
 
 STUDY = """\
@@ -46,20 +47,23 @@ def require_whole(workspace: Workspace) -> None:
     assert len(set(points)) == 13
 
 
-@pytest.mark.parametrize("sampler", ["qmc", "gp"])
+@pytest.mark.parametrize("sampler", ["qmc", "gp", "cmaes"])
 def test_a_study_runs_to_its_end(tmp_path, monkeypatch, sampler):
     """Of 13 trials, so that the last are proposed by what learns from ten that have completed."""
     if sampler == "gp" and importlib.util.find_spec("torch") is None:
         pytest.skip("needs the extra gp")
     monkeypatch.chdir(tmp_path)  # where MLflow puts files
     workspace = Workspace(tmp_path)
+    sqlite(tmp_path)
     study = workspace.write(STUDY.replace("tpe", sampler), "points.toml")
     Moons(tmp_path).run(load_study(study))
     require_whole(workspace)
 
 
+@pytest.mark.long
 def test_a_study_runs_to_its_end_with_two_workers(tmp_path):
     workspace = Workspace(tmp_path)
+    sqlite(tmp_path)
     workspace.write(STUDY.replace("tpe", "cmaes"), "points.toml")
     workspace.run("launch", "points.toml", "--jobs", 2)
     require_whole(workspace)

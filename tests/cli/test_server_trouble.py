@@ -13,6 +13,8 @@ from tests.cli.record import answers, child_runs
 from tests.cli.watching import claims, ended, finished, wait_for
 from tests.server import Server
 
+pytestmark = pytest.mark.long
+
 
 @pytest.fixture(scope="module")
 def server(tmp_path_factory):

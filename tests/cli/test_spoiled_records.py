@@ -112,7 +112,7 @@ def test_an_artifact_that_is_gone_or_damaged_is_named(recorded, what, damage):
     run = recorded.trial("complete")
     damage(recorded.artifact(run, what))
     assert recorded.complaint(run).startswith(
-        f"its {what} is gone or damaged, so that it cannot be trained again ("
+        f"its {what} is missing or damaged, so that it cannot be replayed ("
     )
 
 
@@ -140,15 +140,15 @@ def test_everything_that_is_no_finished_trial_is_named_at_once(recorded):
     client.update_run(running, status="RUNNING")
     client.delete_run(deleted)
     number = client.get_run(running).data.tags["studyhall.trial"]
-    beside = "its trials are the runs beside or below it"
+    beside = "the runs of its trials are beside or below it"
     runs = [study, foreign, evaluation, running, deleted, trial.info.run_id, "a1"]
     assert complaints(recorded.workspace, "replay", *runs) == [
         f"run {study}: must be the run of a trial, got that of a study; {beside}",
-        f"run {foreign}: is no run of Studyhall; give the run of a trial",
+        f"run {foreign}: not a run of Studyhall; pass the run of a trial",
         f"run {evaluation}: must be the run of a trial, got that of an evaluation; {beside}",
         f"run {running}: trial {number} has not ended; wait for it, or launch its study again",
-        f"run {deleted}: was deleted; bring it back with `mlflow runs restore --run-id {deleted}`",
-        "run a1: unknown in this folder; name the store that has it with --tracking-uri",
+        f"run {deleted}: it was deleted; restore it with `mlflow runs restore --run-id {deleted}`",
+        "run a1: not found in this folder; pass the address of its MLflow with --tracking-uri",
     ]
 
 
@@ -164,5 +164,5 @@ def test_a_trial_that_failed_before_it_trained_has_nothing_to_compare(recorded):
     recorded.write_losses(run, recorded.losses(run)[:1])
     tag("studyhall.reason", "its worker died 3 times")(recorded, run)
     assert recorded.complaint(run) == (
-        "nothing was trained that could be compared: its worker died 3 times"
+        "the trial trained nothing that can be compared: its worker died 3 times"
     )

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import atexit
 import json
 import os
 import subprocess
 import sys
 from dataclasses import dataclass, field
+from functools import cache
 from pathlib import Path
 from typing import Any
 
 import pytest
 from filelock import FileLock
+
+from tests.cli.preloaded import Server
 
 STUDYHALL = str(Path(sys.executable).with_name("studyhall"))
 SMALL = """\
@@ -48,6 +52,14 @@ l2 = 1e-2
 """
 
 
+@cache
+def _server() -> Server:
+    """The process that runs this process's commands."""
+    server = Server()
+    atexit.register(server.end)
+    return server
+
+
 @dataclass(frozen=True)
 class Workspace:
     """A folder that the command line works in."""
@@ -77,11 +89,11 @@ class Workspace:
             **{"cwd": self.folder, **piped, **options},
         )
 
-    def run(self, *arguments: object, code: int = 0, **options: Any) -> tuple[str, str]:
+    def run(self, *arguments: object, code: int = 0) -> tuple[str, str]:
         """Run the command line to its end; return stdout and stderr."""
-        process = self.start(*arguments, **options)
-        stdout, stderr = process.communicate(timeout=300)
-        assert process.returncode == code, f"{process.returncode}\n{stdout}\n{stderr}"
+        words = [*map(str, arguments)]
+        found, stdout, stderr = _server().run(words, self.folder, self.settings)
+        assert found == code, f"{found}\n{stdout}\n{stderr}"
         return stdout, stderr
 
     def json(self, *arguments: object, code: int = 0) -> Any:
@@ -94,8 +106,10 @@ class Workspace:
         return f"sqlite:///{self.folder / 'mlflow.db'}"
 
 
-def launched_once(factory: pytest.TempPathFactory, name: str, text: str) -> Workspace:
-    """A folder in which a study was run to its end by two workers; not to be changed.
+def launched_once(
+    factory: pytest.TempPathFactory, name: str, text: str, jobs: int = 1
+) -> Workspace:
+    """A folder in which a study was run to its end; not to be changed.
 
     All processes of one test run share it: whoever asks first launches.
     """
@@ -105,6 +119,6 @@ def launched_once(factory: pytest.TempPathFactory, name: str, text: str) -> Work
         if not (workspace.folder / "done").exists():
             workspace.folder.mkdir(exist_ok=True)
             workspace.write(text)
-            workspace.run("launch", "small.toml", "--jobs", 2)
+            workspace.run("launch", "small.toml", "--jobs", jobs)
             (workspace.folder / "done").touch()
     return workspace

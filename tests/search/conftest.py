@@ -19,15 +19,16 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from studyhall.search.data.catalog import Collection
+from studyhall.search.data.catalog import DatasetInfo
 from studyhall.search.data.cifar10 import CIFAR10, ORIGIN
 from studyhall.search.data.datasets import fetch
 from studyhall.search.data.downloads import Archive, Package
 from studyhall.search.data.published import Published
 from studyhall.search.sync.outbox import Outbox
 from studyhall.search.tracking.tracker import Tracker
+from tests.mlflow_database import sqlite
 from tests.search.small_trials import store_trial
-from tests.search.tracked import open_tracker, sqlite
+from tests.search.tracked import open_tracker
 
 ROWS = 20
 
@@ -69,7 +70,7 @@ class Tiny:
             archive=Archive("tiny.tar.gz", "http://127.0.0.1:9/tiny.tar.gz", "0" * 32),
             package=Package("no-such-package-of-studyhall", "0.0.0"),
         )
-        self.collection: Collection = replace(
+        self.info: DatasetInfo = replace(
             CIFAR10,
             name="tiny",
             batches=batches,
@@ -81,7 +82,7 @@ class Tiny:
         return {
             batch.name: self.pickle(images, labels.tolist())
             for batch, images, labels in zip(
-                self.collection.batches, self.images, self.labels, strict=True
+                self.info.batches, self.images, self.labels, strict=True
             )
         }
 
@@ -89,7 +90,7 @@ class Tiny:
     def package_files(self) -> dict[str, bytes]:
         files = {
             f"{batch.name}.png": _png(images)
-            for batch, images in zip(self.collection.batches, self.images, strict=True)
+            for batch, images in zip(self.info.batches, self.images, strict=True)
         }
         files["train_lables.json"] = json.dumps(self.labels[:5].ravel().tolist()).encode()
         files["test_lables.json"] = json.dumps(self.labels[5].tolist()).encode()
@@ -139,14 +140,14 @@ class Tiny:
         """The authors' archive of this data set."""
         return self.tar(path, self.authors_files, "cifar-10-batches-py")
 
-    def served_from(self, address: str, archive: Path | None = None) -> Collection:
+    def served_from(self, address: str, archive: Path | None = None) -> DatasetInfo:
         """The description with the authors' archive at an address of the test's own.
 
         Its MD5 is that of `archive`; without one, no archive's.
         """
         md5 = hashlib.md5(archive.read_bytes()).hexdigest() if archive else "0" * 32
         origin = replace(self.origin, archive=Archive("tiny.tar.gz", address, md5))
-        return replace(self.collection, origin=origin)
+        return replace(self.info, origin=origin)
 
 
 class Steps:
@@ -220,7 +221,7 @@ def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 @pytest.fixture
 def folder(tiny: Tiny, cache: Path, tmp_path: Path) -> Path:
     """The small data set, in a cache of the test's own."""
-    return fetch(tiny.collection, data_dir=tiny.authors_archive(tmp_path / "archive.tar.gz"))
+    return fetch(tiny.info, data_dir=tiny.authors_archive(tmp_path / "archive.tar.gz"))
 
 
 @pytest.fixture

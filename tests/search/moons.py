@@ -12,6 +12,7 @@ from mlflow.tracking import MlflowClient
 from studyhall import Options, StudySpec, StudySummary, launch
 from studyhall.search.study.observer import Observer
 from studyhall.search.study.recorded import recorded_summaries, recorded_summary
+from tests.mlflow_database import sqlite
 
 SPEC = {
     "study": {"name": "moons", "trials": 6, "window": 3, "sampler": "random", "seed": 3},
@@ -40,7 +41,7 @@ class Moons:
 
     @property
     def tracking_uri(self) -> str:
-        return f"sqlite:///{self.folder}/mlflow.db"
+        return sqlite(self.folder)
 
     @property
     def storage(self) -> Path:

@@ -6,7 +6,7 @@ import sys
 
 from hypothesis import strategies as st
 
-from studyhall.search.config.conditions import Space, holds
+from studyhall.search.config.search_space import Space, holds
 from studyhall.search.config.section import Scalar
 from studyhall.search.config.study_spec import StudySpec
 

@@ -1,17 +1,16 @@
-"""What MLflow has of a study's trials, and a sender that works for a test."""
+"""What MLflow has of a study's trials, and an uploader that works for a test."""
 
 from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from pathlib import Path
 
 from mlflow.entities import Run, ViewType
 from mlflow.tracking import MlflowClient
 
 from studyhall.search.sync.outbox import Outbox
-from studyhall.search.sync.sender import Sender
+from studyhall.search.sync.outbox_uploader import OutboxUploader
 from studyhall.search.tracking.tracker import Tracker
 from studyhall.search.tracking.tracking import TrackedData, open_client, start_study
 from studyhall.search.training.record import Point, StoredRecord
@@ -69,25 +68,24 @@ def is_whole(tracker: Tracker, records: list[StoredRecord]) -> bool:
 
 
 def left_in(outbox: Outbox) -> list[str]:
-    """What is left in a outbox, but for the sender's lock."""
+    """What is left in an outbox, but for the uploader's lock."""
     return sorted(path.name for path in outbox.folder.iterdir() if path.name != "sending.lock")
 
 
 @contextmanager
 def sending(
-    tracker: Tracker | Callable[[], Tracker],
+    tracker: Tracker,
     outbox: Outbox,
     accepted: Callable[[int, int], bool | None] = lambda *_: True,
     notify: Callable[[str], None] = lambda _: None,
-) -> Iterator[Sender]:
-    """A sender at work."""
-    opener = (lambda: tracker) if isinstance(tracker, Tracker) else tracker
-    sender = Sender(opener, outbox, accepted, notify)
-    sender.start()
+) -> Iterator[OutboxUploader]:
+    """An uploader at work."""
+    uploader = OutboxUploader(tracker, outbox, accepted, notify)
+    uploader.start()
     try:
-        yield sender
+        yield uploader
     finally:
-        assert sender.stop(PATIENCE)
+        assert uploader.stop(PATIENCE)
 
 
 def wait_for(condition: Callable[[], object]) -> None:
@@ -96,8 +94,3 @@ def wait_for(condition: Callable[[], object]) -> None:
     while not condition():
         assert time.monotonic() < deadline, "waited in vain"
         time.sleep(0.05)
-
-
-def sqlite(folder: Path) -> str:
-    """The address of MLflow's database in a folder."""
-    return f"sqlite:///{folder / 'mlflow.db'}"

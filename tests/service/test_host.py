@@ -147,10 +147,10 @@ def test_what_a_host_could_not_send_is_sent_there_by_hand(
 def test_what_a_host_s_launch_is_sending_is_left_to_it(served, name, assignment, tmp_path):
     outbox = Outbox(tmp_path / "home" / assignment.study_id)
     outbox.folder.mkdir(parents=True)
-    with outbox.sending_lock():
+    with outbox.upload_lock():
         store_trial(outbox, 0)
         [sent] = sync_studies(name, served.options(), patience_seconds=1.0)
-    assert [one.reason for one in sent.unsent] == ["another launch is sending them"]
+    assert [one.reason for one in sent.unsent] == ["another launch is uploading them"]
 
 
 def test_a_host_whose_home_is_another_users_does_no_trial_and_says_why(

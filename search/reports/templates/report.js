@@ -1,5 +1,5 @@
 "use strict";
-// plotly.js is compressed: it is half of the page otherwise.
+// plotly.js is compressed, because it would be half of the page otherwise.
 async function unpacked(text) {
   const bytes = Uint8Array.from(atob(text.trim()), (letter) => letter.charCodeAt(0));
   const stream = new Blob([bytes]).stream().pipeThrough(new DecompressionStream("gzip"));
@@ -18,6 +18,6 @@ async function draw() {
 }
 draw().catch((error) => {
   for (const place of document.querySelectorAll(".plot")) {
-    place.textContent = `This browser cannot draw the figure (${error.message}).`;
+    place.textContent = `This browser cannot draw the plot (${error.message}).`;
   }
 });

@@ -51,8 +51,8 @@ def test_without_a_noise_every_data_set_has_its_own(tmp_path: Path, name: str) -
 @pytest.mark.parametrize(
     ("name", "key", "value", "rule"),
     [
-        ("cifar10", "noise", "0.3", "goes with two_blobs or two_moons alone, got 0.3 for cifar10"),
-        ("mnist", "noise", "0", "goes with two_blobs or two_moons alone, got 0.0 for mnist"),
+        ("cifar10", "noise", "0.3", "goes only with two_blobs or two_moons, got 0.3 for cifar10"),
+        ("mnist", "noise", "0", "goes only with two_blobs or two_moons, got 0.0 for mnist"),
         ("two_moons", "noise", "-0.1", "must be at least 0.0, got -0.1"),
         ("two_moons", "noise", "100.1", "must be at most 100.0, got 100.1"),
         ("two_moons", "noise", "inf", "must be at most 100.0, got inf"),
@@ -76,8 +76,8 @@ def test_without_a_noise_every_data_set_has_its_own(tmp_path: Path, name: str) -
             "goes with a name of letters, digits, '.', '_' and '-' that "
             "begins with a letter or digit, got 'my pets'",
         ),
-        ("mnist", "image_size", "32", "goes with data.path alone, got 32"),
-        ("mnist", "test_share", "0.2", "goes with data.path alone, got 0.2"),
+        ("mnist", "image_size", "32", "goes only with data.path, got 32"),
+        ("mnist", "test_share", "0.2", "goes only with data.path, got 0.2"),
     ],
 )
 def test_what_does_not_fit_is_named_with_line_key_rule_and_value(
@@ -120,3 +120,11 @@ def test_noise_cannot_be_searched(tmp_path: Path) -> None:
     assert str(caught.value) == (
         "my.toml:18: search_space.noise: cannot be searched: all trials share one split"
     )
+
+
+def test_the_settings_that_all_trials_share_are_made_once_for_each_study():
+    spec = load_study("cifar10")
+    assert spec.data_settings is spec.data_settings
+    smaller = spec.model_copy(update={"data": {**spec.data, "train": 7}})
+    assert (spec.data_settings.train, smaller.data_settings.train) == (45000, 7)
+    assert spec == load_study("cifar10")  # also after one of them has made its settings

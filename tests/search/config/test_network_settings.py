@@ -40,7 +40,7 @@ def complaints(study: str, *overrides: str) -> list[str]:
         ),
         (
             "training.momentum=0.3",
-            "training.momentum: goes with momentum, nesterov alone, got optimizer sgd; delete it",
+            "training.momentum: goes only with momentum, nesterov, got optimizer sgd; delete it",
         ),
         ("training.epsilon=0", "training.epsilon: must be above 0.0, got 0"),
         (
@@ -49,7 +49,7 @@ def complaints(study: str, *overrides: str) -> list[str]:
         ),
         (
             "training.step_epochs=3",
-            "training.step_epochs: goes with step alone, got schedule exponential; delete it",
+            "training.step_epochs: goes only with step, got schedule exponential; delete it",
         ),
         (
             "training.weight_decay=-1",
@@ -73,7 +73,7 @@ def test_a_list_must_have_one_for_each_layer(value):
 
 def test_bytes_alone_are_brought_to_the_unit_interval():
     assert complaints("points_regularization", "data.preprocessing=unit") == [
-        "data.preprocessing: must not be 'unit' for two_blobs, whose values are no bytes"
+        "data.preprocessing: must not be 'unit' for two_blobs, whose values are not bytes"
     ]
 
 
@@ -103,7 +103,7 @@ def test_a_schedule_without_decay_refuses_one():
         "mnist_sigmoid", "training.schedule=cosine", "training.learning_rate_decay=0.5"
     )
     assert found == [
-        "training.learning_rate_decay: goes with exponential, step alone, got schedule cosine; "
+        "training.learning_rate_decay: goes only with exponential, step, got schedule cosine; "
         "delete it"
     ]
 

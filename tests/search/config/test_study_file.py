@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import textwrap
+import tomllib
 from pathlib import Path
 
 import pytest
 
 from studyhall.search.common.errors import UsageError
-from studyhall.search.config.study_file import load_study, shipped_studies
+from studyhall.search.config.study_file import find_study, load_study, make_study, shipped_studies
 
 VALID = """\
 [study]
@@ -110,6 +111,17 @@ def test_sampled_values_take_their_places(tmp_path):
             "low = 1e-4, high = 1e-1",
             "low = 0.1, high = 0.01",
             "my.toml:19: search_space.learning_rate: low must be below high, got 0.1 and 0.01",
+        ),
+        (
+            "log = true",
+            "log = true, step = 1.0",
+            "my.toml:19: search_space.learning_rate: high must be low and a number of steps, "
+            "got 0.0001, 0.1 and 1.0",
+        ),
+        (
+            "low = 1e-4, high = 1e-1, log = true",
+            "low = 1.0, high = 3.0, log = true, step = 1.0",
+            "my.toml:19: search_space.learning_rate: step cannot be given with log = true, got 1.0",
         ),
         (
             "low = 1e-4",
@@ -271,3 +283,20 @@ def test_an_override_that_names_no_key_is_refused(tmp_path, override):
 def test_an_overridden_value_is_checked_like_the_files_own(tmp_path):
     found = mistakes(write(tmp_path), "training.batch_size=0")
     assert found == ["--set: training.batch_size: must be at least 1, got 0"]
+
+
+def test_tables_make_the_study_that_their_file_makes():
+    tables = tomllib.loads(find_study("cifar10").read_text(encoding="utf-8"))
+    assert make_study(tables) == load_study("cifar10")
+
+
+def test_all_mistakes_are_named_together():
+    tables = tomllib.loads(find_study("cifar10").read_text(encoding="utf-8"))
+    tables["study"]["trials"] = 0
+    tables["training"]["optimiser"] = "adam"
+    with pytest.raises(UsageError) as caught:
+        make_study(tables)
+    assert str(caught.value).splitlines() == [
+        "study.trials: must be at least 1, got 0",
+        "training.optimiser: unknown key; did you mean 'optimizer'?",
+    ]

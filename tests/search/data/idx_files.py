@@ -10,7 +10,7 @@ from pathlib import Path
 
 import numpy as np
 
-from studyhall.search.data.catalog import Collection
+from studyhall.search.data.catalog import DatasetInfo
 from studyhall.search.data.downloads import Package
 from studyhall.search.data.mnist import MNIST, ORIGIN
 
@@ -34,7 +34,7 @@ def _sha256(values: np.ndarray) -> str:
     return hashlib.sha256(values.tobytes()).hexdigest()
 
 
-def small_collection() -> Collection:
+def small_info() -> DatasetInfo:
     """Describe twelve training and four test images."""
     batches = tuple(
         replace(

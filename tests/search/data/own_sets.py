@@ -1,4 +1,4 @@
-"""Small data sets of a user's own: folders of pictures and .npz files."""
+"""Small data sets of a user's own: folders of images and .npz files."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ from studyhall.search.config.data_settings import DataSettings
 CLASSES = ("cat", "dog", "eel")
 
 
-def picture(path: Path, pixels: np.ndarray, **options: Any) -> Path:
-    """Write a picture, and the folder that it is in."""
+def write_image(path: Path, pixels: np.ndarray, **options: Any) -> Path:
+    """Write an image, and the folder that it is in."""
     path.parent.mkdir(parents=True, exist_ok=True)
     Image.fromarray(pixels).save(path, **options)
     return path
@@ -25,20 +25,20 @@ def random_pixels(generator: np.random.Generator, *shape: int) -> np.ndarray:
     return generator.integers(0, 256, shape, np.uint8)
 
 
-def picture_folder(
+def image_folder(
     place: Path,
     parts: Iterable[str] = (".",),
     each: int = 5,
     shape: tuple[int, ...] = (6, 8, 3),
     seed: int = 0,
 ) -> Path:
-    """Write `each` pictures of every class in every part; "." is a folder without parts."""
+    """Write `each` images of every class in every part; "." is a folder without parts."""
     generator = np.random.default_rng(seed)
     for part in parts:
         for name in CLASSES:
             for number in range(each):
                 pixels = random_pixels(generator, *shape)
-                picture(place / part / name / f"{number}.png", pixels)
+                write_image(place / part / name / f"{number}.png", pixels)
     return place
 
 

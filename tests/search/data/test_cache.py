@@ -17,12 +17,12 @@ import pytest
 from studyhall.search.common.errors import UsageError
 from studyhall.search.common.progress import SILENT
 from studyhall.search.data.arrays import write_arrays
-from studyhall.search.data.cache import cache_folder, filling, staging
-from studyhall.search.data.catalog import Collection, Piece
+from studyhall.search.data.cache import cache_folder, exclusive, staging
+from studyhall.search.data.catalog import DatasetInfo, Piece
 from studyhall.search.data.datasets import fetch
 from studyhall.search.data.verification import verify
 
-# Fetches the collection that is pickled on standard input, after something that a test prepares.
+# Fetches the info that is pickled on standard input, after something that a test prepares.
 CHILD = """
 import os, pickle, resource, signal, sys
 from pathlib import Path
@@ -37,17 +37,17 @@ class Progress:
     def note(self, message):
         print(message, flush=True)
 
-collection, place = pickle.load(sys.stdin.buffer)
+info, place = pickle.load(sys.stdin.buffer)
 {before}
 try:
-    print(fetch(collection, data_dir=place, progress=Progress()))
+    print(fetch(info, data_dir=place, progress=Progress()))
 except StudyhallError as error:
     sys.exit(f"{{error.exit_code}}: {{error}}")
 """
 
 
 def _start(
-    collection: Collection | str, place: Path | None, before: str = "", on_advance: str = "pass"
+    info: DatasetInfo | str, place: Path | None, before: str = "", on_advance: str = "pass"
 ) -> subprocess.Popen[bytes]:
     child = subprocess.Popen(
         [sys.executable, "-c", CHILD.format(before=before, on_advance=on_advance)],
@@ -56,7 +56,7 @@ def _start(
         stderr=subprocess.PIPE,
     )
     assert child.stdin is not None
-    child.stdin.write(pickle.dumps((collection, place)))
+    child.stdin.write(pickle.dumps((info, place)))
     child.stdin.close()
     child.stdin = None
     return child
@@ -78,8 +78,8 @@ def test_two_processes_fetch_the_real_data_once_between_them(cache: Path) -> Non
 
 def test_a_process_waits_while_another_fetches(tiny: Any, cache: Path, tmp_path: Path) -> None:
     archive = tiny.authors_archive(tmp_path / "archive.tar.gz")
-    with filling(cache, "tiny", SILENT):
-        child = _start(tiny.collection, archive)
+    with exclusive(cache, "tiny", SILENT):
+        child = _start(tiny.info, archive)
         assert child.stdout is not None
         told = child.stdout.readline().decode()
         assert told == "tiny: another process is fetching it; waiting for it to finish\n"
@@ -92,18 +92,18 @@ def test_a_process_waits_while_another_fetches(tiny: Any, cache: Path, tmp_path:
 def test_what_is_ready_is_used_without_the_right_to_write(
     tiny: Any, cache: Path, tmp_path: Path
 ) -> None:
-    folder = fetch(tiny.collection, data_dir=tiny.authors_archive(tmp_path / "archive.tar.gz"))
-    with filling(cache, "tiny", SILENT):
-        assert fetch(tiny.collection) == folder
+    folder = fetch(tiny.info, data_dir=tiny.authors_archive(tmp_path / "archive.tar.gz"))
+    with exclusive(cache, "tiny", SILENT):
+        assert fetch(tiny.info) == folder
 
 
 def test_what_a_killed_process_left_is_removed(tiny: Any, cache: Path, tmp_path: Path) -> None:
     archive = tiny.authors_archive(tmp_path / "archive.tar.gz")
-    child = _start(tiny.collection, archive, on_advance="os.kill(os.getpid(), signal.SIGKILL)")
+    child = _start(tiny.info, archive, on_advance="os.kill(os.getpid(), signal.SIGKILL)")
     child.communicate()
     assert child.returncode == -signal.SIGKILL
     assert [name for name in _contents(cache) if name.endswith(".partial")]
-    fetch(tiny.collection, data_dir=archive)
+    fetch(tiny.info, data_dir=archive)
     assert _contents(cache) == ["tiny", "tiny.lock"]
 
 
@@ -120,8 +120,8 @@ def test_a_disk_that_takes_no_more_is_told_and_nothing_remains(
 
     limit = "resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, 100_000))"
     with serving(answer) as address:
-        collection = tiny.served_from(address, archive)
-        child = _start(collection, archive if form == "archive" else None, before=limit)
+        info = tiny.served_from(address, archive)
+        child = _start(info, archive if form == "archive" else None, before=limit)
         _, complaint = child.communicate()
     assert complaint.decode() == (
         f"2: {cache}: the cache folder must be writable and have room, got 'File too large'; "
@@ -135,9 +135,9 @@ def test_a_full_disk_is_told_and_nothing_remains(tiny: Any, cache: Path) -> None
     pieces = [Piece("train", "images", 0, np.zeros((100, 32, 32, 3), np.uint8))]
 
     def fill() -> None:
-        with filling(cache, "tiny", SILENT), staging(cache, "tiny") as temporary:
+        with exclusive(cache, "tiny", SILENT), staging(cache, "tiny") as temporary:
             (temporary / "train_images.npy").symlink_to("/dev/full")
-            write_arrays(temporary, tiny.collection, pieces)
+            write_arrays(temporary, tiny.info, pieces)
 
     with pytest.raises(UsageError, match=f"^{cache}: the cache .* got 'No space left on device'; "):
         fill()
@@ -148,13 +148,13 @@ def test_a_batch_of_which_only_a_part_was_written_counts_as_missing(
     tiny: Any, tmp_path: Path
 ) -> None:
     pieces = [
-        Piece(split, kind, 0, np.zeros(tiny.collection.shape(split, kind), np.uint8))
+        Piece(split, kind, 0, np.zeros(tiny.info.shape(split, kind), np.uint8))
         for split in ("train", "test")
         for kind in ("images", "labels")
     ]
-    assert write_arrays(tmp_path, tiny.collection, pieces) == []
+    assert write_arrays(tmp_path, tiny.info, pieces) == []
     pieces[0] = replace(pieces[0], values=pieces[0].values[:30])
-    assert write_arrays(tmp_path, tiny.collection, pieces) == [
+    assert write_arrays(tmp_path, tiny.info, pieces) == [
         f"the images of data_batch_{number}" for number in (2, 3, 4, 5)
     ]
 
@@ -162,8 +162,8 @@ def test_a_batch_of_which_only_a_part_was_written_counts_as_missing(
 def test_too_little_room_is_told_before_anything_is_fetched(
     tiny: Any, cache: Path, tmp_path: Path, steps: Any
 ) -> None:
-    last = replace(tiny.collection.batches[-1], stop=10**15)
-    huge = replace(tiny.collection, batches=(*tiny.collection.batches[:-1], last))
+    last = replace(tiny.info.batches[-1], stop=10**15)
+    huge = replace(tiny.info, batches=(*tiny.info.batches[:-1], last))
     with pytest.raises(UsageError) as caught:
         fetch(huge, progress=steps)
     assert str(caught.value).startswith(
@@ -181,7 +181,7 @@ def test_a_cache_folder_that_cannot_be_made_is_told(
     place = tmp_path / "file" / "cache"
     monkeypatch.setenv("STUDYHALL_CACHE", str(place))
     with pytest.raises(UsageError) as caught:
-        fetch(tiny.collection, data_dir=tiny.authors_archive(tmp_path / "archive.tar.gz"))
+        fetch(tiny.info, data_dir=tiny.authors_archive(tmp_path / "archive.tar.gz"))
     assert str(caught.value) == (
         f"{place}: the cache folder must be writable and have room, got 'Not a directory'; "
         "mend that or name another folder in STUDYHALL_CACHE"

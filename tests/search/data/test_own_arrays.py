@@ -11,7 +11,8 @@ import numpy as np
 import pytest
 
 from studyhall.search.common.errors import UsageError
-from studyhall.search.data.datasets import describe, fetch, open_dataset, open_test, require_fitting
+from studyhall.search.data.datasets import describe, fetch, open_dataset, open_test
+from studyhall.search.data.splits import require_fitting
 from tests.search.data.own_sets import CLASSES, array_file, arrays, own
 
 
@@ -92,7 +93,7 @@ def test_labels_may_stand_in_a_column_and_be_any_whole_numbers(tmp_path: Path, c
 
 FORMS = (
     "must be uint8 images (N, height, width, 1 or 3) or (N, height, width), or float points "
-    "(N, inputs), and none empty, got"
+    "(N, inputs), and not empty, got"
 )
 POINTS = np.zeros((15, 4), np.float32)
 
@@ -202,10 +203,10 @@ def test_an_encrypted_archive_is_refused(tmp_path: Path, cache: Path) -> None:
     assert "encrypted" in told
 
 
-def test_what_goes_with_pictures_alone_is_refused(tmp_path: Path, cache: Path) -> None:
+def test_what_goes_with_images_alone_is_refused(tmp_path: Path, cache: Path) -> None:
     path = array_file(tmp_path / "pets.npz")
     assert complaints(path, image_size=8) == [
-        "image_size goes with a folder of pictures; delete it from [data]"
+        "image_size goes with a folder of images; delete it from [data]"
     ]
 
 
@@ -217,6 +218,6 @@ def test_points_are_no_bytes(tmp_path: Path, cache: Path) -> None:
         require_fitting(settings, describe(settings), mirror=True)
     assert str(caught.value).splitlines() == [
         "training.mirror: must be false for pets, which has no images, got true",
-        "data.preprocessing: must not be 'unit' for pets, whose values are no bytes; choose "
+        "data.preprocessing: must not be 'unit' for pets, whose values are not bytes; choose "
         "another",
     ]

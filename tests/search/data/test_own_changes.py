@@ -1,4 +1,4 @@
-"""`data verify` of one's own data: what became of the files, and what is in two parts."""
+"""`data verify` of the user's data: changed, removed and added files, and duplicates."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ from studyhall.search.config.data_settings import DataSettings
 from studyhall.search.data.dataset_manifest import mark_used
 from studyhall.search.data.datasets import fetch
 from studyhall.search.data.verification import verify
-from tests.search.data.own_sets import array_file, arrays, own, picture_folder
+from tests.search.data.own_sets import array_file, arrays, image_folder, own
 
-NEXT = "put back what was, or take the data as they are now with `studyhall data fetch`"
+NEXT = "restore it, or take the data as they are now with `studyhall data fetch`"
 
 
 @pytest.fixture
 def pets(tmp_path: Path, cache: Path) -> DataSettings:
-    settings = own(picture_folder(tmp_path / "pets", ("train", "test")))
+    settings = own(image_folder(tmp_path / "pets", ("train", "test")))
     fetch(settings)
     return settings
 
@@ -31,34 +31,72 @@ def place(settings: DataSettings) -> Path:
 
 def test_what_was_never_decoded_cannot_be_verified(tmp_path: Path, cache: Path) -> None:
     with pytest.raises(UsageError) as caught:
-        verify(own(picture_folder(tmp_path / "pets")))
+        verify(own(image_folder(tmp_path / "pets")))
     assert str(caught.value) == (
         f"pets: must have been decoded to be verified, got nothing of it in {cache}; run "
         "`studyhall data fetch` with the same study file"
     )
 
 
-def test_gone_and_added_files_are_named(pets: DataSettings) -> None:
+def test_removed_and_added_files_are_named(pets: DataSettings) -> None:
     folder = place(pets)
     (folder / "test" / "dog" / "1.png").unlink()
     shutil.copyfile(folder / "train" / "cat" / "0.png", folder / "train" / "cat" / "9.png")
     with (folder / "train" / "cat" / "9.png").open("ab") as file:
         file.write(b"more")
     assert verify(pets).problems == (
-        f"{folder}/test/dog/1.png: test index 6 (dog, test/dog/1.png), is gone; {NEXT}",
-        f"{folder}/train/cat/9.png: was not there when the data were decoded; {NEXT}",
+        f"{folder}/test/dog/1.png: test index 6 (dog, test/dog/1.png), was removed since it "
+        f"was decoded; {NEXT}",
+        f"{folder}/train/cat/9.png: was added after the data were decoded; {NEXT}",
     )
 
 
-def test_a_copy_and_a_move_say_of_what_and_to_where(pets: DataSettings) -> None:
+def test_a_copied_and_a_moved_file_are_named_as_added_and_removed(pets: DataSettings) -> None:
     folder = place(pets)
     shutil.copyfile(folder / "train" / "cat" / "0.png", folder / "test" / "cat" / "9.png")
     (folder / "train" / "dog" / "1.png").rename(folder / "train" / "eel" / "9.png")
-    assert verify(pets).problems == (
-        f"{folder}/test/cat/9.png: is a copy of {folder}/train/cat/0.png (train index 0 (cat, "
-        f"train/cat/0.png)), and was not there before; {NEXT}",
-        f"{folder}/train/dog/1.png: train index 6 (dog, train/dog/1.png), is {folder}/train/eel/"
-        f"9.png now; {NEXT}",
+    found = verify(pets)
+    assert found.problems == (
+        f"{folder}/test/cat/9.png: was added after the data were decoded; {NEXT}",
+        f"{folder}/train/dog/1.png: train index 6 (dog, train/dog/1.png), was removed since it "
+        f"was decoded; {NEXT}",
+        f"{folder}/train/eel/9.png: was added after the data were decoded; {NEXT}",
+    )
+    assert [fault.example and fault.example.index for fault in found.faults] == [None, 6, None]
+    fetch(pets)
+    mark_used(fetch(pets))
+    (problem,) = verify(pets).problems
+    assert "train 0 (cat, train/cat/0.png) is test 5 (cat, test/cat/9.png)" in problem
+
+
+def test_changes_of_a_file_of_arrays_are_named_by_array_and_index(
+    tmp_path: Path, cache: Path
+) -> None:
+    content = arrays(train=15)
+    path = array_file(tmp_path / "pets.npz", content)
+    fetch(own(path))
+    content["train_images"][3, 0, 0, 0] ^= 1
+    content["train_labels"][4] = 0
+    for kind in ("images", "labels"):
+        content[f"train_{kind}"] = np.concatenate(
+            [content[f"train_{kind}"], [content[f"train_{kind}"][0]]]
+        )
+        content[f"test_{kind}"] = content[f"test_{kind}"][:-1]
+    array_file(path, content)
+    assert verify(own(path)).problems == (
+        f"{path}: train index 3 (cat, train_images[3]), has another image than was decoded; {NEXT}",
+        f"{path}: train index 4 (dog, train_images[4]), is of class cat now; {NEXT}",
+        f"{path}: test index 5 (eel, test_images[5]), was removed since it was decoded; {NEXT}",
+        f"{path}: train_images[15] was added after the data were decoded; {NEXT}",
+    )
+
+
+def test_a_file_of_arrays_that_was_only_written_again_is_named(tmp_path: Path, cache: Path) -> None:
+    path = array_file(tmp_path / "pets.npz")
+    fetch(own(path))
+    np.savez_compressed(path, **arrays())  # type: ignore[arg-type]
+    assert verify(own(path)).problems == (
+        f"{path}: has changed since it was decoded, but has the same examples; {NEXT}",
     )
 
 
@@ -79,8 +117,7 @@ def test_the_version_that_was_used_last_is_compared_with(pets: DataSettings) -> 
     path.write_bytes(content + b"more")
     (problem,) = verify(pets).problems
     assert problem == (
-        f"{path}: test index 6 (dog, test/dog/1.png), has other bytes than when it was decoded; "
-        f"{NEXT}"
+        f"{path}: test index 6 (dog, test/dog/1.png), has changed since it was decoded; {NEXT}"
     )
 
 

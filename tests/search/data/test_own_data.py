@@ -13,31 +13,31 @@ import pytest
 from studyhall.search.common.errors import UsageError
 from studyhall.search.config.data_settings import DataSettings
 from studyhall.search.data.datasets import describe, fetch, fingerprint, open_dataset, split_dataset
-from studyhall.search.data.own_counts import filled
-from studyhall.search.data.own_versions import fetch_recorded, version_of
+from studyhall.search.data.recorded_data import fetch_recorded, version_of
+from studyhall.search.data.splits import fill_counts
 from studyhall.search.data.verification import verify
 from studyhall.search.training.building import TrialSeed
 from studyhall.search.training.trial_identity import identify
 from tests.search.data.own_sets import (
     CLASSES,
     array_file,
+    image_folder,
     own,
-    picture,
-    picture_folder,
     random_pixels,
+    write_image,
 )
 from tests.search.training.shades import settings
 
 
 def fingerprint_of(settings: DataSettings, **where: Any) -> str:
-    settings = filled(settings, describe(settings, **where))
+    settings = fill_counts(settings, describe(settings, **where))
     folder = fetch(settings, **where)
     return fingerprint(folder, split_dataset(open_dataset(settings, folder), settings))
 
 
 @pytest.fixture
 def pets(tmp_path: Path, cache: Path) -> Path:
-    return picture_folder(tmp_path / "pets")
+    return image_folder(tmp_path / "pets")
 
 
 def test_they_are_decoded_once(pets: Path, steps: Any) -> None:
@@ -72,7 +72,7 @@ def test_where_they_lie_and_when_they_were_written_does_not_count(
 def _other_pixels(place: Path) -> None:
     path = place / "dog" / "2.png"
     state = path.stat()
-    picture(path, random_pixels(np.random.default_rng(9), 6, 8, 3))
+    write_image(path, random_pixels(np.random.default_rng(9), 6, 8, 3))
     os.utime(path, ns=(state.st_atime_ns, state.st_mtime_ns))
 
 
@@ -99,7 +99,7 @@ def test_settings_that_change_what_is_decoded_do_too(pets: Path) -> None:
 def test_a_folder_and_a_file_of_the_same_examples_are_the_same_data(
     tmp_path: Path, cache: Path
 ) -> None:
-    place = picture_folder(tmp_path / "pets", ("train", "test"))
+    place = image_folder(tmp_path / "pets", ("train", "test"))
     folder = fetch(own(place))
     kinds = ("train_images", "train_labels", "test_images", "test_labels")
     content = {kind: np.load(folder / f"{kind}.npy") for kind in kinds}
@@ -118,24 +118,24 @@ def test_what_is_damaged_in_the_cache_is_decoded_again(pets: Path, steps: Any) -
 
 
 def test_counts_that_are_left_out_are_a_fifth_and_the_rest(tmp_path: Path, cache: Path) -> None:
-    settings = own(picture_folder(tmp_path / "pets", each=25))
-    full = filled(settings, describe(settings))
+    settings = own(image_folder(tmp_path / "pets", each=25))
+    full = fill_counts(settings, describe(settings))
     assert (full.train, full.validation) == (48, 12)
-    few = own(picture_folder(tmp_path / "few", each=3))
-    full = filled(few, describe(few))
+    few = own(image_folder(tmp_path / "few", each=3))
+    full = fill_counts(few, describe(few))
     assert (full.train, full.validation) == (3, 3)
-    half = filled(own(tmp_path / "pets", train=20), describe(settings))
+    half = fill_counts(own(tmp_path / "pets", train=20), describe(settings))
     assert (half.train, half.validation) == (20, 12)
 
 
 @pytest.mark.parametrize("seed", range(5))
 def test_each_part_has_its_share_of_each_class(tmp_path: Path, cache: Path, seed: int) -> None:
-    place = picture_folder(tmp_path / "pets", each=3)
+    place = image_folder(tmp_path / "pets", each=3)
     for number in range(3, 60):
         pixels = random_pixels(np.random.default_rng(number), 6, 8, 3)
-        picture(place / "dog" / f"{number}.png", pixels)
+        write_image(place / "dog" / f"{number}.png", pixels)
     settings = own(place, seed=seed)
-    settings = filled(settings, describe(settings))
+    settings = fill_counts(settings, describe(settings))
     dataset = open_dataset(settings, fetch(settings))
     split = split_dataset(dataset, settings)
     validation = np.bincount(dataset.train_labels[split.validation])
@@ -144,7 +144,7 @@ def test_each_part_has_its_share_of_each_class(tmp_path: Path, cache: Path, seed
 
 
 def test_the_recorded_version_is_found_after_the_source_has_changed_or_gone(pets: Path) -> None:
-    settings = filled(own(pets), describe(own(pets)))
+    settings = fill_counts(own(pets), describe(own(pets)))
     before, folder = fingerprint_of(settings), fetch(settings)
     _other_pixels(pets)
     changed = fetch(settings)
@@ -173,8 +173,8 @@ def test_a_training_goes_on_after_the_data_have_moved(tmp_path: Path) -> None:
 
 
 def test_sets_of_one_name_and_other_content_do_not_meet(tmp_path: Path, cache: Path) -> None:
-    one = own(picture_folder(tmp_path / "one", seed=1))
-    other = own(picture_folder(tmp_path / "other", seed=2))
+    one = own(image_folder(tmp_path / "one", seed=1))
+    other = own(image_folder(tmp_path / "other", seed=2))
     assert fetch(one) != fetch(other)
     assert verify(one).intact
     assert verify(other).intact

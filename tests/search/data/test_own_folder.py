@@ -1,4 +1,4 @@
-"""Folders of pictures by class: what is read of them, and every mistake by its name."""
+"""Folders of images by class: what is read of them, and every mistake by its name."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ from PIL import Image, ImageOps
 
 from studyhall.search.common.errors import UsageError
 from studyhall.search.data.datasets import fetch, open_dataset, open_test
-from studyhall.search.data.images import read_picture
-from tests.search.data.own_sets import CLASSES, own, picture, picture_folder, random_pixels
+from studyhall.search.data.images import read_image
+from tests.search.data.own_sets import CLASSES, image_folder, own, random_pixels, write_image
 
 
 def complaints(place: Path, **settings: object) -> list[str]:
@@ -23,12 +23,12 @@ def complaints(place: Path, **settings: object) -> list[str]:
     return str(caught.value).splitlines()
 
 
-def test_pictures_are_ordered_by_class_and_name_and_sealed_where_they_are(
+def test_images_are_ordered_by_class_and_name_and_sealed_where_they_are(
     tmp_path: Path, cache: Path
 ) -> None:
-    place = picture_folder(tmp_path / "pets", ("train", "test"), each=3)
-    (place / "train" / "cat" / ".hidden").write_text("no picture")
-    (place / "train" / "README.txt").write_text("about these pictures")
+    place = image_folder(tmp_path / "pets", ("train", "test"), each=3)
+    (place / "train" / "cat" / ".hidden").write_text("no image")
+    (place / "train" / "README.txt").write_text("about these images")
     settings = own(place)
     folder = fetch(settings)
     dataset, (test, labels) = open_dataset(settings, folder), open_test(settings, folder)
@@ -41,7 +41,7 @@ def test_pictures_are_ordered_by_class_and_name_and_sealed_where_they_are(
 
 
 def test_without_parts_a_test_part_is_drawn_class_by_class(tmp_path: Path, cache: Path) -> None:
-    place = picture_folder(tmp_path / "pets", each=10)
+    place = image_folder(tmp_path / "pets", each=10)
     sets = {}
     for key, settings in {
         "usual": own(place),
@@ -60,39 +60,39 @@ def test_without_parts_a_test_part_is_drawn_class_by_class(tmp_path: Path, cache
 
 
 @pytest.mark.parametrize(("shape", "channels"), [((6, 8), 1), ((6, 8, 3), 3), ((6, 8, 4), 3)])
-def test_all_grey_pictures_have_one_channel_and_others_three(
+def test_all_grey_images_have_one_channel_and_others_three(
     tmp_path: Path, cache: Path, shape: tuple[int, ...], channels: int
 ) -> None:
-    settings = own(picture_folder(tmp_path / "pets", shape=shape))
+    settings = own(image_folder(tmp_path / "pets", shape=shape))
     assert open_dataset(settings, fetch(settings)).example_shape == (6, 8, channels)
 
 
-def test_one_picture_with_colours_makes_all_of_them_rgb(tmp_path: Path, cache: Path) -> None:
-    place = picture_folder(tmp_path / "pets", shape=(6, 8))
-    picture(place / "cat" / "0.png", random_pixels(np.random.default_rng(1), 6, 8, 3))
+def test_one_image_with_colours_makes_all_of_them_rgb(tmp_path: Path, cache: Path) -> None:
+    place = image_folder(tmp_path / "pets", shape=(6, 8))
+    write_image(place / "cat" / "0.png", random_pixels(np.random.default_rng(1), 6, 8, 3))
     settings = own(place)
     assert open_dataset(settings, fetch(settings)).example_shape == (6, 8, 3)
 
 
 @pytest.mark.parametrize("shape", [(6, 8), (6, 8, 3)])
-def test_a_picture_to_classify_becomes_what_it_would_be_among_the_data(
+def test_an_image_to_classify_becomes_what_it_would_be_among_the_data(
     tmp_path: Path, cache: Path, shape: tuple[int, ...]
 ) -> None:
-    place = picture_folder(tmp_path / "pets", ("train", "test"), shape=shape)
-    path = picture(place / "train" / "cat" / "0.png", np.full(shape, 250, np.uint8))
+    place = image_folder(tmp_path / "pets", ("train", "test"), shape=shape)
+    path = write_image(place / "train" / "cat" / "0.png", np.full(shape, 250, np.uint8))
     settings = own(place, image_size=[4, 3])
     dataset = open_dataset(settings, fetch(settings))
-    found = read_picture(path, dataset.example_shape, light_on_dark=False)
+    found = read_image(path, dataset.example_shape, light_on_dark=False)
     np.testing.assert_array_equal(found, dataset.train_examples[0])
 
 
 @pytest.mark.parametrize(("size", "shape"), [(4, (4, 4, 3)), ([3, 5], (3, 5, 3))])
-def test_image_size_crops_and_scales_every_picture(
+def test_image_size_crops_and_scales_every_image(
     tmp_path: Path, cache: Path, size: object, shape: tuple[int, ...]
 ) -> None:
-    place = picture_folder(tmp_path / "pets", ("train", "test"))
+    place = image_folder(tmp_path / "pets", ("train", "test"))
     pixels = random_pixels(np.random.default_rng(1), 20, 10, 3)
-    picture(place / "train" / "cat" / "0.png", pixels)
+    write_image(place / "train" / "cat" / "0.png", pixels)
     settings = own(place, image_size=size)
     found = open_dataset(settings, fetch(settings)).train_examples
     assert found.shape[1:] == shape
@@ -100,25 +100,25 @@ def test_image_size_crops_and_scales_every_picture(
     np.testing.assert_array_equal(found[0], np.asarray(wanted))
 
 
-def test_pictures_of_other_sizes_are_refused_with_the_way_out(tmp_path: Path, cache: Path) -> None:
-    place = picture_folder(tmp_path / "pets", each=9)
+def test_images_of_other_sizes_are_refused_with_the_way_out(tmp_path: Path, cache: Path) -> None:
+    place = image_folder(tmp_path / "pets", each=9)
     way_out = "image_size = 32, or [height, width], in [data] resizes them all"
     told = []
     for number in range(7):
         path = place / "dog" / f"x{number}.png"
-        picture(path, random_pixels(np.random.default_rng(1), 7 + number, 9, 3))
+        write_image(path, random_pixels(np.random.default_rng(1), 7 + number, 9, 3))
         told.append(
-            f"{path}: must have the size of most pictures, 6 x 8, got {7 + number} x 9; {way_out}"
+            f"{path}: must have the size of most images, 6 x 8, got {7 + number} x 9; {way_out}"
         )
-    assert complaints(place) == [*told[:5], f"{place}: 2 more of 34 pictures have other sizes"]
+    assert complaints(place) == [*told[:5], f"{place}: 2 more of 34 images have other sizes"]
 
 
 def test_names_that_are_no_text_are_refused(tmp_path: Path, cache: Path) -> None:
-    place = picture_folder(tmp_path / "pets")
+    place = image_folder(tmp_path / "pets")
     (place / "dog").rename(os.fsdecode(os.fsencode(place) + b"/caf\xe9"))
     for number in range(7):
         (place / "cat" / "0.png").rename(place / "cat" / f"caf\udce9{number}.png")
-        picture(place / "cat" / "0.png", random_pixels(np.random.default_rng(number), 6, 8, 3))
+        write_image(place / "cat" / "0.png", random_pixels(np.random.default_rng(number), 6, 8, 3))
     rename = "must have a name in UTF-8; rename it"
     assert complaints(place) == [
         f"{place}/caf\\xe9: {rename}",
@@ -127,12 +127,12 @@ def test_names_that_are_no_text_are_refused(tmp_path: Path, cache: Path) -> None
     ]
 
 
-def test_beside_the_classes_only_what_is_called_like_a_picture_counts(
+def test_beside_the_classes_only_what_is_called_like_an_image_counts(
     tmp_path: Path, cache: Path
 ) -> None:
-    place = picture_folder(tmp_path / "pets")
+    place = image_folder(tmp_path / "pets")
     for name in ("paper.pdf", "weights.h5", "figure.eps"):
-        (place / name).write_text("about these pictures")
+        (place / name).write_text("about these images")
     assert open_dataset(own(place), fetch(own(place))).classes == CLASSES
     (place / "X.JPG").write_text("called like one")
     assert complaints(place) == [
@@ -141,8 +141,8 @@ def test_beside_the_classes_only_what_is_called_like_a_picture_counts(
 
 
 def _cut(path: Path) -> None:
-    """A picture with a sound header, behind which something is missing."""
-    picture(path, random_pixels(np.random.default_rng(1), 6, 8, 3))
+    """An image with a sound header, behind which something is missing."""
+    write_image(path, random_pixels(np.random.default_rng(1), 6, 8, 3))
     path.write_bytes(path.read_bytes()[:-44])
 
 
@@ -150,7 +150,7 @@ def _damage(place: Path) -> None:
     """Every mistake at once, one of each kind."""
     (place / "train" / "ant").mkdir()
     (place / "test" / "ant").mkdir()
-    (place / "train" / "cat" / "note.txt").write_text("no picture")
+    (place / "train" / "cat" / "note.txt").write_text("no image")
     _cut(place / "train" / "dog" / "x.bmp")
     Image.fromarray(np.zeros((6, 8), np.uint16)).save(place / "train" / "eel" / "0.png")
     (place / "train" / "eel" / "more").mkdir()
@@ -162,33 +162,33 @@ def _damage(place: Path) -> None:
 
 
 def test_all_mistakes_are_named_at_once(tmp_path: Path, cache: Path) -> None:
-    place = picture_folder(tmp_path / "pets", ("train", "test"))
+    place = image_folder(tmp_path / "pets", ("train", "test"))
     _damage(place)
     train, test = place / "train", place / "test"
     formats = "PNG, JPEG, BMP, GIF, TIFF, WEBP, PPM"
     add = "add some, or delete the class everywhere"
     two, one = "(one to train on and one to validate by)", "(one to test by)"
     assert complaints(place) == [
-        f"{place}/validation: must not stand beside train and test; move its pictures there",
+        f"{place}/validation: must not stand beside train and test; move its images there",
         f"{train}/gone.png: must lie in the folder of its class; move it there or delete it",
-        f"{train}/ant: must hold at least 2 pictures {two}, got 0; {add}",
-        f"{train}/eel/more: must be a picture, got a folder; put its pictures into eel",
-        f"{test}/ant: must hold at least 1 picture {one}, got 0; {add}",
-        f"{test}/eel: must hold at least 1 picture {one}, got 0; {add}",
-        f"{train}/cat/note.txt: must be a picture in one of the formats {formats}; mend it or "
+        f"{train}/ant: must hold at least 2 images {two}, got 0; {add}",
+        f"{train}/eel/more: must be an image, got a folder; put its images into eel",
+        f"{test}/ant: must hold at least 1 image {one}, got 0; {add}",
+        f"{test}/eel: must hold at least 1 image {one}, got 0; {add}",
+        f"{train}/cat/note.txt: must be an image in one of the formats {formats}; mend it or "
         "delete it",
         f"{train}/dog/2.png: must be readable, got 'No such file or directory'; mend it or "
         "delete it",
-        f"{train}/eel/0.png: must have 8 bits a channel, got Pillow's mode I;16; mend it or "
+        f"{train}/eel/0.png: must have 8 bits per channel, got Pillow's mode I;16; mend it or "
         "delete it",
-        f"{train}/dog/x.bmp: must be a whole picture, got 'image file is truncated (4 bytes not "
+        f"{train}/dog/x.bmp: must be a whole image, got 'image file is truncated (4 bytes not "
         "processed)'; mend it or delete it",
     ]
     assert not list(cache.glob("*/*.npy"))
 
 
-def test_a_cut_picture_is_found_though_all_headers_are_sound(tmp_path: Path, cache: Path) -> None:
-    place = picture_folder(tmp_path / "pets")
+def test_a_cut_image_is_found_though_all_headers_are_sound(tmp_path: Path, cache: Path) -> None:
+    place = image_folder(tmp_path / "pets")
     names = [place / "cat" / "x.bmp", place / "eel" / "x.bmp"]
     for name in names:
         _cut(name)
@@ -199,19 +199,19 @@ def test_a_cut_picture_is_found_though_all_headers_are_sound(tmp_path: Path, cac
 @pytest.mark.parametrize(
     ("keep", "told"),
     [
-        (("cat",), "must have a folder of pictures for each of two classes, got cat alone"),
-        ((), "must have a folder of pictures for each of two classes, got none"),
+        (("cat",), "must have a folder of images for each of two classes, got cat alone"),
+        ((), "must have a folder of images for each of two classes, got none"),
     ],
 )
 def test_one_class_is_none(tmp_path: Path, cache: Path, keep: tuple[str, ...], told: str) -> None:
-    place = picture_folder(tmp_path / "pets")
+    place = image_folder(tmp_path / "pets")
     for name in set(CLASSES) - set(keep):
         shutil.rmtree(place / name)
     assert complaints(place) == [f"{place}: {told}"]
 
 
 def test_a_part_alone_is_half_a_data_set(tmp_path: Path, cache: Path) -> None:
-    place = picture_folder(tmp_path / "pets", ("train",))
+    place = image_folder(tmp_path / "pets", ("train",))
     assert complaints(place)[0] == (
         f"{place}/test: must stand beside train, got no such folder; make it, or put the classes "
         f"of train right into {place} to have a test part drawn"
@@ -222,7 +222,7 @@ def test_a_part_alone_is_half_a_data_set(tmp_path: Path, cache: Path) -> None:
 def test_a_class_with_the_name_of_a_part_is_to_be_renamed_and_nothing_else(
     tmp_path: Path, cache: Path, reserved: str
 ) -> None:
-    place = picture_folder(tmp_path / "vehicles")
+    place = image_folder(tmp_path / "vehicles")
     (place / "eel").rename(place / reserved)
     assert complaints(place) == [
         f"{place}/{reserved}: must not be the name of a class, since train and test name the parts "
@@ -236,41 +236,41 @@ def test_a_class_with_the_name_of_a_part_is_to_be_renamed_and_nothing_else(
     )
 
 
-def test_of_many_pictures_without_a_class_a_few_are_named(tmp_path: Path, cache: Path) -> None:
-    place = picture_folder(tmp_path / "pets")
+def test_of_many_images_without_a_class_a_few_are_named(tmp_path: Path, cache: Path) -> None:
+    place = image_folder(tmp_path / "pets")
     for number in range(10, 30):
-        picture(place / f"{number}.png", random_pixels(np.random.default_rng(number), 6, 8, 3))
+        write_image(place / f"{number}.png", random_pixels(np.random.default_rng(number), 6, 8, 3))
     loose = "must lie in the folder of its class; move it there or delete it"
     assert complaints(place) == [
         *(f"{place}/{number}.png: {loose}" for number in range(10, 15)),
-        f"{place}: 15 more pictures must lie in the folder of their class; move them there or "
+        f"{place}: 15 more images must lie in the folder of their class; move them there or "
         "delete them",
     ]
 
 
 def test_what_is_neither_a_folder_nor_arrays_is_refused(tmp_path: Path, cache: Path) -> None:
     path = tmp_path / "pets.zip"
-    rule = "must name a folder of pictures by class or a .npz file, got"
+    rule = "must name a folder of images by class or a .npz file, got"
     after = "correct it, or name where the data are now with --data-dir"
     told = [f"data.path: {rule} {path} (nothing there); {after}"]
     assert complaints(path) == told
     path.write_bytes(b"PK")
     assert complaints(path) == [f"data.path: {rule} {path} (a file of another kind); {after}"]
     with pytest.raises(
-        UsageError, match=r"^--data-dir or STUDYHALL_DATA: must name a folder of pictures by class"
+        UsageError, match=r"^--data-dir or STUDYHALL_DATA: must name a folder of images by class"
     ):
         fetch(own(tmp_path), data_dir=path)
 
 
 def test_a_test_part_that_is_there_is_not_drawn(tmp_path: Path, cache: Path) -> None:
-    place = picture_folder(tmp_path / "pets", ("train", "test"))
+    place = image_folder(tmp_path / "pets", ("train", "test"))
     assert complaints(place, test_share=0.3) == [
         f"data.test_share: goes with data without a test part, got 0.3 for {place}; delete it"
     ]
 
 
 def test_every_format_is_read(tmp_path: Path, cache: Path) -> None:
-    place = picture_folder(tmp_path / "pets")
+    place = image_folder(tmp_path / "pets")
     for name in ("JPEG", "BMP", "GIF", "TIFF", "WEBP", "PPM"):
         buffer = io.BytesIO()
         Image.fromarray(np.full((6, 8, 3), 200, np.uint8)).save(buffer, name)

@@ -11,7 +11,7 @@ import numpy as np
 
 from studyhall.search.data.datasets import Wanted, fetch
 from studyhall.search.data.verification import Verification, verify
-from tests.search.data.own_sets import CLASSES, array_file, arrays, own, picture_folder
+from tests.search.data.own_sets import CLASSES, array_file, arrays, image_folder, own
 
 FAULTS, EACH = 100, 5
 # What was planted: kind, part, index, class and file; None where the fault does not tell.
@@ -55,10 +55,10 @@ class Sets:
     """A folder, a .npz file and a published data set, all decoded, in a cache of their own."""
 
     def __init__(self, place: Path, mnist: Path, cache: Path) -> None:
-        self.pictures = picture_folder(place / "pictures", ("train", "test"), EACH)
+        self.images = image_folder(place / "images", ("train", "test"), EACH)
         self.file = array_file(place / "pets.npz")
         self.content = arrays()
-        self.wanted: list[Wanted] = [own(self.pictures), own(self.file, name="more"), "mnist"]
+        self.wanted: list[Wanted] = [own(self.images), own(self.file, name="more"), "mnist"]
         shutil.copytree(mnist, cache / "mnist")
         self.folders = [fetch(wanted) for wanted in self.wanted]
 
@@ -116,12 +116,12 @@ def published_copy(sets: Sets, generator: np.random.Generator) -> list[bool]:
 
 def _file(sets: Sets, generator: np.random.Generator, split: str) -> tuple[Path, int, str]:
     label, number = int(generator.integers(3)), int(generator.integers(EACH))
-    path = sets.pictures / split / CLASSES[label] / f"{number}.png"
+    path = sets.images / split / CLASSES[label] / f"{number}.png"
     return path, label * EACH + number, CLASSES[label]
 
 
-def picture_byte(sets: Sets, generator: np.random.Generator) -> list[bool]:
-    """A byte of a picture's file."""
+def image_byte(sets: Sets, generator: np.random.Generator) -> list[bool]:
+    """A byte of an image's file."""
     split = str(generator.choice(["train", "test"]))
     path, index, name = _file(sets, generator, split)
     with restored(path):
@@ -133,8 +133,8 @@ def picture_byte(sets: Sets, generator: np.random.Generator) -> list[bool]:
     ]
 
 
-def picture_moved(sets: Sets, generator: np.random.Generator) -> list[bool]:
-    """A picture in the folder of another class."""
+def image_moved(sets: Sets, generator: np.random.Generator) -> list[bool]:
+    """An image in the folder of another class."""
     split = str(generator.choice(["train", "test"]))
     path, index, name = _file(sets, generator, split)
     other = CLASSES[(CLASSES.index(name) + int(generator.integers(1, 3))) % 3]
@@ -142,21 +142,30 @@ def picture_moved(sets: Sets, generator: np.random.Generator) -> list[bool]:
     with restored(path, target):
         path.rename(target)
         found = verify(sets.wanted[0])
-    expected = [("label", split, index, name, str(path))]
-    return [told(found) == expected, str(target) in found.problems[0]]
+    return [
+        sorted(told(found), key=str)
+        == sorted(
+            [
+                ("file", split, index, name, str(path)),
+                ("file", None, None, None, str(target)),
+            ],
+            key=str,
+        ),
+        {problem.partition(": ")[0] for problem in found.problems} == {str(path), str(target)},
+    ]
 
 
-def picture_copied(sets: Sets, generator: np.random.Generator) -> list[bool]:
-    """A picture of the training part in the test part, beside what is there or in its place."""
-    path, index, name = _file(sets, generator, "train")
+def image_copied(sets: Sets, generator: np.random.Generator) -> list[bool]:
+    """An image of the training part in the test part, beside what is there or in its place."""
+    path, _, _ = _file(sets, generator, "train")
     target, replaced, its_class = _file(sets, generator, "test")
     beside = bool(generator.integers(2))
     target = target.with_name("copy.png") if beside else target
     with restored(target):
         shutil.copyfile(path, target)
         found = verify(sets.wanted[0])
-    expected = ("train", index, name) if beside else ("test", replaced, its_class)
-    return [told(found) == [("copy", *expected, str(target))], str(path) in found.problems[0]]
+    example = (None, None, None) if beside else ("test", replaced, its_class)
+    return [told(found) == [("file", *example, str(target))], str(target) in found.problems[0]]
 
 
 def file_byte(sets: Sets, generator: np.random.Generator) -> list[bool]:
@@ -188,8 +197,8 @@ def changed_array(sets: Sets, generator: np.random.Generator, kind: str) -> list
         array_file(sets.file, content)
         found = verify(sets.wanted[1])
     where = f"{split} index {index} ({name}, {split}_images[{index}])"
-    expected = [(kind, split, index, name, str(sets.file))]
-    return [told(found) == expected, where in found.problems[0]]
+    expected = ("label" if kind == "label" else "image", split, index, name, str(sets.file))
+    return [told(found) == [expected], where in found.problems[0]]
 
 
 CASES: list[Case] = [
@@ -199,9 +208,9 @@ CASES: list[Case] = [
     lambda s, g: cached(s, g, 1, "label"),
     lambda s, g: cached(s, g, 2, str(g.choice(["image", "label"]))),
     published_copy,
-    picture_byte,
-    picture_moved,
-    picture_copied,
+    image_byte,
+    image_moved,
+    image_copied,
     file_byte,
     lambda s, g: changed_array(s, g, "image"),
     lambda s, g: changed_array(s, g, "label"),

@@ -18,8 +18,7 @@ import studyhall.search.workers.execution
 from studyhall.search.common.options import Options
 from studyhall.search.config.data_settings import DataSettings
 from studyhall.search.data.datasets import fetch, open_test
-from studyhall.search.data.seal import SealedError, sealed_test_split
-from studyhall.search.data.sealed_sources import sealed_sources
+from studyhall.search.data.seal import SealedError, sealed_sources, sealed_test_split
 from studyhall.search.runner.launcher import prepare
 from studyhall.search.study.observer import Quiet
 from studyhall.search.study.storage import open_storage
@@ -28,7 +27,7 @@ from studyhall.search.tracking.tracking import FINGERPRINT
 from studyhall.search.workers.execution import Job, Workplace
 from studyhall.search.workers.pool import Action
 from studyhall.search.workers.processes import run_workers
-from tests.search.data.own_sets import array_file, own, picture_folder
+from tests.search.data.own_sets import array_file, image_folder, own
 from tests.search.workers.test_execution import SPEC
 
 WAYS: dict[str, Callable[[Path, Path], Any]] = {
@@ -101,20 +100,20 @@ def test_a_worker_has_no_way_to_the_test_split(job, tmp_path, workers):
 
 OWN_WAYS: dict[str, Callable[[Path], Any]] = {
     "its path": lambda source: (source / "test/cat/1.png").read_bytes(),
-    "a relative path": lambda source: Path("pictures/test/cat/1.png").read_bytes(),
-    "the training part": lambda source: Path("pictures/train/cat/1.png").read_bytes(),
+    "a relative path": lambda source: Path("images/test/cat/1.png").read_bytes(),
+    "the training part": lambda source: Path("images/train/cat/1.png").read_bytes(),
     "dots": lambda source: (source / ".." / source.name / "test/cat/1.png").read_bytes(),
     "a linked folder": lambda source: Path("linked/test/cat/1.png").read_bytes(),
-    "a linked picture": lambda source: Path("linked.png").read_bytes(),
-    "bytes": lambda source: os.open(b"pictures/test/cat/1.png", os.O_RDONLY),
+    "a linked image": lambda source: Path("linked.png").read_bytes(),
+    "bytes": lambda source: os.open(b"images/test/cat/1.png", os.O_RDONLY),
     "a working folder": lambda source: in_folder(
         source, lambda: Path("test/cat/1.png").read_bytes()
     ),
-    "a second name": lambda source: os.link("pictures/test/cat/1.png", "name.png"),
-    "a new name": lambda source: os.rename("pictures/test", "name"),
-    "a program": lambda source: subprocess.run(["cat", "pictures/test/cat/1.png"]),
+    "a second name": lambda source: os.link("images/test/cat/1.png", "name.png"),
+    "a new name": lambda source: os.rename("images/test", "name"),
+    "a program": lambda source: subprocess.run(["cat", "images/test/cat/1.png"]),
     "a program elsewhere": lambda source: subprocess.run(["cat", "test/cat/1.png"], cwd="linked"),
-    "a shell": lambda source: os.system("cd pictures && cat test/cat/1.png"),
+    "a shell": lambda source: os.system("cd images && cat test/cat/1.png"),
 }
 
 
@@ -128,32 +127,32 @@ def in_folder(folder: Path, call: Callable[[], Any]) -> None:
 
 
 @pytest.fixture
-def pictures(tmp_path, monkeypatch) -> Path:
-    """A folder of pictures, with links to it, in the working folder."""
+def images(tmp_path, monkeypatch) -> Path:
+    """A folder of images, with links to it, in the working folder."""
     monkeypatch.chdir(tmp_path)
-    source = picture_folder(tmp_path / "pictures", ("train", "test"))
+    source = image_folder(tmp_path / "images", ("train", "test"))
     Path("linked").symlink_to(source)
     Path("linked.png").symlink_to(source / "test/cat/1.png")
     return source
 
 
 @pytest.mark.parametrize("way", OWN_WAYS)
-@pytest.mark.parametrize("named", ["pictures", "linked"])
-def test_the_users_own_source_is_sealed_too(pictures, way, named):
+@pytest.mark.parametrize("named", ["images", "linked"])
+def test_the_users_own_source_is_sealed_too(images, way, named):
     with sealed_test_split(sealed_sources(own(Path(named)), ())):
         with pytest.raises(SealedError, match="the test split is sealed"):
-            OWN_WAYS[way](pictures)
+            OWN_WAYS[way](images)
         with sealed_test_split(), pytest.raises(SealedError):
-            OWN_WAYS[way](pictures)
-    assert (pictures / "test/cat/1.png").read_bytes()
+            OWN_WAYS[way](images)
+    assert (images / "test/cat/1.png").read_bytes()
 
 
 @pytest.mark.skipif(not Path("/proc/self/fd").exists(), reason="nothing tells the open folders")
-def test_a_folder_that_is_open_is_no_way_to_the_users_own_source(pictures):
-    for folder, name in (".", "pictures/test/cat/1.png"), ("pictures/test/cat", "1.png"):
+def test_a_folder_that_is_open_is_no_way_to_the_users_own_source(images):
+    for folder, name in (".", "images/test/cat/1.png"), ("images/test/cat", "1.png"):
         descriptor = os.open(folder, os.O_RDONLY)
         try:
-            with sealed_test_split(sealed_sources(own(pictures), ())):
+            with sealed_test_split(sealed_sources(own(images), ())):
                 with pytest.raises(SealedError):
                     os.open(name, os.O_RDONLY, dir_fd=descriptor)
                 with pytest.raises(SealedError):
@@ -181,8 +180,8 @@ def test_data_that_are_elsewhere_are_sealed_there(tmp_path, cache, monkeypatch, 
             assert (folder / "note").read_bytes() == b"x"
 
 
-def test_what_lies_beside_the_pictures_or_is_needed_is_open(tmp_path):
-    place = picture_folder(tmp_path)
+def test_what_lies_beside_the_images_or_is_needed_is_open(tmp_path):
+    place = image_folder(tmp_path)
     (place / "README").write_bytes(b"x")
     journal = place / "cat" / "journal"
     journal.write_bytes(b"x")
@@ -215,10 +214,10 @@ def peep(job: Job, path: str) -> str | None:
 @pytest.mark.parametrize("moved", [False, True])
 def test_a_launch_has_its_workers_seal_the_users_own_source(tmp_path, cache, monkeypatch, moved):
     monkeypatch.chdir(tmp_path)
-    settings = own(picture_folder(tmp_path / "pictures"), image_size=4)
+    settings = own(image_folder(tmp_path / "images"), image_size=4)
     if moved:
-        os.rename("pictures", "elsewhere")
-    place = "elsewhere" if moved else "pictures"
+        os.rename("images", "elsewhere")
+    place = "elsewhere" if moved else "images"
     spec = SPEC.model_copy(update={"data": settings.model_dump(exclude_defaults=True)})
     options = Options(jobs=2, preflight=False, data_dir=Path(place) if moved else None)
     job = prepare(spec, options, Quiet()).tracked.job

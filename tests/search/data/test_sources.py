@@ -60,31 +60,31 @@ def test_every_form_that_the_user_names_is_read(
 ) -> None:
     if by_variable:
         monkeypatch.setenv("STUDYHALL_DATA", str(copies[form]))
-    folder = fetch(tiny.collection, data_dir=None if by_variable else copies[form])
+    folder = fetch(tiny.info, data_dir=None if by_variable else copies[form])
     assert folder == cache / "tiny"
-    assert verify(tiny.collection).intact
+    assert verify(tiny.info).intact
 
 
 def test_the_option_comes_before_the_variable(
     tiny: Any, cache: Path, copies: dict[str, Path], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("STUDYHALL_DATA", "/nowhere")
-    fetch(tiny.collection, data_dir=copies["authors' folder"])
+    fetch(tiny.info, data_dir=copies["authors' folder"])
     with pytest.raises(UsageError, match=r"^STUDYHALL_DATA: must name"):
-        fetch(tiny.collection)
+        fetch(tiny.info)
 
 
 def test_a_named_source_is_read_again_when_it_changes_and_not_before(
     tiny: Any, cache: Path, copies: dict[str, Path], steps: Any
 ) -> None:
     named = copies["authors' folder"]
-    fetch(tiny.collection, data_dir=named)
-    fetch(tiny.collection, data_dir=named, progress=steps)
+    fetch(tiny.info, data_dir=named)
+    fetch(tiny.info, data_dir=named, progress=steps)
     assert steps.steps == []
     (named / "data_batch_4").write_bytes(b"spoilt")
     with pytest.raises(UsageError, match="data_batch_4"):
-        fetch(tiny.collection, data_dir=named)
-    assert verify(tiny.collection).intact
+        fetch(tiny.info, data_dir=named)
+    assert verify(tiny.info).intact
 
 
 @pytest.mark.parametrize(
@@ -103,7 +103,7 @@ def test_a_named_place_without_data_is_refused(
     (tmp_path / "empty").mkdir()
     place = tmp_path / name
     with pytest.raises(UsageError) as caught:
-        fetch(tiny.collection, data_dir=place)
+        fetch(tiny.info, data_dir=place)
     assert str(caught.value) == f"--data-dir: must name {reason.format(place=place)}; {NEXT_STEP}"
     assert caught.value.exit_code == 2
 
@@ -172,7 +172,7 @@ def test_spoilt_data_are_refused_by_file_and_rule_and_leave_nothing(
     else:
         tiny.folder(place, files)
     with pytest.raises(UsageError) as caught:
-        fetch(tiny.collection, data_dir=place)
+        fetch(tiny.info, data_dir=place)
     assert str(caught.value) == f"{place}: {rule}{note}; {NEXT_STEP}"
     assert [path.name for path in cache.iterdir()] == ["tiny.lock"]
 
@@ -184,7 +184,7 @@ def test_an_archive_cut_short_is_refused_with_its_md5(
     archive = tiny.authors_archive(tmp_path / "short.tar.gz")
     archive.write_bytes(archive.read_bytes()[:kept])
     with pytest.raises(UsageError) as caught:
-        fetch(tiny.collection, data_dir=archive)
+        fetch(tiny.info, data_dir=archive)
     message = str(caught.value)
     assert message.startswith(f"{archive}: must be whole and readable, got '")
     assert (
@@ -204,7 +204,7 @@ def test_one_byte_changed_anywhere_in_an_archive_is_found(
         content[position] ^= 1
         archive.write_bytes(content)
         with pytest.raises(UsageError, match=f"^{archive}: must be .* MD5 is "):
-            fetch(tiny.collection, data_dir=archive)
+            fetch(tiny.info, data_dir=archive)
 
 
 def test_a_stretch_that_cannot_be_decompressed_is_refused(
@@ -215,7 +215,7 @@ def test_a_stretch_that_cannot_be_decompressed_is_refused(
     content[100_000:170_000] = b"\xff" * 70_000
     archive.write_bytes(content)
     with pytest.raises(UsageError, match=f"^{archive}: must be whole and readable, got 'Error -3 "):
-        fetch(tiny.collection, data_dir=archive)
+        fetch(tiny.info, data_dir=archive)
 
 
 def test_an_error_of_several_lines_becomes_one_sentence(
@@ -223,7 +223,7 @@ def test_an_error_of_several_lines_becomes_one_sentence(
 ) -> None:
     files = tiny.authors_files | {"data_batch_2": b"\x80\x02Pspoilt\n."}
     with pytest.raises(UsageError, match="got A load persistent id instruction") as caught:
-        fetch(tiny.collection, data_dir=tiny.folder(tmp_path / "spoilt", files))
+        fetch(tiny.info, data_dir=tiny.folder(tmp_path / "spoilt", files))
     assert "\n" not in str(caught.value)
 
 
@@ -240,4 +240,4 @@ def test_links_in_an_archive_are_not_followed(tiny: Any, cache: Path, tmp_path: 
         link.type, link.linkname = tarfile.SYMTYPE, str(tmp_path / "secret")
         writer.addfile(link)
     with pytest.raises(UsageError, match="got nothing of the images of data_batch_1"):
-        fetch(tiny.collection, data_dir=archive)
+        fetch(tiny.info, data_dir=archive)

@@ -10,8 +10,8 @@ import pytest
 
 from studyhall.search.common.errors import UsageError
 from studyhall.search.config.data_settings import DataSettings
-from studyhall.search.data.datasets import require_fitting
-from studyhall.search.data.splits import split_indices
+from studyhall.search.data.cifar10 import CIFAR10
+from studyhall.search.data.splits import require_fitting, split_indices
 
 PINNED = [3, 11, 13, 20, 92]
 
@@ -63,9 +63,13 @@ def test_splits_larger_than_the_data_or_empty_are_refused(train: int, validation
 
 
 def test_settings_that_do_not_fit_are_refused_before_a_fetch(cache: Path) -> None:
-    require_fitting(DataSettings(name="cifar10", train=45_000, validation=5_000, test=10_000))
+    require_fitting(
+        DataSettings(name="cifar10", train=45_000, validation=5_000, test=10_000), CIFAR10
+    )
     with pytest.raises(UsageError) as caught:
-        require_fitting(DataSettings(name="cifar10", train=50_000, validation=1, test=10_001))
+        require_fitting(
+            DataSettings(name="cifar10", train=50_000, validation=1, test=10_001), CIFAR10
+        )
     sizes, test = str(caught.value).splitlines()
     assert "both together at most 50000, got 50000 and 1;" in sizes
     assert test == "data.test: must be at most 10000, got 10001; lower data.test"

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from studyhall.search.data.images import read_picture
+from studyhall.search.data.images import read_image
 from studyhall.search.evaluation.predictions import _prediction
 
 
@@ -21,11 +21,11 @@ def test_digits_come_out_light_on_dark_however_they_were_written(tmp_path, dark_
     drawn = np.zeros((56, 56), np.uint8)
     drawn[10:46, 24:32] = 255
     Image.fromarray(255 - drawn if dark_on_light else drawn).save(tmp_path / "one.png")
-    pixels = read_picture(tmp_path / "one.png", (28, 28, 1))
+    pixels = read_image(tmp_path / "one.png", (28, 28, 1))
     assert pixels[14, 14] == 255
     assert pixels[0].max() == 0
 
 
 def test_colours_are_left_as_they_are(tmp_path):
     Image.new("RGB", (40, 40), "white").save(tmp_path / "white.png")
-    assert read_picture(tmp_path / "white.png", (32, 32, 3)).min() == 255
+    assert read_image(tmp_path / "white.png", (32, 32, 3)).min() == 255

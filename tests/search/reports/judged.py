@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from studyhall.search.reports.recorded_facts import read_recorded
-from studyhall.search.reports.study_facts import StudyFacts, TrackedFacts, TrialRun, VerdictFacts
+from studyhall.search.reports.study_facts import EvaluationFacts, StudyFacts, TrackedFacts, TrialRun
 from studyhall.search.study.finals_facts import Finalist, Finals, Retrained
 from studyhall.search.tracking.ledger import Ledger, Reading
 from tests.search.reports.told import record_study
@@ -26,7 +26,7 @@ FINALS = Finals(
         Finalist(1, 0.7, {"rate": 0.01}, (Retrained(2, 1, 0.4),), 1),
     ),
 )
-VERDICT = VerdictFacts(
+EVALUATION = EvaluationFacts(
     version="3",
     model="trial-0004-seed-1",
     run_id="judgement",
@@ -40,7 +40,7 @@ VERDICT = VerdictFacts(
     classes=("cat", "dog"),
     confusion=((50, 50), (30, 70)),
     mistakes=((7, "cat", "dog", 0.99),),
-    pictures={"confusion_matrix.png": b"confused", "mistakes.png": b"wrong"},
+    images={"confusion_matrix.png": b"confused", "mistakes.png": b"wrong"},
 )
 READINGS = (
     Reading(
@@ -68,6 +68,8 @@ def judged_facts(folder: Path) -> StudyFacts:
         found = read_recorded("s").facts
     runs = {number: TrialRun(f"run{number}", "") for number in range(4)}
     environment = {"code.version": "1.2", "code.commit": "abc", "code.dirty": "true"}
-    tracked = TrackedFacts(SERVER, "5", "parent", runs, environment, 2, VERDICT, Ledger(READINGS))
+    tracked = TrackedFacts(
+        SERVER, "5", "parent", runs, environment, 2, EVALUATION, Ledger(READINGS)
+    )
     summary = replace(found.summary, finals=FINALS)
     return replace(found, summary=summary, tracked=tracked)

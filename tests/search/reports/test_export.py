@@ -108,7 +108,7 @@ def test_a_file_that_is_there_is_kept_unless_it_may_be_replaced(working_folder):
     path = working_folder / "t.csv"
     path.write_text("mine")
     assert refused(path) == (
-        f"FILE: {path} is there already; name another file, or replace it with --force"
+        f"FILE: {path} already exists; name another file, or replace it with --force"
     )
     assert path.read_text() == "mine"
     export_study("s", path, replace=True)
@@ -119,21 +119,19 @@ def test_every_mistake_in_the_file_is_named_at_once(working_folder):
     folder = working_folder / "missing"
     assert refused(folder / "t.xlsx").splitlines() == [
         f"FILE: must end with .csv or .parquet, got '{folder / 't.xlsx'}'",
-        f"FILE: must be in a folder that is there, got {folder / 't.xlsx'}; create {folder} first",
+        f"FILE: {folder / 't.xlsx'} cannot be written: create the folder {folder} first",
     ]
 
 
 def test_a_folder_is_no_file(working_folder):
     (working_folder / "t.csv").mkdir()
     assert refused(working_folder / "t.csv", replace=True).startswith(
-        f"FILE: must be a file, got the folder {working_folder / 't.csv'}"
+        f"FILE: {working_folder / 't.csv'} is a folder; name a file in it"
     )
 
 
 def test_a_folder_that_cannot_be_written_is_named():
-    assert refused(Path("/proc/t.csv")).startswith(
-        "FILE: /proc must be a folder that can be written: "
-    )
+    assert refused(Path("/proc/t.csv")).startswith("FILE: the folder /proc cannot be written to: ")
 
 
 def test_an_unknown_study_is_named():

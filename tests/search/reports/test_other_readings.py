@@ -10,11 +10,10 @@ from typer.testing import CliRunner
 from studyhall import StudySpec, UsageError, judge
 from studyhall.search.cli.champion_view import show_verdict
 from studyhall.search.cli.cli import app
-from studyhall.search.cli.terminal import show_status
+from studyhall.search.cli.study_view import show_status
 from studyhall.search.evaluation.readings import recorded_ledger
 from studyhall.search.reports.recorded_facts import read_recorded
-from studyhall.search.reports.report_markdown import render_markdown
-from studyhall.search.reports.report_sections import report_sections
+from studyhall.search.reports.report_rendering import render_markdown
 from tests.search.moons import SPEC, Moons
 from tests.search.reports.judged import NOW
 
@@ -55,17 +54,18 @@ def test_a_reading_knows_those_of_the_same_test_set_by_other_studies(moons, caps
     assert (ledger.own, [one.study for one in ledger.others]) == ((), ["wide"])
     show_status(moons.summary(), ledger, as_json=False)
     out = capsys.readouterr().out
-    assert "readings of the test set: none by this study\n" in out
-    assert "readings of the same test set by other studies (wide):\n" in out
+    assert "evaluations on the test set: none by this study\n" in out
+    assert "evaluations on the same test set by other studies (wide):\n" in out
     facts = read_recorded("moons", moons.storage, moons.tracking_uri).facts
-    text = render_markdown("moons", report_sections(facts), NOW).decode()
-    assert "This study never read it." in text
-    assert "Readings of the same test split by other studies: wide" in text
+    text = render_markdown(facts, NOW).decode()
+    assert "This study has never evaluated on the test set." in text
+    assert "Evaluations on the same test set by other studies: wide" in text
     show_verdict(judge("moons", moons.tracking_uri), as_json=False)
     out = capsys.readouterr().out
     assert (
-        "This was reading 1 by this study; others read this test set once before: wide.\n"
-        "What is chosen after a look at it looks better than it is. Earlier readings:\n"
+        "This was evaluation 1 by this study; other studies used this test set once before: wide.\n"
+        "A model that is chosen after looking at test results looks better than it is. "
+        "Earlier evaluations:\n"
     ) in out
     assert "evaluation of wide version 1" in out
     show_verdict(judge("wide", moons.tracking_uri), as_json=True)
@@ -73,8 +73,8 @@ def test_a_reading_knows_those_of_the_same_test_set_by_other_studies(moons, caps
     assert len(found["earlier_readings"]) == 1
     assert [one["study"] for one in found["earlier_readings_elsewhere"]] == ["moons"]
     facts = read_recorded("moons", moons.storage, moons.tracking_uri).facts
-    text = render_markdown("moons", report_sections(facts), NOW).decode()
-    assert "The test split was read once, and 2 times by other studies." in text
+    text = render_markdown(facts, NOW).decode()
+    assert "The test set was evaluated once, and 2 times by other studies." in text
     found = json.loads(status("--json", "--tracking-uri", moons.tracking_uri))
     counts = len(found["readings"]), len(found["readings_elsewhere"]), found["readings_unknown"]
     assert counts == (1, 2, None)
@@ -94,13 +94,13 @@ def test_readings_of_before_there_was_the_fingerprint_go_by_that_of_the_data(moo
 
 def test_without_the_studys_mlflow_the_readings_are_not_known(moons, tmp_path):
     empty = f"sqlite:///{tmp_path}/none.db"
-    with pytest.raises(UsageError, match=r"there is no MLflow database .*none\.db"):
+    with pytest.raises(UsageError, match=r"MLflow database .*none\.db does not exist"):
         recorded_ledger("moons", moons.storage, empty)
     out = status("--tracking-uri", empty)
-    assert "readings of the test set: not known (--tracking-uri: there is no MLflow" in out
+    assert "evaluations on the test set: unknown (--tracking-uri: MLflow database" in out
     found = json.loads(status("--json", "--tracking-uri", empty))
     assert (found["readings"], found["readings_elsewhere"]) == (None, None)
-    assert "name the address that the study was launched with" in found["readings_unknown"]
+    assert "pass the address that the study was launched with" in found["readings_unknown"]
     assert not (tmp_path / "none.db").exists()
     another = Moons(tmp_path)
     another.run(another.spec(name="another", trials=1))

@@ -8,7 +8,7 @@ import pytest
 
 from studyhall import judge, launch
 from studyhall.search.reports.recorded_facts import Recorded, read_recorded
-from studyhall.search.reports.reporting import write_report
+from studyhall.search.reports.report import write_report
 from studyhall.search.runner.finals import train_finalists
 from tests.search.moons import Moons
 
@@ -44,7 +44,7 @@ def test_the_champion_is_told_from_the_one_that_was_judged(moons: Moons) -> None
     facts = read(moons).facts
     assert facts.tracked is not None
     assert facts.tracked.outdated == (
-        "version 1, no longer the champion; the champion (version 2) has not been judged"
+        "version 1, no longer the champion; the champion (version 2) has not been evaluated"
     )
     assert facts.tracked.champion is not None
     assert facts.tracked.champion.run_id == moons.champion.run_id
@@ -53,8 +53,8 @@ def test_the_champion_is_told_from_the_one_that_was_judged(moons: Moons) -> None
         moons.client.set_registered_model_alias("moons", "champion", version)
         tracked = read(moons).facts.tracked
         assert tracked is not None
-        assert tracked.verdict is not None
-        assert (tracked.verdict.version, tracked.outdated) == (version, None)
+        assert tracked.evaluation is not None
+        assert (tracked.evaluation.version, tracked.outdated) == (version, None)
 
 
 def test_the_finalists_trainings_are_counted(moons: Moons) -> None:

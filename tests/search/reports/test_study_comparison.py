@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from studyhall.search.cli.report_terminal import show_comparison
+from studyhall.search.cli.report_commands import show_comparison
 from studyhall.search.common.errors import UsageError
 from studyhall.search.reports.recorded_facts import read_recorded
 from studyhall.search.reports.study_comparison import compare_recorded, compare_studies
@@ -70,8 +70,8 @@ def test_the_best_so_far_is_of_equal_counts_of_trials(facts):
 
 def test_other_data_and_another_metric_are_said_to_be_incomparable(facts):
     assert compare_studies(facts["one"], facts["other"]).incomparable == (
-        "one goes by validation_accuracy and other by validation_loss",
-        "one and other were run on other data or another split of them "
+        "one selects by validation_accuracy, and other by validation_loss",
+        "one and other were run on different data or different splits of them "
         "(fingerprints ffffffffffff and 000000000000)",
     )
     # A pruned trial may have the lowest loss of all, and is none of the best.
@@ -107,8 +107,8 @@ def test_nothing_is_folded_in_a_pipe(facts, capsys):
 def test_the_command_prints_both_in_columns(facts, capsys):
     show_comparison(compare_studies(facts["one"], facts["other"]), as_json=False)
     first, second, *table = capsys.readouterr().out.splitlines()
-    assert first.startswith("not comparable: one goes by validation_accuracy and other by")
-    assert second.startswith("not comparable: one and other were run on other data")
+    assert first.startswith("not comparable: one selects by validation_accuracy, and other by")
+    assert second.startswith("not comparable: one and other were run on different data")
     assert table[0].split() == ["one", "other"]
     assert ["trials", "complete", "3", "3"] in [line.split() for line in table]
     assert ["study.direction", "maximize", "minimize"] in [line.split() for line in table]

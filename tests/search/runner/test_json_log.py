@@ -9,7 +9,8 @@ from datetime import UTC, datetime
 import pytest
 
 from studyhall import UsageError, launch
-from studyhall.search.cli import entry, terminal
+from studyhall.search.cli import entry
+from studyhall.search.runner.views import observer
 from tests.search.moons import Moons
 
 NAMES = ["time", "level", "study", "trial", "event", "message", "values"]
@@ -29,8 +30,8 @@ def logged(monkeypatch, capsys):
 def test_a_launch_writes_an_object_for_its_begin_and_each_trial(tmp_path, logged, capsys):
     moons = Moons(tmp_path)
     began = datetime.now(UTC)
-    with terminal.observer() as observer:
-        launch(moons.spec(trials=2), moons.options(), observer)
+    with observer() as progress:
+        launch(moons.spec(trials=2), moons.options(), progress)
     lines = capsys.readouterr().err.splitlines()
     events = [json.loads(line) for line in lines if line.startswith("{")]
     assert all(list(event) == NAMES for event in events)
@@ -43,9 +44,9 @@ def test_a_launch_writes_an_object_for_its_begin_and_each_trial(tmp_path, logged
 
 
 def test_quiet_keeps_notes_and_a_password_is_left_out(logged):
-    with terminal.observer(quiet=True) as observer:
-        observer.fetching.start("fetching", 10)
-        observer.note("postgresql://me:secret@host/db does not answer")
+    with observer(quiet=True) as progress:
+        progress.fetching.start("fetching", 10)
+        progress.note("postgresql://me:secret@host/db does not answer")
     [event] = logged()
     assert (event["event"], event["level"]) == ("note", "warning")
     assert event["message"] == "postgresql://me:***@host/db does not answer"
@@ -65,4 +66,4 @@ def test_an_error_of_the_command_is_an_object_too(logged, monkeypatch, tmp_path)
 def test_another_form_than_json_is_refused(monkeypatch):
     monkeypatch.setenv("STUDYHALL_LOG", "xml")
     with pytest.raises(UsageError, match="STUDYHALL_LOG: must be 'json' or not set, got 'xml'"):
-        terminal.observer()
+        observer()

@@ -10,9 +10,9 @@ from dataclasses import replace
 import pytest
 from rich.console import Console
 
-from studyhall.search.cli.terminal import observer
 from studyhall.search.config.study_spec import StudySpec
 from studyhall.search.runner.live_view import LiveView, PlainView
+from studyhall.search.runner.views import observer
 from studyhall.search.study.outcomes import Outcome
 from studyhall.search.study.summary import StudySummary
 

@@ -5,11 +5,10 @@ from __future__ import annotations
 import pytest
 
 from studyhall import Options, StudySpec, judge, launch
-from studyhall.search.cli.champion_view import show_finals, show_verdict
-from studyhall.search.cli.terminal import show_launched, show_status
+from studyhall.search.cli.champion_view import show_verdict
+from studyhall.search.cli.study_view import show_finals, show_launched, show_status
 from studyhall.search.reports.recorded_facts import read_recorded
-from studyhall.search.reports.report_markdown import render_markdown
-from studyhall.search.reports.report_sections import report_sections
+from studyhall.search.reports.report_rendering import render_markdown
 from studyhall.search.runner.finals import train_finalists
 from studyhall.search.tracking.ledger import Ledger
 from tests.search.moons import SPEC, Moons
@@ -24,7 +23,7 @@ def moons(tmp_path, monkeypatch) -> Moons:
 
 def report(moons: Moons) -> str:
     facts = read_recorded("moons", moons.storage, moons.tracking_uri).facts
-    return render_markdown("moons", report_sections(facts), NOW).decode()
+    return render_markdown(facts, NOW).decode()
 
 
 def test_half_trained_finalists_are_counted_and_the_way_on_is_told(moons, capsys):
@@ -42,13 +41,13 @@ def test_half_trained_finalists_are_counted_and_the_way_on_is_told(moons, capsys
     show_status(summary, Ledger(), as_json=False)
     out = capsys.readouterr().out
     assert "finalists: 2 of 4 trained\n" in out
-    assert f"to go on with the finalists: {command}\n" in out
+    assert f"to train the remaining finalists: {command}\n" in out
     show_launched(moons.launch(study={"trials": 3}), "studyhall launch moons", as_json=False)
     out = capsys.readouterr().out
-    assert f"to go on with the finalists: {command}\n" in out
+    assert f"to train the remaining finalists: {command}\n" in out
     assert "next: studyhall evaluate" not in out
     told = (
-        f"2 of 4 trainings of finalists from fresh seeds have ended; {command} goes on with them."
+        f"2 of 4 trainings of finalists with fresh seeds have finished; {command} continues them."
     )
     assert report(moons).count(told) == 2  # in the summary and among the finalists
 
@@ -78,7 +77,7 @@ def test_finalists_that_all_diverge_leave_the_title_to_the_best_of_the_search(mo
     assert (again.champion_version, again.finals) == (str(version.version), summary.finals)
     assert moons.champion.tags == version.tags
     text = report(moons)
-    assert "all finalists diverged (1); the best of the search stays the champion." in text
-    assert "Every training diverged, so that the best of the search stays the champion." in text
+    assert "all finalists diverged (1); the best trial of the search stays the champion." in text
+    assert "Every retraining diverged, so the best trial of the search stays the champion." in text
     show_verdict(judge("moons", moons.tracking_uri), as_json=False)
     assert "all its finalists diverged" in capsys.readouterr().out

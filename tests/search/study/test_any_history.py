@@ -7,6 +7,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+import pytest
 from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import (
@@ -200,8 +201,8 @@ class Histories(RuleBasedStateMachine):
         assert [trial.number for trial in trials] == list(range(len(trials)))
 
 
-def test_any_history_gives_the_study_of_one_worker():
+@pytest.mark.parametrize("histories", [3, pytest.param(25, marks=pytest.mark.long)])
+def test_any_history_gives_the_study_of_one_worker(histories):
     run_state_machine_as_test(
-        Histories,
-        settings=settings(max_examples=25, stateful_step_count=40, deadline=None, derandomize=True),
+        Histories, settings=settings(max_examples=histories, stateful_step_count=40)
     )

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from studyhall.search.config.conditions import holds
+from studyhall.search.config.search_space import holds
 from studyhall.search.config.section import Scalar
 from studyhall.search.config.study_spec import StudySpec
 from studyhall.search.study.storage import open_storage

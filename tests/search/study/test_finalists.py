@@ -10,7 +10,7 @@ import pytest
 
 from studyhall import Options, StudySpec, UsageError, judge, launch, make_study, replay_runs
 from studyhall.search.cli.champion_view import show_verdict
-from studyhall.search.cli.terminal import show_launched
+from studyhall.search.cli.study_view import show_launched
 from studyhall.search.runner.finals import train_finalists
 from studyhall.search.study.champion_choice import best_of_search, winner_of_finals
 from studyhall.search.study.finals_facts import Finalist, Finals, Retrained
@@ -179,7 +179,7 @@ def test_a_champion_of_before_the_finals_says_so(moons, capsys):
     show_launched(summary, "studyhall launch again", as_json=False)
     out = capsys.readouterr().out
     assert "finalists: not trained yet" in out
-    assert "to go on: studyhall launch again" in out
+    assert "to resume: studyhall launch again" in out
     show_verdict(judge("moons", moons.tracking_uri), as_json=False)
     assert "its finalists are not trained yet" in capsys.readouterr().out
 

@@ -10,6 +10,8 @@ from PIL import Image
 
 from studyhall.search.study.learning_curves import Curve, learning_curves
 
+pytestmark = pytest.mark.usefixtures("drawn")
+
 BLUE, ORANGE = (31, 119, 180), (255, 127, 14)  # the first two colours of the map
 
 

@@ -11,6 +11,8 @@ from studyhall.search.workers.execution import Job, Workplace
 from tests.search.created import record_of
 from tests.search.moons import Moons
 
+pytestmark = pytest.mark.usefixtures("drawn")
+
 ALL = {"learning_curves", "history", "importances", "parallel_coordinates", "contour", "slice"}
 
 

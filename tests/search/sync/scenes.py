@@ -11,7 +11,7 @@ from typing import Any
 from mlflow.entities import ViewType
 
 from studyhall.search.study.standing import TrialStanding
-from studyhall.search.sync.outbox import Outbox, RunNote
+from studyhall.search.sync.outbox import Outbox
 from studyhall.search.sync.repair import Repairs, repair
 from studyhall.search.sync.run_diff import Finding, compare
 from studyhall.search.sync.run_upload import RunUpload
@@ -52,8 +52,8 @@ class Scene:
     def __post_init__(self) -> None:
         for number in HOW if self.sent else ():
             self.stored.put(self.outbox, number)
-        with sending(self.tracker, self.outbox) as sender:
-            assert sender.drain(PATIENCE) == []
+        with sending(self.tracker, self.outbox) as uploader:
+            assert uploader.drain(PATIENCE) == []
         self.tracker.create_run(LIVE, 2, 0)
 
     @property
@@ -99,7 +99,7 @@ class Scene:
         for run, record in zip(runs, self.stored.records.values(), strict=False):
             found = [point[:2] for point in curve_of(self.tracker.client, run)]
             assert found == [point[:2] for point in curve_in(record.points)]
-        assert self.outbox.waiting() == []
+        assert self.outbox.entries() == []
         return True
 
     def forget(self, number: int) -> None:
@@ -112,7 +112,7 @@ class Scene:
     def add_twin(self, number: int) -> None:
         """Send a trial's record a second time, to another run."""
         self.stored.put(self.outbox, number)
-        RunUpload(self.tracker, self.outbox, number, 1).send(look=False)  # who looks keeps one
+        RunUpload(self.tracker, self.outbox, number, 1).upload(check_others=False)
 
     def add_poor_twin(self, number: int) -> None:
         """Add an older run that looks like the trial's, but has none of its parameters."""
@@ -150,7 +150,7 @@ class Scene:
         record = self.stored.records[number]
         run_id = self.tracker.create_run(number, 1, record.started)
         self.tracker.log_points(run_id, record.points[:20])
-        self.outbox.note_run(number, 1, RunNote(run_id=run_id))
+        self.outbox.note_run(number, 1, run_id)
 
     def let_wait_damaged(self, number: int) -> None:
         if not self.outbox.path(number, 1).exists():

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from studyhall.search.sync.outbox import Outbox, RunNote
+from studyhall.search.sync.outbox import Outbox
 from studyhall.search.sync.run_upload import RunUpload
 from studyhall.search.tracking.tracker import Tracker
 from studyhall.search.training.record import StoredRecord
@@ -36,8 +36,8 @@ def waiting(
 
 
 def send(tracker: Tracker, outbox: Outbox) -> None:
-    with sending(tracker, outbox) as sender:
-        assert sender.drain(PATIENCE) == []
+    with sending(tracker, outbox) as uploader:
+        assert uploader.drain(PATIENCE) == []
     assert left_in(outbox) == []
 
 
@@ -50,7 +50,7 @@ def test_a_record_that_was_made_again_elsewhere_meanwhile_is_dropped(
     """
     again = waiting(outbox, elsewhere)
     live = tracker.create_run(0, 1, again.started - 1)
-    outbox.note_run(0, 1, RunNote(run_id=live))
+    outbox.note_run(0, 1, live)
     send(tracker, elsewhere)
     send(tracker, outbox)
     assert is_whole(tracker, [again])
@@ -88,7 +88,7 @@ def test_who_died_after_sending_and_sends_again_keeps_the_run_that_others_keep(
     again = waiting(outbox, elsewhere)
     with monkeypatch.context() as dying:
         dying.setattr(Outbox, "remove", lambda *_: None)
-        RunUpload(tracker, outbox, 0, 1).send()
+        RunUpload(tracker, outbox, 0, 1).upload()
     delete_run = tracker.delete_run
 
     def before(run_id: str) -> None:
@@ -97,7 +97,7 @@ def test_who_died_after_sending_and_sends_again_keeps_the_run_that_others_keep(
         delete_run(run_id)
 
     monkeypatch.setattr(tracker, "delete_run", before)
-    RunUpload(tracker, elsewhere, 0, 1).send()
+    RunUpload(tracker, elsewhere, 0, 1).upload()
     assert is_whole(tracker, [again])
 
 
@@ -106,7 +106,7 @@ def test_a_restored_record_drops_the_run_that_came_back_in_the_meantime(
 ) -> None:
     again = waiting(outbox, elsewhere, restored="true")
     send(tracker, outbox)
-    RunUpload(tracker, elsewhere, 0, 1).send()
+    RunUpload(tracker, elsewhere, 0, 1).upload()
     assert is_whole(tracker, [again])
 
 
@@ -163,7 +163,7 @@ def test_a_creation_in_doubt_does_not_take_the_run_of_the_record_made_again(
 ) -> None:
     """It is under way there; of two half-sent runs none may get the other's points."""
     waiting(outbox, elsewhere)
-    outbox.note_run(0, 1, RunNote(run_id=None))
+    outbox.note_run(0, 1, None)
     theirs = tracker.create_run(0, 1, 1, restored=True)
     send(tracker, outbox)
     kept = {run.info.run_id: run.info.status for run in trial_runs(tracker)}
@@ -175,14 +175,14 @@ def test_a_record_that_was_just_stored_costs_no_search(
     tracker: Tracker, outbox: Outbox, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(tracker, "ended_runs", None)
-    with sending(tracker, outbox) as sender:
-        assert sender.drain(PATIENCE) == []  # it is at work
+    with sending(tracker, outbox) as uploader:
+        assert uploader.drain(PATIENCE) == []  # it is at work
         record = store_trial(outbox, 0)
-        assert sender.drain(PATIENCE) == []
+        assert uploader.drain(PATIENCE) == []
     assert is_whole(tracker, [record])
 
 
-def test_a_record_that_has_waited_before_its_senders_eyes_is_looked_for(
+def test_a_record_that_has_waited_before_its_uploaders_eyes_is_looked_for(
     tracker: Tracker, outbox: Outbox, elsewhere: Outbox, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """As when the study could not be asked for a while whether it is the trial's."""
@@ -194,11 +194,11 @@ def test_a_record_that_has_waited_before_its_senders_eyes_is_looked_for(
         asked.append((number, attempt))
         return True if decided else None
 
-    with sending(tracker, outbox, accepted) as sender:
-        assert sender.drain(PATIENCE) == []
+    with sending(tracker, outbox, accepted) as uploader:
+        assert uploader.drain(PATIENCE) == []
         again = waiting(outbox, elsewhere)
         wait_for(lambda: asked)
         send(tracker, elsewhere)
         decided.append(True)
-        assert sender.drain(PATIENCE) == []
+        assert uploader.drain(PATIENCE) == []
     assert is_whole(tracker, [again])

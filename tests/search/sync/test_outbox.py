@@ -7,12 +7,13 @@ import shutil
 import subprocess
 import sys
 import time
+from dataclasses import astuple
 from pathlib import Path
 
 import pytest
 
 from studyhall.search.common.errors import StudyhallError
-from studyhall.search.sync.outbox import Outbox, RunNote
+from studyhall.search.sync.outbox import Outbox
 from studyhall.search.training.record import DamagedRecordError, Point, StoredRecord, read
 from tests.search.small_trials import store_trial
 
@@ -104,7 +105,7 @@ def test_what_waits_is_listed_by_trial_and_attempt(outbox: Outbox) -> None:
         (outbox.folder / name).mkdir(parents=True)
     for name in ["trial-0009.2.live", "trial-0003.1.live", "trial-0004.1.run", "sending.lock"]:
         (outbox.folder / name).touch()
-    assert [(w.number, w.attempt, w.record, w.live) for w in outbox.waiting()] == [
+    assert [(w.number, w.attempt, w.record, w.live) for w in outbox.entries()] == [
         (3, 1, False, True),
         (4, 1, False, False),
         (9, 2, True, True),
@@ -112,16 +113,22 @@ def test_what_waits_is_listed_by_trial_and_attempt(outbox: Outbox) -> None:
         (10000, 1, True, False),
     ]
     assert [(w.number, w.attempt) for w in outbox.records()] == [(9, 2), (9, 10), (10000, 1)]
-    assert Outbox(outbox.folder / "nowhere").waiting() == []
+    assert Outbox(outbox.folder / "nowhere").entries() == []
+
+
+def run_of(outbox: Outbox) -> tuple[bool, str | None, bool]:
+    entry = outbox.entry(7, 1)
+    return entry.run_noted, entry.run_id, entry.doubtful
 
 
 def test_a_run_is_noted_and_a_note_that_cannot_be_read_leaves_it_in_doubt(outbox: Outbox) -> None:
-    assert outbox.run_note(7, 1) is None
+    assert not outbox.entry(7, 1).run_noted
     outbox.folder.mkdir()
-    outbox.note_run(7, 1, RunNote(run_id="abc"))
-    assert outbox.run_note(7, 1) == RunNote(run_id="abc", doubtful=False)
+    outbox.note_run(7, 1, "abc")
+    assert run_of(outbox) == (True, "abc", False)
     (outbox.folder / "trial-0007.1.run").write_bytes(b'{"run_id": "ab')
-    assert outbox.run_note(7, 1) == RunNote(run_id=None, doubtful=True)
+    assert run_of(outbox) == (True, None, True)
+    assert [astuple(entry) for entry in outbox.entries()] == [astuple(outbox.entry(7, 1))]
 
 
 def test_removal_leaves_nothing_of_an_attempt_and_all_of_the_others(
@@ -130,7 +137,7 @@ def test_removal_leaves_nothing_of_an_attempt_and_all_of_the_others(
     for attempt in (1, 2):
         shutil.copytree(stored.path(7, 1), outbox.path(7, attempt))
         outbox.live(7, attempt).touch()
-        outbox.note_run(7, attempt, RunNote(run_id="abc"))
+        outbox.note_run(7, attempt, "abc")
     outbox.remove(7, 1)
     outbox.remove(8, 1)
     assert names(outbox) == ["trial-0007.2", "trial-0007.2.live", "trial-0007.2.run"]
@@ -149,7 +156,7 @@ def test_a_half_deleted_record_is_no_record_and_is_swept_away(
         f"Outbox(Path({str(outbox.folder)!r})).remove(7, 1)",
         dies=True,
     )
-    assert outbox.waiting() == []
+    assert outbox.entries() == []
     assert len(names(outbox)) == 1
     outbox.sweep()
     assert names(outbox) == []
@@ -189,7 +196,7 @@ def test_a_worker_killed_while_it_stores_leaves_no_record(outbox: Outbox, killed
         f"store_trial(Outbox(Path({str(outbox.folder)!r})), 7)",
         dies=True,
     )
-    assert outbox.waiting() == []
+    assert outbox.entries() == []
     outbox.sweep()
     assert names(outbox) == []
     store_trial(outbox, 7)

@@ -13,8 +13,9 @@ from studyhall.search.sync.outbox import Outbox
 from studyhall.search.sync.reconciliation import find
 from studyhall.search.sync.tracked_study import TrackedStudy
 from studyhall.search.tracking.tracker import Tracker
+from tests.mlflow_database import sqlite
 from tests.search.small_trials import store_trial
-from tests.search.tracked import PATIENCE, open_tracker, sending, sqlite
+from tests.search.tracked import PATIENCE, open_tracker, sending
 
 SPEC = StudySpec.model_validate(
     {
@@ -47,8 +48,8 @@ def tracked(tmp_path) -> TrackedStudy:
 
 
 def send(tracked: TrackedStudy) -> None:
-    with sending(tracked.tracker, tracked.outbox) as sender:
-        assert sender.drain(PATIENCE) == []
+    with sending(tracked.tracker, tracked.outbox) as uploader:
+        assert uploader.drain(PATIENCE) == []
 
 
 def test_a_record_that_waits_is_found_and_one_that_was_sent_is_no_finding(tracked):

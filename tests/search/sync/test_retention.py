@@ -105,7 +105,7 @@ def test_a_folder_that_a_launch_is_at_stays_and_the_rest_is_told(tmp_path):
     busy, free = (Outbox(moons.options().home / uuid.uuid4().hex) for _ in range(2))
     for outbox in (busy, free):
         outbox.folder.mkdir(parents=True)
-    with busy.sending_lock():
+    with busy.upload_lock():
         done = collect(None, moons.options(), remove=True)
     assert [one.what for one in done.removals] == [str(free.folder)]
     assert done.kept == (f"{busy.folder}: a launch is sending from it; end it first",)
@@ -203,10 +203,10 @@ def test_the_command_lists_until_it_is_told_yes(tmp_path, monkeypatch):
     listed = run()
     assert str(left) in listed.stdout
     assert "(10 bytes)" in listed.stdout
-    assert "the same command with --yes" in listed.stdout
+    assert "run the same command with --yes" in listed.stdout
     assert left.exists()
     answer = json.loads(run("--yes", "--json").stdout)
     assert (answer["removed"], answer["bytes"]) == (True, 10)
     assert not left.exists()
     assert (tmp_path / ".studyhall" / "mine").exists()
-    assert run().stdout == "may go: 0 of them, 0 bytes\n"
+    assert run().stdout == "Nothing to delete.\n"

@@ -10,8 +10,9 @@ from studyhall.search.common.errors import StudyhallError
 from studyhall.search.sync.outbox import Outbox
 from studyhall.search.sync.repair import repair
 from studyhall.search.tracking.tracker import Tracker
+from tests.mlflow_database import sqlite
 from tests.search.sync.scenes import LIVE, Plant, Scene, Stored
-from tests.search.tracked import PATIENCE, open_tracker, sending, sqlite
+from tests.search.tracked import PATIENCE, open_tracker, sending
 
 # What is planted, and what must be found: kinds with trials, in the order of the trials.
 FAULTS: dict[str, tuple[Plant, list[tuple[str, int | None]]]] = {
@@ -143,13 +144,13 @@ def test_a_training_that_comes_out_another_way_repairs_nothing(scene: Scene, fau
     assert repairs.done == ()
     assert repairs.left == (f"{findings[0].problem}; trial 0 came out another way",)
     assert scene.compare() == findings
-    assert scene.outbox.waiting() == []
+    assert scene.outbox.entries() == []
 
 
 def test_what_another_process_is_sending_is_left_to_it(scene: Scene) -> None:
     scene.let_wait(0)
     scene.delete(1)
-    lock = scene.outbox.sending_lock()
+    lock = scene.outbox.upload_lock()
     with lock:
         repairs = scene.repair()
     assert repairs.left == (
@@ -183,8 +184,8 @@ def test_files_that_are_replaced_after_a_crash_are_replaced_once(scene: Scene) -
     with pytest.raises(KilledError):
         repair(scene.compare(), scene.standings, scene.tracker, scene.outbox, train_and_die)
     scene.outbox = Outbox(scene.outbox.folder)
-    with sending(scene.tracker, scene.outbox) as sender:
-        assert sender.drain(PATIENCE) == []
+    with sending(scene.tracker, scene.outbox) as uploader:
+        assert uploader.drain(PATIENCE) == []
     assert scene.compare() == []
     assert scene.is_right()
     assert scene.run_of(0) == before

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from studyhall.search.cli.champion_view import print_pages
+from studyhall.search.cli.study_view import print_pages
 from studyhall.search.config.study_spec import StudySection
 from studyhall.search.tracking.pages import LOCAL, pages_of
 
@@ -45,7 +45,7 @@ def test_what_serves_the_pages_is_told_without_the_password(
     pages = pages_of(uri.format(here=tmp_path), "7", "run", STUDY, None)
     assert pages.to_dict()["command"] == command
     print_pages(pages)
-    said = f"to browse: {command}, and then\n" if command else "  runs "
+    said = f"to browse: run {command}, then open\n" if command else "  runs "
     assert capsys.readouterr().out.startswith(said)
 
 

@@ -9,10 +9,9 @@ import sys
 import time
 from pathlib import Path
 
-from studyhall.model import EpochRecord, FloatArray, weights_sha256
+from studyhall.model import EpochRecord, weights_sha256
 from studyhall.search.training.building import TrialSeed
-from studyhall.search.training.saved_training import SavedTraining
-from studyhall.search.training.training_saver import FileSaver
+from studyhall.search.training.saved_training import SavedTraining, TrainingSaver
 from studyhall.search.training.trial import run_trial
 from studyhall.search.training.trial_identity import identify
 from tests.search.training.shades import settings, shades
@@ -20,13 +19,13 @@ from tests.search.training.shades import settings, shades
 EPOCHS, PAUSE = 150, 0.02
 
 
-class Telling(FileSaver):
+class Telling(TrainingSaver):
     """Says what it gives out."""
 
     done = 0
 
-    def load(self, initial: FloatArray) -> SavedTraining | None:
-        saved = super().load(initial)
+    def load(self) -> SavedTraining | None:
+        saved = super().load()
         self.done = len(saved.epochs) if saved else 0
         return saved
 

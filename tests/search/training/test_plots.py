@@ -18,6 +18,8 @@ from studyhall.search.training.plots import (
     titled_images,
 )
 
+pytestmark = pytest.mark.usefixtures("drawn")
+
 CLASSES = ("dark", "light")
 
 

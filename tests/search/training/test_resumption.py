@@ -5,16 +5,19 @@ from __future__ import annotations
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
 from dataclasses import fields, replace
+from itertools import combinations, product
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 
+import studyhall.search.common.atomic_files
 from studyhall.model import OPTIMIZER_SETTINGS, EpochRecord, weights_sha256
-from studyhall.search.training.building import TrainingData, TrialSeed, build_network
-from studyhall.search.training.saved_training import read, write
-from studyhall.search.training.training_saver import SECONDS, TIMES, FileSaver
+from studyhall.search.training.building import TrainingData, TrialSeed
+from studyhall.search.training.saved_training import SECONDS, TIMES, TrainingSaver, read, write
 from studyhall.search.training.trial import TrialRecord, run_trial
 from studyhall.search.training.trial_identity import identify
 from tests.search.training.shades import settings, shades
@@ -54,7 +57,7 @@ class Interruptions:
                 raise KilledError
             return "too slow" if epoch.epoch == pruned_after else None
 
-        saver = FileSaver(self.path, identify(wanted, SEED, METRIC, "data"), self.clock)
+        saver = TrainingSaver(self.path, identify(wanted, SEED, METRIC, "data"), self.clock)
         return run_trial(wanted, self.data, SEED, METRIC, on_epoch, saver)
 
     def kill(self, wanted, epochs: int) -> None:
@@ -119,10 +122,25 @@ SCHEDULES = {
 }
 
 
-@pytest.mark.parametrize("keep", ["last", "best"])
-@pytest.mark.parametrize("dropout", [0.0, 0.4])
-@pytest.mark.parametrize("sampling", ["shuffle", "with_replacement"])
-@pytest.mark.parametrize("optimizer", OPTIMIZER_SETTINGS)
+OPTIONS = (("shuffle", "with_replacement"), (0.0, 0.4), ("last", "best"))
+
+
+def pairs() -> Iterator[tuple[Any, ...]]:
+    """Two opposite cases for each optimizer, in which any two values of options meet once."""
+    for index, optimizer in enumerate(OPTIMIZER_SETTINGS):
+        first = [index >> bit & 1 for bit in range(len(OPTIONS))]
+        for choice in (first, [1 - one for one in first]):
+            yield optimizer, *(values[one] for values, one in zip(OPTIONS, choice, strict=True))
+
+
+def test_any_two_values_of_options_meet():
+    values = (tuple(OPTIMIZER_SETTINGS), *OPTIONS)
+    for one, other in combinations(range(len(values)), 2):
+        met = {(case[one], case[other]) for case in pairs()}
+        assert met == set(product(values[one], values[other]))
+
+
+@pytest.mark.parametrize(("optimizer", "sampling", "dropout", "keep"), list(pairs()))
 def test_a_trial_goes_on_from_any_epoch(interruptions, data, optimizer, sampling, dropout, keep):
     decay = {} if optimizer == "adam" else {"weight_decay": 0.01}
     wanted = settings(
@@ -203,8 +221,7 @@ def test_the_time_of_both_parts_counts_and_not_that_between(interruptions):
     wanted = settings()
     interruptions.kill(wanted, 3)
     identity = identify(wanted, SEED, METRIC, "data")
-    initial = build_network(wanted.network, interruptions.data.dataset, SEED).vector.values
-    saved = read(interruptions.path, identity, initial)
+    saved = read(interruptions.path, identity)
     write(interruptions.path, identity, replace(saved, started=1e9, seconds=5000.0))
     begun = time.perf_counter()
     record = interruptions.resume(wanted)
@@ -222,9 +239,9 @@ def test_a_trial_whose_record_was_lost_does_its_last_epoch_again(interruptions, 
 
 def test_a_trial_that_ended_leaves_nothing_behind(interruptions):
     interruptions.kill(settings(), 3)
-    partial = interruptions.path.with_name("trial-0003.state.partial")
-    partial.write_bytes(b"of a process that was killed while it wrote")
-    saver = FileSaver(interruptions.path, identify(settings(), SEED, METRIC, "data"))
+    partial = interruptions.path.with_name(".trial-0003.state~of a process killed while it wrote")
+    partial.write_bytes(b"half")
+    saver = TrainingSaver(interruptions.path, identify(settings(), SEED, METRIC, "data"))
     saver.discard()
     assert list(interruptions.path.parent.iterdir()) == []
     saver.discard()
@@ -232,7 +249,7 @@ def test_a_trial_that_ended_leaves_nothing_behind(interruptions):
 
 def test_between_two_savings_there_is_a_second_and_fifty_times_what_one_costs(tmp_path, data):
     clock = Clock()
-    saver = FileSaver(tmp_path / "state", identify(settings(), SEED, METRIC, "data"), clock)
+    saver = TrainingSaver(tmp_path / "state", identify(settings(), SEED, METRIC, "data"), clock)
     saved_at = []
 
     def capture():
@@ -249,14 +266,14 @@ def test_between_two_savings_there_is_a_second_and_fifty_times_what_one_costs(tm
 
 def test_a_short_trial_writes_nothing(data, tmp_path):
     folder, clock = tmp_path / "outbox", Clock()
-    saver = FileSaver(folder / "state", identify(settings(), SEED, METRIC, "data"), clock)
+    saver = TrainingSaver(folder / "state", identify(settings(), SEED, METRIC, "data"), clock)
     clock.now = SECONDS - 1e-6
     run_trial(settings(), data, SEED, METRIC, lambda _: None, saver)
     assert not folder.exists()
 
 
 @pytest.mark.parametrize("obstacle", ["a file for a folder", "a folder in its place", "full"])
-def test_a_trial_that_cannot_be_saved_goes_on(interruptions, data, obstacle):
+def test_a_trial_that_cannot_be_saved_goes_on(interruptions, data, obstacle, monkeypatch):
     path = interruptions.path
     if obstacle == "a file for a folder":
         path.parent.write_text("in the way")
@@ -264,21 +281,23 @@ def test_a_trial_that_cannot_be_saved_goes_on(interruptions, data, obstacle):
         path.mkdir(parents=True)
     else:
         path.parent.mkdir()
-        path.with_name(f"{path.name}.partial").symlink_to("/dev/full")
+        full = path.with_name("full")
+        full.symlink_to("/dev/full")
+        monkeypatch.setattr(studyhall.search.common.atomic_files, "temporary_name", lambda _: full)
     wanted = settings()
     assert_same(interruptions.run(wanted), undisturbed(data, wanted))
 
 
 def test_the_next_saving_tries_again(interruptions, data):
-    path, wanted = interruptions.path, settings()
-    path.mkdir(parents=True)
+    folder, wanted = interruptions.path.parent, settings()
+    folder.write_text("in the way")
 
     class Freed(Clock):
         """The time at which somebody makes room."""
 
         def __call__(self) -> float:
-            if self.now == 3 and path.is_dir():
-                path.rmdir()
+            if self.now == 3 and folder.is_file():
+                folder.unlink()
             return self.now
 
     interruptions.clock = Freed()

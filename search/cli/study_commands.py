@@ -1,0 +1,182 @@
+"""The commands that run a study and show its state: launch, list, status, stop, best and ui."""
+
+from __future__ import annotations
+
+import shlex
+import sys
+from typing import Annotated
+
+import typer
+
+from studyhall.search.cli.arguments import (
+    ClusterOption,
+    DataOption,
+    FreshOption,
+    JobsOption,
+    JsonOption,
+    QuietOption,
+    RecordedArgument,
+    SetOption,
+    StorageOption,
+    StudyArgument,
+    TrackingOption,
+    above_zero,
+    at_least_one,
+    proper_name,
+    require,
+)
+from studyhall.search.common.addresses import redact
+from studyhall.search.common.errors import StudyhallError, UsageError
+
+studies = typer.Typer()
+
+
+@studies.command()
+def launch(
+    study: StudyArgument,
+    trials: Annotated[
+        int | None, typer.Option(help="Total number of trials, finished ones included.")
+    ] = None,
+    timeout: Annotated[
+        float | None, typer.Option(help="Start no new trials after this many seconds.")
+    ] = None,
+    jobs: JobsOption = None,
+    set_: SetOption = None,
+    name: Annotated[str | None, typer.Option(help="Run the study under this name.")] = None,
+    fresh: FreshOption = False,
+    data_dir: DataOption = None,
+    tracking_uri: TrackingOption = None,
+    storage: StorageOption = None,
+    cluster: ClusterOption = None,
+    detach: Annotated[
+        bool, typer.Option("--detach", help="Hand the launch over to the cluster and return.")
+    ] = False,
+    attempts: Annotated[
+        int, typer.Option(help="Fail a trial after this many of its workers crashed in a row.")
+    ] = 5,
+    no_preflight: Annotated[
+        bool,
+        typer.Option("--no-preflight", help="Also train networks that fail the sanity checks."),
+    ] = False,
+    quiet: QuietOption = False,
+    json: JsonOption = False,
+) -> int:
+    """Start, resume or extend a study."""
+    from studyhall.search.config.study_file import load_study
+
+    problems = [
+        at_least_one("--trials", trials),
+        at_least_one("--jobs", jobs),
+        at_least_one("--attempts", attempts),
+        above_zero("--timeout", timeout),
+        proper_name("--name", name),
+        "--detach: needs --cluster, which runs the launch" if detach > bool(cluster) else None,
+    ]
+    overrides = list(set_ or [])
+    if not any(problems):
+        overrides += [f"study.trials={trials}"] if trials else []
+        overrides += [f"study.name={name}"] if name else []
+    try:
+        spec = load_study(study, overrides)
+    except UsageError as error:
+        problems.append(str(error))
+    require(*problems)
+    from studyhall.search.cli import study_view
+    from studyhall.search.common.options import Options
+    from studyhall.search.runner import launcher
+    from studyhall.search.runner.views import observer
+
+    options = Options(
+        jobs=jobs,
+        timeout=timeout,
+        attempts=attempts,
+        fresh=fresh,
+        data_dir=data_dir,
+        tracking_uri=tracking_uri,
+        storage=storage,
+        preflight=not no_preflight,
+        cluster=cluster,
+    )
+    with observer(quiet=quiet or json) as progress:
+        if detach:
+            from studyhall.search.runner.detaching import detach as hand_over
+
+            study_view.show_detached(hand_over(spec, options, progress), as_json=json)
+            return 0
+        summary = launcher.launch(spec, options, progress)
+    words = (redact(word) for word in sys.argv[1:] if word != "--fresh")
+    study_view.show_launched(summary, shlex.join(["studyhall", *words]), as_json=json)
+    if summary.finished >= summary.wanted and summary.best is None:
+        raise StudyhallError(
+            f"{summary.name}: no trial completed; `studyhall ui` shows the reasons"
+        )
+    return 130 if summary.interrupted else 0
+
+
+@studies.command("list")
+def list_studies(storage: StorageOption = None, json: JsonOption = False) -> None:
+    """List shipped and recorded studies."""
+    from studyhall.search.cli.study_view import show_studies
+    from studyhall.search.config.study_file import shipped_studies
+    from studyhall.search.study.recorded import recorded_summaries
+
+    show_studies(shipped_studies(), recorded_summaries(storage), as_json=json)
+
+
+@studies.command()
+def status(
+    study: RecordedArgument,
+    tracking_uri: TrackingOption = None,
+    storage: StorageOption = None,
+    json: JsonOption = False,
+) -> None:
+    """Show trials, best result, finalists and test evaluations."""
+    from studyhall.search.cli.study_view import show_status
+    from studyhall.search.evaluation.readings import recorded_ledger
+    from studyhall.search.study.recorded import recorded_summary
+
+    summary = recorded_summary(study, storage)
+    try:
+        show_status(summary, recorded_ledger(study, storage, tracking_uri), as_json=json)
+    except StudyhallError as error:  # The rest is known without MLflow.
+        show_status(summary, str(error), as_json=json)
+
+
+@studies.command()
+def stop(
+    study: RecordedArgument,
+    now: Annotated[
+        bool, typer.Option("--now", help="Stop at once and leave running trials unfinished.")
+    ] = False,
+    storage: StorageOption = None,
+    json: JsonOption = False,
+) -> None:
+    """Stop all launches of a study after their running trials."""
+    from studyhall.search.cli.study_view import show_stopping
+    from studyhall.search.common.options import Options
+    from studyhall.search.runner import stopping
+
+    show_stopping(stopping.stop(study, Options(storage=storage), at_once=now), as_json=json)
+
+
+@studies.command()
+def best(study: RecordedArgument, storage: StorageOption = None, json: JsonOption = False) -> None:
+    """Print the parameters of a study's best trial."""
+    from studyhall.search.cli.study_view import show_best
+    from studyhall.search.study.recorded import recorded_summary
+
+    summary = recorded_summary(study, storage)
+    if summary.best is None:
+        raise UsageError(f"{summary.name}: no trial has completed yet; launch the study again")
+    show_best(summary, as_json=json)
+
+
+@studies.command()
+def ui(
+    port: Annotated[int, typer.Option(help="Port, open to this machine only.")] = 5000,
+    tracking_uri: TrackingOption = None,
+) -> None:
+    """Serve MLflow's UI for the recorded runs."""
+    from studyhall.search.tracking.mlflow_ui import serve
+
+    serve(port, tracking_uri)
