@@ -23,8 +23,9 @@ from studyhall.search.study.studies import recorded_study
 from studyhall.search.workers.cluster import Cluster
 from studyhall.search.workers.dask_pool import DaskPool
 from tests.gateway import Gateway
-from tests.service.dask_cluster import DaskCluster, other_code, wait_for
+from tests.service.dask_cluster import DaskCluster, other_code
 from tests.service.on_cluster import Told, launched, require_whole, run_of_study
+from tests.waiting import wait_for
 
 
 def test_a_cluster_answers_as_one_machine_does(study, undisturbed):

@@ -11,7 +11,8 @@ from distributed import Client, Variable, get_worker
 
 from studyhall.search.workers.cluster import Cluster
 from studyhall.search.workers.detached_task import DetachedTask, submit_detached
-from tests.service.dask_cluster import DaskCluster, wait_for
+from tests.service.dask_cluster import DaskCluster
+from tests.waiting import wait_for
 
 
 @pytest.fixture(scope="module")
@@ -40,7 +41,7 @@ def attempt(name: str, unfit: tuple[str, ...], patience: float) -> None:
     if failed >= patience:
         return found.set({**known, "tries": tries, "ended": "given up"})
     found.set({**known, "tries": tries})
-    time.sleep(0.1)
+    time.sleep(0.1)  # as a look at a host takes
     return task.reschedule()
 
 

@@ -16,7 +16,7 @@ from studyhall.search.runner.stopping import stop
 from studyhall.search.study.observer import Quiet
 from studyhall.search.study.outcomes import Outcome
 from tests.search.moons import Moons
-from tests.search.tracked import wait_for
+from tests.waiting import wait_for
 
 FINALISTS = {"configurations": 2, "seeds": 2}
 

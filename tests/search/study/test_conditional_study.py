@@ -60,7 +60,7 @@ def run(folder: Path, spec: StudySpec) -> bool:
         return False
     proposed = study.propose(claimed.number, claimed.trial_id)
     training = proposed.settings.training
-    time.sleep(0.02 * (claimed.number % 3))
+    time.sleep(0.02 * (claimed.number % 3))  # so that trials end in another order
     value = -((np.log10(training.learning_rate) + 2) ** 2) - training.l2 - training.momentum
     return study.finish(record_of(claimed, proposed.parameters, float(value)))
 

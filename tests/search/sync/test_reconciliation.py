@@ -15,7 +15,8 @@ from studyhall.search.sync.tracked_study import TrackedStudy
 from studyhall.search.tracking.tracker import Tracker
 from tests.mlflow_database import sqlite
 from tests.search.small_trials import store_trial
-from tests.search.tracked import PATIENCE, open_tracker, sending
+from tests.search.tracked import open_tracker, sending
+from tests.waiting import PATIENCE
 
 SPEC = StudySpec.model_validate(
     {

@@ -28,7 +28,7 @@ def blas_threads() -> set[int]:
 
 
 def process_id() -> int:
-    time.sleep(0.05)
+    time.sleep(0.05)  # long enough for the other worker to get a call too
     return os.getpid()
 
 
