@@ -11,7 +11,7 @@ from typing import TypeVar
 from studyhall.search.common.addresses import redact_text
 from studyhall.search.common.errors import StudyhallError
 from studyhall.search.common.intervals import INTERVALS
-from studyhall.search.sync.host_home import home
+from studyhall.search.sync.outbox_homes import home
 from studyhall.search.sync.outbox_uploader import FailedUpload
 from studyhall.search.workers.host_session import Assignment, HostSession
 from studyhall.search.workers.pool import UnusableHost
