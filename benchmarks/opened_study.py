@@ -12,7 +12,8 @@ from unittest.mock import patch
 
 from studyhall.search.common.options import Options
 from studyhall.search.config.study_spec import StudySpec
-from studyhall.search.data.datasets import fetch, fingerprint, open_dataset, split_dataset
+from studyhall.search.data.datasets import fetch, open_dataset, split_dataset
+from studyhall.search.data.integrity import fingerprint
 from studyhall.search.study.claims import Claims
 from studyhall.search.study.storage import open_storage
 from studyhall.search.study.studies import open_study

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from difflib import get_close_matches
-from typing import Protocol
+from typing import TYPE_CHECKING
 
 from studyhall.search.common.errors import UsageError
 from studyhall.search.data.catalog import DatasetInfo
@@ -11,31 +11,14 @@ from studyhall.search.data.cifar10 import CIFAR10
 from studyhall.search.data.mnist import MNIST
 from studyhall.search.data.point_sets import FORMULAS, point_set
 
+if TYPE_CHECKING:
+    from studyhall.search.config.data_settings import DataSettings
+
 _PUBLISHED = {info.name: info for info in (CIFAR10, MNIST)}
 DATA_NAMES = tuple(sorted([*_PUBLISHED, *FORMULAS]))
 
 
-class DataChoice(Protocol):
-    """The part of a study file's `[data]` that decides which data set is meant."""
-
-    @property
-    def name(self) -> str:
-        """The data set's name."""
-
-    @property
-    def path(self) -> str | None:
-        """The place of the user's data; None for a data set with a name here."""
-
-    @property
-    def seed(self) -> int:
-        """What points are derived from; published data sets do not depend on it."""
-
-    @property
-    def noise(self) -> float | None:
-        """Standard deviation of the points; None for the set's default."""
-
-
-def dataset_info(wanted: str | DataChoice | DatasetInfo) -> DatasetInfo:
+def dataset_info(wanted: str | DataSettings | DatasetInfo) -> DatasetInfo:
     """Return the description of a data set that has a name here.
 
     Args:

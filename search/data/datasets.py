@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeAlias, cast
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
@@ -31,36 +31,23 @@ from studyhall.search.data.cache import (
     staging,
 )
 from studyhall.search.data.catalog import DatasetInfo, Source
-from studyhall.search.data.data_names import DataChoice, dataset_info
+from studyhall.search.data.data_names import dataset_info
 from studyhall.search.data.dataset_manifest import require_manifest
 from studyhall.search.data.integrity import (
     digests,
-    fingerprint,
     mismatches,
     reference,
     verify_folder,
     write_checks,
 )
 from studyhall.search.data.own_data import own_data
-from studyhall.search.data.splits import Split, SplitSettings, split_indices
+from studyhall.search.data.splits import Split, split_indices
 
 if TYPE_CHECKING:
     from studyhall.search.config.data_settings import DataSettings
 
-__all__ = [
-    "Dataset",
-    "Split",
-    "describe",
-    "fetch",
-    "fingerprint",
-    "open_dataset",
-    "open_test",
-    "own_settings",
-    "split_dataset",
-]
-
 # A study file's `[data]`, a name alone, or a description of a data set that has no name.
-Wanted: TypeAlias = str | DataChoice | DatasetInfo
+Wanted: TypeAlias = "str | DataSettings | DatasetInfo"
 
 
 @dataclass(frozen=True)
@@ -151,7 +138,7 @@ def _decode(source: Source, info: DatasetInfo, folder: Path, progress: Progress)
     found = digests(folder, info)
     wrong = mismatches(found, reference(info), info)
     if wrong and not source.authentic:
-        others = ", ".join(map(str, wrong))
+        others = ", ".join(f"{kind} of {batch.name}" for batch, kind in wrong)
         raise source.unusable(f"must be {info.name} to the byte, got other {others}")
     write_checks(folder, info)
     write_provenance(folder, Provenance(source.name, source.signature, source.authentic, found))
@@ -177,9 +164,7 @@ def describe(
 
 def own_settings(wanted: Wanted) -> DataSettings | None:
     """Return the settings of the user's data; None if `wanted` is another data set."""
-    if isinstance(wanted, str | DatasetInfo) or wanted.path is None:
-        return None
-    return cast("DataSettings", wanted)
+    return None if isinstance(wanted, str | DatasetInfo) or wanted.path is None else wanted
 
 
 def _cached_info(wanted: Wanted, folder: Path) -> DatasetInfo:
@@ -237,7 +222,7 @@ def open_test(
     return examples[:count], _labels(folder, info, "test")[:count]
 
 
-def split_dataset(dataset: Dataset, settings: SplitSettings) -> Split:
+def split_dataset(dataset: Dataset, settings: DataSettings) -> Split:
     """Split the training examples by index, as a study file's `[data]` says.
 
     Args:

@@ -27,7 +27,14 @@ from studyhall.search.data.cache import (
     require_space,
     staging,
 )
-from studyhall.search.data.catalog import SPLITS, Batch, DatasetInfo, Piece, UndecodableError
+from studyhall.search.data.catalog import (
+    DATA_VARIABLE,
+    SPLITS,
+    Batch,
+    DatasetInfo,
+    Piece,
+    UndecodableError,
+)
 from studyhall.search.data.dataset_manifest import (
     DatasetManifest,
     last_used,
@@ -39,7 +46,6 @@ from studyhall.search.data.integrity import digests, verify_folder, write_checks
 from studyhall.search.data.own_arrays import ArrayFile
 from studyhall.search.data.own_examples import OwnExamples, OwnSource, content_digest
 from studyhall.search.data.own_folder import ImageFolder
-from studyhall.search.data.sources import DATA_VARIABLE
 from studyhall.search.data.splits import draw_test
 
 if TYPE_CHECKING:

@@ -15,11 +15,10 @@ from typing import TYPE_CHECKING, Any
 
 from studyhall.search.common.errors import StudyhallError
 from studyhall.search.data.arrays import array_path
-from studyhall.search.data.catalog import KINDS
+from studyhall.search.data.catalog import DATA_VARIABLE, KINDS
 from studyhall.search.data.data_names import dataset_info
 from studyhall.search.data.own_folder import ImageFolder
 from studyhall.search.data.published import Published
-from studyhall.search.data.sources import DATA_VARIABLE
 
 if TYPE_CHECKING:
     from studyhall.search.config.data_settings import DataSettings

@@ -4,15 +4,13 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import cast
 
 import numpy as np
 import numpy.typing as npt
 
 from studyhall.search.common.errors import UsageError
-from studyhall.search.config.data_settings import DataSettings
 from studyhall.search.data.arrays import open_array
 from studyhall.search.data.cache import cache_folder
 from studyhall.search.data.catalog import SPLITS, DatasetInfo
@@ -75,10 +73,10 @@ class Verification:
             "name": self.name,
             "folder": str(self.folder),
             "problems": list(self.problems),
-            "faults": [fault.to_dict() for fault in self.faults],
+            "faults": [asdict(fault) for fault in self.faults],
             "duplicates": dict(self.counts or {}),
             "duplicate_examples": [
-                [example.to_dict() for example in found.examples] for found in self.duplicates
+                [asdict(example) for example in found.examples] for found in self.duplicates
             ],
         }
 
@@ -105,7 +103,7 @@ def verify(wanted: Wanted, data_dir: Path | str | None = None) -> Verification:
         return Verification(info.name, folder, problems, faults)
     split = None
     if not isinstance(wanted, str | DatasetInfo) and not problems:
-        settings = fill_counts(cast("DataSettings", wanted), info)
+        settings = fill_counts(wanted, info)
         split = split_dataset(open_dataset(wanted, folder), settings)
     duplicates = _duplicates(folder, info, split)
     if own:

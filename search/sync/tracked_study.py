@@ -11,8 +11,8 @@ from studyhall.search.common.environment import environment
 from studyhall.search.common.options import Options
 from studyhall.search.config.study_spec import StudySpec
 from studyhall.search.data.dataset_manifest import mark_used
-from studyhall.search.data.datasets import fingerprint, open_dataset, split_dataset
-from studyhall.search.data.integrity import test_fingerprint
+from studyhall.search.data.datasets import open_dataset, split_dataset
+from studyhall.search.data.integrity import fingerprint, test_fingerprint
 from studyhall.search.data.seal import sealed_sources
 from studyhall.search.study.job import Job
 from studyhall.search.study.study import Study

@@ -11,7 +11,9 @@ import pytest
 
 from studyhall.search.common.errors import UsageError
 from studyhall.search.data.catalog import DatasetInfo
-from studyhall.search.data.datasets import Split, fetch, fingerprint, open_dataset, open_test
+from studyhall.search.data.datasets import fetch, open_dataset, open_test
+from studyhall.search.data.integrity import fingerprint
+from studyhall.search.data.splits import Split
 from studyhall.search.data.verification import verify
 from tests.search.data.idx_files import IMAGES, LABELS, files, folder, idx, small_info
 
