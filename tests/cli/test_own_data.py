@@ -20,7 +20,7 @@ from studyhall.search.reports.report import write_report
 from studyhall.search.sync.doctor import examine
 from tests.cli.record import child_runs, client_of, runs_by_trial
 from tests.cli.workspace import Workspace
-from tests.search.reports.told_page import parsed
+from tests.search.reports.parsed_page import parsed
 
 STUDY = """\
 [study]
