@@ -23,7 +23,7 @@ from studyhall.search.runner.launcher import prepare
 from studyhall.search.study.observer import Quiet
 from studyhall.search.study.storage import open_storage
 from studyhall.search.study.studies import open_study
-from studyhall.search.tracking.tracking import FINGERPRINT
+from studyhall.search.tracking.study_runs import FINGERPRINT
 from studyhall.search.workers.execution import Job, work
 from studyhall.search.workers.workers import Action, run_workers
 from tests.search.data.own_sets import array_file, image_folder, own
