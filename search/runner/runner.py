@@ -115,7 +115,7 @@ class Runner:
 
     def _work(self, stop: Stop, deadline: float) -> None:
         def next_action() -> Action:
-            self._tell_outcomes()
+            self._report_results()
             if self._whole:
                 return Action.STOP
             self._listen()
