@@ -216,4 +216,4 @@ def test_points_from_arrays_are_fetched_verified_and_searched(
     np.savez(tmp_path / "points.npz", images=points, labels=names[labels])
     stdout, told = workspace.run("data", "verify", "fruit.toml", code=1)
     assert "every byte" not in stdout
-    assert "(low, images[7]), has another image than when it was decoded" in told
+    assert "(low, images[7]), has another image than was decoded" in told
