@@ -20,8 +20,9 @@ from studyhall.search.study.studies import open_study
 from studyhall.search.study.study import ProposedTrial, Study
 from studyhall.search.sync.live_points import LivePoints
 from studyhall.search.sync.outbox import Outbox
+from studyhall.search.tracking.client import open_client
+from studyhall.search.tracking.study_runs import FINGERPRINT, TrackedData, start_study
 from studyhall.search.tracking.tracker import Tracker
-from studyhall.search.tracking.tracking import FINGERPRINT, TrackedData, open_client, start_study
 from studyhall.search.training.saved_training import TrainingSaver
 from studyhall.search.workers import execution
 from studyhall.search.workers.execution import Job

@@ -22,7 +22,7 @@ from studyhall.search.study.storage import reopen_storage
 from studyhall.search.study.studies import recorded_study, study_ids
 from studyhall.search.study.study import Study
 from studyhall.search.study.summary import StudySummary, summarize
-from studyhall.search.sync.host_home import home, make_home
+from studyhall.search.sync.outbox_homes import home, make_home
 from studyhall.search.workers.cluster import HERE, PATIENCE_SECONDS, Cluster
 from studyhall.search.workers.cluster_tasks import Call, hand_over
 

@@ -22,12 +22,11 @@ from studyhall.search.study.storage import exclusive, open_storage
 from studyhall.search.study.studies import finalists_name, open_study, recorded_study
 from studyhall.search.study.study import Study
 from studyhall.search.study.summary import StudySummary, summarize
-from studyhall.search.sync.reopened import Opened, recorded
-from studyhall.search.sync.tracked_study import TrackedStudy, track
-from studyhall.search.tracking.pages import pages_of
+from studyhall.search.sync.tracked_study import Opened, TrackedStudy, recorded, track
+from studyhall.search.tracking.mlflow_ui import pages_of
 from studyhall.search.tracking.registry import register_champion
+from studyhall.search.tracking.study_runs import StudyRun, find_study_run
 from studyhall.search.tracking.tracker import Tracker
-from studyhall.search.tracking.tracking import StudyRun, find_study_run
 from studyhall.search.workers.pool import require_pool
 
 if TYPE_CHECKING:

@@ -22,11 +22,11 @@ from studyhall.search.study.observer import Observer
 from studyhall.search.study.reconnection import retry_while_disconnected
 from studyhall.search.study.study import Study
 from studyhall.search.study.summary import StudySummary, summarize
+from studyhall.search.sync.doctor import put_in_order
 from studyhall.search.sync.outbox_uploader import FailedUpload
-from studyhall.search.sync.reconciliation import put_in_order
 from studyhall.search.sync.tracked_study import TrackedStudy
 from studyhall.search.tracking.ledger import end_broken_readings
-from studyhall.search.tracking.pages import pages_of
+from studyhall.search.tracking.mlflow_ui import pages_of
 from studyhall.search.tracking.registry import register_champion, registered_version
 from studyhall.search.workers.pool import open_pool
 from studyhall.search.workers.shutdown import abort_launch

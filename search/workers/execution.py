@@ -21,8 +21,8 @@ from studyhall.search.study.storage import reopen_storage
 from studyhall.search.study.study import ProposedTrial, Study
 from studyhall.search.sync.live_points import LivePoints
 from studyhall.search.sync.outbox import Outbox
-from studyhall.search.tracking.seed_tags import seed_tags
-from studyhall.search.tracking.tracking import FINGERPRINT
+from studyhall.search.tracking.run_tags import seed_tags
+from studyhall.search.tracking.study_runs import FINGERPRINT
 from studyhall.search.training.building import (
     TrialSeed,
     multiplications,

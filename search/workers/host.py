@@ -34,14 +34,14 @@ from studyhall.search.study.reconnection import retry_while_disconnected
 from studyhall.search.study.storage import reopen_storage, require_clock
 from studyhall.search.study.studies import recorded_study
 from studyhall.search.study.study import Study
-from studyhall.search.sync.host_home import home, make_home
+from studyhall.search.sync.doctor import adopt
 from studyhall.search.sync.outbox import Outbox
+from studyhall.search.sync.outbox_homes import home, make_home
 from studyhall.search.sync.outbox_uploader import FailedUpload, OutboxUploader
-from studyhall.search.sync.reconciliation import adopt
 from studyhall.search.sync.restoring import restore
 from studyhall.search.sync.tracked_study import TrackedStudy, run_names
+from studyhall.search.tracking.study_runs import FINGERPRINT, StudyRun
 from studyhall.search.tracking.tracker import Tracker
-from studyhall.search.tracking.tracking import FINGERPRINT, StudyRun
 from studyhall.search.workers.execution import work
 from studyhall.search.workers.shutdown import abort_launch
 from studyhall.search.workers.workers import HostUnfit

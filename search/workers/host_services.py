@@ -15,7 +15,7 @@ from studyhall.search.common.addresses import (
 from studyhall.search.common.errors import StudyhallError
 from studyhall.search.study.database_check import check_database
 from studyhall.search.tracking.mlflow_check import check_server
-from studyhall.search.tracking.mlflow_http import is_server
+from studyhall.search.tracking.mlflow_server import is_server
 
 
 @dataclass(frozen=True)

@@ -10,8 +10,8 @@ from contextlib import suppress
 from filelock import Timeout
 
 from studyhall.search.common.errors import StudyhallError
+from studyhall.search.sync.doctor import adopt
 from studyhall.search.sync.outbox_uploader import OutboxUploader
-from studyhall.search.sync.reconciliation import adopt
 from studyhall.search.sync.run_upload import RunUpload
 from studyhall.search.sync.tracked_study import TrackedStudy
 from studyhall.search.workers.execution import abandon, drop

@@ -10,8 +10,9 @@ from mlflow.tracking import MlflowClient
 
 from studyhall.search.sync.outbox import Outbox
 from studyhall.search.sync.outbox_uploader import OutboxUploader
+from studyhall.search.tracking.client import open_client
+from studyhall.search.tracking.study_runs import TrackedData, start_study
 from studyhall.search.tracking.tracker import Tracker
-from studyhall.search.tracking.tracking import TrackedData, open_client, start_study
 from studyhall.search.training.record import Point, StoredRecord
 from tests.waiting import PATIENCE
 

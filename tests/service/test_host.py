@@ -34,7 +34,7 @@ from studyhall.search.workers.workers import HostUnfit
 from tests.postgres import free_port
 from tests.search.data.own_sets import array_file, arrays
 from tests.search.small_trials import store_trial
-from tests.search.sync.test_host_home import make_anothers
+from tests.search.sync.test_outbox_homes import make_anothers
 from tests.service.on_cluster import AnHourAhead, long
 from tests.service.stack import Served
 from tests.waiting import PATIENCE, wait_for

@@ -23,7 +23,7 @@ from studyhall.search.runner.launcher import prepare
 from studyhall.search.study.observer import Quiet
 from studyhall.search.study.storage import open_storage
 from studyhall.search.study.studies import open_study
-from studyhall.search.tracking.tracking import FINGERPRINT
+from studyhall.search.tracking.study_runs import FINGERPRINT
 from studyhall.search.workers.execution import Job, work
 from studyhall.search.workers.workers import Action, run_workers
 from tests.search.data.own_sets import array_file, image_folder, own
@@ -210,7 +210,7 @@ def peep(job: Job, path: str) -> str | None:
     return found[0] if found else None
 
 
-@pytest.mark.parametrize("moved", [False, True])
+@pytest.mark.parametrize("moved", [True, pytest.param(False, marks=pytest.mark.long)])
 def test_a_launch_has_its_workers_seal_the_users_own_source(tmp_path, cache, monkeypatch, moved):
     monkeypatch.chdir(tmp_path)
     settings = own(image_folder(tmp_path / "images"), image_size=4)

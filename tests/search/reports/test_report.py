@@ -14,7 +14,8 @@ from studyhall.search.common.addresses import JOURNAL
 from studyhall.search.reports.report import write_report
 from studyhall.search.study.recorded import open_recorded
 from studyhall.search.study.storage import open_storage
-from studyhall.search.tracking.tracking import TrackedData, open_client, start_study
+from studyhall.search.tracking.client import open_client
+from studyhall.search.tracking.study_runs import TrackedData, start_study
 from tests.search.reports.fake_study import TRIALS, FakeTrial, record_study
 from tests.search.reports.parsed_page import Page, parsed
 
