@@ -200,9 +200,7 @@ class Runner:
             self.observer.note(f"not repaired: {sentence} (see `studyhall doctor {self._name}`)")
 
     def _say_stopping(self) -> None:
-        self.observer.note(
-            "finishing the trials that run, starting no more; press Ctrl-C again to stop at once"
-        )
+        self.observer.note("Stopping after the running trials. Press Ctrl-C again to stop at once.")
 
     def _conclude(self, interrupted: bool) -> StudySummary:
         """See everything sent and the study's run ended; one that was interrupted sees less."""
