@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import TYPE_CHECKING
 
 from pydantic import ValidationError
 
@@ -14,24 +13,19 @@ from studyhall.search.config.study_spec import FinalistsSection
 from studyhall.search.runner.notebook_view import usual_observer
 from studyhall.search.runner.runner import Runner
 from studyhall.search.study.champion_choice import best_of_search
-from studyhall.search.study.finalists import chosen, finalists_spec, with_finals
+from studyhall.search.study.finalists import chosen, finalists_spec
 from studyhall.search.study.observer import Observer
 from studyhall.search.study.reconnection import retry_while_disconnected
-from studyhall.search.study.recorded import recorded_summary
-from studyhall.search.study.storage import exclusive, open_storage
+from studyhall.search.study.recorded import open_recorded, summary_of
 from studyhall.search.study.studies import finalists_name, open_study, recorded_study
 from studyhall.search.study.study import Study
-from studyhall.search.study.summary import StudySummary, summarize
-from studyhall.search.sync.reopened import Opened, recorded
-from studyhall.search.sync.tracked_study import TrackedStudy, track
+from studyhall.search.study.summary import StudySummary
+from studyhall.search.sync.tracked_study import StudyWithData, TrackedStudy, track, with_data
 from studyhall.search.tracking.pages import pages_of
 from studyhall.search.tracking.registry import register_champion
 from studyhall.search.tracking.tracker import Tracker
 from studyhall.search.tracking.tracking import StudyRun, find_study_run
 from studyhall.search.workers.pool import require_pool
-
-if TYPE_CHECKING:
-    from studyhall.search.study.storage import BaseStorage
 
 
 def train_finalists(
@@ -58,16 +52,14 @@ def train_finalists(
     """
     options, observer = options or Options(), observer or usual_observer()
     require_pool(options, observer.note)
-    recorded_summary(name, options.address)  # before a storage is made where there is none
-    storage = open_storage(options.address)
-    opened = recorded(storage, name, options, observer)
-    search = opened.study
+    search = open_recorded(name, options.address, writable=True)
+    opened = with_data(search, options, observer)
     if search.search_id is not None:
         raise UsageError(f"{name}: is a study of finalists itself; name the search")
     if not chosen(search, 1):
         raise UsageError(f"{name}: no trial has completed, so there are no finalists; launch it on")
     wanted = _wanted(search.spec.finalists or FinalistsSection(), configurations, seeds)
-    return run_finals(opened, storage, wanted, options, observer)
+    return run_finals(opened, wanted, options, observer)
 
 
 def _wanted(
@@ -84,19 +76,18 @@ def _wanted(
 
 
 def run_finals(
-    opened: Opened,
-    storage: BaseStorage,
+    opened: StudyWithData,
     wanted: FinalistsSection,
     options: Options,
     observer: Observer,
 ) -> StudySummary:
     """Train what is missing of a search's finalists; return the search's summary with them."""
-    search, tracked = opened.study, _open(opened, storage, wanted, options)
-    ended = Runner(tracked, storage, options, observer, search).run()
+    search, tracked = opened.study, _open(opened, wanted, options)
+    ended = Runner(tracked, options, observer, search).run()
     experiment_id, version = tracked.tracker.study_run.experiment_id, ended.champion_version
     run_id = find_study_run(opened.client, experiment_id, search.study_id)
     uri, study = opened.client.tracking_uri, search.spec.study
-    summary = with_finals(summarize(search), search, storage)
+    summary = summary_of(search)
     if run_id and summary.finals and summary.finals.all_diverged:
         run = StudyRun(uri, search.study_id, experiment_id, run_id, opened.data)
         version = _crown_best_of_search(summary, search, Tracker(run, opened.client))
@@ -122,14 +113,12 @@ def _crown_best_of_search(summary: StudySummary, search: Study, tracker: Tracker
 
 
 @retry_while_disconnected
-def _open(
-    opened: Opened, storage: BaseStorage, wanted: FinalistsSection, options: Options
-) -> TrackedStudy:
+def _open(opened: StudyWithData, wanted: FinalistsSection, options: Options) -> TrackedStudy:
     """Open the finalists' study; launches that end together agree on one."""
-    search, client, data, folder = opened
+    search = opened.study
     name = finalists_name(search.spec.study.name)
-    with exclusive(storage, "start"):
-        earlier = recorded_study(storage, name)
+    with search.exclusive("start"):
+        earlier = recorded_study(search.storage, name)
         if earlier and earlier.search_id != search.study_id:
             raise UsageError(
                 f"{name}: another study has the name of these finalists; run the search under "
@@ -137,6 +126,6 @@ def _open(
             )
         best = chosen(search, wanted.configurations)
         spec = finalists_spec(search.spec, best, wanted, earlier.spec if earlier else None)
-        study = open_study(storage, spec, data.fingerprint, search)
-    with exclusive(storage, "tracking"):
-        return track(study, client, data, folder, options)
+        study = open_study(search.storage, spec, opened.data.fingerprint, search)
+    with search.exclusive("tracking"):
+        return track(opened._replace(study=study), options)

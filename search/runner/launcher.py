@@ -14,7 +14,6 @@ from studyhall.search.common.errors import UsageError
 from studyhall.search.common.options import Options
 from studyhall.search.config.study_spec import StudySpec
 from studyhall.search.data.datasets import fetch
-from studyhall.search.data.recorded_data import version_of
 from studyhall.search.runner.finals import run_finals
 from studyhall.search.runner.notebook_view import usual_observer
 from studyhall.search.runner.runner import Runner
@@ -26,8 +25,13 @@ from studyhall.search.study.studies import open_study, recorded_finalists, recor
 from studyhall.search.study.study import Study
 from studyhall.search.study.summary import StudySummary
 from studyhall.search.sync.reconciliation import put_in_order
-from studyhall.search.sync.reopened import Opened
-from studyhall.search.sync.tracked_study import TrackedStudy, track, tracked_data
+from studyhall.search.sync.tracked_study import (
+    StudyWithData,
+    TrackedStudy,
+    track,
+    tracked_data,
+    with_data,
+)
 from studyhall.search.tracking.permission import require_writer
 from studyhall.search.tracking.tracking import TrackedData, open_client
 from studyhall.search.training.preflight import check_networks, require_data, require_installed
@@ -35,7 +39,6 @@ from studyhall.search.workers.pool import require_pool
 
 if TYPE_CHECKING:
     from studyhall.search.study.storage import BaseStorage
-    from studyhall.search.tracking.tracking import MlflowClient
 
 
 class Ready(NamedTuple):
@@ -43,14 +46,12 @@ class Ready(NamedTuple):
 
     Attributes:
         tracked: The study.
-        storage: Where it is recorded.
-        opened: What its finalists need of it.
+        opened: The study with its data, which its finalists share.
         stops: How often launches of it had been asked to stop when this one began.
     """
 
     tracked: TrackedStudy
-    storage: BaseStorage
-    opened: Opened
+    opened: StudyWithData
     stops: int
 
 
@@ -81,20 +82,20 @@ def launch(
 
 def run(ready: Ready, options: Options, observer: Observer) -> StudySummary:
     """Run a study that is ready, and its finalists; see `launch`."""
-    tracked, storage, opened, stops = ready
+    tracked, opened, stops = ready
     started = time.monotonic()
     options = replace(options, stops=stops)
     if tracked.study.trouble:
         tracked.study.note_trouble(None)  # of an earlier launch
-    summary = Runner(tracked, storage, options, observer).run()
+    summary = Runner(tracked, options, observer).run()
     wanted, rest = tracked.study.spec.finalists, _rest(options, started)
     stopped = tracked.study.stop_asked().times > stops
     ended = tracked.study.is_whole() and summary.best and not summary.interrupted and not stopped
     if wanted and ended and rest:
-        return run_finals(opened, storage, wanted, rest, observer)
-    if finalists := recorded_finalists(storage, tracked.study):
-        _end_earlier(finalists, opened.client, options, observer)  # what a killed launch left
-    return with_finals(summary, tracked.study, storage)
+        return run_finals(opened, wanted, rest, observer)
+    if finalists := recorded_finalists(tracked.study):
+        _end_earlier(finalists, options, observer)  # what a killed launch left
+    return with_finals(summary, tracked.study)
 
 
 def prepare(spec: StudySpec, options: Options, observer: Observer) -> Ready:
@@ -119,9 +120,9 @@ def prepare(spec: StudySpec, options: Options, observer: Observer) -> Ready:
     storage = open_storage(options.address)
     require_clock(storage, options.address)
     if options.fresh and (earlier := recorded_study(storage, name)):
-        _set_aside(storage, earlier, client, options, observer)
-    tracked = _open(storage, spec, client, data, folder, options)
-    return Ready(tracked, storage, Opened(tracked.study, client, data, folder), stops)
+        _set_aside(earlier, options, observer)
+    opened = StudyWithData(_open(storage, spec, data), client, data, folder)
+    return Ready(_track(opened, options), opened, stops)
 
 
 def _stops_before(name: str, options: Options) -> int:
@@ -143,50 +144,36 @@ def _rest(options: Options, started: float) -> Options | None:
     return replace(options, timeout=left) if left > 0 else None
 
 
-def _set_aside(
-    storage: BaseStorage,
-    earlier: Study,
-    client: MlflowClient,
-    options: Options,
-    observer: Observer,
-) -> None:
+def _set_aside(earlier: Study, options: Options, observer: Observer) -> None:
     """Keep a study, and that of its finalists, under another name."""
-    finalists = recorded_finalists(storage, earlier)
+    finalists = recorded_finalists(earlier)
     both = [study for study in (earlier, finalists) if study]
     for study in both:
         _require_idle(study)
     for study in both:
-        _end_earlier(study, client, options, observer)
-    with exclusive(storage, "start"):
-        aside = set_aside(storage, earlier)
+        _end_earlier(study, options, observer)
+    with earlier.exclusive("start"):
+        aside = set_aside(earlier)
     observer.note(f"the earlier trials are kept as study '{aside}'")
 
 
 @retry_while_disconnected
-def _open(
-    storage: BaseStorage,
-    spec: StudySpec,
-    client: MlflowClient,
-    data: TrackedData,
-    folder: Path,
-    options: Options,
-) -> TrackedStudy:
-    """Open the study and its runs; launches that start together make one of each."""
+def _open(storage: BaseStorage, spec: StudySpec, data: TrackedData) -> Study:
+    """Open the study; launches that start together create it once."""
     with exclusive(storage, "start"):
-        study = open_study(storage, spec, data.fingerprint)
-    with exclusive(storage, "tracking"):  # by now the study is recorded, whatever happens here
-        return track(study, client, data, folder, options)
+        return open_study(storage, spec, data.fingerprint)
 
 
-def _end_earlier(
-    earlier: Study, client: MlflowClient, options: Options, observer: Observer
-) -> None:
-    """Send what waits of a study that is set aside, and leave none of its runs RUNNING."""
-    settings = earlier.spec.data_settings
-    folder = version_of(settings, earlier.data_fingerprint) or fetch(
-        settings, data_dir=options.data_dir, progress=observer.fetching
-    )
-    tracked = track(earlier, client, tracked_data(earlier.spec, folder), folder, options)
+@retry_while_disconnected
+def _track(opened: StudyWithData, options: Options) -> TrackedStudy:
+    """Open the study's runs; launches that start together create them once."""
+    with opened.study.exclusive("tracking"):
+        return track(opened, options)
+
+
+def _end_earlier(earlier: Study, options: Options, observer: Observer) -> None:
+    """Upload the queued records of a study, and leave none of its runs RUNNING."""
+    tracked = track(with_data(earlier, options, observer, any_version=True), options)
     put_in_order(tracked, None)
     tracked.end()
 

@@ -25,28 +25,18 @@ from rich.text import Text
 from studyhall.search.common.words import counted, format_value
 from studyhall.search.config.study_spec import StudySpec
 from studyhall.search.runner.time_left import TimeLeft
+from studyhall.search.study.observer import Observer
 from studyhall.search.study.summary import Best, StudySummary
 from studyhall.search.study.trial_result import TrialResult
 
 
-class PlainView:
+class PlainView(Observer):
     """Writes a line for each event; for pipes, logs and `--quiet`, which keeps notes alone."""
 
     def __init__(self, console: Console, quiet: bool = False) -> None:
         self._console = console
         self._quiet = quiet
         self._tally: Tally | None = None
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        """Nothing is open."""
 
     @property
     def fetching(self) -> Self:
@@ -59,9 +49,6 @@ class PlainView:
 
     def advance(self, amount: int) -> None:
         """Show nothing: a line for every block would fill a log."""
-
-    def running(self, trials: int) -> None:
-        """Write nothing: a log tells what happened."""
 
     def note(self, message: str) -> None:
         """Say what the user should know."""
@@ -85,7 +72,7 @@ class PlainView:
             self.note(text)
 
 
-class LiveView:
+class LiveView(Observer):
     """Draws progress, counts and the best trial so far, in place."""
 
     def __init__(self, console: Console, clock: Callable[[], float] = time.monotonic) -> None:

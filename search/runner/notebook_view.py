@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Self
 
 from studyhall.search.config.study_spec import StudySpec
 from studyhall.search.runner.live_view import Tally, trial_line
-from studyhall.search.study.observer import Observer, Quiet
+from studyhall.search.study.observer import Observer
 from studyhall.search.study.summary import StudySummary
 from studyhall.search.study.trial_result import TrialResult
 
@@ -22,7 +22,7 @@ _REDRAW_SECONDS = 0.25  # between two pictures of a download, which has thousand
 
 def usual_observer() -> Observer:
     """Who follows a launch unless the caller says: an output in a notebook, no one in a script."""
-    return NotebookView() if in_notebook() else Quiet()
+    return NotebookView() if in_notebook() else Observer()
 
 
 def in_notebook() -> bool:
@@ -32,8 +32,10 @@ def in_notebook() -> bool:
     return getattr(shell, "kernel", None) is not None
 
 
-class NotebookView:
+class NotebookView(Observer):
     """Draws progress, counts and the best trial so far, in the output of the cell that launches.
+
+    It ignores `running`: an output that changes every few seconds makes a notebook flicker.
 
     It needs no widgets, so that the output stands as well where notebooks are only shown.
     """
@@ -63,9 +65,6 @@ class NotebookView:
         self._done += amount
         if time.monotonic() - self._drawn >= _REDRAW_SECONDS:
             self._draw()
-
-    def running(self, trials: int) -> None:
-        """Draw nothing: an output that changes every few seconds makes a notebook flicker."""
 
     def note(self, message: str) -> None:
         """Say what the user should know, below all else."""

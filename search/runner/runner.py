@@ -6,7 +6,6 @@ import time
 from contextlib import closing, nullcontext
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from studyhall.search.common.errors import StudyhallError
 from studyhall.search.common.intervals import INTERVALS
@@ -32,9 +31,6 @@ from studyhall.search.workers.pool import open_pool
 from studyhall.search.workers.shutdown import abort_launch
 from studyhall.search.workers.workers import Action, HostUnfit, Waiting
 
-if TYPE_CHECKING:
-    from studyhall.search.study.storage import BaseStorage
-
 _DEATHS_ALLOWED = 10  # a worker in a row, while no trial ends: nothing can be trained here
 _LAST_SECONDS = 1.0  # how long the end waits for what MLflow is being sent
 _PATIENCE_SECONDS = 120.0  # how long the end of a launch waits for MLflow
@@ -48,14 +44,12 @@ class Runner:
 
     Attributes:
         tracked: The study.
-        storage: Where it is recorded.
         options: How to run it.
         observer: Who is told of the progress.
         search: The search, if the study is that of its finalists.
     """
 
     tracked: TrackedStudy
-    storage: BaseStorage
     options: Options
     observer: Observer
     search: Study | None = None
@@ -240,7 +234,7 @@ class Runner:
     def _crown(self, summary: StudySummary) -> StudySummary:
         """Register the champion's model; launches that end together do so one by one."""
         client, search = self.tracker.client, self.search or self.study
-        name, finals = search.spec.study.name, recorded_finals(self.storage, search)
+        name, finals = search.spec.study.name, recorded_finals(search)
         if choice := self._choose(summary, finals):
             self._await_run(choice.number, summary.interrupted)
             run_id = self.tracker.run_of(choice.number)

@@ -6,9 +6,8 @@ from dataclasses import dataclass
 
 from studyhall.search.common.errors import UsageError
 from studyhall.search.common.options import Options
-from studyhall.search.study.recorded import recorded_summary
-from studyhall.search.study.storage import open_storage
-from studyhall.search.study.studies import recorded_finalists, recorded_study
+from studyhall.search.study.recorded import open_recorded
+from studyhall.search.study.studies import recorded_finalists
 
 
 @dataclass(frozen=True)
@@ -43,14 +42,10 @@ def stop(name: str, options: Options | None = None, *, at_once: bool = False) ->
         UsageError: there is no such study.
     """
     options = options or Options()
-    recorded_summary(name, options.address)  # says what is wrong with the name
-    storage = open_storage(options.address)
-    study = recorded_study(storage, name)
-    if study is None:
-        raise UsageError(f"{name}: another program's study has that name")
+    study = open_recorded(name, options.address, writable=True)
     if study.search_id is not None:
         raise UsageError(f"{name}: is a study of finalists; name the search, whose launch has both")
     study.ask_to_stop(at_once=at_once)
-    finalists = recorded_finalists(storage, study)
+    finalists = recorded_finalists(study)
     at_work = study.at_work() | (finalists.at_work() if finalists else {})
     return Stopping(name, at_once, at_work)

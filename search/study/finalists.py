@@ -6,7 +6,6 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import TypeAlias
 
-from optuna.storages import BaseStorage
 from optuna.trial import FrozenTrial, TrialState
 
 from studyhall.search.config.section import Scalar
@@ -81,10 +80,10 @@ def finalists_spec(
     return FinalistsSpec(**values, search=search.study.name, retrainings=retrainings)
 
 
-def with_finals(summary: StudySummary, search: Study, storage: BaseStorage) -> StudySummary:
+def with_finals(summary: StudySummary, search: Study) -> StudySummary:
     """A search's summary with how its finalists did, and how many are still to be trained."""
-    study = recorded_finalists(storage, search)
-    finals = finals_of(study, search) if study else None
+    study = recorded_finalists(search)
+    finals = _finals_of(study, search) if study else None
     done = finals is not None and finals.current
     pending = search.spec.finalists is not None and summary.best is not None and not done
     progress = _progress(study, search)
@@ -109,24 +108,14 @@ def _progress(study: Study | None, search: Study) -> FinalsProgress | None:
     return FinalsProgress(done, count, command if done < count else None)
 
 
-def recorded_finals(storage: BaseStorage, search: Study) -> Finals | None:
-    """How the finalists of a search did; None while none of them is trained again.
-
-    Args:
-        storage: Where both studies are recorded.
-        search: The search's study.
-    """
-    study = recorded_finalists(storage, search)
-    return finals_of(study, search) if study else None
+def recorded_finals(search: Study) -> Finals | None:
+    """How the finalists of a search did; None while none of them is trained again."""
+    study = recorded_finalists(search)
+    return _finals_of(study, search) if study else None
 
 
-def finals_of(study: Study, search: Study) -> Finals | None:
-    """How the finalists in a study of their own did; None while none of them is trained.
-
-    Args:
-        study: The finalists' study.
-        search: The search that they are the best of.
-    """
+def _finals_of(study: Study, search: Study) -> Finals | None:
+    """How the finalists in their own study did; None while none of them is trained."""
     spec = study.spec
     if not isinstance(spec, FinalistsSpec) or spec.finalists is None:
         return None

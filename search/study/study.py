@@ -68,39 +68,39 @@ class Study:
         self, storage: BaseStorage, spec: StudySpec, progress: Callable[[int], int] = lambda _: 0
     ) -> None:
         self.spec = spec
-        self._storage = storage
+        self.storage = storage
         self._id = storage.get_study_id_from_name(spec.study.name)
         self.claims = Claims(storage, self._id, spec.study.window, progress)
 
     @cached_property
     def study_id(self) -> str:
         """What the study's runs in MLflow are found by; a study that starts over has another."""
-        return str(self._storage.get_study_user_attrs(self._id)[STUDY_ID])
+        return str(self.storage.get_study_user_attrs(self._id)[STUDY_ID])
 
     @property
     def data_fingerprint(self) -> str:
-        """The fingerprint of the data that its trials are run on."""
-        return str(self._storage.get_study_user_attrs(self._id)[DATA_FINGERPRINT])
+        """The fingerprint of the data of its trials; empty in records older than fingerprints."""
+        return str(self.storage.get_study_user_attrs(self._id).get(DATA_FINGERPRINT, ""))
 
     @property
     def experiment(self) -> str:
         """Where its runs are in MLflow; a study that was set aside leaves them there."""
-        attributes = self._storage.get_study_user_attrs(self._id)
+        attributes = self.storage.get_study_user_attrs(self._id)
         return str(attributes.get(EXPERIMENT, self.spec.study.name))
 
     @property
     def search_id(self) -> str | None:
         """Of finalists, the `study_id` of the search that they are of."""
-        return self._storage.get_study_user_attrs(self._id).get(SEARCH_ID)
+        return self.storage.get_study_user_attrs(self._id).get(SEARCH_ID)
 
     def exclusive(self, name: str) -> AbstractContextManager[None]:
         """Keep all others that work on the storage out of blocks of the same name."""
-        return exclusive(self._storage, name)
+        return exclusive(self.storage, name)
 
     @retry_while_disconnected
     def trials(self) -> list[FrozenTrial]:
         """Every trial, in the order of their numbers."""
-        return self._storage.get_all_trials(self._id, deepcopy=False)
+        return self.storage.get_all_trials(self._id, deepcopy=False)
 
     def best(self) -> FrozenTrial | None:
         """The completed trial with the best value, the earliest of equals, if any."""
@@ -124,23 +124,23 @@ class Study:
     @retry_while_disconnected
     def stop_asked(self) -> StopAsked:
         """What launches of this study were asked so far, by whoever uses its storage."""
-        return StopAsked(*self._storage.get_study_user_attrs(self._id).get(_STOP, (0, False)))
+        return StopAsked(*self.storage.get_study_user_attrs(self._id).get(_STOP, (0, False)))
 
     @retry_while_disconnected
     def ask_to_stop(self, *, at_once: bool) -> None:
         """Ask all launches that are under way to stop, wherever they run."""
-        asked = self._storage.get_study_user_attrs(self._id).get(_STOP, (0, False))
-        self._storage.set_study_user_attr(self._id, _STOP, (asked[0] + 1, at_once))
+        asked = self.storage.get_study_user_attrs(self._id).get(_STOP, (0, False))
+        self.storage.set_study_user_attr(self._id, _STOP, (asked[0] + 1, at_once))
 
     @property
     def trouble(self) -> str | None:
         """What keeps the last detached launch from going on, or ended it."""
-        return self._storage.get_study_user_attrs(self._id).get(_TROUBLE)
+        return self.storage.get_study_user_attrs(self._id).get(_TROUBLE)
 
     @retry_while_disconnected
     def note_trouble(self, trouble: str | None) -> None:
         """Keep the trouble of a detached launch: no one is there to be told."""
-        self._storage.set_study_user_attr(self._id, _TROUBLE, trouble)
+        self.storage.set_study_user_attr(self._id, _TROUBLE, trouble)
 
     def at_work(self) -> dict[int, str]:
         """The machines that say they are at a trial, by its number.
@@ -159,12 +159,12 @@ class Study:
 
     def optuna_study(self) -> optuna.Study:
         """The study as Optuna's own figures take it."""
-        return optuna.load_study(study_name=self.spec.study.name, storage=self._storage)
+        return optuna.load_study(study_name=self.spec.study.name, storage=self.storage)
 
     @retry_while_disconnected
     def propose(self, number: int, trial_id: int) -> ProposedTrial:
         """Propose trial `number`, which was claimed: all that it may look back on has finished."""
-        view = WindowView(self._storage, self._id, trial_id, number, self.spec.study.window)
+        view = WindowView(self.storage, self._id, trial_id, number, self.spec.study.window)
         study = optuna.Study(
             "study",  # any: Hyperband draws a trial's bracket from it, so it is that of all studies
             cast("BaseStorage", view),
@@ -209,14 +209,14 @@ class Study:
 
         Entering it again, or what is missing of it after a crash, changes nothing else.
         """
-        with exclusive(self._storage, CLAIMS_MUTEX):
+        with exclusive(self.storage, CLAIMS_MUTEX):
             if (accepted := self._accepted(record.number, record.attempt)) is not None:
                 return accepted
             self._enter(record)
             return True
 
     def _enter(self, record: StoredRecord) -> None:
-        storage, space = self._storage, self.spec.search_space
+        storage, space = self.storage, self.spec.search_space
         trial_id = storage.get_trial_id_from_study_id_trial_number(self._id, record.number)
         entered = storage.get_trial(trial_id).params
         for name in (n for n in record.parameters if n not in entered):  # none is taken twice
@@ -241,10 +241,10 @@ class Study:
 
     def _trial(self, number: int) -> FrozenTrial | None:
         try:
-            trial_id = self._storage.get_trial_id_from_study_id_trial_number(self._id, number)
+            trial_id = self.storage.get_trial_id_from_study_id_trial_number(self._id, number)
         except KeyError:
             return None
-        return self._storage.get_trial(trial_id)
+        return self.storage.get_trial(trial_id)
 
 
 def _seems_at_work(claim: Claim) -> bool:

@@ -5,16 +5,19 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from studyhall.search.common.environment import environment
 from studyhall.search.common.options import Options
 from studyhall.search.config.study_spec import StudySpec
 from studyhall.search.data.dataset_manifest import mark_used
-from studyhall.search.data.datasets import fingerprint, open_dataset, split_dataset
+from studyhall.search.data.datasets import fetch, fingerprint, open_dataset, split_dataset
 from studyhall.search.data.integrity import test_fingerprint
+from studyhall.search.data.recorded_data import require_same_data, version_of
 from studyhall.search.data.seal import sealed_sources
 from studyhall.search.study.job import Job
+from studyhall.search.study.observer import Observer
+from studyhall.search.study.recorded import open_recorded
 from studyhall.search.study.study import Study
 from studyhall.search.sync.outbox import Outbox
 from studyhall.search.sync.outbox_uploader import OutboxUploader
@@ -25,6 +28,7 @@ from studyhall.search.tracking.tracking import (
     FINGERPRINT,
     TEST_FINGERPRINT,
     TrackedData,
+    open_client,
     start_study,
 )
 
@@ -61,21 +65,66 @@ class TrackedStudy:
             self.tracker.end_study("FINISHED" if whole else "KILLED", metrics or {})
 
 
-def track(
-    study: Study, client: MlflowClient, data: TrackedData, folder: Path, options: Options
-) -> TrackedStudy:
-    """Open a study's runs, those of an earlier launch if there are any, and its outbox.
+class StudyWithData(NamedTuple):
+    """What the runs of a study are opened with.
+
+    Attributes:
+        study: The study.
+        client: An open client of MLflow.
+        data: What MLflow records of the study's data.
+        folder: Where the data are.
+    """
+
+    study: Study
+    client: MlflowClient
+    data: TrackedData
+    folder: Path
+
+
+def reopen(name: str, options: Options, observer: Observer) -> TrackedStudy:
+    """Open a recorded study with its runs, which are created if there are none.
+
+    Raises:
+        UsageError: There is no such study, or its storage or MLflow does not answer.
+    """
+    study = open_recorded(name, options.address, writable=True)
+    return track(with_data(study, options, observer), options)
+
+
+def with_data(
+    study: Study, options: Options, observer: Observer, *, any_version: bool = False
+) -> StudyWithData:
+    """Find the data of a recorded study, and open MLflow; nothing in MLflow is changed.
 
     Args:
         study: The study.
-        client: An open client.
-        data: What its networks train on.
-        folder: Where that is.
+        options: Where MLflow and the data are.
+        observer: Receives the progress of a fetch.
+        any_version: Accept data that changed since, if the study's own are not here any more.
+
+    Raises:
+        UsageError: The data changed since the study was run, or MLflow does not answer.
+    """
+    client, settings = open_client(options.tracking_uri), study.spec.data_settings
+    folder = version_of(settings, study.data_fingerprint)
+    if folder is None:
+        folder = fetch(settings, data_dir=options.data_dir, progress=observer.fetching)
+        if not any_version:
+            require_same_data(folder, settings, study.data_fingerprint)
+    return StudyWithData(study, client, tracked_data(study.spec, folder), folder)
+
+
+def track(opened: StudyWithData, options: Options) -> TrackedStudy:
+    """Open a study's runs, those of an earlier launch if there are any, and its outbox.
+
+    Args:
+        opened: The study, MLflow and the study's data.
         options: Where things are kept, and how trials are run.
 
     Raises:
         StudyhallError: MLflow does not answer.
     """
+    study, client, data, folder = opened
     mark_used(folder)
     spec = study.spec
     tags = trial_tags(spec, data.fingerprint, options.blas_threads)

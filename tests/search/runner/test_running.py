@@ -7,11 +7,11 @@ from dataclasses import replace
 import pytest
 
 from studyhall.search.common.intervals import INTERVALS
-from studyhall.search.study.observer import Quiet
+from studyhall.search.study.observer import Observer
 from tests.search.moons import Moons
 
 
-class Told(Quiet):
+class Told(Observer):
     """Keeps what it is told."""
 
     def __init__(self) -> None:
