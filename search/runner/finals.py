@@ -1,4 +1,4 @@
-"""The final round: the best of a search trained again from fresh seeds, before one is champion."""
+"""Train the best trials of a search again from fresh seeds, and register the champion."""
 
 from __future__ import annotations
 
@@ -37,18 +37,18 @@ def train_finalists(
 ) -> StudySummary:
     """Train the best of a recorded study again from fresh seeds, and register the champion.
 
-    What an earlier call, or a launch, trained of them is kept.
+    Trainings that an earlier call or a launch finished are kept.
 
     Args:
         name: The study.
-        configurations: How many are trained again; by default as its study file says, or 3.
-        seeds: From how many fresh seeds each; by default as its study file says, or 3.
+        configurations: How many to train again; by default as the study file says, or 3.
+        seeds: Fresh seeds for each; by default as the study file says, or 3.
         options: How to run them.
-        observer: Who is told of the progress.
+        observer: Follows the progress.
 
     Raises:
-        UsageError: there is no such study, or none of its trials has completed.
-        StudyhallError: the work failed; what finished is kept, and a new call goes on from there.
+        UsageError: There is no such study, or none of its trials has completed.
+        StudyhallError: The work failed; finished trials are kept, and a new call resumes.
     """
     options, observer = options or Options(), observer or usual_observer()
     require_pool(options, observer.note)
@@ -81,7 +81,7 @@ def run_finals(
     options: Options,
     observer: Observer,
 ) -> StudySummary:
-    """Train what is missing of a search's finalists; return the search's summary with them."""
+    """Train the missing finalists of a search; return the search's summary with them."""
     search, tracked = opened.study, _open(opened, wanted, options)
     ended = Runner(tracked, options, observer, search).run()
     experiment_id, version = tracked.tracker.study_run.experiment_id, ended.champion_version
@@ -101,7 +101,7 @@ def run_finals(
 
 @retry_while_disconnected
 def _crown_best_of_search(summary: StudySummary, search: Study, tracker: Tracker) -> str | None:
-    """Have the best of the search stay the champion: none of its finalists can be."""
+    """Register the best of the search, since all of its finalists diverged."""
     choice = best_of_search(summary.best, summary.finals, provisional=False)
     if choice is None:
         return None

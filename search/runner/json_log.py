@@ -1,4 +1,4 @@
-"""A launch as it goes on, for machines that collect logs: a JSON object a line."""
+"""The progress of a launch for log collectors: one JSON object per line."""
 
 from __future__ import annotations
 

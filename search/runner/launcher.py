@@ -1,4 +1,4 @@
-"""Launching a study: check everything first, then hand over to the runner."""
+"""Launch a study: check everything first, then hand over to the runner."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ if TYPE_CHECKING:
 
 
 class Ready(NamedTuple):
-    """A study that can be run: all was checked, and all is open.
+    """A study that is ready to run: everything was checked and opened.
 
     Attributes:
         tracked: The study.
@@ -58,23 +58,22 @@ class Ready(NamedTuple):
 def launch(
     spec: StudySpec, options: Options | None = None, observer: Observer | None = None
 ) -> StudySummary:
-    """Run a study until it has the trials that it wants, and register its champion.
+    """Start, resume or extend a study, and register its champion.
 
-    If the study has finalists, they are trained again before one is the champion.
+    If the study has finalists, they are trained again before one becomes the champion.
 
-    Trials that an earlier launch finished are kept; one that was interrupted goes on. Several
-    launches of one study, on any machines that share its storage, divide its trials among them.
+    Trials that an earlier launch finished are kept; an interrupted one is resumed. Several launches
+    of one study, on any machines that share its storage, divide its trials among them.
 
     Args:
         spec: The study.
         options: How to run it.
-        observer: Who is told of the progress; by default an output of the cell in a notebook, and
-            no one elsewhere.
+        observer: Follows the progress; by default it is shown in a notebook, and not elsewhere.
 
     Raises:
-        UsageError: something to correct was found before any work started.
-        StudyhallError: the work failed; what finished is kept, and a new launch goes on from there.
-        Terminated: a second Ctrl-C or SIGTERM ended it.
+        UsageError: Something has to be corrected; no work was started.
+        StudyhallError: The work failed; finished trials are kept, and a new launch resumes.
+        Terminated: A second Ctrl-C or SIGTERM ended it.
     """
     options, observer = options or Options(), observer or usual_observer()
     return run(prepare(spec, options, observer), options, observer)
@@ -94,7 +93,7 @@ def run(ready: Ready, options: Options, observer: Observer) -> StudySummary:
     if wanted and ended and rest:
         return run_finals(opened, wanted, rest, observer)
     if finalists := recorded_finalists(tracked.study):
-        _end_earlier(finalists, options, observer)  # what a killed launch left
+        _end_earlier(finalists, options, observer)  # a killed launch may have left some
     return with_finals(summary, tracked.study)
 
 
@@ -102,7 +101,7 @@ def prepare(spec: StudySpec, options: Options, observer: Observer) -> Ready:
     """Check all that a launch needs, fetch the data, and open the study and its runs.
 
     Raises:
-        UsageError: there is something to correct.
+        UsageError: Something has to be corrected.
     """
     name = spec.study.name
     require_installed(spec)
@@ -128,7 +127,7 @@ def prepare(spec: StudySpec, options: Options, observer: Observer) -> Ready:
 def _stops_before(name: str, options: Options) -> int:
     """How often launches of the study were asked to stop before this one.
 
-    Looked at before anything that takes long: who asks meanwhile means this launch, too.
+    It is read before anything slow: a request that arrives meanwhile is for this launch, too.
     """
     if options.stops is not None:
         return options.stops
@@ -137,7 +136,7 @@ def _stops_before(name: str, options: Options) -> int:
 
 
 def _rest(options: Options, started: float) -> Options | None:
-    """The options with what is left of the time limit; None if nothing is."""
+    """The options with the rest of the time limit; None if no time is left."""
     if options.timeout is None:
         return options
     left = options.timeout - (time.monotonic() - started)
@@ -179,10 +178,10 @@ def _end_earlier(earlier: Study, options: Options, observer: Observer) -> None:
 
 
 def _require_home(home: Path) -> None:
-    """Find out now, not after the first trial, whether records can be kept.
+    """Check now, not after the first trial, that records can be kept.
 
     Raises:
-        UsageError: the folder cannot be written.
+        UsageError: The folder cannot be written.
     """
     try:
         home.mkdir(parents=True, exist_ok=True)
@@ -196,10 +195,10 @@ def _require_home(home: Path) -> None:
 
 
 def _require_idle(study: Study) -> None:
-    """Do not set a study aside while another launch runs it.
+    """Check that no other launch runs a study.
 
     Raises:
-        UsageError: one does.
+        UsageError: One does.
     """
     if running := study.claims.live_after_grace():
         raise UsageError(

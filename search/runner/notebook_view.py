@@ -1,4 +1,4 @@
-"""A launch as it goes on in a notebook: one output that is drawn anew, with a bar and few lines."""
+"""The progress of a launch in a notebook: one output with a bar and a few lines."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from threading import Lock
 from typing import TYPE_CHECKING, Any, Self
 
 from studyhall.search.config.study_spec import StudySpec
-from studyhall.search.runner.live_view import Tally, trial_line
+from studyhall.search.runner.tally import Tally, trial_line
 from studyhall.search.study.observer import Observer
 from studyhall.search.study.summary import StudySummary
 from studyhall.search.study.trial_result import TrialResult
@@ -21,7 +21,7 @@ _REDRAW_SECONDS = 0.25  # between two pictures of a download, which has thousand
 
 
 def usual_observer() -> Observer:
-    """Who follows a launch unless the caller says: an output in a notebook, no one in a script."""
+    """The observer of a caller who passes none: a view in a notebook, silent in a script."""
     return NotebookView() if in_notebook() else Observer()
 
 
@@ -67,7 +67,7 @@ class NotebookView(Observer):
             self._draw()
 
     def note(self, message: str) -> None:
-        """Say what the user should know, below all else."""
+        """Show a message below all else."""
         self._notes.append(message)
         self._draw()
 
