@@ -7,14 +7,9 @@ from pathlib import Path
 from studyhall.search.common.addresses import redact
 from studyhall.search.common.errors import UsageError
 from studyhall.search.study.recorded import open_recorded
+from studyhall.search.tracking.client import missing_database, open_client
 from studyhall.search.tracking.ledger import Ledger, read_ledger
-from studyhall.search.tracking.mlflow_database import missing
-from studyhall.search.tracking.tracking import (
-    TEST_FINGERPRINT,
-    find_experiment,
-    open_client,
-    search_runs,
-)
+from studyhall.search.tracking.study_runs import TEST_FINGERPRINT, find_experiment, search_runs
 
 _ELSEWHERE = "pass the address that the study was launched with, or set MLFLOW_TRACKING_URI"
 
@@ -34,7 +29,7 @@ def recorded_ledger(
         StudyhallError: MLflow stops answering.
     """
     study = open_recorded(name, storage)
-    if path := missing(tracking_uri):  # Opening it would create an empty database.
+    if path := missing_database(tracking_uri):  # Opening it would create an empty database.
         raise UsageError(f"--tracking-uri: MLflow database {path} does not exist; {_ELSEWHERE}")
     client = open_client(tracking_uri)
     experiment_id = find_experiment(client, study.experiment)

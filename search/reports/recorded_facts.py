@@ -21,23 +21,23 @@ from studyhall.search.reports.study_facts import (
 from studyhall.search.study.recorded import open_recorded, summary_of
 from studyhall.search.study.studies import recorded_finalists
 from studyhall.search.study.study import Study
+from studyhall.search.tracking.client import missing_database, open_client
 from studyhall.search.tracking.ledger import GAP, read_ledger
-from studyhall.search.tracking.mlflow_database import missing
 from studyhall.search.tracking.mlflow_errors import explained
 from studyhall.search.tracking.registry import registered_version
+from studyhall.search.tracking.run_files import artifact_bytes
 from studyhall.search.tracking.run_tags import RunTags
-from studyhall.search.tracking.tracking import (
+from studyhall.search.tracking.study_runs import (
     TEST_FINGERPRINT,
     StudyRun,
     TrackedData,
     find_study,
-    open_client,
     search_runs,
 )
-from studyhall.search.tracking.trained import artifact_bytes
 
 if TYPE_CHECKING:
-    from studyhall.search.tracking.tracking import MlflowClient, Run
+    from studyhall.search.tracking.client import MlflowClient
+    from studyhall.search.tracking.study_runs import Run
 
 EVALUATION_IMAGES = ("confusion_matrix.png", "mistakes.png")
 
@@ -131,7 +131,7 @@ def find_tracked(study: Study, tracking_uri: str | None) -> tuple[MlflowClient, 
         UsageError: MLflow cannot be reached at the address.
         StudyhallError: MLflow stops answering.
     """
-    if missing(tracking_uri):
+    if missing_database(tracking_uri):
         return None  # opening it would create an empty database
     client, settings = open_client(tracking_uri), study.spec.data_settings
     data = TrackedData(

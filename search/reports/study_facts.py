@@ -10,7 +10,7 @@ from studyhall.search.config.study_spec import StudySpec
 from studyhall.search.study.summary import StudySummary
 from studyhall.search.study.trial_result import TrialResult
 from studyhall.search.tracking.ledger import Ledger
-from studyhall.search.tracking.pages import run_route, ui_address
+from studyhall.search.tracking.mlflow_ui import run_route, ui_address
 
 
 @dataclass(frozen=True)

@@ -21,11 +21,11 @@ from studyhall.search.study.studies import finalists_name, open_study, recorded_
 from studyhall.search.study.study import Study
 from studyhall.search.study.summary import StudySummary
 from studyhall.search.sync.tracked_study import StudyWithData, TrackedStudy, track, with_data
-from studyhall.search.tracking.pages import pages_of
+from studyhall.search.tracking.mlflow_ui import pages_of
 from studyhall.search.tracking.registry import register_champion
+from studyhall.search.tracking.study_runs import StudyRun, find_study_run
 from studyhall.search.tracking.tracker import Tracker
-from studyhall.search.tracking.tracking import StudyRun, find_study_run
-from studyhall.search.workers.pool import require_pool
+from studyhall.search.workers.pool_choice import require_pool
 
 
 def train_finalists(

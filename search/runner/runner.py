@@ -21,15 +21,14 @@ from studyhall.search.study.observer import Observer
 from studyhall.search.study.reconnection import retry_while_disconnected
 from studyhall.search.study.study import Study
 from studyhall.search.study.summary import StudySummary, summarize
+from studyhall.search.sync.doctor import put_in_order
 from studyhall.search.sync.outbox_uploader import FailedUpload
-from studyhall.search.sync.reconciliation import put_in_order
 from studyhall.search.sync.tracked_study import TrackedStudy
 from studyhall.search.tracking.ledger import end_broken_readings
-from studyhall.search.tracking.pages import pages_of
+from studyhall.search.tracking.mlflow_ui import pages_of
 from studyhall.search.tracking.registry import register_champion, registered_version
-from studyhall.search.workers.pool import open_pool
-from studyhall.search.workers.shutdown import abort_launch
-from studyhall.search.workers.workers import Action, HostUnfit, Waiting
+from studyhall.search.workers.pool import Action, ClusterUnavailable, UnusableHost
+from studyhall.search.workers.pool_choice import open_pool
 
 _DEATHS_ALLOWED = 10  # in a row for each worker, while no trial ends: nothing can train here
 _LAST_SECONDS = 1.0  # how long an aborted launch waits for the upload in progress
@@ -85,7 +84,7 @@ class Runner:
                 self._work(stop, deadline)
                 return self._conclude(stop.requested)
         except BaseException:
-            if not abort_launch(self.tracked, self.sender, self.pool.leave):
+            if not self.pool.abort(self.sender):
                 self.observer.note(_NOT_UPDATED)
             raise
         finally:
@@ -109,7 +108,7 @@ class Runner:
         self.sender.start()
 
     def _work(self, stop: Stop, deadline: float) -> None:
-        def order() -> Action:
+        def next_action() -> Action:
             self._report_results()
             if self._whole:
                 return Action.STOP
@@ -122,17 +121,17 @@ class Runner:
         if self._alone:
             self.observer.running(1)
         watched = self._requests.watched() if self._alone else nullcontext()
-        with watched, closing(self.pool.results(order)) as results:
+        with watched, closing(self.pool.results(next_action)) as results:
             for result in results:
-                if isinstance(result, Waiting | HostUnfit):
+                if isinstance(result, ClusterUnavailable | UnusableHost):
                     self._wait(result)
                 elif result:
                     self._count_worker_death(result if isinstance(result, str) else result.trouble)
         self._report_results()
 
-    def _wait(self, ended: Waiting | HostUnfit) -> None:
+    def _wait(self, ended: ClusterUnavailable | UnusableHost) -> None:
         """Report a host's trouble once; count it as a death if no other host trains a trial."""
-        if isinstance(ended, HostUnfit) and not self.study.at_work():
+        if isinstance(ended, UnusableHost) and not self.study.at_work():
             self._count_worker_death(ended.trouble)
         elif ended.trouble != self._said:
             self.observer.note(ended.trouble)
@@ -174,7 +173,7 @@ class Runner:
             )
         self.observer.note(f"{trouble}; the trial is tried again")
 
-    def _put_in_order(self, *, drained: bool = False) -> None:
+    def _put_in_order(self, drained_hosts: set[str] | None = None) -> None:
         """Repair the study's runs in MLflow; a record that is lost for good is trained again.
 
         With a database, another machine may still have a record that seems lost. Only the user can
@@ -182,7 +181,7 @@ class Runner:
         all uploaded what they had.
         """
         embedded = isinstance(self.options.address, Path)
-        if drained and (drained_hosts := self.pool.drained_hosts()):
+        if drained_hosts:
             own = len(self._told - self._before)
             at_most = float("inf") if self._known_there else own
             repairs = put_in_order(
@@ -216,13 +215,14 @@ class Runner:
                 f"{name}: MLflow does not have the record of {_counted(unsent)}; it is kept in "
                 f"{self.tracked.job.outbox}; once MLflow works, run `studyhall sync {name}`"
             )
-        if unsent := self.pool.drain(seconds):
+        drained = self.pool.drain(seconds)
+        if unsent := drained.unsent:
             raise StudyhallError(
                 f"{name}: MLflow does not have the record of {_counted(unsent)}; it is kept on the "
                 "cluster; once MLflow works, launch again to upload it"
             )
         self.sender.stop(_PATIENCE_SECONDS)
-        self._put_in_order(drained=not interrupted)
+        self._put_in_order(None if interrupted else drained.hosts)
         summary = replace(summarize(self.study), interrupted=interrupted)
         log_results(self.tracked)
         summary = self._crown(summary)

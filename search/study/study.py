@@ -219,9 +219,7 @@ class Study:
         storage, space = self.storage, self.spec.search_space
         trial_id = storage.get_trial_id_from_study_id_trial_number(self._id, record.number)
         entered = storage.get_trial(trial_id).params
-        for name in (
-            n for n in record.parameters if n not in entered
-        ):
+        for name in (n for n in record.parameters if n not in entered):
             distribution = distribution_of(space[name])
             value = distribution.to_internal_repr(record.parameters[name])
             storage.set_trial_param(trial_id, name, value, distribution)
@@ -289,8 +287,7 @@ class ProposedTrial:
 def pruner_for(spec: StudySpec) -> BasePruner:
     """The pruner of a study, over the epochs of its longest trial."""
     epochs = max(
-        settings.training.total_epochs(settings.data.train)
-        for settings in map(spec.resolve, spec.examples())
+        settings.training.total_epochs(settings.data.train) for settings in spec.corner_settings()
     )
     pruners: dict[str, Callable[[], BasePruner]] = {
         "none": NopPruner,

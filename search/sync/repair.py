@@ -14,7 +14,8 @@ from studyhall.search.sync.outbox import Outbox
 from studyhall.search.sync.run_diff import Finding, Kind, expected_tags
 from studyhall.search.sync.run_upload import RunUpload
 from studyhall.search.tracking.mlflow_errors import MlflowUnavailableError
-from studyhall.search.tracking.tracker import RUN_STATUS, Tracker
+from studyhall.search.tracking.tracked_run import RUN_STATUS
+from studyhall.search.tracking.tracker import Tracker
 
 # What is at hand is used before anything is trained again, and nothing is deleted before that.
 _ORDER: tuple[Kind, ...] = (

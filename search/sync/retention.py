@@ -16,12 +16,10 @@ from studyhall.search.study.recorded import open_recorded
 from studyhall.search.study.storage import read_storage
 from studyhall.search.study.studies import finalists_name, recorded_studies, recorded_study
 from studyhall.search.study.study import Study
-from studyhall.search.sync.host_home import outboxes
-from studyhall.search.sync.leftovers import leftovers, reason_to_stay, remove_leftover
-from studyhall.search.tracking.mlflow_database import missing
+from studyhall.search.sync.outbox_homes import leftovers, outboxes, reason_to_stay, remove_leftover
+from studyhall.search.tracking.client import missing_database, open_client
 from studyhall.search.tracking.stored_runs import StoredRuns
 from studyhall.search.tracking.tracked_run import TrackedRun
-from studyhall.search.tracking.tracking import open_client
 
 if TYPE_CHECKING:
     from studyhall.search.study.storage import BaseStorage
@@ -103,7 +101,7 @@ def collect(
     """
     options = options or Options()
     studies = _studies(name, options)
-    if missing(options.tracking_uri):
+    if missing_database(options.tracking_uri):
         raise UsageError("--tracking-uri: no MLflow tracking store is here yet; nothing can go")
     runs = StoredRuns(open_client(options.tracking_uri))
     plan = _Plan(read_storage(options.address), runs, options)

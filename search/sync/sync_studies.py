@@ -8,9 +8,9 @@ from studyhall.search.common.options import Options
 from studyhall.search.study.observer import Observer
 from studyhall.search.study.storage import read_storage
 from studyhall.search.study.studies import recorded_studies
-from studyhall.search.sync.host_home import outboxes
+from studyhall.search.sync.doctor import adopt
+from studyhall.search.sync.outbox_homes import outboxes
 from studyhall.search.sync.outbox_uploader import FailedUpload
-from studyhall.search.sync.reconciliation import adopt
 from studyhall.search.sync.tracked_study import TrackedStudy, reopen
 
 _HURRY_SECONDS = 3.0  # how long the end waits for what MLflow is being sent

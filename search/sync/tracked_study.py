@@ -11,8 +11,8 @@ from studyhall.search.common.environment import environment
 from studyhall.search.common.options import Options
 from studyhall.search.config.study_spec import StudySpec
 from studyhall.search.data.dataset_manifest import mark_used
-from studyhall.search.data.datasets import fetch, fingerprint, open_dataset, split_dataset
-from studyhall.search.data.integrity import test_fingerprint
+from studyhall.search.data.datasets import fetch, open_dataset, split_dataset
+from studyhall.search.data.integrity import fingerprint, test_fingerprint
 from studyhall.search.data.recorded_data import require_same_data, version_of
 from studyhall.search.data.seal import sealed_sources
 from studyhall.search.study.job import Job
@@ -22,18 +22,18 @@ from studyhall.search.study.study import Study
 from studyhall.search.sync.outbox import Outbox
 from studyhall.search.sync.outbox_uploader import OutboxUploader
 from studyhall.search.sync.restoring import restore
-from studyhall.search.tracking.study_view import show_study
-from studyhall.search.tracking.tracker import Tracker
-from studyhall.search.tracking.tracking import (
+from studyhall.search.tracking.client import open_client
+from studyhall.search.tracking.study_runs import (
     FINGERPRINT,
     TEST_FINGERPRINT,
     TrackedData,
-    open_client,
     start_study,
 )
+from studyhall.search.tracking.study_view import show_study
+from studyhall.search.tracking.tracker import Tracker
 
 if TYPE_CHECKING:
-    from studyhall.search.tracking.tracking import MlflowClient
+    from studyhall.search.tracking.client import MlflowClient
 
 _LAST = 4  # trials a worker at the end of a study, among which the longest goes first
 

@@ -28,7 +28,8 @@ from studyhall.model import (
 from studyhall.search.config.data_settings import DataSettings
 from studyhall.search.config.settings import NetworkSettings, TrainingSettings, TrialSettings
 from studyhall.search.config.study_spec import FreshSeed
-from studyhall.search.data.datasets import Dataset, Split, open_dataset, split_dataset
+from studyhall.search.data.datasets import Dataset, open_dataset, split_dataset
+from studyhall.search.data.splits import Split
 
 
 @dataclass(frozen=True)

@@ -14,7 +14,7 @@ import pytest
 import studyhall.search.data.downloads
 from studyhall.search.common.errors import UsageError
 from studyhall.search.data.datasets import fetch
-from studyhall.search.data.sources import NEXT_STEP
+from studyhall.search.data.published import NEXT_STEP
 from studyhall.search.data.verification import verify
 
 

@@ -13,8 +13,10 @@ import pytest
 
 from studyhall.search.common.errors import UsageError
 from studyhall.search.config.data_settings import DataSettings
-from studyhall.search.data.datasets import Split, fetch, fingerprint, open_dataset, split_dataset
+from studyhall.search.data.datasets import fetch, open_dataset, split_dataset
 from studyhall.search.data.faults import Example
+from studyhall.search.data.integrity import fingerprint
+from studyhall.search.data.splits import Split
 from studyhall.search.data.verification import verify
 
 SETTINGS = DataSettings(name="cifar10", train=45_000, validation=5_000)

@@ -12,7 +12,8 @@ import pytest
 
 from studyhall.search.common.errors import UsageError
 from studyhall.search.config.data_settings import DataSettings
-from studyhall.search.data.datasets import describe, fetch, fingerprint, open_dataset, split_dataset
+from studyhall.search.data.datasets import describe, fetch, open_dataset, split_dataset
+from studyhall.search.data.integrity import fingerprint
 from studyhall.search.data.recorded_data import fetch_recorded, version_of
 from studyhall.search.data.splits import fill_counts
 from studyhall.search.data.verification import verify

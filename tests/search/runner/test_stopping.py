@@ -16,7 +16,7 @@ from studyhall.search.runner.stopping import stop
 from studyhall.search.study.observer import Observer
 from studyhall.search.study.trial_result import TrialResult
 from tests.search.moons import Moons
-from tests.search.tracked import wait_for
+from tests.waiting import wait_for
 
 FINALISTS = {"configurations": 2, "seeds": 2}
 

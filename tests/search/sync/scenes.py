@@ -18,7 +18,8 @@ from studyhall.search.sync.run_upload import RunUpload
 from studyhall.search.tracking.tracked_run import TrackedRun
 from studyhall.search.tracking.tracker import Tracker
 from tests.search.small_trials import store_trial
-from tests.search.tracked import PATIENCE, curve_in, curve_of, sending, trial_runs
+from tests.search.tracked import curve_in, curve_of, sending, trial_runs
+from tests.waiting import PATIENCE
 
 # Trial 3 is under way: its first attempt died, and its second is shown while it trains.
 HOW: dict[int, dict[str, Any]] = {0: {}, 1: {"prune": True}, 2: {"learning_rate": 1e30}}

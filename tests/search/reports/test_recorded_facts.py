@@ -1,4 +1,4 @@
-"""The report of a real study whose champion changed after the verdict, and of its finalists."""
+"""The report of a real study whose champion changed after its evaluation, and of finalists."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ NOTE = "mlflow.note.content"
 
 @pytest.fixture(scope="module")
 def moons(tmp_path_factory: pytest.TempPathFactory) -> Moons:
-    """A study that was judged before its finalists were trained."""
+    """A study that was evaluated before its finalists were trained."""
     moons = Moons(tmp_path_factory.mktemp("overtaken"))
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(moons.folder)
@@ -40,7 +40,7 @@ def note(moons: Moons) -> str:
     return str(moons.client.get_experiment_by_name("moons").tags[NOTE])
 
 
-def test_the_champion_is_told_from_the_one_that_was_judged(moons: Moons) -> None:
+def test_the_champion_is_distinguished_from_the_evaluated_one(moons: Moons) -> None:
     facts = read(moons).facts
     assert facts.tracked is not None
     assert facts.tracked.outdated == (
@@ -49,7 +49,7 @@ def test_the_champion_is_told_from_the_one_that_was_judged(moons: Moons) -> None
     assert facts.tracked.champion is not None
     assert facts.tracked.champion.run_id == moons.champion.run_id
     judge("moons", moons.tracking_uri)
-    for version in ("1", "2"):  # each was judged, and the champion's verdict is the one that counts
+    for version in ("1", "2"):  # the champion's evaluation is shown
         moons.client.set_registered_model_alias("moons", "champion", version)
         tracked = read(moons).facts.tracked
         assert tracked is not None

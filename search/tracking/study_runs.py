@@ -7,16 +7,12 @@ MLflow is imported when a client is opened, not before: it takes a second or two
 from __future__ import annotations
 
 import json
-import logging
-import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from studyhall.search.common.addresses import redact
-from studyhall.search.common.errors import StudyhallError, UsageError
-from studyhall.search.tracking.mlflow_database import create_whole
-from studyhall.search.tracking.mlflow_errors import denial, explained, root_cause
+from studyhall.search.common.errors import StudyhallError
+from studyhall.search.tracking.mlflow_errors import explained
 from studyhall.search.training.record import Point
 
 if TYPE_CHECKING:
@@ -25,28 +21,12 @@ if TYPE_CHECKING:
     from mlflow.tracking import MlflowClient as MlflowClient
 
 _NONE_THERE = ("RESOURCE_DOES_NOT_EXIST", "INVALID_PARAMETER_VALUE")
-# MLflow's own defaults block for minutes when a server is away, and write to the terminal that
-# the progress is drawn on; what the user sets is kept.
 FINGERPRINT = "studyhall.data_fingerprint"  # the tag of a run
 TEST_FINGERPRINT = "studyhall.test_fingerprint"  # that of a study's run, and of a reading's
 REPORT = "report/report.html"  # among the files of a study's run, which then has the tag
 REPORT_TAG = "studyhall.report"
 WEIGHTS_REMOVED = "studyhall.weights_removed"  # when they were deleted on purpose
 FINALISTS = "finalists"  # the run of a search's finalists
-_SETTINGS = {
-    "MLFLOW_LOGGING_LEVEL": "WARNING",
-    "MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR": "false",
-    "MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT": "true",
-    "MLFLOW_HTTP_REQUEST_BACKOFF_FACTOR": "1",
-    # A server loads the store's driver with the first file, which takes a busy machine seconds.
-    "MLFLOW_HTTP_REQUEST_TIMEOUT": "10",
-    # Files come by way of the server: hosts need not reach the store.
-    "MLFLOW_ENABLE_PROXY_MULTIPART_DOWNLOAD": "false",
-    "MLFLOW_ENABLE_PROXY_MULTIPART_UPLOAD": "false",
-}
-# MLflow's client repeats whatever got no answer, the creation of a run too: two runs would stand
-# where there is to be one. The sender repeats with care, so nothing else may.
-_RETRIES = {"MLFLOW_HTTP_REQUEST_MAX_RETRIES": "0"}
 
 
 @dataclass(frozen=True)
@@ -69,42 +49,6 @@ class StudyRun:
     experiment_id: str
     run_id: str
     data: TrackedData
-
-
-def prepare_client() -> None:
-    """Set MLflow's client so that it answers soon and prints nothing; to be called before it is."""
-    for name, value in _SETTINGS.items():
-        os.environ.setdefault(name, value)
-    os.environ.update(_RETRIES)
-    logging.getLogger("alembic").setLevel(logging.WARNING)
-    # It prints the traceback of a database that is locked or away, which is told in a sentence.
-    logging.getLogger("mlflow.store.db.utils").setLevel(logging.CRITICAL)
-
-
-def open_client(uri: str | None = None) -> MlflowClient:
-    """Open MLflow's client; by default where plain `mlflow ui` looks in the same folder.
-
-    Raises:
-        UsageError: nothing answers at the address, or it is no address.
-    """
-    prepare_client()
-    from mlflow.exceptions import MlflowException
-    from mlflow.tracking import MlflowClient
-    from sqlalchemy.exc import SQLAlchemyError
-
-    try:
-        create_whole(uri)
-        client = MlflowClient(tracking_uri=uri)
-        client.search_experiments(max_results=1)
-    except (MlflowException, SQLAlchemyError, OSError) as error:
-        place = redact(uri or "the default address")
-        if denied := denial(error):
-            raise UsageError(f"--tracking-uri: {place} does not let you in: {denied}") from error
-        raise UsageError(
-            f"--tracking-uri: no MLflow tracking store answers at {place}; "
-            f"start it, or correct the option or MLFLOW_TRACKING_URI ({root_cause(error)})"
-        ) from error
-    return client
 
 
 def start_study(

@@ -1,12 +1,13 @@
-"""The addresses of MLflow's pages that a launch ends with."""
+"""The pages of MLflow's UI that a launch ends with, and the names that a user may give a run."""
 
 from __future__ import annotations
 
 import pytest
 
+from studyhall import UsageError
 from studyhall.search.cli.study_view import print_pages
 from studyhall.search.config.study_spec import StudySection
-from studyhall.search.tracking.pages import LOCAL, pages_of
+from studyhall.search.tracking.mlflow_ui import LOCAL, RunAddress, pages_of, parse_run
 
 STUDY = StudySection(name="s", trials=1)
 
@@ -57,3 +58,44 @@ def test_the_charts_have_the_best_trials_first(metric, direction, ascending):
     study = StudySection(name="s", trials=1, metric=metric, direction=direction)
     charts = pages_of("sqlite:///mlflow.db", "7", "run", study, None).charts
     assert f"&orderByKey=metrics.%60value%60&orderByAsc={ascending}&" in charts
+
+
+RUN = "0123456789abcdef0123456789abcdef"
+
+
+@pytest.mark.parametrize(
+    ("text", "server"),
+    [
+        (RUN, None),
+        (f"runs:/{RUN}", None),
+        (f"runs:/{RUN}/model", None),
+        (f"http://127.0.0.1:5000/#/experiments/1/runs/{RUN}", "http://127.0.0.1:5000"),
+        (f"http://127.0.0.1:5000/#/experiments/1/runs/{RUN}/artifacts", "http://127.0.0.1:5000"),
+        (f"http://h/#/experiments/1/runs/{RUN}/artifacts/model/data", "http://h"),
+        (f"https://h:80/mlflow/#/experiments/1/runs/{RUN}?tab=x", "https://h:80/mlflow"),
+    ],
+)
+def test_a_run_has_many_names(text, server):
+    assert parse_run(text) == RunAddress(RUN, server)
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["", "runs:/", "a b", "small.toml", f"models:/{RUN}", f"{RUN}/artifacts", "http://h/#/experiments/1",
+     f"http://h/experiments/1/runs/{RUN}", f"file:///#/experiments/1/runs/{RUN}"],
+)  # fmt: skip
+def test_anything_else_is_refused(text):
+    with pytest.raises(UsageError) as refused:
+        parse_run(text)
+    assert str(refused.value) == (
+        "RUN: must be the id of a run, runs:/ID, or the address of one run in MLflow's UI, "
+        f"got '{text}'"
+    )
+
+
+@pytest.mark.parametrize(
+    ("tracking_uri", "stores"), [(None, [None, "http://h"]), ("sqlite:///x.db", ["sqlite:///x.db"])]
+)
+def test_what_the_user_names_is_the_only_store_that_is_asked(tracking_uri, stores):
+    assert RunAddress(RUN, "http://h").stores(tracking_uri) == stores
+    assert RunAddress(RUN).stores(tracking_uri) == [tracking_uri]

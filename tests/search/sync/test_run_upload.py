@@ -14,7 +14,8 @@ from studyhall.search.sync.run_upload import RunUpload
 from studyhall.search.tracking.tracker import Tracker
 from studyhall.search.training.record import StoredRecord
 from tests.search.small_trials import forge, store_trial
-from tests.search.tracked import PATIENCE, is_whole, left_in, sending, trial_runs, wait_for
+from tests.search.tracked import is_whole, left_in, sending, trial_runs
+from tests.waiting import PATIENCE, wait_for
 
 
 @pytest.fixture

@@ -1,4 +1,4 @@
-"""The model of a trial, loaded from the run that recorded it."""
+"""The files of a run: fetched, and the trained network loaded from them."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from studyhall.model import Classifier, load_checkpoint
 from studyhall.search.common.errors import StudyhallError
 from studyhall.search.config.settings import TrialSettings
 from studyhall.search.tracking.mlflow_model import MODEL_FOLDER, WEIGHTS_IN_MODEL
-from studyhall.search.tracking.tracking import WEIGHTS_REMOVED
+from studyhall.search.tracking.study_runs import WEIGHTS_REMOVED
 
 if TYPE_CHECKING:
     from mlflow.entities import Run
@@ -82,3 +82,14 @@ def missing_artifact(error: Exception) -> bool:
     status = getattr(getattr(error, "response", None), "status_code", None)
     named = getattr(error, "error_code", None) == "RESOURCE_DOES_NOT_EXIST"
     return named or status == 404 or "No such" in str(error)
+
+
+def download(artifact_uri: str, folder: Path, tracking_uri: str | None) -> Path:
+    """Fetch an artifact into a folder; return where it is there."""
+    from mlflow.artifacts import download_artifacts
+
+    return Path(
+        download_artifacts(
+            artifact_uri=artifact_uri, dst_path=str(folder), tracking_uri=tracking_uri
+        )
+    )

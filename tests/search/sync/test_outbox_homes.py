@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from studyhall import Options, UsageError
-from studyhall.search.sync.host_home import make_home, outbox_homes
+from studyhall.search.sync.outbox_homes import make_home, outbox_homes
 from studyhall.search.sync.sync_studies import sync_studies
 from tests.search.moons import Moons
 

@@ -9,13 +9,14 @@ import pytest
 from studyhall.search.config.study_spec import StudySpec
 from studyhall.search.study.storage import open_storage
 from studyhall.search.study.studies import open_study
+from studyhall.search.sync.doctor import find
 from studyhall.search.sync.outbox import Outbox
-from studyhall.search.sync.reconciliation import find
 from studyhall.search.sync.tracked_study import TrackedStudy
 from studyhall.search.tracking.tracker import Tracker
 from tests.mlflow_database import sqlite
 from tests.search.small_trials import store_trial
-from tests.search.tracked import PATIENCE, open_tracker, sending
+from tests.search.tracked import open_tracker, sending
+from tests.waiting import PATIENCE
 
 SPEC = StudySpec.model_validate(
     {

@@ -1,4 +1,4 @@
-"""Readings of one test set by several studies, and a ledger that cannot be seen from here."""
+"""Evaluations on one test set by several studies, and a ledger that cannot be read."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from studyhall.search.evaluation.readings import recorded_ledger
 from studyhall.search.reports.recorded_facts import read_recorded
 from studyhall.search.reports.report_rendering import render_markdown
 from tests.search.moons import SPEC, Moons
-from tests.search.reports.judged import NOW
+from tests.search.reports.evaluated_study import NOW
 
 
 @pytest.fixture(scope="module")
@@ -47,7 +47,7 @@ def status(*options: str) -> str:
     return found.stdout
 
 
-def test_a_reading_knows_those_of_the_same_test_set_by_other_studies(moons, capsys):
+def test_an_evaluation_names_those_on_the_same_test_set_by_other_studies(moons, capsys):
     judge("noisy", moons.tracking_uri)
     assert judge("wide", moons.tracking_uri).earlier.others == ()
     ledger = recorded_ledger("moons", moons.storage, moons.tracking_uri)
@@ -80,7 +80,7 @@ def test_a_reading_knows_those_of_the_same_test_set_by_other_studies(moons, caps
     assert counts == (1, 2, None)
 
 
-def test_readings_of_before_there_was_the_fingerprint_go_by_that_of_the_data(moons):
+def test_evaluations_without_a_test_fingerprint_are_matched_by_that_of_the_data(moons):
     judge("moons", moons.tracking_uri)
     for kind in ("evaluation", "study"):
         for run in moons.runs(kind):
@@ -92,7 +92,7 @@ def test_readings_of_before_there_was_the_fingerprint_go_by_that_of_the_data(moo
     assert "moons" in {one.study for one in ledger.others}
 
 
-def test_without_the_studys_mlflow_the_readings_are_not_known(moons, tmp_path):
+def test_without_the_studys_mlflow_the_evaluations_are_not_known(moons, tmp_path):
     empty = f"sqlite:///{tmp_path}/none.db"
     with pytest.raises(UsageError, match=r"MLflow database .*none\.db does not exist"):
         recorded_ledger("moons", moons.storage, empty)

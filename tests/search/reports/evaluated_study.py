@@ -1,4 +1,4 @@
-"""All that a report tells of a judged study with finalists, on a server that is not there."""
+"""The facts of an evaluated study with finalists, whose MLflow server does not exist."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from studyhall.search.reports.recorded_facts import read_recorded
 from studyhall.search.reports.study_facts import EvaluationFacts, StudyFacts, TrackedFacts, TrialRun
 from studyhall.search.study.finals_facts import Finalist, Finals, Retrained
 from studyhall.search.tracking.ledger import Ledger, Reading
-from tests.search.reports.told import record_study
+from tests.search.reports.fake_study import record_study
 
 NOW = datetime(2026, 1, 2, 3, 4, tzinfo=UTC)
 SERVER = "http://localhost:5000/mlflow/"
@@ -29,7 +29,7 @@ FINALS = Finals(
 EVALUATION = EvaluationFacts(
     version="3",
     model="trial-0004-seed-1",
-    run_id="judgement",
+    run_id="evaluated",
     when=NOW,
     examples=200,
     correct=120,
@@ -42,14 +42,14 @@ EVALUATION = EvaluationFacts(
     mistakes=((7, "cat", "dog", 0.99),),
     images={"confusion_matrix.png": b"confused", "mistakes.png": b"wrong"},
 )
-READINGS = (
+LEDGER_ENTRIES = (
     Reading(
         NOW,
         "me@here",
         "evaluation",
         "s version 3",
         "id",
-        "judgement",
+        "evaluated",
         "0123456789abcdef",
         200,
         0.6,
@@ -59,8 +59,8 @@ READINGS = (
 )
 
 
-def judged_facts(folder: Path) -> StudyFacts:
-    """The facts of a study that is recorded in a folder, with finalists, a verdict and readings."""
+def evaluated_facts(folder: Path) -> StudyFacts:
+    """The facts of a study that is recorded in a folder, with finalists and test evaluations."""
     record_study(folder)
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(folder)
@@ -69,7 +69,7 @@ def judged_facts(folder: Path) -> StudyFacts:
     runs = {number: TrialRun(f"run{number}", "") for number in range(4)}
     environment = {"code.version": "1.2", "code.commit": "abc", "code.dirty": "true"}
     tracked = TrackedFacts(
-        SERVER, "5", "parent", runs, environment, 2, EVALUATION, Ledger(READINGS)
+        SERVER, "5", "parent", runs, environment, 2, EVALUATION, Ledger(LEDGER_ENTRIES)
     )
     summary = replace(found.summary, finals=FINALS)
     return replace(found, summary=summary, tracked=tracked)

@@ -1,4 +1,4 @@
-"""Studies on record that no one trained: what a report, a table or a comparison tells of."""
+"""Recorded studies whose trials were never trained, for reports, tables and comparisons."""
 
 from __future__ import annotations
 
@@ -25,8 +25,8 @@ SPACE = {
 
 
 @dataclass(frozen=True)
-class Told:
-    """A trial that a test enters."""
+class FakeTrial:
+    """A trial that a test records."""
 
     value: float | None
     parameters: Mapping[str, Scalar] = field(
@@ -38,17 +38,17 @@ class Told:
 
 
 TRIALS = (
-    Told(0.5, {"rate": 0.1, "units": 3, "method": "none"}),
-    Told(0.7, {"rate": 0.01, "units": 30, "method": "large", "strength": 0.5}),
-    Told(0.2, {"rate": 0.5, "units": 7, "method": "none"}, "pruned", "median pruned it"),
-    Told(None, {"rate": 1.0, "units": 9, "method": "none"}, "failed", "<b>bad</b> | luck"),
-    Told(0.6, {"rate": 0.02, "units": 9, "method": "large", "strength": 0.1}),
+    FakeTrial(0.5, {"rate": 0.1, "units": 3, "method": "none"}),
+    FakeTrial(0.7, {"rate": 0.01, "units": 30, "method": "large", "strength": 0.5}),
+    FakeTrial(0.2, {"rate": 0.5, "units": 7, "method": "none"}, "pruned", "median pruned it"),
+    FakeTrial(None, {"rate": 1.0, "units": 9, "method": "none"}, "failed", "<b>bad</b> | luck"),
+    FakeTrial(0.6, {"rate": 0.02, "units": 9, "method": "large", "strength": 0.1}),
 )
 
 
 def record_study(
     folder: Path,
-    trials: Sequence[Told] = TRIALS,
+    trials: Sequence[FakeTrial] = TRIALS,
     space: Mapping[str, object] | None = None,
     fingerprint: str = "f" * 64,
     **study: object,
@@ -57,29 +57,29 @@ def record_study(
     space = SPACE if space is None else space
     spec = spec_of(dict(space), **{"trials": max(1, len(trials)), **study})
     opened = open_study(open_storage(folder / JOURNAL), spec, fingerprint)
-    for number, told in enumerate(trials):
+    for number, trial in enumerate(trials):
         created(opened, number)
         claimed = opened.claims.next(number + 1)
         assert claimed is not None
-        assert opened.finish(_record(claimed, told))
+        assert opened.finish(_record(claimed, trial))
     return spec
 
 
-def _record(claimed: Claim, told: Told) -> StoredRecord:
-    reports = {} if told.value is None else {1: told.value / 2, 2: told.value}
+def _record(claimed: Claim, trial: FakeTrial) -> StoredRecord:
+    reports = {} if trial.value is None else {1: trial.value / 2, 2: trial.value}
     digest = {"studyhall.weights_sha256": f"{claimed.number:064d}"}
     return StoredRecord(
         number=claimed.number,
         attempt=claimed.attempt,
-        state=told.state,
-        reason=told.reason,
-        value=told.value,
-        parameters=dict(told.parameters),
+        state=trial.state,
+        reason=trial.reason,
+        value=trial.value,
+        parameters=dict(trial.parameters),
         reports=reports,
         notes={},
         points=(),
-        tags={} if told.value is None else digest,
+        tags={} if trial.value is None else digest,
         started=0,
         ended=1000,
-        seconds=told.seconds,
+        seconds=trial.seconds,
     )

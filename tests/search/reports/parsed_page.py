@@ -1,4 +1,4 @@
-"""What a page's reader finds in it, without a browser."""
+"""Parse an HTML page without a browser."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ class Page:
 
     @property
     def titles(self) -> set[str | None]:
-        """What its sections are linked by."""
+        """The ids of its sections."""
         return {section["id"] for section in self.all("section")}
 
 

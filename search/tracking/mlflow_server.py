@@ -1,22 +1,77 @@
-"""What keeps files behind MLflow's server: whether it works, and if not, why."""
+"""MLflow's server asked directly, and whether it can store files."""
 
 from __future__ import annotations
 
 import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from studyhall.search.tracking.mlflow_errors import (
     ArtifactStoreError,
     MlflowDeniedError,
     root_cause,
 )
-from studyhall.search.tracking.mlflow_http import ask_for_file, error_text, is_server
 
 if TYPE_CHECKING:
     from requests import Response
+
+_ARTIFACTS = "/api/2.0/mlflow-artifacts/artifacts"
+
+
+def is_server(uri: str) -> bool:
+    """Whether an address is that of a server, not of a database or a folder."""
+    return uri.startswith(("http://", "https://"))
+
+
+def ask(uri: str, path: str, method: str = "GET", **request: Any) -> Response:
+    """What the server answers, whatever its status.
+
+    Args:
+        uri: The server's address.
+        path: What is asked for, from its first slash.
+        method: As in HTTP.
+        request: What else `requests` is told.
+
+    Raises:
+        MlflowException: no answer came.
+    """
+    from mlflow.utils.credentials import get_default_host_creds
+    from mlflow.utils.rest_utils import http_request
+
+    once: dict[str, Any] = {"max_retries": 0, "raise_on_status": False, "timeout": 10}
+    # The server cuts the connection after an error of its own, which the next request would meet.
+    once["extra_headers"] = {"Connection": "close"}
+    response: Response = http_request(
+        get_default_host_creds(uri), path, method, **{**once, **request}
+    )
+    return response
+
+
+def ask_for_file(uri: str, name: str, method: str = "GET", **request: Any) -> Response:
+    """What the server answers to a request for a file that it passes on, whatever its status.
+
+    Args:
+        uri: The server's address.
+        name: The file's name within the artifact store.
+        method: "GET", "PUT" or "DELETE".
+        request: What else `requests` is told.
+
+    Raises:
+        MlflowException: no answer came.
+    """
+    return ask(uri, f"{_ARTIFACTS}/{name}", method, **request)
+
+
+def error_text(response: Response) -> str:
+    """The reason that an answer gives, on one line; its status if it gives none."""
+    try:
+        body = response.json()
+    except ValueError:
+        return f"HTTP {response.status_code}"
+    text = body.get("message") or body.get("detail") if isinstance(body, dict) else None
+    return " ".join(str(text).split())[:300] if text else f"HTTP {response.status_code}"
+
 
 _SMALL = b"Written and deleted by `studyhall service check`.\n"
 _LARGE = 20_000 * _SMALL  # as a network's weights: a store that is nearly full takes small files
@@ -114,15 +169,4 @@ def _why(uri: str, name: str, written: Response | None) -> str:
     return (
         "does not answer the server: it is away, or MLFLOW_S3_ENDPOINT_URL names another place; "
         "the server's log says more"
-    )
-
-
-def download(artifact_uri: str, folder: Path, tracking_uri: str | None) -> Path:
-    """Fetch an artifact into a folder; return where it is there."""
-    from mlflow.artifacts import download_artifacts
-
-    return Path(
-        download_artifacts(
-            artifact_uri=artifact_uri, dst_path=str(folder), tracking_uri=tracking_uri
-        )
     )
