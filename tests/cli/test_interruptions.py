@@ -38,7 +38,7 @@ def running(workspace, launches):
 
 
 def resumed_like(workspace, undisturbed) -> None:
-    workspace.run("launch", "small.toml", "--jobs", 2)
+    workspace.run("launch", "small.toml", "--jobs", 1)
     assert answers(workspace, "small") == undisturbed
     assert not left_over(workspace)
 
