@@ -81,7 +81,7 @@ def _launch_here(
         try:
             ready = left.prepare(code)
         except Terminated:
-            return left.say("stopped at once")
+            return left.say("stopped; running trials are left unfinished")
         except Exception as error:
             left.tell(error)
             if left.is_asked_to_stop() or task.count_failure() >= PATIENCE_SECONDS:
@@ -94,7 +94,7 @@ def _launch_here(
         try:
             run(ready, left.options, observer)
         except Terminated:
-            left.say("stopped at once")
+            left.say("stopped; running trials are left unfinished")
         except Exception as error:  # no one else would ever hear of it
             left.tell(error)
 

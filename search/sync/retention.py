@@ -104,7 +104,9 @@ def collect(
     if name:
         open_recorded(name, storage)
     if missing_database(options.tracking_uri):
-        raise UsageError("--tracking-uri: no MLflow tracking store is here yet; nothing can go")
+        raise UsageError(
+            "--tracking-uri: there is no MLflow database here yet, so there is nothing to delete"
+        )
     runs = StoredRuns(open_client(options.tracking_uri))
     plan = _Plan(storage, runs, options)
     for study in _studies(storage, name):
@@ -179,7 +181,7 @@ class _Plan:
     def _protected(self, study: Study, keep: int) -> set[int]:
         """The best trials, and those that were trained again as finalists."""
         rank = study.spec.study.rank
-        ended = [one for one in study.outcomes(()) if one.state == "complete"]
+        ended = [one for one in study.finished() if one.state == "complete"]
         ranked = sorted(ended, key=lambda one: (rank(one.value), one.number))
         finals = recorded_finals(self._storage, study)
         return {one.number for one in ranked[:keep]} | set(finals.trials if finals else ())
