@@ -15,7 +15,7 @@ from studyhall.search.common.intervals import INTERVALS
 from studyhall.search.config.settings import TrialSettings
 from studyhall.search.data.datasets import open_dataset
 from studyhall.search.data.seal import sealed_test_split
-from studyhall.search.study.claim import Claimed
+from studyhall.search.study.claim import Claim
 from studyhall.search.study.job import Job
 from studyhall.search.study.storage import reopen_storage
 from studyhall.search.study.study import ProposedTrial, Study
@@ -25,9 +25,8 @@ from studyhall.search.tracking.run_tags import seed_tags
 from studyhall.search.tracking.study_runs import FINGERPRINT
 from studyhall.search.training.building import TrialSeed, multiplications, training_data
 from studyhall.search.training.record import SHOWN, StoredRecord, store, value_point
-from studyhall.search.training.saved_training import TrainingSaver
+from studyhall.search.training.saved_training import TrainingSaver, identify
 from studyhall.search.training.trial import WORKER_DEATH_PREFIX, TrialRecord, give_up, run_trial
-from studyhall.search.training.trial_identity import identify
 from studyhall.search.workers.heartbeat import ClaimLostError, Heartbeat
 
 _TROUBLE_LENGTH = 300
@@ -72,7 +71,7 @@ class Workplace:
                 return None
             return self._run_claimed(claimed)
 
-    def claim(self, wanted: Callable[[], bool] = lambda: True) -> Claimed | None:
+    def claim(self, wanted: Callable[[], bool] = lambda: True) -> Claim | None:
         """Claim a trial; wait a moment for one if all that can start now are running."""
         deadline, pause = time.monotonic() + INTERVALS.claim, _PAUSES_SECONDS[0]
         while wanted():
@@ -83,7 +82,7 @@ class Workplace:
             pause = min(2 * pause, _PAUSES_SECONDS[1])
         return None
 
-    def propose(self, claimed: Claimed) -> ProposedTrial:
+    def propose(self, claimed: Claim) -> ProposedTrial:
         """Propose a claimed trial, unless it was proposed already to learn its cost."""
         proposed, _ = self._proposed.pop(claimed.number, (None, 0.0))
         return proposed or self.study.propose(claimed.number, claimed.trial_id)
@@ -110,7 +109,7 @@ class Workplace:
             self._proposed[number] = proposed, multiplications(proposed.settings, dataset)
         return self._proposed[number][1]
 
-    def _run_claimed(self, claimed: Claimed) -> str | None:
+    def _run_claimed(self, claimed: Claim) -> str | None:
         """Run a claimed trial; give it back, with the error, if one ends it."""
         try:
             with Heartbeat(self.study.claims, claimed) as heartbeat:
@@ -127,7 +126,7 @@ class Workplace:
             return f"trial {claimed.number}: {trouble}"
         return None
 
-    def _train(self, claimed: Claimed, heartbeat: Heartbeat) -> None:
+    def _train(self, claimed: Claim, heartbeat: Heartbeat) -> None:
         """Propose a trial, train it, store its record, and then enter it in the study."""
         job, number = self.job, claimed.number
         proposed = self.propose(claimed)
@@ -160,7 +159,7 @@ class Workplace:
         return TrainingSaver(_saved_training(self.job.outbox, number), identity)
 
     def _store(
-        self, claimed: Claimed, proposed: ProposedTrial, record: TrialRecord, live: LivePoints
+        self, claimed: Claim, proposed: ProposedTrial, record: TrialRecord, live: LivePoints
     ) -> StoredRecord:
         data = training_data(self.job.data_folder, proposed.settings.data)
         shown = data.split.train[:SHOWN]

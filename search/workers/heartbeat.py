@@ -5,12 +5,11 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable
-from types import TracebackType
 from typing import Self
 
 from studyhall.search.common.errors import StudyhallError
 from studyhall.search.common.intervals import INTERVALS
-from studyhall.search.study.claim import Claimed
+from studyhall.search.study.claim import Claim
 from studyhall.search.study.claims import Claims
 
 
@@ -34,7 +33,7 @@ class Heartbeat:
     def __init__(
         self,
         claims: Claims,
-        claimed: Claimed,
+        claimed: Claim,
         seconds: float = INTERVALS.beat,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
@@ -52,12 +51,7 @@ class Heartbeat:
         self._thread.start()
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *error: object) -> None:
         """Stop the thread."""
         self._over.set()
         self._thread.join(self._seconds)  # it may be waiting for an unreachable storage
