@@ -25,9 +25,8 @@ from studyhall.search.tracking.run_tags import seed_tags
 from studyhall.search.tracking.study_runs import FINGERPRINT
 from studyhall.search.training.building import TrialSeed, multiplications, training_data
 from studyhall.search.training.record import SHOWN, StoredRecord, store, value_point
-from studyhall.search.training.saved_training import TrainingSaver
+from studyhall.search.training.saved_training import TrainingSaver, identify
 from studyhall.search.training.trial import WORKER_DEATH_PREFIX, TrialRecord, give_up, run_trial
-from studyhall.search.training.trial_identity import identify
 from studyhall.search.workers.heartbeat import ClaimLostError, Heartbeat
 
 _TROUBLE_LENGTH = 300

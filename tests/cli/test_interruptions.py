@@ -38,7 +38,7 @@ def running(workspace, launches):
 
 
 def resumed_like(workspace, undisturbed) -> None:
-    workspace.run("launch", "small.toml", "--jobs", 2)
+    workspace.run("launch", "small.toml", "--jobs", 1)
     assert answers(workspace, "small") == undisturbed
     assert not left_over(workspace)
 
@@ -58,7 +58,7 @@ def test_the_first_interrupt_lets_running_trials_finish(workspace, running, undi
     os.killpg(running.pid, signal.SIGINT)  # as a terminal does: workers get it too
     stdout, stderr = running.communicate(timeout=120)
     assert running.returncode == 130, stderr
-    assert "press Ctrl-C again" in stderr
+    assert "Press Ctrl-C again" in stderr
     assert "to resume: studyhall launch small.toml" in stdout
     status = workspace.json("status", "small")
     assert len(begun) <= status["finished"] < 6
