@@ -109,7 +109,7 @@ Set = Annotated[
     typer.Option("--set", help="Override a value of the study file: table.key=value."),
 ]
 Fresh = Annotated[bool, typer.Option("--fresh", help="Set earlier trials aside and start over.")]
-Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Show no progress.")]
+Observer = Annotated[bool, typer.Option("--quiet", "-q", help="Show no progress.")]
 Json = Annotated[bool, typer.Option("--json", help="Print the result as JSON.")]
 
 

@@ -27,7 +27,7 @@ def finalists(
     tracking_uri: args.Tracking = None,
     storage: args.Storage = None,
     cluster: args.Cluster = None,
-    quiet: args.Quiet = False,
+    quiet: args.Observer = False,
     json: args.Json = False,
 ) -> int:
     """Retrain the best trials from fresh seeds to choose the champion."""

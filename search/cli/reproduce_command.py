@@ -34,7 +34,7 @@ def reproduce(
     data_dir: args.DataDir = None,
     tracking_uri: args.Tracking = None,
     storage: args.Storage = None,
-    quiet: args.Quiet = False,
+    quiet: args.Observer = False,
     json: args.Json = False,
 ) -> None:
     """Run a published system's studies and compare the results."""

@@ -42,7 +42,7 @@ def launch(
         bool,
         typer.Option("--no-preflight", help="Also train networks that fail the sanity checks."),
     ] = False,
-    quiet: args.Quiet = False,
+    quiet: args.Observer = False,
     json: args.Json = False,
 ) -> int:
     """Start, resume or extend a study."""
