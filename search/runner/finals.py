@@ -25,7 +25,7 @@ from studyhall.search.tracking.mlflow_ui import pages_of
 from studyhall.search.tracking.registry import register_champion
 from studyhall.search.tracking.study_runs import StudyRun, find_study_run
 from studyhall.search.tracking.tracker import Tracker
-from studyhall.search.workers.pool_choice import require_pool
+from studyhall.search.workers.pool import require_pool
 
 
 def train_finalists(

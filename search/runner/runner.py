@@ -27,8 +27,8 @@ from studyhall.search.sync.tracked_study import TrackedStudy
 from studyhall.search.tracking.ledger import end_broken_readings
 from studyhall.search.tracking.mlflow_ui import pages_of
 from studyhall.search.tracking.registry import register_champion, registered_version
-from studyhall.search.workers.pool import Action, ClusterUnavailable, UnusableHost
-from studyhall.search.workers.pool_choice import open_pool
+from studyhall.search.workers.local_pool import LocalPool
+from studyhall.search.workers.pool import Action, ClusterUnavailable, UnusableHost, WorkerPool
 
 _DEATHS_ALLOWED = 10  # in a row for each worker, while no trial ends: nothing can train here
 _LAST_SECONDS = 1.0  # how long an aborted launch waits for the upload in progress
@@ -62,7 +62,12 @@ class Runner:
     def __post_init__(self) -> None:
         self.study, self.tracker = self.tracked.study, self.tracked.tracker
         self.sender = self.tracked.uploader(self.observer.note)
-        self.pool = open_pool(self.tracked, self.options)
+        if self.options.cluster is None:
+            self.pool: WorkerPool = LocalPool(self.tracked, self.options)
+        else:
+            from studyhall.search.workers.dask_pool import DaskPool
+
+            self.pool = DaskPool(self.tracked, self.options)
         self._requests = StopRequests(self.search or self.study, self.options.stops)
 
     @property
@@ -126,7 +131,7 @@ class Runner:
                 if isinstance(result, ClusterUnavailable | UnusableHost):
                     self._wait(result)
                 elif result:
-                    self._count_worker_death(result if isinstance(result, str) else result.trouble)
+                    self._count_worker_death(result)
         self._report_results()
 
     def _wait(self, ended: ClusterUnavailable | UnusableHost) -> None:
@@ -215,14 +220,14 @@ class Runner:
                 f"{name}: MLflow does not have the record of {_counted(unsent)}; it is kept in "
                 f"{self.tracked.job.outbox}; once MLflow works, run `studyhall sync {name}`"
             )
-        drained = self.pool.drain(seconds)
-        if unsent := drained.unsent:
+        unsent, drained_hosts = self.pool.drain(seconds)
+        if unsent:
             raise StudyhallError(
                 f"{name}: MLflow does not have the record of {_counted(unsent)}; it is kept on the "
                 "cluster; once MLflow works, launch again to upload it"
             )
         self.sender.stop(_PATIENCE_SECONDS)
-        self._put_in_order(None if interrupted else drained.hosts)
+        self._put_in_order(None if interrupted else drained_hosts)
         summary = replace(summarize(self.study), interrupted=interrupted)
         log_results(self.tracked)
         summary = self._crown(summary)

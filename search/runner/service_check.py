@@ -8,7 +8,7 @@ from studyhall.search.common.options import Options
 from studyhall.search.common.service_part import Part
 from studyhall.search.study.database_check import check_database
 from studyhall.search.tracking.mlflow_check import check_mlflow
-from studyhall.search.workers.pool_choice import require_dask
+from studyhall.search.workers.pool import require_dask
 
 
 def check_service(options: Options | None = None) -> list[Part]:

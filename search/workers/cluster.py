@@ -8,8 +8,7 @@ import re
 import threading
 import time
 import warnings
-from collections.abc import Callable, Collection, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from typing import Any, TypeVar
 
 import distributed
@@ -110,9 +109,13 @@ class Cluster:
         Raises:
             StudyhallError: the scheduler does not answer.
         """
-        with _explained(self.address):
-            scheduler: Any = self.client.scheduler
+        scheduler: Any = self.client.scheduler
+        try:
             asked = self.client.sync(scheduler.ncores, callback_timeout=CONNECT_SECONDS)
+        except (OSError, TimeoutError) as error:
+            raise StudyhallError(
+                f"the cluster at {self.address} does not answer ({reason(error)})"
+            ) from error
         return {str(address): int(threads) for address, threads in asked.items()}
 
     def count_workers(self) -> int:
@@ -194,19 +197,6 @@ class Cluster:
             )
         return found[0]
 
-    def submit(
-        self, function: Callable[..., Any], *arguments: object, key: str, workers: Collection[str]
-    ) -> Any:
-        """Have one of these workers call a function; return its future."""
-        return self.client.submit(
-            function, *arguments, key=key, pure=False, workers=sorted(workers)
-        )
-
-    def workers_with(self, future: Any) -> set[str]:
-        """The workers that hold the result of a call; none if they are gone."""
-        with _explained(self.address):
-            return {str(one) for held in self.client.who_has([future]).values() for one in held}
-
 
 def _require_certificates(address: str) -> None:
     """Check that Dask has the certificates it needs; its own errors would be tracebacks."""
@@ -227,16 +217,6 @@ async def _call_in_thread(
 ) -> Result:
     """Call a function in a thread: the worker's own runs a trial, and its loop must stay free."""
     return await asyncio.wait_for(asyncio.to_thread(function, *arguments), seconds)
-
-
-@contextmanager
-def _explained(address: str) -> Iterator[None]:
-    try:
-        yield
-    except (OSError, TimeoutError) as error:
-        raise StudyhallError(
-            f"the cluster at {address} does not answer ({reason(error)})"
-        ) from error
 
 
 def _is_unreachable(found: object) -> bool:

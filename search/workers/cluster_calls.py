@@ -6,13 +6,13 @@ import queue
 import threading
 import time
 from collections.abc import Callable, Generator, Iterator
-from dataclasses import dataclass
-from typing import Any, TypeVar
+from contextlib import suppress
+from typing import Any, NamedTuple, TypeVar
 
 from studyhall.search.common.errors import StudyhallError
 from studyhall.search.common.intervals import INTERVALS
 from studyhall.search.workers.cluster import PATIENCE_SECONDS, Cluster
-from studyhall.search.workers.pool import Action, ClusterUnavailable, WorkerDied
+from studyhall.search.workers.pool import Action, ClusterUnavailable
 
 Result = TypeVar("Result")
 
@@ -23,7 +23,7 @@ def run_on_cluster(
     arguments: tuple[Any, ...],
     most: int,
     next_action: Callable[[], Action],
-) -> Generator[Result | WorkerDied | ClusterUnavailable]:
+) -> Generator[Result | str | ClusterUnavailable]:
     """Call `function(*arguments)` again and again on a cluster, and yield the results.
 
     There are as many calls at once as there are workers, including those that join later: a call
@@ -47,10 +47,12 @@ def run_on_cluster(
                 return
             if not cluster.answers:
                 yield ClusterUnavailable("the cluster's scheduler is away; waiting for it")
-                calls.end()
+                calls.wanted = False
                 cluster.reconnect()
                 calls = _Calls(cluster, function, arguments)
-            workers = _count_workers(cluster)
+            workers = None
+            with suppress(StudyhallError):  # the scheduler is away, which `answers` shows soon
+                workers = cluster.count_workers()
             if workers:
                 deadline = time.monotonic() + PATIENCE_SECONDS
                 if calls.wanted:
@@ -67,15 +69,7 @@ def run_on_cluster(
                     )
             yield from calls.next_result()
     finally:
-        calls.end()
-
-
-def _count_workers(cluster: Cluster) -> int | None:
-    """The number of workers; None if the scheduler does not answer, which `answers` shows soon."""
-    try:
-        return cluster.count_workers()
-    except StudyhallError:
-        return None
+        calls.wanted = False
 
 
 class _Calls:
@@ -109,13 +103,9 @@ class _Calls:
         if isinstance(result, _CallsEnded):
             self.running -= result.number
             if result.trouble:
-                yield WorkerDied(result.trouble)
+                yield result.trouble
         else:
             yield result
-
-    def end(self) -> None:
-        """Make no more calls."""
-        self.wanted = False
 
     def _call(self, number: int) -> None:
         from joblib import Parallel, delayed, parallel_config
@@ -146,8 +136,7 @@ class _Calls:
         self._results.put(_CallsEnded(number, trouble))
 
 
-@dataclass(frozen=True)
-class _CallsEnded:
+class _CallsEnded(NamedTuple):
     """In place of a result: so many calls have ended, and which error ended them, if one did."""
 
     number: int

@@ -5,11 +5,11 @@ from __future__ import annotations
 import os
 import platform
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from contextlib import closing
-from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
+from typing import NamedTuple
 from urllib.parse import urlsplit
 
 from studyhall.search.common.addresses import (
@@ -34,8 +34,7 @@ _WORKERS_SECONDS = 10.0  # how long a cluster without workers is given
 _SERVICES_SECONDS = 90.0  # a host may have to import MLflow, and to wait for what does not answer
 
 
-@dataclass(frozen=True)
-class HostReport:
+class HostReport(NamedTuple):
     """What a worker reports: its host's name, code, BLAS, and clock in seconds since 1970."""
 
     host: str
@@ -149,8 +148,12 @@ def _require_workers(cluster: Cluster, options: Options) -> list[str]:
     before = time.time()
     reports = cluster.ask(CONNECT_SECONDS, report)
     after = time.time()
-    checked = _checked_services(cluster, options)
-    problems, remarks = _version_problems(cluster), set[str]()
+    storage, uri = options.address, _tracking_uri(options)
+    checked = dict[str, tuple[str, str] | BaseException]()
+    if not isinstance(storage, Path) and is_server(uri):  # else no host could reach them
+        given = without_password(storage), without_password(uri)
+        checked = cluster.ask(_SERVICES_SECONDS, check_services, *given)
+    problems, remarks, blas = _version_problems(cluster), set[str](), environment()["machine.blas"]
     for address in sorted(threads):
         worker, found = f"--cluster: worker {address}", reports.get(address, "no answer")
         if not isinstance(found, HostReport):
@@ -162,29 +165,20 @@ def _require_workers(cluster: Cluster, options: Options) -> list[str]:
         mistakes, noted = _host_problems(found, before, after), list[str]()
         if not mistakes:  # with other code its answer about the services means nothing
             mistakes, noted = _service_problems(checked.get(address))
+        if found.blas != blas:
+            noted.append(
+                f"has other BLAS kernels ({found.blas}) than this machine, so the last bits of "
+                "results depend on the host that trains; set OPENBLAS_CORETYPE to make them alike"
+            )
         if (count := threads[address]) != 1:
             mistakes.append(
                 f"must do one trial at a time, got {count} threads; start it with --nthreads 1"
             )
         problems += [f"{worker} on {found.host} {mistake}" for mistake in mistakes]
-        remarks |= {f"{found.host} {remark}" for remark in (*noted, *_other_kernels(found))}
+        remarks |= {f"{found.host} {remark}" for remark in noted}
     if problems:
         raise UsageError("\n".join(problems))
     return sorted(remarks)
-
-
-def _checked_services(
-    cluster: Cluster, options: Options
-) -> dict[str, tuple[str, str] | BaseException]:
-    """What each worker finds, by its address; nothing if no other machine can reach the services.
-
-    Passwords stay here.
-    """
-    address, uri = options.address, _tracking_uri(options)
-    if isinstance(address, Path) or not is_server(uri):
-        return {}
-    given = without_password(address), without_password(uri)
-    return cluster.ask(_SERVICES_SECONDS, check_services, *given)
 
 
 def _wait_for_workers(cluster: Cluster) -> dict[str, int]:
@@ -244,23 +238,12 @@ def _service_problems(
     if isinstance(found, BaseException):
         return [f"did not report whether it reaches the database ({reason(found)}); try again"], []
     database, mlflow = found or ("", "")
-    problems, remarks = [], []
-    if database:
-        problems.append(
-            f"cannot use the database ({database}); check its STUDYHALL_STORAGE, and the "
-            "password in PGPASSWORD or ~/.pgpass there"
-        )
-    if mlflow:
-        remarks.append(
-            f"cannot use MLflow ({mlflow}), so its records would be kept there; check its "
-            "MLFLOW_TRACKING_URI, and the user and password"
-        )
-    return problems, remarks
-
-
-def _other_kernels(found: HostReport) -> Iterator[str]:
-    if found.blas != environment()["machine.blas"]:
-        yield (
-            f"has other BLAS kernels ({found.blas}) than this machine, so the last bits of results "
-            "depend on the host that trains; set OPENBLAS_CORETYPE to make them alike"
-        )
+    problem = (
+        f"cannot use the database ({database}); check its STUDYHALL_STORAGE, and the password in "
+        "PGPASSWORD or ~/.pgpass there"
+    )
+    remark = (
+        f"cannot use MLflow ({mlflow}), so its records would be kept there; check its "
+        "MLFLOW_TRACKING_URI, and the user and password"
+    )
+    return [problem] if database else [], [remark] if mlflow else []

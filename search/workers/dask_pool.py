@@ -8,7 +8,7 @@ import uuid
 from collections.abc import Callable, Generator
 from contextlib import suppress
 from dataclasses import replace
-from typing import Any, TypeVar
+from typing import Any
 
 from studyhall.search.common.addresses import without_password
 from studyhall.search.common.environment import code_version
@@ -21,16 +21,15 @@ from studyhall.search.workers.cluster import Cluster
 from studyhall.search.workers.cluster_calls import run_on_cluster
 from studyhall.search.workers.host import Host, on_host
 from studyhall.search.workers.host_session import Assignment
-from studyhall.search.workers.pool import Action, Drained, UnusableHost, WorkResult
+from studyhall.search.workers.pool import Action, UnusableHost, WorkerPool, WorkResult
 from studyhall.search.workers.shutdown import abort_launch
 
-Result = TypeVar("Result")
 _SLACK_SECONDS = 10.0  # for opening what a drain needs
 _ABORT_SECONDS = 7.0
 _CLOSE_SECONDS = 1.0  # a user who stops a launch waits for it, and an open study does no harm
 
 
-class DaskPool:
+class DaskPool(WorkerPool):
     """Workers of any number of hosts.
 
     Args:
@@ -66,8 +65,8 @@ class DaskPool:
                 self._begin_no_more()
             return action
 
-        call = on_host, (Host.work, self._assignment)
-        return run_on_cluster(self._cluster, *call, self._most, passed_on)
+        call = Host.work, self._assignment
+        return run_on_cluster(self._cluster, on_host, call, self._most, passed_on)
 
     def _begin_no_more(self) -> None:
         """Tell the workers: Dask gives the calls of workers that died to others, or to new ones."""
@@ -75,10 +74,10 @@ class DaskPool:
             new = set(self._cluster.workers()) - self._draining
             self._draining |= new
             if new:
-                launch = self._assignment.launch
-                self._ask(_ABORT_SECONDS, Host.finish, launch, workers=sorted(new))
+                call = on_host, Host.finish, self._assignment.launch
+                self._cluster.ask(_ABORT_SECONDS, *call, workers=sorted(new))
 
-    def drain(self, seconds: float) -> Drained:
+    def drain(self, seconds: float) -> tuple[list[FailedUpload], set[str]]:
         """See `WorkerPool`; records on hosts that left the cluster are not counted.
 
         Raises:
@@ -87,7 +86,8 @@ class DaskPool:
         if not self._cluster.answers:
             self._cluster.reconnect()
         self._cluster.count_workers()
-        answers = self._ask(seconds + _SLACK_SECONDS, Host.drain, self._assignment, seconds)
+        call = on_host, Host.drain, self._assignment, seconds
+        answers = self._cluster.ask(seconds + _SLACK_SECONDS, *call)
         unsent = dict[tuple[int, int], FailedUpload]()
         for address, answer in answers.items():
             if isinstance(answer, BaseException):
@@ -96,7 +96,7 @@ class DaskPool:
                     "and launch again"
                 )
             unsent |= {(record.number, record.attempt): record for record in answer}
-        return Drained([unsent[key] for key in sorted(unsent)], set(self._cluster.hosts))
+        return [unsent[key] for key in sorted(unsent)], self._cluster.hosts
 
     def restore(self, number: int) -> None:
         """See `WorkerPool`; a worker trains it, since the study's trials ran on such hosts."""
@@ -113,16 +113,16 @@ class DaskPool:
 
     def _restored(self, number: int) -> bytes:
         """The record that the first usable worker makes."""
-        tried, why = set[str](), "there is no worker"
+        tried, why, client = set[str](), "there is no worker", self._cluster.client
         while untried := set(self._cluster.workers()) - tried:
             key = f"restore-{self._assignment.study_id}-{number}-{len(tried)}"
-            given = (Host.restore, self._assignment, number)
-            future = self._cluster.submit(on_host, *given, key=key, workers=untried)
+            call, limits = (on_host, Host.restore, self._assignment, number), sorted(untried)
+            future = client.submit(*call, key=key, pure=False, workers=limits)
             result = self._result(future, untried)
             if not isinstance(result, UnusableHost):
                 return bytes(result)
             why = result.trouble
-            tried |= self._cluster.workers_with(future) or untried
+            tried |= {one for held in client.who_has([future]).values() for one in held} or untried
         raise StudyhallError(_lost(number, why))
 
     def _result(self, future: Any, asked: set[str]) -> Any:
@@ -145,22 +145,16 @@ class DaskPool:
     def _abort_hosts(self) -> None:
         if self._cluster.answers:
             given = self._assignment
-            self._ask(_ABORT_SECONDS, Host.abort, given.study_id, given.launch)
+            self._cluster.ask(_ABORT_SECONDS, on_host, Host.abort, given.study_id, given.launch)
 
     def close(self) -> None:
         """See `WorkerPool`; the hosts close the study, too."""
         given = self._assignment
         with suppress(StudyhallError):
             if self._cluster.answers:
-                call = Host.close, given.study_id, given.launch
-                self._ask(_CLOSE_SECONDS, *call, reach=_CLOSE_SECONDS)
+                call = on_host, Host.close, given.study_id, given.launch
+                self._cluster.ask(_CLOSE_SECONDS, *call, reach=_CLOSE_SECONDS)
         self._cluster.close()
-
-    def _ask(
-        self, seconds: float, method: Callable[..., Result], *arguments: object, **limits: Any
-    ) -> dict[str, Result | BaseException]:
-        """Call a method of each worker's `Host`; see `Cluster.ask`."""
-        return self._cluster.ask(seconds, on_host, method, *arguments, **limits)
 
 
 def _lost(number: int, why: str) -> str:

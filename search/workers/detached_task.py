@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, field
 from typing import Any, NoReturn
 
 import distributed
@@ -42,21 +41,15 @@ def submit_detached(
     # better, so Dask has to try again.
     call = cluster.client.submit(function, *arguments, key=key, pure=False, retries=_RETRIES)
     distributed.fire_and_forget(call)
-    if not cluster.client.run_on_scheduler(_await_task, key=key):
+    if not cluster.client.run_on_scheduler(_has_task, key=key, looks=100):
         raise StudyhallError("the cluster's scheduler did not take the launch; try again")
 
 
-def _has_task(dask_scheduler: Any, key: str) -> bool:
-    return key in dask_scheduler.tasks
-
-
-async def _await_task(dask_scheduler: Any, key: str) -> bool:
-    """Whether a task reaches the scheduler, which may take a moment."""
-    for _ in range(100):
-        if key in dask_scheduler.tasks:
-            return True
+async def _has_task(dask_scheduler: Any, key: str, looks: int = 1) -> bool:
+    """Whether the scheduler has a task, which may take a moment to reach it."""
+    while key not in dask_scheduler.tasks and (looks := looks - 1):
         await asyncio.sleep(0.1)
-    return False
+    return key in dask_scheduler.tasks
 
 
 class DetachedTask:
@@ -91,28 +84,19 @@ class DetachedTask:
         distributed.secede()
 
 
-@dataclass
-class _Failures:
-    """Which workers failed at a task, and since when every worker has."""
-
-    tried: set[str] = field(default_factory=set)
-    since: float | None = None
-
-
-def _all_failures(scheduler: Any) -> dict[str, _Failures]:
-    """What the scheduler keeps of tasks that could not be done, by their names."""
-    found: dict[str, _Failures] = scheduler.task_metadata.setdefault("studyhall-failures", {})
-    return found
+def _all_failures(scheduler: Any) -> dict[str, tuple[set[str], float]]:
+    """By a task's name: the workers that failed at it, and since when all of them have."""
+    failures: dict[str, Any] = scheduler.task_metadata.setdefault("studyhall-failures", {})
+    return failures
 
 
 def _count_failure(dask_scheduler: Any, key: str, worker: str) -> float:
-    failures = _all_failures(dask_scheduler).setdefault(key, _Failures())
-    failures.tried.add(worker)
-    if not set(dask_scheduler.workers) <= failures.tried:
-        failures.since = None
-        return 0.0
-    failures.since = failures.since or time.monotonic()
-    return time.monotonic() - failures.since
+    failures, now = _all_failures(dask_scheduler), time.monotonic()
+    tried, since = failures.get(key, (set[str](), float("inf")))
+    tried.add(worker)
+    since = min(since, now) if set(dask_scheduler.workers) <= tried else float("inf")
+    failures[key] = tried, since
+    return max(0.0, now - since)
 
 
 def _forget_failures(dask_scheduler: Any, key: str) -> None:

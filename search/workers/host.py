@@ -17,7 +17,6 @@ from studyhall.search.workers.host_session import Assignment, HostSession
 from studyhall.search.workers.pool import UnusableHost
 
 Result = TypeVar("Result")
-_STOP_SECONDS = 5.0  # how long a host waits for the record that its sender is sending
 
 
 class Host:
@@ -74,7 +73,7 @@ class Host:
         """Close a study whose launch has ended; another launch opens it again."""
         self.finish(launch)
         if session := self._take(study_id, launch):
-            session.close(_STOP_SECONDS)
+            session.close()
 
     def restore(self, assignment: Assignment, number: int) -> bytes | UnusableHost:
         """Train a finished trial again; return its record as a tar archive.
@@ -95,7 +94,7 @@ class Host:
             if earlier and earlier.assignment == assignment:
                 return earlier
             if earlier:
-                earlier.close(_STOP_SECONDS)
+                earlier.close()
             self._sessions[assignment.study_id] = HostSession(assignment)
             return self._sessions[assignment.study_id]
 

@@ -37,6 +37,7 @@ from studyhall.search.tracking.tracker import Tracker
 from studyhall.search.workers.execution import Workplace
 from studyhall.search.workers.shutdown import abort_launch
 
+_STOP_SECONDS = 5.0  # how long a host waits for the record that it is sending
 _log = logging.getLogger("studyhall.host")
 
 
@@ -80,7 +81,14 @@ class HostSession:
         if different := code_difference(dict(assignment.code)):
             raise StudyhallError(f"its code is not that of the launch ({different})")
         uri = os.environ.get("MLFLOW_TRACKING_URI") or assignment.study_run.uri
-        run, job = replace(assignment.study_run, uri=uri), _at_home(assignment)
+        run, job = replace(assignment.study_run, uri=uri), assignment.job
+        here = {f"studyhall.{name}": value for name, value in environment().items()}
+        job = replace(
+            job,
+            tags={**job.tags, **here},
+            storage=address_of_host() or job.storage,
+            outbox=make_home() / assignment.study_id,
+        )
         storage, name = reopen_storage(job.storage), job.spec.study.name
         require_clock(storage, job.storage)
         recorded = retry_while_disconnected(recorded_study)(storage, name)
@@ -132,18 +140,7 @@ class HostSession:
         return self._uploader.drain(seconds)
 
     def restore(self, job: Job, number: int) -> bytes:
-        """Train a finished trial again.
-
-        Args:
-            job: The session's own.
-            number: The trial's number.
-
-        Returns:
-            Its record, a folder, as a tar archive.
-
-        Raises:
-            StudyhallError: the result is another one.
-        """
+        """Train a finished trial again for the session's job; see `Host.restore`."""
         with tempfile.TemporaryDirectory() as temporary:
             there = replace(job, outbox=Path(temporary))
             restore(self._tracked.study, there, number, self.assignment.blas_threads)
@@ -158,18 +155,6 @@ class HostSession:
         if not abort_launch(self._tracked, self._uploader, self._workplace):
             self._uploader.stop(0.0)
 
-    def close(self, seconds: float) -> None:
-        """Stop sending records, within so many seconds."""
-        self._uploader.stop(seconds)
-
-
-def _at_home(assignment: Assignment) -> Job:
-    """The job with this host's storage, outbox and tags."""
-    job = assignment.job
-    here = {f"studyhall.{name}": value for name, value in environment().items()}
-    return replace(
-        job,
-        tags={**job.tags, **here},
-        storage=address_of_host() or job.storage,
-        outbox=make_home() / assignment.study_id,
-    )
+    def close(self) -> None:
+        """Stop sending records."""
+        self._uploader.stop(_STOP_SECONDS)

@@ -1,11 +1,15 @@
-"""What a launch and its worker pool say to each other, whichever pool it is."""
+"""What every worker pool does, and what it and its launch say to each other."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Generator
 from dataclasses import dataclass
 from enum import Enum
-from typing import TYPE_CHECKING, NamedTuple, Protocol
+from importlib.util import find_spec
+from typing import TYPE_CHECKING, Protocol
+
+from studyhall.search.common.errors import UsageError
+from studyhall.search.common.options import Options
 
 if TYPE_CHECKING:  # worker processes import this module, and need neither of them
     from studyhall.search.sync.outbox_uploader import FailedUpload, OutboxUploader
@@ -17,16 +21,6 @@ class Action(Enum):
     CONTINUE = 1
     DRAIN = 2
     STOP = 3
-
-
-@dataclass(frozen=True)
-class WorkerDied:
-    """In place of a result: a worker process was killed, by a user or for want of memory.
-
-    Another process takes its place.
-    """
-
-    trouble: str = "a worker process was killed, or the memory ran out"
 
 
 @dataclass(frozen=True)
@@ -43,20 +37,9 @@ class ClusterUnavailable:
     trouble: str
 
 
-# What a call to run a trial gives: nothing, an error that a trial raised, or why none was run.
-WorkResult = str | UnusableHost | ClusterUnavailable | WorkerDied | None
-
-
-class Drained(NamedTuple):
-    """What other machines have of a launch's records.
-
-    Attributes:
-        unsent: The records that could not be sent to MLflow from there.
-        hosts: The names of the machines that were asked, and have no other records.
-    """
-
-    unsent: list[FailedUpload]
-    hosts: set[str]
+# What a call to run a trial gives: nothing, an error that ended a trial or its worker, or why no
+# trial was run.
+WorkResult = str | UnusableHost | ClusterUnavailable | None
 
 
 class WorkerPool(Protocol):
@@ -75,8 +58,13 @@ class WorkerPool(Protocol):
             next_action: Asked before each trial, and every half second while trials run.
         """
 
-    def drain(self, seconds: float) -> Drained:
-        """Have the records that trials left on other machines sent from there."""
+    def drain(self, seconds: float) -> tuple[list[FailedUpload], set[str]]:
+        """Have the records that trials left on other machines sent from there, if there are any.
+
+        Returns:
+            The records that could not be sent to MLflow, and the names of the machines asked.
+        """
+        return [], set()
 
     def restore(self, number: int) -> None:
         """Train a finished trial again, and put its record into this machine's outbox.
@@ -97,3 +85,34 @@ class WorkerPool(Protocol):
 
     def close(self) -> None:
         """Release what the pool holds; the launch has ended."""
+        return
+
+
+def require_pool(options: Options, notify: Callable[[str], None]) -> None:
+    """Check, before any work starts, that the pool for these options can run trials.
+
+    Args:
+        options: How the study is to be run.
+        notify: Called with each remark that the user should read.
+
+    Raises:
+        UsageError: it cannot; every mistake is a line.
+    """
+    if options.cluster is None:
+        return
+    require_dask()
+    from studyhall.search.workers.cluster_check import require_cluster
+
+    require_cluster(options, notify)
+
+
+def require_dask() -> None:
+    """Check that Dask is installed, which a cluster alone needs.
+
+    Raises:
+        UsageError: it is not.
+    """
+    if find_spec("distributed") is None:
+        raise UsageError(
+            "--cluster: needs Dask, which is not installed; `pip install 'studyhall[cluster]'`"
+        )

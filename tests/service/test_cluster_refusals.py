@@ -180,6 +180,6 @@ def without(folder: Path, package: str) -> Path:
 
 
 def test_an_installation_without_dask_says_what_to_install(stack, tmp_path, monkeypatch):
-    monkeypatch.setattr("studyhall.search.workers.pool_choice.find_spec", lambda name: None)
+    monkeypatch.setattr("studyhall.search.workers.pool.find_spec", lambda name: None)
     said = refusal(stack, tmp_path, cluster="tcp://127.0.0.1:8786")
     assert said.endswith("`pip install 'studyhall[cluster]'`")

@@ -25,8 +25,8 @@ from studyhall.search.study.storage import open_storage
 from studyhall.search.study.studies import open_study
 from studyhall.search.tracking.study_runs import FINGERPRINT
 from studyhall.search.workers.execution import Job, Workplace
+from studyhall.search.workers.local_pool import run_workers
 from studyhall.search.workers.pool import Action
-from studyhall.search.workers.processes import run_workers
 from tests.search.data.own_sets import array_file, image_folder, own
 from tests.search.workers.test_execution import SPEC
 

@@ -14,8 +14,8 @@ from studyhall.search.config.study_spec import StudySpec
 from studyhall.search.study.storage import open_storage
 from studyhall.search.study.studies import open_study
 from studyhall.search.study.study import Study
+from studyhall.search.workers.local_pool import run_workers
 from studyhall.search.workers.pool import Action
-from studyhall.search.workers.processes import run_workers
 from tests.search.created import created, record_of
 
 SPACE = {

@@ -68,6 +68,6 @@ def test_a_launch_says_that_mlflow_was_too_slow_for_its_end(moons, monkeypatch):
     told = Told()
     monkeypatch.setattr("studyhall.search.workers.shutdown._SECONDS", 0.0)
     launch_ended_before_its_second_result(moons, told, monkeypatch)
-    assert [note for note in told.notes if "the next launch does that" in note]
+    assert [note for note in told.notes if "the next launch corrects them" in note]
     assert moons.launch().complete == 6
     assert statuses(moons) == ["FINISHED"] * 7

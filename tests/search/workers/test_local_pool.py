@@ -12,8 +12,8 @@ import psutil
 import pytest
 import threadpoolctl
 
-from studyhall.search.workers.pool import Action, WorkerDied
-from studyhall.search.workers.processes import run_workers
+from studyhall.search.workers.local_pool import WORKER_KILLED, run_workers
+from studyhall.search.workers.pool import Action
 
 
 def doubled(number: int) -> int:
@@ -58,7 +58,7 @@ def times(number: int) -> Callable[[], Action]:
 
 @pytest.mark.parametrize("jobs", [1, 2])
 def test_a_function_is_called_until_it_is_enough(jobs):
-    results: list[int | WorkerDied] = []
+    results: list[int | str] = []
     enough = lambda: Action.DRAIN if len(results) >= 6 else Action.CONTINUE  # noqa: E731
     for result in run_workers(doubled, (3,), jobs, 1, enough):
         results.append(result)
@@ -84,7 +84,7 @@ def test_an_error_reaches_the_caller(jobs):
 
 def test_a_killed_worker_takes_no_other_along_and_is_replaced(tmp_path):
     results = list(run_workers(die_once, (str(tmp_path / "died"),), 2, 1, times(12)))
-    died = [result for result in results if isinstance(result, WorkerDied)]
+    died = [result for result in results if result == WORKER_KILLED]
     workers = {result for result in results if isinstance(result, int)}
     assert len(died) == 1
     assert len(workers) == 2  # the survivor, and who took the dead one's place
