@@ -28,8 +28,7 @@ Result = TypeVar("Result")
 WORKER_KILLED = "a worker process was killed, or the memory ran out"
 _LAST_SECONDS = 5.0  # how long a worker may take to end once all work is done
 _KILL_SECONDS = 2.0  # how long the system may take to end a killed process
-
-
+_THREAD_VARIABLES = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
 _WORKPLACES: list[Workplace] = []  # a worker process has one: a call brings the job alone
 
 
@@ -37,11 +36,6 @@ def _run_next(job: Job) -> str | None:
     if not _WORKPLACES:
         _WORKPLACES.append(Workplace(job))
     return _WORKPLACES[0].run_next()
-
-
-def _release() -> None:
-    for workplace in _WORKPLACES:
-        workplace.release()
 
 
 class LocalPool(WorkerPool):
@@ -62,7 +56,7 @@ class LocalPool(WorkerPool):
         """See `WorkerPool`."""
         run_next = self._run_here if self.size == 1 else _run_next
         job = (self._tracked.job,)
-        return run_workers(run_next, job, self.size, self._blas_threads, next_action, _release)
+        return run_workers(run_next, job, self.size, self._blas_threads, next_action)
 
     def _run_here(self, job: Job) -> str | None:
         self._workplace = self._workplace or Workplace(job)
@@ -83,7 +77,6 @@ def run_workers(
     jobs: int,
     blas_threads: int,
     next_action: Callable[[], Action],
-    on_parent_exit: Callable[[], None] | None = None,
 ) -> Generator[Result | str]:
     """Call `function(*arguments)` again and again on `jobs` workers, and yield the results.
 
@@ -97,14 +90,13 @@ def run_workers(
         blas_threads: Threads of the matrix products in each worker. They are fixed because the
             order of a sum, and with it the last bits of a result, depends on them.
         next_action: Asked before each call, and every half second while calls run.
-        on_parent_exit: Called in a worker before it ends because this process is gone.
     """
     if jobs == 1:
         with fixed_blas_threads(blas_threads):
             while next_action() is Action.CONTINUE:
                 yield function(*arguments)
         return
-    slots = [_Slot[Result](blas_threads, on_parent_exit) for _ in range(jobs)]
+    slots = [_Slot[Result](blas_threads) for _ in range(jobs)]
     try:
         yield from _run_slots(slots, function, arguments, next_action)
     finally:  # finished trials are on disk by now, and a worker that hangs would not end by itself
@@ -144,9 +136,8 @@ def _kill(slots: list[_Slot[Result]]) -> None:
 class _Slot(Generic[Result]):
     """One worker process, which is started again after it dies."""
 
-    def __init__(self, blas_threads: int, on_parent_exit: Callable[[], None] | None) -> None:
+    def __init__(self, blas_threads: int) -> None:
         self._blas_threads = blas_threads
-        self._on_parent_exit = on_parent_exit
         self._executor: ProcessPoolExecutor | None = None
 
     def submit(self, function: Callable[..., Result], arguments: tuple[Any, ...]) -> Future[Result]:
@@ -156,7 +147,7 @@ class _Slot(Generic[Result]):
             self._executor = ProcessPoolExecutor(
                 1,
                 initializer=_start_worker,
-                initargs=(os.getpid(), self._blas_threads, self._on_parent_exit),
+                initargs=(os.getpid(), self._blas_threads),
                 env=dict.fromkeys(_THREAD_VARIABLES, str(self._blas_threads)),
             )
         with _shielded_from_interrupts():
@@ -186,9 +177,6 @@ class _Slot(Generic[Result]):
         return ending
 
 
-_THREAD_VARIABLES = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
-
-
 @contextmanager
 def _shielded_from_interrupts() -> Iterator[None]:
     """Have processes that start in this block inherit a blocked SIGINT.
@@ -206,25 +194,25 @@ def _shielded_from_interrupts() -> Iterator[None]:
         signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
-def _start_worker(
-    parent: int, blas_threads: int, on_parent_exit: Callable[[], None] | None
-) -> None:
+def _start_worker(parent: int, blas_threads: int) -> None:
     """Prepare a worker process: ignore Ctrl-C, end with the parent, fix the BLAS threads."""
     import numpy  # noqa: F401  threadpoolctl limits the libraries that are loaded
     from threadpoolctl import threadpool_limits
 
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    threading.Thread(target=_end_with_parent, args=(parent, on_parent_exit), daemon=True).start()
+    threading.Thread(target=_end_with_parent, args=(parent,), daemon=True).start()
     threadpool_limits(blas_threads, user_api="blas")
 
 
-def _end_with_parent(parent: int, on_parent_exit: Callable[[], None] | None) -> None:
-    """End this process once `parent` is gone: nothing would upload what it records."""
-    sleeper = threading.Event()
+def _end_with_parent(parent: int) -> None:
+    """End this process once `parent` is gone: nothing would upload what it records.
+
+    Before, let other workers have the trial that this process has claimed.
+    """
     while os.getppid() == parent:
-        sleeper.wait(INTERVALS.parent)
-    if on_parent_exit:
-        leaving = threading.Thread(target=on_parent_exit, daemon=True)
+        time.sleep(INTERVALS.parent)
+    for workplace in _WORKPLACES:
+        leaving = threading.Thread(target=workplace.release, daemon=True)
         leaving.start()
         leaving.join(_LAST_SECONDS)
     os._exit(1)
