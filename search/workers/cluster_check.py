@@ -86,8 +86,9 @@ def check_cluster(options: Options) -> Part:
     except StudyhallError as error:
         lines = (line.removeprefix("--cluster: ") for line in str(error).splitlines())
         return Part("cluster", address, None, facts, tuple(lines))
-    noted: dict[str, str | float] = {"note": "; ".join(remarks)} if remarks else {}
-    return Part("cluster", address, watch.milliseconds, {**facts, **noted})
+    if remarks:
+        facts["note"] = "; ".join(remarks)
+    return Part("cluster", address, watch.milliseconds, facts)
 
 
 def require_cluster(options: Options, notify: Callable[[str], None]) -> None:

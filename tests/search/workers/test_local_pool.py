@@ -1,4 +1,4 @@
-"""Workers: what they are told to do, what comes back, and what happens when one is killed."""
+"""The processes of a local pool: their actions, their results, and what follows a kill."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ import threadpoolctl
 
 from studyhall.search.workers.local_pool import WORKER_KILLED, run_workers
 from studyhall.search.workers.pool import Action
+from tests.waiting import PATIENCE
 
 
 def doubled(number: int) -> int:
@@ -83,11 +84,16 @@ def test_an_error_reaches_the_caller(jobs):
 
 
 def test_a_killed_worker_takes_no_other_along_and_is_replaced(tmp_path):
-    results = list(run_workers(die_once, (str(tmp_path / "died"),), 2, 1, times(12)))
-    died = [result for result in results if result == WORKER_KILLED]
-    workers = {result for result in results if isinstance(result, int)}
-    assert len(died) == 1
-    assert len(workers) == 2  # the survivor, and who took the dead one's place
+    results: list[int | str] = []
+    workers: set[int] = set()
+    deadline = time.monotonic() + PATIENCE
+    more = lambda: len(workers) < 2 and time.monotonic() < deadline  # noqa: E731
+    next_action = lambda: Action.CONTINUE if more() else Action.DRAIN  # noqa: E731
+    for result in run_workers(die_once, (str(tmp_path / "died"),), 2, 1, next_action):
+        results.append(result)
+        workers |= {result} if isinstance(result, int) else set()
+    assert results.count(WORKER_KILLED) == 1
+    assert len(workers) == 2  # the survivor, and the replacement of the worker that died
 
 
 def test_a_worker_that_hangs_does_not_hold_up_the_end(tmp_path):
