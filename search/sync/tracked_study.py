@@ -24,7 +24,7 @@ from studyhall.search.study.studies import recorded_study
 from studyhall.search.study.study import Study
 from studyhall.search.sync.outbox import Outbox
 from studyhall.search.sync.outbox_uploader import OutboxUploader
-from studyhall.search.sync.restoring import restore
+from studyhall.search.sync.trial_records import restore
 from studyhall.search.tracking.client import open_client
 from studyhall.search.tracking.study_runs import (
     FINGERPRINT,
@@ -39,14 +39,14 @@ if TYPE_CHECKING:
     from studyhall.search.study.storage import BaseStorage
     from studyhall.search.tracking.client import MlflowClient
 
-_LAST = 4  # trials a worker at the end of a study, among which the longest goes first
+_LAST = 4  # the last trials of a study per worker, of which the longest are begun first
 
-_MANY = 64  # in place of the workers of a cluster, which come and go
+_MANY = 64  # assumed workers of a cluster, whose number changes
 
 
 @dataclass(frozen=True, eq=False)
 class TrackedStudy:
-    """A study, its mirror in MLflow, and what waits to be sent there."""
+    """A study, its runs in MLflow, and the outbox of records to upload."""
 
     study: Study
     tracker: Tracker
@@ -59,11 +59,11 @@ class TrackedStudy:
         return OutboxUploader(self.tracker, self.outbox, self.study.accepted, notify)
 
     def restore(self, number: int) -> None:
-        """Make the record of a finished trial again; see `studyhall.search.sync.restoring`."""
+        """Restore the record of a finished trial; see `studyhall.search.sync.trial_records`."""
         restore(self.study, self.job, number, self.blas_threads)
 
     def end(self, metrics: Mapping[str, float] | None = None) -> None:
-        """End the study's run with its figures, unless another launch is at work on it."""
+        """End the study's run with its metrics, unless another launch is working on it."""
         if not self.study.claims.live():
             whole = self.study.is_whole()
             self.tracker.end_study("FINISHED" if whole else "KILLED", metrics or {})
@@ -72,13 +72,13 @@ class TrackedStudy:
 def track(
     study: Study, client: MlflowClient, data: TrackedData, folder: Path, options: Options
 ) -> TrackedStudy:
-    """Open a study's runs, those of an earlier launch if there are any, and its outbox.
+    """Open a study's outbox and its runs, which are created if there are none.
 
     Args:
         study: The study.
         client: An open client.
-        data: What its networks train on.
-        folder: Where that is.
+        data: The study's data, as a dataset input.
+        folder: The folder of the data.
         options: Where things are kept, and how trials are run.
 
     Raises:
@@ -94,7 +94,7 @@ def track(
 
 
 def with_runs(study: Study, tracker: Tracker, folder: Path, options: Options) -> TrackedStudy:
-    """A study whose runs are open; nothing in MLflow is changed."""
+    """A study whose own run is open; this changes nothing in MLflow."""
     tags = trial_tags(study.spec, tracker.study_run.data.fingerprint, options.blas_threads)
     outbox = Outbox(options.home / study.study_id)
     needed = folder, outbox.folder, options.address
@@ -113,7 +113,7 @@ def with_runs(study: Study, tracker: Tracker, folder: Path, options: Options) ->
 
 
 def tracked_data(spec: StudySpec, folder: Path) -> TrackedData:
-    """What MLflow is told of a study's data, which are in `folder`."""
+    """Describe a study's data, which are in `folder`, as a dataset input of MLflow."""
     settings = spec.data_settings
     dataset = open_dataset(settings, folder)
     split = split_dataset(dataset, settings)
@@ -127,14 +127,14 @@ def tracked_data(spec: StudySpec, folder: Path) -> TrackedData:
 
 
 def trial_tags(spec: StudySpec, data_fingerprint: str, blas_threads: int) -> dict[str, str]:
-    """The tags that all runs of a study have: what its results depend on."""
+    """The tags of all runs of a study, which name the causes of its results."""
     described = {f"studyhall.{name}": value for name, value in environment().items()}
     trained = {"studyhall.metric": spec.study.metric, "studyhall.blas_threads": str(blas_threads)}
     return {**described, **trained, FINGERPRINT: data_fingerprint}
 
 
 def run_names(spec: StudySpec) -> Callable[[int], str]:
-    """How the runs of a study's trials are named, by the trials' numbers."""
+    """A function that names the run of a trial, given the trial's number."""
 
     def name(number: int) -> str:
         fresh = spec.fresh(number)
@@ -144,7 +144,7 @@ def run_names(spec: StudySpec) -> Callable[[int], str]:
 
 
 class Opened(NamedTuple):
-    """A study, MLflow's client, and the study's data with the folder that they are in."""
+    """A study, MLflow's client, and the study's data with their folder."""
 
     study: Study
     client: MlflowClient
@@ -163,12 +163,12 @@ def reopen(name: str, options: Options, observer: Observer) -> TrackedStudy:
 
 
 def recorded(storage: BaseStorage, name: str, options: Options, observer: Observer) -> Opened:
-    """A recorded study, with what its runs are opened with.
+    """Open a recorded study with MLflow's client and its data, but not its runs.
 
     Raises:
         UsageError: there is no such study, or nothing answers where it is kept.
     """
-    recorded_summary(name, options.address)  # says what is wrong with the name
+    recorded_summary(name, options.address)  # raises the error for an unknown name
     study = recorded_study(storage, name)
     if study is None:
         raise UsageError(f"{name}: another program's study has that name")

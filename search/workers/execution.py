@@ -21,16 +21,14 @@ from studyhall.search.study.storage import reopen_storage
 from studyhall.search.study.study import ProposedTrial, Study
 from studyhall.search.sync.live_points import LivePoints
 from studyhall.search.sync.outbox import Outbox
-from studyhall.search.tracking.run_tags import seed_tags
+from studyhall.search.sync.trial_records import store_record, trial_seed
 from studyhall.search.tracking.study_runs import FINGERPRINT
 from studyhall.search.training.building import (
-    TrialSeed,
     multiplications,
     training_data,
 )
-from studyhall.search.training.record import SHOWN, StoredRecord, store, value_point
 from studyhall.search.training.saved_training import TrainingSaver
-from studyhall.search.training.trial import WORKER_DEATH_PREFIX, TrialRecord, give_up, run_trial
+from studyhall.search.training.trial import WORKER_DEATH_PREFIX, give_up, run_trial
 from studyhall.search.training.trial_identity import identify
 from studyhall.search.workers.heartbeat import ClaimLostError, Heartbeat
 
@@ -164,23 +162,27 @@ def _run(place: Workplace, claimed: Claimed, heartbeat: Heartbeat) -> None:
 
     saver = _saver(job, number, proposed.settings)
     if claimed.deaths < job.attempts:
-        seed, metric = _seed(job, number), job.spec.study.metric
+        seed, metric = trial_seed(job, number), job.spec.study.metric
         record = run_trial(proposed.settings, data, seed, metric, on_epoch, saver)
     else:
         times = f"{claimed.deaths} times without getting further"
         trouble = claimed.trouble or "was there enough memory?"
         record = give_up(number, proposed.settings, f"{WORKER_DEATH_PREFIX} {times}: {trouble}")
-    stored = _store(place, claimed, proposed, record, live)
+    stored = store_record(
+        job,
+        record,
+        attempt,
+        parameters=proposed.parameters,
+        reports=proposed.reports,
+        notes=proposed.notes,
+        points=tuple(live.points),
+    )
     if place.study.finish(stored):
         saver.discard()  # else another attempt has the trial, and the sender drops this record
 
 
-def _seed(job: Job, number: int) -> TrialSeed:
-    return TrialSeed(job.spec.study.seed, number, job.spec.fresh(number))
-
-
 def _saver(job: Job, number: int, settings: TrialSettings) -> TrainingSaver:
-    seed, fingerprint = _seed(job, number), job.tags[FINGERPRINT]
+    seed, fingerprint = trial_seed(job, number), job.tags[FINGERPRINT]
     identity = identify(settings, seed, job.spec.study.metric, fingerprint)
     return TrainingSaver(_state(job.outbox, number), identity)
 
@@ -196,30 +198,6 @@ def _progress(outbox: Path, number: int) -> int:
         return _state(outbox, number).stat().st_mtime_ns
     except OSError:
         return 0
-
-
-def _store(
-    place: Workplace,
-    claimed: Claimed,
-    proposed: ProposedTrial,
-    record: TrialRecord,
-    live: LivePoints,
-) -> StoredRecord:
-    job = place.job
-    data = training_data(job.data_folder, proposed.settings.data)
-    shown = data.split.train[:SHOWN]
-    return store(
-        place.outbox.path(claimed.number, claimed.attempt),
-        record,
-        attempt=claimed.attempt,
-        parameters=proposed.parameters,
-        reports=proposed.reports,
-        notes=proposed.notes,
-        points=(*live.points, *value_point(record)),
-        tags={**job.tags, **seed_tags(_seed(job, claimed.number))},
-        examples=data.dataset.train_examples[shown],
-        labels=data.dataset.train_labels[shown],
-    )
 
 
 def _open(job: Job) -> Workplace:

@@ -41,7 +41,7 @@ if TYPE_CHECKING:
     from studyhall.search.study.recorded import recorded_summary
     from studyhall.search.study.summary import Best, StudySummary
     from studyhall.search.sync.doctor import Examination, examine
-    from studyhall.search.sync.sync_studies import Sent, sync_studies
+    from studyhall.search.sync.sync_studies import SyncResult, sync_studies
     from studyhall.search.tracking.ledger import Ledger, Reading
     from studyhall.search.tracking.registry import Champion, champion
     from studyhall.search.training.checking import check_gradients
@@ -59,11 +59,11 @@ __all__ = [
     "Prediction",
     "Quiet",
     "Reading",
-    "Sent",
     "Stopping",
     "StudySpec",
     "StudySummary",
     "StudyhallError",
+    "SyncResult",
     "UsageError",
     "Verdict",
     "Verification",
@@ -104,7 +104,7 @@ _HOMES = {
     "Quiet": "study.observer",
     "Ledger": "tracking.ledger",
     "Reading": "tracking.ledger",
-    "Sent": "sync.sync_studies",
+    "SyncResult": "sync.sync_studies",
     "Stopping": "runner.stopping",
     "StudySpec": "config.study_spec",
     "StudySummary": "study.summary",
