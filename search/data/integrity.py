@@ -40,14 +40,13 @@ def digests(folder: Path, info: DatasetInfo) -> Digests:
     Raises:
         UsageError: an array cannot be opened.
     """
-    found: Digests = {batch.name: {} for batch in info.batches}
-    for split in SPLITS:
-        for kind in KINDS:
-            array = open_array(folder, info, split, kind)
-            for batch in info.batches:
-                if batch.split == split:
-                    found[batch.name][kind] = digest(array[batch.start : batch.stop])
-    return found
+    return {
+        batch.name: {
+            kind: digest(open_array(folder, info, batch.split, kind)[batch.start : batch.stop])
+            for kind in KINDS
+        }
+        for batch in info.batches
+    }
 
 
 def mismatches(found: Digests, expected: Digests, info: DatasetInfo) -> list[tuple[Batch, str]]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -65,13 +64,6 @@ class OwnSource(Protocol):
         Raises:
             UsageError: its content is not a data set; a line per mistake.
         """
-
-
-def content_digest(sums: Mapping[str, str]) -> str:
-    """Return the hex SHA-256 of the names and contents of a source's files."""
-    lines = [f"{digest}  {name}\n" for name, digest in sorted(sums.items())]
-    # Names that are not UTF-8 are refused later, with a message.
-    return hashlib.sha256("".join(lines).encode(errors="surrogateescape")).hexdigest()
 
 
 class LabelError(ValueError):

@@ -29,8 +29,7 @@ from studyhall.search.tracking.study_runs import find_run
 from studyhall.search.tracking.tracked_run import RUN_STATUS
 from studyhall.search.training.building import training_data
 from studyhall.search.training.record import curve_stride, epoch_points, value_point
-from studyhall.search.training.retraining import Stop, retrain
-from studyhall.search.training.trial import TrialRecord, pruning_reason
+from studyhall.search.training.trial import TrialRecord, pruned_after, pruning_reason, run_trial
 
 if TYPE_CHECKING:
     from studyhall.search.tracking.client import MlflowClient
@@ -178,19 +177,19 @@ def _replay(trial: RecordedTrial, folder: Path) -> Replay:
     with fixed_blas_threads(trial.blas_threads):
         data = training_data(folder, trial.settings.data)
         examples = len(data.split.train)
-        stop = _stop(trial, examples)
-        trained = retrain(trial.settings, data, trial.seed, trial.metric, stop)
+        on_epoch = pruned_after(_last_epoch(trial, examples), trial.reason or "")
+        trained = run_trial(trial.settings, data, trial.seed, trial.metric, on_epoch)
         found = _differences(trial, trained, examples)
         return Replay(trial, found, _environment_changes(trial))
 
 
-def _stop(trial: RecordedTrial, examples: int) -> Stop | None:
-    """Where a pruned trial ended: at the last point of any of its curves."""
+def _last_epoch(trial: RecordedTrial, examples: int) -> int | None:
+    """The last epoch of a pruned trial: that of the last point of any of its curves."""
     if trial.state != "pruned":
         return None
     last = max([*trial.losses, *(step for step, _ in trial.points)])
     per_epoch = trial.settings.training.iterations_per_epoch(examples)
-    return Stop(-(-last // per_epoch), trial.reason or "")
+    return -(-last // per_epoch)
 
 
 def _environment_changes(trial: RecordedTrial) -> list[EnvironmentChange]:

@@ -15,8 +15,8 @@ from urllib.request import url2pathname
 from PIL import Image, ImageFile, UnidentifiedImageError
 
 from studyhall.search.common.errors import StudyhallError
-from studyhall.search.data.data_names import dataset_info
 from studyhall.search.data.dataset_manifest import read_manifest
+from studyhall.search.data.datasets import dataset_info
 from studyhall.search.data.recorded_data import version_of
 from studyhall.search.reports.study_facts import StudyFacts
 from studyhall.search.study.trial_rows import best_first

@@ -285,8 +285,7 @@ class ProposedTrial:
 def pruner_for(spec: StudySpec) -> BasePruner:
     """The pruner that a study names, over its epochs."""
     epochs = max(
-        settings.training.total_epochs(settings.data.train)
-        for settings in map(spec.resolve, spec.examples())
+        settings.training.total_epochs(settings.data.train) for settings in spec.corner_settings()
     )
     pruners: dict[str, Callable[[], BasePruner]] = {
         "none": NopPruner,

@@ -25,8 +25,13 @@ from studyhall.search.training.record import (
     store,
     value_point,
 )
-from studyhall.search.training.retraining import Stop, retrain
-from studyhall.search.training.trial import WORKER_DEATH_PREFIX, TrialRecord, give_up
+from studyhall.search.training.trial import (
+    WORKER_DEATH_PREFIX,
+    TrialRecord,
+    give_up,
+    pruned_after,
+    run_trial,
+)
 
 if TYPE_CHECKING:
     from studyhall.search.study.storage import FrozenTrial
@@ -97,11 +102,11 @@ def restore(study: Study, job: Job, number: int, blas_threads: int) -> None:
     if reason.startswith(WORKER_DEATH_PREFIX):
         record = give_up(number, settings, reason)
     else:
-        pruned = trial.state.name == "PRUNED"
-        stop = Stop(max(trial.intermediate_values), reason) if pruned else None
+        last = max(trial.intermediate_values) if trial.state.name == "PRUNED" else None
         data = training_data(job.data_folder, settings.data)
         with fixed_blas_threads(blas_threads):
-            record = retrain(settings, data, trial_seed(job, number), study.spec.study.metric, stop)
+            metric, on_epoch = study.spec.study.metric, pruned_after(last, reason)
+            record = run_trial(settings, data, trial_seed(job, number), metric, on_epoch)
     attempt = int(trial.user_attrs[ATTEMPT])
     stored = store_record(
         job,

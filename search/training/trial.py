@@ -163,6 +163,19 @@ class _Trial:
         )
 
 
+def pruned_after(epoch: int | None, reason: str) -> OnEpoch:
+    """An `on_epoch` that prunes a trial where it was pruned before; no pruner is asked.
+
+    On the same machine, with the same number of BLAS threads (`fixed_blas_threads`), a trial that
+    is trained again gives the same record, bit for bit.
+
+    Args:
+        epoch: The epoch after which the trial was pruned, from 1; None if it was not pruned.
+        reason: The reason that was recorded.
+    """
+    return lambda record: reason if epoch is not None and record.epoch >= epoch else None
+
+
 def pruning_reason(pruner: str, metric: Metric, epoch: EpochRecord) -> str:
     """Why a trial was pruned, as its record says it.
 

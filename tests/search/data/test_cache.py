@@ -66,6 +66,7 @@ def _contents(folder: Path) -> list[str]:
     return sorted(path.name for path in folder.iterdir())
 
 
+@pytest.mark.long
 def test_two_processes_fetch_the_real_data_once_between_them(cache: Path) -> None:
     children = [_start("cifar10", None) for _ in range(2)]
     printed = [child.communicate()[0].decode().splitlines() for child in children]

@@ -49,6 +49,7 @@ def test_the_first_image_is_a_five_the_right_way_up(mnist_cache: Path) -> None:
     assert image[5, 12:24].tolist() == [3, 18, 18, 18, 126, 136, 175, 26, 166, 255, 247, 127]
 
 
+@pytest.mark.long
 def test_real_data_in_gzipped_files_decode_to_the_same_bytes(
     mnist_cache: Path, cache: Path, tmp_path: Path
 ) -> None:

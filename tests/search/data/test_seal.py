@@ -210,7 +210,7 @@ def peep(job: Job, path: str) -> str | None:
     return found[0] if found else None
 
 
-@pytest.mark.parametrize("moved", [False, True])
+@pytest.mark.parametrize("moved", [True, pytest.param(False, marks=pytest.mark.long)])
 def test_a_launch_has_its_workers_seal_the_users_own_source(tmp_path, cache, monkeypatch, moved):
     monkeypatch.chdir(tmp_path)
     settings = own(image_folder(tmp_path / "images"), image_size=4)
