@@ -25,7 +25,7 @@ from studyhall.search.tracking.client import open_client
 from studyhall.search.tracking.study_runs import FINGERPRINT, TrackedData, start_study
 from studyhall.search.tracking.tracker import Tracker
 from studyhall.search.training.saved_training import TrainingSaver
-from studyhall.search.workers.execution import Job
+from studyhall.search.workers.execution import Job, Workplace
 
 # What a worker does for a trial beside training it, in the order of its life.
 PARTS: dict[str, tuple[Any, str]] = {
@@ -42,10 +42,10 @@ Times = dict[str, float]
 
 @dataclass(frozen=True)
 class OpenedStudy:
-    """What a launch opens for a study: `job` is what its workers get, the rest stays with it."""
+    """What a launch opens for a study: a worker has the `workplace`, the rest stays with it."""
 
     study: Study
-    job: Job
+    workplace: Workplace
     outbox: Outbox
     tracker: Tracker
 
@@ -64,7 +64,7 @@ def opened(spec: StudySpec, folder: Path) -> OpenedStudy:
     outbox = Outbox(options.home / study.study_id)
     tags = {FINGERPRINT: tracked.fingerprint}
     job = Job(spec, options.address, outbox.folder, data, tags, options.attempts)
-    return OpenedStudy(study, job, outbox, Tracker(study_run, client))
+    return OpenedStudy(study, Workplace(job), outbox, Tracker(study_run, client))
 
 
 def milliseconds(call: Callable[[], object]) -> float:

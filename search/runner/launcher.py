@@ -30,7 +30,7 @@ from studyhall.search.sync.tracked_study import Opened, TrackedStudy, track, tra
 from studyhall.search.tracking.client import open_client, require_writer
 from studyhall.search.tracking.study_runs import TrackedData
 from studyhall.search.training.preflight import check_networks, require_data, require_installed
-from studyhall.search.workers.pool import require_pool
+from studyhall.search.workers.pool_choice import require_pool
 
 if TYPE_CHECKING:
     from studyhall.search.study.storage import BaseStorage

@@ -104,7 +104,9 @@ def clean_up(
     if name:
         open_recorded(name, storage)
     if missing_database(options.tracking_uri):
-        raise UsageError("--tracking-uri: no MLflow store is here yet; nothing can be deleted")
+        raise UsageError(
+            "--tracking-uri: there is no MLflow database here yet, so there is nothing to delete"
+        )
     runs = StoredRuns(open_client(options.tracking_uri))
     plan = _Plan(storage, runs, options)
     for study in _studies(storage, name):

@@ -128,7 +128,7 @@ def test_the_report_shows_first_layers_as_long_as_the_size_of_the_pictures_is_kn
     shutil.rmtree(copied.folder / "cache")
     write_report("fruit", tracking_uri=copied.tracking_uri)
     found = parsed((copied.folder / "fruit-report.html").read_bytes())
-    assert "data set is not in the cache of this machine; `studyhall data fetch`" in found.text
+    assert "the data set is not in the cache of this machine; `studyhall data fetch`" in found.text
 
 
 def test_a_moved_folder_is_no_change_of_the_study(copied: Workspace) -> None:

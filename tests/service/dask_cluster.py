@@ -55,6 +55,7 @@ class Scheduler:
                 stdout=log,
                 stderr=log,
                 cwd=self.folder,
+                env={**os.environ, "PYTHONPATH": str(ROOT)},  # it unpickles what tests submit
                 start_new_session=True,
             )
         with Client(self.address, timeout=PATIENCE, set_as_default=False):

@@ -54,7 +54,7 @@ def test_what_a_worker_says_is_told_apart_from_its_silence(cluster):
 
 def test_a_call_that_fails_by_a_time_limit_of_its_own_is_not_waited_for(study, monkeypatch):
     """What Dask raises when an answer takes long has the same type."""
-    monkeypatch.setattr("studyhall.search.workers.dask_pool.restore_on_host", out_of_time)
+    monkeypatch.setattr("studyhall.search.workers.dask_pool.on_host", out_of_time)
     tracked = prepare(study.long(), study.options(), Told()).tracked
     pool = DaskPool(tracked, study.options())
     with closing(pool), pytest.raises(StudyhallError, match=r"not train it again \(TimeoutError\)"):

@@ -24,8 +24,9 @@ from studyhall.search.study.observer import Quiet
 from studyhall.search.study.storage import open_storage
 from studyhall.search.study.studies import open_study
 from studyhall.search.tracking.study_runs import FINGERPRINT
-from studyhall.search.workers.execution import Job, work
-from studyhall.search.workers.workers import Action, run_workers
+from studyhall.search.workers.execution import Job, Workplace
+from studyhall.search.workers.pool import Action
+from studyhall.search.workers.processes import run_workers
 from tests.search.data.own_sets import array_file, image_folder, own
 from tests.search.workers.test_execution import SPEC
 
@@ -70,7 +71,7 @@ def pry(job: Job, own: str) -> dict[str, str] | None:
 
     studyhall.search.workers.execution.run_trial = prying
     try:
-        assert work(job) is None
+        assert Workplace(job).run_next() is None
     finally:
         studyhall.search.workers.execution.run_trial = train
     return found or None
@@ -87,10 +88,10 @@ def job(tmp_path) -> Job:
 def test_a_worker_has_no_way_to_the_test_split(job, tmp_path, workers):
     found: list[dict[str, str]] = []
 
-    def order() -> Action:
+    def next_action() -> Action:
         return Action.STOP if len(found) >= 2 else Action.CONTINUE
 
-    for result in run_workers(pry, (job, str(tmp_path)), workers, 1, order):
+    for result in run_workers(pry, (job, str(tmp_path)), workers, 1, next_action):
         assert isinstance(result, dict)
         found.append(result)
     assert found[:2] == [dict.fromkeys(WAYS, "sealed")] * 2
@@ -204,7 +205,7 @@ def peep(job: Job, path: str) -> str | None:
 
     studyhall.search.workers.execution.run_trial = peeping
     try:
-        assert work(job) is None
+        assert Workplace(job).run_next() is None
     finally:
         studyhall.search.workers.execution.run_trial = train
     return found[0] if found else None
@@ -222,10 +223,10 @@ def test_a_launch_has_its_workers_seal_the_users_own_source(tmp_path, cache, mon
     job = prepare(spec, options, Quiet()).tracked.job
     found: list[object] = []
 
-    def order() -> Action:
+    def next_action() -> Action:
         return Action.STOP if len(found) >= 2 else Action.CONTINUE
 
-    for result in run_workers(peep, (job, f"{place}/cat/1.png"), 2, 1, order):
+    for result in run_workers(peep, (job, f"{place}/cat/1.png"), 2, 1, next_action):
         found.append(result)
     assert found[:2] == ["sealed", "sealed"]
 

@@ -76,6 +76,9 @@ def test_a_report_of_finalists_describes_them_and_not_the_experiment(moons: Moon
     told = moons.client.get_run(place[1].run_id).data.tags[NOTE]
     assert told.startswith("Finalists of study **moons**: its best configurations trained again")
     assert "[Report](" in told
+    written = (moons.folder / "moons.finalists.html").read_text()
+    assert "The best trials of the study moons were retrained with fresh seeds" in written
+    assert "studyhall finalists" not in written  # finalists have none of their own
     report(moons, "moons")
     assert "[Report](" in note(moons)
 

@@ -12,7 +12,8 @@ import psutil
 import pytest
 import threadpoolctl
 
-from studyhall.search.workers.workers import Action, WorkerDied, run_workers
+from studyhall.search.workers.pool import Action, WorkerDied
+from studyhall.search.workers.processes import run_workers
 
 
 def doubled(number: int) -> int:
@@ -91,8 +92,8 @@ def test_a_killed_worker_takes_no_other_along_and_is_replaced(tmp_path):
 
 def test_a_worker_that_hangs_does_not_hold_up_the_end(tmp_path):
     started = lambda: len(list(tmp_path.iterdir())) == 2  # noqa: E731
-    order = lambda: Action.STOP if started() else Action.CONTINUE  # noqa: E731
-    assert list(run_workers(hang, (str(tmp_path),), 2, 1, order)) == []
+    next_action = lambda: Action.STOP if started() else Action.CONTINUE  # noqa: E731
+    assert list(run_workers(hang, (str(tmp_path),), 2, 1, next_action)) == []
     left = [p for p in psutil.Process().children(True) if (tmp_path / str(p.pid)).exists()]
     assert psutil.wait_procs(left, timeout=30)[1] == []
 
@@ -106,7 +107,7 @@ def stop_itself(path: str) -> int:
 @pytest.mark.parametrize("how", [hang, stop_itself])
 def test_a_caller_that_goes_away_leaves_no_worker_behind(tmp_path, how):
     started = lambda: len(list(tmp_path.iterdir())) == 2  # noqa: E731
-    order = lambda: 1 / 0 if started() else Action.CONTINUE  # noqa: E731
+    next_action = lambda: 1 / 0 if started() else Action.CONTINUE  # noqa: E731
     with pytest.raises(ZeroDivisionError):
-        list(run_workers(how, (str(tmp_path),), 2, 1, order))
+        list(run_workers(how, (str(tmp_path),), 2, 1, next_action))
     assert not [p for p in psutil.Process().children(True) if (tmp_path / str(p.pid)).exists()]

@@ -1,4 +1,4 @@
-"""The workers of a cluster, through joblib's own backend for Dask."""
+"""Calls on the workers of a Dask cluster, through joblib's own backend for Dask."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from typing import Any, TypeVar
 from studyhall.search.common.errors import StudyhallError
 from studyhall.search.common.intervals import INTERVALS
 from studyhall.search.workers.cluster import PATIENCE_SECONDS, Cluster
-from studyhall.search.workers.workers import Action, Waiting, WorkerDied
+from studyhall.search.workers.pool import Action, ClusterUnavailable, WorkerDied
 
 Result = TypeVar("Result")
 
@@ -22,96 +22,96 @@ def run_on_cluster(
     function: Callable[..., Result],
     arguments: tuple[Any, ...],
     most: int,
-    order: Callable[[], Action],
-) -> Generator[Result | WorkerDied | Waiting]:
-    """Call `function(*arguments)` again and again on a cluster, and yield what it returns.
+    next_action: Callable[[], Action],
+) -> Generator[Result | WorkerDied | ClusterUnavailable]:
+    """Call `function(*arguments)` again and again on a cluster, and yield the results.
 
-    There are as many calls at once as there are workers, also of those that join later: a call that
-    waited for one would begin after the order to start no more. Dask gives a call whose worker died
-    to another one. After a call that it gives up, and when the scheduler was away, all calls are
-    made anew: `function` must find by itself what is to be done.
+    There are as many calls at once as there are workers, including those that join later: a call
+    that had to wait for a worker would begin after the action became DRAIN. When a worker dies,
+    Dask gives its call to another. When Dask gives a call up, or the scheduler was away, all calls
+    are made again: `function` must find by itself what is to be done.
 
     Args:
         cluster: The cluster.
         function: A function of a module, which workers import by name.
         arguments: Picklable, and small.
-        most: How many calls there are at once at most.
-        order: Asked every second.
+        most: The largest number of calls at once.
+        next_action: Asked every second.
     """
     calls = _Calls(cluster, function, arguments)
     deadline = time.monotonic() + PATIENCE_SECONDS
     try:
-        while (now := order()) is not Action.STOP:
-            calls.wanted = now is Action.CONTINUE
-            if not calls.wanted and not (calls.under_way and cluster.answers):
+        while (action := next_action()) is not Action.STOP:
+            calls.wanted = action is Action.CONTINUE
+            if not calls.wanted and not (calls.running and cluster.answers):
                 return
             if not cluster.answers:
-                yield Waiting("the cluster's scheduler is away; waiting for it")
+                yield ClusterUnavailable("the cluster's scheduler is away; waiting for it")
                 calls.end()
                 cluster.reconnect()
                 calls = _Calls(cluster, function, arguments)
-            workers = _look(cluster)
+            workers = _count_workers(cluster)
             if workers:
                 deadline = time.monotonic() + PATIENCE_SECONDS
                 if calls.wanted:
                     calls.grow(min(workers, most))
             elif workers == 0:
                 if not calls.wanted:
-                    return  # what ran has ended with its worker
-                yield Waiting("the cluster has no workers; waiting for some")
+                    return  # the calls have ended with their workers
+                yield ClusterUnavailable("the cluster has no workers; waiting for some")
                 if time.monotonic() >= deadline:
                     raise StudyhallError(
                         f"the cluster at {cluster.address} has had no workers for "
                         f"{PATIENCE_SECONDS:.0f} s; launch again when it has: finished trials are "
                         "kept"
                     )
-            yield from calls.found()
+            yield from calls.next_result()
     finally:
         calls.end()
 
 
-def _look(cluster: Cluster) -> int | None:
-    """How many workers there are; None if the scheduler does not say, which the next look shows."""
+def _count_workers(cluster: Cluster) -> int | None:
+    """The number of workers; None if the scheduler does not answer, which `answers` shows soon."""
     try:
-        return cluster.look()
+        return cluster.count_workers()
     except StudyhallError:
         return None
 
 
 class _Calls:
-    """Calls of joblib, each in a thread: it blocks, and would for ever without its scheduler.
+    """Calls through joblib, in threads: it blocks, for ever if the scheduler goes away.
 
     Attributes:
         wanted: Whether a call that returned is followed by another.
-        under_way: How many there are.
+        running: How many calls there are.
     """
 
     def __init__(
         self, cluster: Cluster, function: Callable[..., Any], arguments: tuple[Any, ...]
     ) -> None:
         self.wanted = True
-        self.under_way = 0
+        self.running = 0
         self._cluster, self._function, self._arguments = cluster, function, arguments
         self._results: queue.SimpleQueue[Any] = queue.SimpleQueue()
 
     def grow(self, number: int) -> None:
-        """Have so many calls under way, if there are fewer."""
-        if (more := number - self.under_way) > 0:
-            self.under_way += more
+        """Have this many calls at once, if there are fewer."""
+        if (more := number - self.running) > 0:
+            self.running += more
             threading.Thread(target=self._call, args=(more,), name="cluster", daemon=True).start()
 
-    def found(self) -> Iterator[Any]:
-        """What a call returned, waiting a moment for it."""
+    def next_result(self) -> Iterator[Any]:
+        """The next result of a call, if there is one within a moment."""
         try:
-            found = self._results.get(timeout=INTERVALS.cluster)
+            result = self._results.get(timeout=INTERVALS.cluster)
         except queue.Empty:
             return
-        if isinstance(found, _Ended):
-            self.under_way -= found.calls
-            if found.trouble:
-                yield WorkerDied(found.trouble)
+        if isinstance(result, _CallsEnded):
+            self.running -= result.number
+            if result.trouble:
+                yield WorkerDied(result.trouble)
         else:
-            yield found
+            yield result
 
     def end(self) -> None:
         """Make no more calls."""
@@ -122,7 +122,7 @@ class _Calls:
         from joblib._dask import DaskDistributedBackend
 
         class Backend(DaskDistributedBackend):  # type: ignore[misc]
-            """Joblib's own, which would make the calls here where there is one worker."""
+            """Joblib's own would make the calls in this process where there is one worker."""
 
             def effective_n_jobs(self, n_jobs: int) -> int:
                 return max(2, int(super().effective_n_jobs(n_jobs)))
@@ -140,15 +140,15 @@ class _Calls:
                 for result in parallel(calls()):
                     self._results.put(result)
         except TimeoutError:
-            pass  # the workers went away; others are waited for
+            pass  # the workers went away; the launch waits for others
         except Exception as error:  # Dask gives a call up whose workers died again and again
             trouble = f"the cluster gave a call up ({type(error).__name__})"
-        self._results.put(_Ended(number, trouble))
+        self._results.put(_CallsEnded(number, trouble))
 
 
 @dataclass(frozen=True)
-class _Ended:
-    """In place of a result: so many calls are over, and what of, if it was not the order."""
+class _CallsEnded:
+    """In place of a result: so many calls have ended, and which error ended them, if one did."""
 
-    calls: int
+    number: int
     trouble: str | None
