@@ -18,7 +18,7 @@ from studyhall.search.study.studies import finalists_name, recorded_study, study
 from studyhall.search.study.study import Study
 from studyhall.search.sync.outbox_homes import leftovers, outboxes, reason_to_stay, remove_leftover
 from studyhall.search.tracking.client import missing_database, open_client
-from studyhall.search.tracking.stored_runs import StoredRuns
+from studyhall.search.tracking.stored_runs import STUDY_ID, StoredRuns
 from studyhall.search.tracking.tracked_run import TrackedRun
 
 if TYPE_CHECKING:
@@ -190,14 +190,14 @@ class _Plan:
         """Add the outboxes of studies that are no longer recorded."""
         found = (recorded_study(self._storage, n) for n in study_names(self._storage))
         known = {study.study_id for study in found if study}
-        unknown = [run for run in self._runs.of_all() if run.study_id not in known]
-        deleted = sum(one.run.deleted for one in unknown)
+        unknown = [run for run in self._runs.of_all() if run.tags[STUDY_ID] not in known]
+        deleted = sum(run.deleted for run in unknown)
         if deleted:  # their studies may be recorded in another folder, or in a database
             self.kept.append(
                 f"{deleted} deleted runs belong to studies that are not in "
                 f"{redact(self._options.address)}; they may be recorded elsewhere"
             )
-        tracked = {one.study_id for one in unknown}
+        tracked = {run.tags[STUDY_ID] for run in unknown}
         for folder in leftovers(self._options, known):
             if why := reason_to_stay(folder, self._options, tracked):
                 self.kept.append(why)

@@ -19,22 +19,22 @@ from studyhall.search.tracking.tracked_run import RUN_STATUS, TrackedRun, preced
 from studyhall.search.tracking.tracker import ARTIFACTS_TAG, Tracker
 
 Kind = Literal[
-    "missing",  # the trial has ended, and there is neither a run nor a waiting record of it
-    "duplicate",  # a second run of what is there once already
+    "missing",  # the trial has ended, but has neither a run nor a record in the outbox
+    "duplicate",  # a second run of a trial
     "orphaned",  # a run of a trial or attempt that the study does not have
-    "stale",  # a run that has not ended, and no one is at it
+    "stale",  # a run that has not ended, although no worker trains it
     "deleted",  # the trial's run was deleted in MLflow
-    "wrong",  # the run's state, reason or digest is not the trial's
-    "contents",  # its parameters or value are not the trial's
-    "artifacts",  # its files are not those that it was given
-    "unsent",  # the trial's record waits
-    "damaged",  # a record of what MLflow has waits, and is not as it was stored
+    "wrong",  # the run's state, reason or digest differs from the trial's
+    "contents",  # its parameters or value differ from the trial's
+    "artifacts",  # its files differ from those that were uploaded
+    "unsent",  # the trial's record is in the outbox, not uploaded yet
+    "damaged",  # the outbox has a damaged record of a trial that MLflow has
 ]
 
 
 @dataclass(frozen=True)
 class Finding:
-    """One way in which MLflow and the study differ; `problem` is a sentence without its stop."""
+    """A difference of MLflow from the study; `problem` is a sentence without its full stop."""
 
     kind: Kind
     number: int | None
@@ -45,27 +45,27 @@ class Finding:
 def compare(
     standings: Sequence[TrialStanding], tracker: Tracker, outbox: Outbox, *, deep: bool = False
 ) -> list[Finding]:
-    """Compare what the study says of its trials with their runs in MLflow.
+    """Compare the study's results with the runs of its trials in MLflow.
 
-    Where another launch sends the records of this study from another outbox, what it has not sent
-    yet looks as if it were missing, and a run that it has just begun to end as if it were stale.
+    If another launch uploads records of this study from another outbox, its pending records look
+    missing here, and a run that it is just ending looks stale.
 
     Args:
         standings: Every trial of the study.
         tracker: The study in MLflow; asked once for all runs.
-        outbox: Where records wait to be sent.
-        deep: Fetch the files of every run, and compare them with their checksums.
+        outbox: The outbox of this machine.
+        deep: Whether to fetch the files of every run, and compare them with their checksums.
 
     Returns:
-        What differs, in the order of the trials; nothing if MLflow is as it should be.
+        The differences, in the order of the trials; none if MLflow matches the study.
 
     Raises:
         StudyhallError: MLflow does not answer.
     """
     comparison = _Comparison(tracker, outbox, deep)
     runs, known = tracker.trial_runs(), {standing.number for standing in standings}
-    strangers = [run for run in runs if run.number not in known and not run.deleted]
-    found = [_orphaned(run) for run in strangers]
+    unknown = [run for run in runs if run.number not in known and not run.deleted]
+    found = [_orphaned(run) for run in unknown]
     for standing in sorted(standings, key=lambda standing: standing.number):
         own = [run for run in runs if run.number == standing.number]
         found += comparison.of_trial(standing, own)
@@ -73,7 +73,7 @@ def compare(
 
 
 def faults(run: TrackedRun, standing: TrialStanding) -> list[str]:
-    """What of a run's state is not as the study has it, in words."""
+    """The differences of a run's status and tags from the trial's, in words."""
     return [
         f"{name} is {actual or 'missing'} and must be {expected or 'missing'}"
         for name, actual, expected in _compared(run, standing)
@@ -82,7 +82,7 @@ def faults(run: TrackedRun, standing: TrialStanding) -> list[str]:
 
 
 def expected_tags(standing: TrialStanding) -> dict[str, str | None]:
-    """The tags that a finished trial's run must have; None, one that it must not have."""
+    """The tags that a finished trial's run must have; None for one that it must not have."""
     digest = standing.weights_sha256
     weights = {"studyhall.weights_sha256": digest} if digest else {}
     return {"studyhall.state": standing.state, "studyhall.reason": standing.reason, **weights}
@@ -99,7 +99,7 @@ class _Comparison:
         }
 
     def of_trial(self, standing: TrialStanding, runs: Sequence[TrackedRun]) -> Iterator[Finding]:
-        """Compare one trial with the runs that say they are of it."""
+        """Compare one trial with the runs whose tags name it."""
         attempt = standing.attempt if standing.state else standing.live_attempt
         own = [run for run in runs if run.attempt == attempt]
         for run in runs:
@@ -107,7 +107,7 @@ class _Comparison:
                 yield _stale(run) if run.is_running else _orphaned(run)
         if standing.state is None:
             yield from self._of_unfinished(standing, own)
-        elif self._damage.get((standing.number, attempt or 0), "no record waits") is None:
+        elif self._damage.get((standing.number, attempt or 0), "not in the outbox") is None:
             yield from self._of_waiting(standing, own)
         else:
             yield from self._of_finished(standing, own)
@@ -121,14 +121,14 @@ class _Comparison:
             yield _stale(run) if run.is_running else _orphaned(run)
 
     def _of_waiting(self, standing: TrialStanding, own: Sequence[TrackedRun]) -> Iterator[Finding]:
-        """The record goes to the run that the outbox has noted, or to a new one.
+        """Compare a trial whose record will go to the run noted in the outbox, or to a new one.
 
-        A run that says the same is another machine's; `delivery` sees that one is kept.
+        A run with the same result is another machine's; `RunUpload` keeps one of the two.
         """
         number = standing.number
         entry = self._outbox.entry(number, standing.attempt or 0)
         noted = entry.run_id
-        yield Finding("unsent", number, noted, f"trial {number}: its record waits to be sent")
+        yield Finding("unsent", number, noted, f"trial {number}: its record has not been uploaded")
         for run in own:
             if run.deleted or run.run_id == noted or (run.is_running and entry.may_have_strays):
                 continue
@@ -170,13 +170,13 @@ class _Comparison:
             yield Finding("artifacts", number, run_id, f"{named}: {problem}")
 
     def _is_whole(self, run: TrackedRun, standing: TrialStanding) -> bool:
-        """Whether a run that says it has not ended has everything all the same."""
-        told = run.tags.get("studyhall.state") is not None
-        return told and files_problem(self._tracker, run, standing) is None
+        """Whether a run is complete although its status is RUNNING."""
+        tagged = run.tags.get("studyhall.state") is not None
+        return tagged and files_problem(self._tracker, run, standing) is None
 
 
 def _best(runs: Sequence[TrackedRun], standing: TrialStanding) -> TrackedRun | None:
-    """The run that is most like the trial, of equals the one that takes precedence."""
+    """The run with the fewest differences from the trial; of equals, the first by precedence."""
 
     def rank(run: TrackedRun) -> tuple[bool, int, tuple[bool, int, str]]:
         differs = _contents_problem(run, standing) is not None
@@ -188,7 +188,7 @@ def _best(runs: Sequence[TrackedRun], standing: TrialStanding) -> TrackedRun | N
 def _compared(
     run: TrackedRun, standing: TrialStanding
 ) -> Iterator[tuple[str, str | None, str | None]]:
-    """The name, actual and expected text of what says how a trial ended."""
+    """Name, actual and expected value of the status and of each tag of a result."""
     yield "status", run.status, RUN_STATUS[standing.state] if standing.state else None
     for name, expected in expected_tags(standing).items():
         yield name, run.tags.get(name), expected
@@ -205,18 +205,18 @@ def _contents_problem(run: TrackedRun, standing: TrialStanding) -> str | None:
 
 
 def _duplicate(run: TrackedRun) -> Finding:
-    problem = f"trial {run.number}: run {run.run_id} is a second one of it"
+    problem = f"trial {run.number}: run {run.run_id} is a second run of it"
     return Finding("duplicate", run.number, run.run_id, problem)
 
 
 def _orphaned(run: TrackedRun) -> Finding:
-    of = f"attempt {run.attempt} at trial {run.number}, which"
-    problem = f"trial {run.number}: run {run.run_id} is of {of} the study does not have"
+    named = f"trial {run.number}: run {run.run_id}"
+    problem = f"{named} is of attempt {run.attempt}, which the study does not have"
     return Finding("orphaned", run.number, run.run_id, problem)
 
 
 def _stale(run: TrackedRun) -> Finding:
-    problem = f"trial {run.number}: run {run.run_id} is RUNNING, but no worker is at it"
+    problem = f"trial {run.number}: run {run.run_id} is RUNNING, but no worker trains it"
     return Finding("stale", run.number, run.run_id, problem)
 
 
@@ -224,15 +224,15 @@ _WEIGHTS = f"{MODEL_FOLDER}/{WEIGHTS_IN_MODEL}"
 
 
 def files_problem(tracker: Tracker, run: TrackedRun, standing: TrialStanding) -> str | None:
-    """Say what is wrong with a run's files; None if all are as they were sent.
+    """The first problem of a run's files; None if all are as they were uploaded.
 
-    The run's tag holds the checksum of the list of checksums, and the study that of the weights.
+    A tag of the run has the checksum of the list of checksums, the study that of the weights.
 
     Raises:
         StudyhallError: MLflow does not answer.
     """
     if standing.attempt is None:
-        return None  # from before there were checksums
+        return None  # recorded before there were checksums
     with tempfile.TemporaryDirectory() as temporary:
         try:
             folder = tracker.download(run.run_id, Path(temporary))

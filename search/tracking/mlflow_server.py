@@ -48,18 +48,8 @@ def ask(uri: str, path: str, method: str = "GET", **request: Any) -> Response:
     return response
 
 
-def ask_for_file(uri: str, name: str, method: str = "GET", **request: Any) -> Response:
-    """Send a request for a file that the server proxies; return the answer, whatever its status.
-
-    Args:
-        uri: The server's address.
-        name: The file's name within the artifact store.
-        method: "GET", "PUT" or "DELETE".
-        request: Further arguments of `requests`.
-
-    Raises:
-        MlflowException: no answer came.
-    """
+def _ask_for_file(uri: str, name: str, method: str = "GET", **request: Any) -> Response:
+    """Send a request for a file in the artifact store, which the server proxies."""
     return ask(uri, f"{_ARTIFACTS}/{name}", method, **request)
 
 
@@ -100,10 +90,10 @@ def _problem_with(uri: str, folder: str, content: bytes) -> str | None:
     written = _put(uri, name, content)
     if written is None or not written.ok:
         return _why(uri, name, written)
-    read = ask_for_file(uri, name)
+    read = _ask_for_file(uri, name)
     if not read.ok or read.content != content:
         return f"gives back another file than it was given ({error_text(read)})"
-    deleted = ask_for_file(uri, name, "DELETE")
+    deleted = _ask_for_file(uri, name, "DELETE")
     if not deleted.ok:
         return f"deletes no files ({error_text(deleted)}); allow the server's key to"
     return None
@@ -113,7 +103,7 @@ def _put(uri: str, name: str, content: bytes) -> Response | None:
     from mlflow.exceptions import MlflowException
 
     try:
-        return ask_for_file(uri, name, "PUT", data=content)
+        return _ask_for_file(uri, name, "PUT", data=content)
     except MlflowException:
         if content is _SMALL:
             raise
@@ -153,7 +143,7 @@ def _why(uri: str, name: str, written: Response | None) -> str:
         raise MlflowDeniedError(error_text(written), error_text(written))
     if written is not None and "serve-artifacts" in (text := error_text(written)):
         return f"is not reached through the server ({text.split('.')[0]})"
-    read = ask_for_file(uri, f"{name}.none")  # `name` may be there in part
+    read = _ask_for_file(uri, f"{name}.none")  # `name` may be there in part
     text = error_text(read).partition(": ")[2] or error_text(read)
     if "bucket" in text.lower() and "not exist" in text.lower():
         return "lacks the bucket that the server's --artifacts-destination names; create it"

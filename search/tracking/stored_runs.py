@@ -7,7 +7,6 @@ import shlex
 import subprocess
 import sys
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
@@ -23,16 +22,9 @@ if TYPE_CHECKING:
     from mlflow.tracking import MlflowClient
 
 _WEIGHTS = f"{MODEL_FOLDER}/{WEIGHTS_IN_MODEL}"
+STUDY_ID = "studyhall.study_id"  # the tag of all runs
 _URIS = ("MLFLOW_BACKEND_STORE_URI", "MLFLOW_TRACKING_URI")
 _PAGE = 200
-
-
-@dataclass(frozen=True)
-class UnknownRun:
-    """A run of Studyhall's, with the id of a study that may be recorded elsewhere."""
-
-    study_id: str
-    run: TrackedRun
 
 
 class StoredRuns:
@@ -54,12 +46,13 @@ class StoredRuns:
         wanted = f"tags.`studyhall.study_id` = '{study_id}'"
         return [tracked_run(run) for run in search_runs(self._client, found, wanted, deleted=True)]
 
-    def of_all(self) -> Iterator[UnknownRun]:
+    def of_all(self) -> Iterator[TrackedRun]:
         """All runs of Studyhall's, including those of deleted experiments."""
         for experiment_id in experiment_names(self._client):
             wanted = "tags.`studyhall.study_id` LIKE '%'"
-            for run in search_runs(self._client, experiment_id, wanted, deleted=True):
-                yield UnknownRun(run.data.tags["studyhall.study_id"], tracked_run(run))
+            yield from map(
+                tracked_run, search_runs(self._client, experiment_id, wanted, deleted=True)
+            )
 
     def deleted_experiments(self) -> list[str]:
         """The names of the experiments that were deleted in MLflow."""

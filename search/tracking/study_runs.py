@@ -86,45 +86,6 @@ def start_study(
     return StudyRun(client.tracking_uri, study_id, experiment_id, run_id, data)
 
 
-def show_experiment(client: MlflowClient, experiment_id: str, tags: Mapping[str, str]) -> None:
-    """Set the tags of an experiment, by which MLflow's UI shows it."""
-    with explained("the study's experiment"):
-        known = client.get_experiment(experiment_id).tags
-        for name, value in tags.items():
-            if known.get(name) != value:
-                client.set_experiment_tag(experiment_id, name, value)
-
-
-def has_report(client: MlflowClient, study_run: StudyRun) -> bool:
-    """Whether a report was added to a study's run."""
-    with explained("the study's run"):
-        return REPORT_TAG in client.get_run(study_run.run_id).data.tags
-
-
-def show_run(client: MlflowClient, study_run: StudyRun, note: str) -> None:
-    """Give a study's run its description."""
-    with explained("the study's run"):
-        client.set_tag(study_run.run_id, "mlflow.note.content", note)
-
-
-def find_study(
-    client: MlflowClient, name: str, study_id: str, data: TrackedData
-) -> tuple[StudyRun, bool] | None:
-    """The parent run of a study as it is, if it has one, and whether it was deleted in MLflow."""
-    with explained(f"experiment {name}"):
-        experiment = client.get_experiment_by_name(name)
-        if experiment is None or experiment.lifecycle_stage == "deleted":
-            return None
-        wanted = f"tags.`studyhall.kind` = 'study' and tags.`studyhall.study_id` = '{study_id}'"
-        found = search_runs(client, experiment.experiment_id, wanted, deleted=True)
-    if not found:
-        return None
-    run = StudyRun(
-        client.tracking_uri, study_id, experiment.experiment_id, str(found[0].info.run_id), data
-    )
-    return run, found[0].info.lifecycle_stage == "deleted"
-
-
 def _open_experiment(client: MlflowClient, name: str) -> str:
     experiment = client.get_experiment_by_name(name)
     if experiment is None:
@@ -134,16 +95,30 @@ def _open_experiment(client: MlflowClient, name: str) -> str:
     return str(experiment.experiment_id)
 
 
-def find_study_run(client: MlflowClient, experiment_id: str, study_id: str) -> str | None:
-    """The parent run of a study, restored if it was deleted in MLflow; None if there is none."""
-    wanted = f"tags.`studyhall.kind` = 'study' and tags.`studyhall.study_id` = '{study_id}'"
-    found = search_runs(client, experiment_id, wanted, deleted=True)
-    if not found:
+def find_study(
+    client: MlflowClient, name: str, study_id: str, data: TrackedData
+) -> tuple[StudyRun, bool] | None:
+    """The own run of a study, if it has one, and whether it was deleted in MLflow."""
+    experiment_id = find_experiment(client, name)
+    if experiment_id is None or (run := _own_run(client, experiment_id, study_id)) is None:
         return None
-    run_id = str(found[0].info.run_id)
-    if found[0].info.lifecycle_stage == "deleted":
+    found = StudyRun(client.tracking_uri, study_id, experiment_id, str(run.info.run_id), data)
+    return found, run.info.lifecycle_stage == "deleted"
+
+
+def find_study_run(client: MlflowClient, experiment_id: str, study_id: str) -> str | None:
+    """The id of a study's own run, which is restored if it was deleted; None if there is none."""
+    if (run := _own_run(client, experiment_id, study_id)) is None:
+        return None
+    run_id = str(run.info.run_id)
+    if run.info.lifecycle_stage == "deleted":
         client.restore_run(run_id)
     return run_id
+
+
+def _own_run(client: MlflowClient, experiment_id: str, study_id: str) -> Run | None:
+    wanted = f"tags.`studyhall.kind` = 'study' and tags.`studyhall.study_id` = '{study_id}'"
+    return next(iter(search_runs(client, experiment_id, wanted, deleted=True)), None)
 
 
 def search_runs(
@@ -188,11 +163,10 @@ def complete_trials(client: MlflowClient, experiment: str, study_id: str) -> lis
         experiment: The name of the study's experiment.
         study_id: Identifies the study's runs.
     """
-    with explained(f"experiment {experiment}"):
-        found = client.get_experiment_by_name(experiment)
+    experiment_id = find_experiment(client, experiment)
     kind = "tags.`studyhall.kind` = 'trial' and tags.`studyhall.state` = 'complete'"
     wanted = f"tags.`studyhall.study_id` = '{study_id}' and {kind}"
-    runs = search_runs(client, found.experiment_id, wanted) if found else []
+    runs = search_runs(client, experiment_id, wanted) if experiment_id else []
     return sorted(runs, key=lambda run: int(run.data.tags["studyhall.trial"]))
 
 

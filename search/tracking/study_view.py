@@ -8,14 +8,9 @@ import zlib
 from typing import TYPE_CHECKING
 
 from studyhall.search.config.study_spec import FinalistsSpec, StudySpec
+from studyhall.search.tracking.mlflow_errors import explained
 from studyhall.search.tracking.mlflow_ui import VIEW, run_route
-from studyhall.search.tracking.study_runs import (
-    REPORT,
-    StudyRun,
-    has_report,
-    show_experiment,
-    show_run,
-)
+from studyhall.search.tracking.study_runs import REPORT, REPORT_TAG, StudyRun
 
 if TYPE_CHECKING:
     from mlflow.tracking import MlflowClient
@@ -102,9 +97,15 @@ def show_study(
         above: Whether it is a search, which stands above all runs of its experiment.
     """
     report = None
-    if has_report(client, study_run):
-        report = f"{run_route(study_run.experiment_id, study_run.run_id)}/artifacts/{REPORT}"
-    note = description(spec, report)
-    show_run(client, study_run, note)
-    if above:
-        show_experiment(client, study_run.experiment_id, experiment_tags(spec, note))
+    with explained("the study's run"):
+        if REPORT_TAG in client.get_run(study_run.run_id).data.tags:
+            report = f"{run_route(study_run.experiment_id, study_run.run_id)}/artifacts/{REPORT}"
+        note = description(spec, report)
+        client.set_tag(study_run.run_id, "mlflow.note.content", note)
+    if not above:
+        return
+    with explained("the study's experiment"):
+        known = client.get_experiment(study_run.experiment_id).tags
+        for name, value in experiment_tags(spec, note).items():
+            if known.get(name) != value:
+                client.set_experiment_tag(study_run.experiment_id, name, value)
