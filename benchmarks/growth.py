@@ -109,7 +109,7 @@ class Trials:
         self._client.counts.clear()
         times["send"] = milliseconds(self._uploader.upload_pass)
         times["recording"] = times["store"] + times["enter"] + times["send"]
-        times["look"] = milliseconds(lambda: study.outcomes(known))
+        times["look"] = milliseconds(lambda: study.finished(known))
         assert len(study.trials()) == len(known) + 1
         assert self._place.outbox.entries() == []
         return {**times, **self._client.counts}

@@ -108,5 +108,5 @@ def _explained(cache: Path) -> Iterator[None]:
     except OSError as error:
         raise UsageError(
             f"{cache}: the cache folder must be writable and have room, "
-            f"got '{error.strerror or error}'; mend that or name another folder in {_VARIABLE}"
+            f"got '{error.strerror or error}'; correct that or name another folder in {_VARIABLE}"
         ) from error

@@ -22,7 +22,6 @@ from studyhall.search.study.recorded import open_recorded, summary_of
 from studyhall.search.study.storage import read_storage
 from studyhall.search.study.studies import finalists_name, recorded_fingerprint, recorded_study
 from studyhall.search.study.study import Study
-from studyhall.search.study.trial_rows import trial_rows
 from studyhall.search.tracking.client import missing_database, open_client
 from studyhall.search.tracking.ledger import GAP, read_ledger
 from studyhall.search.tracking.mlflow_errors import explained
@@ -80,7 +79,7 @@ def read_recorded(
         spec=study.spec,
         summary=summary_of(opened, study),
         fingerprint=fingerprint,
-        trials=trial_rows(study),
+        trials=study.begun(),
         tracked=_tracked_facts(*place, _champion(*place, name, studies)) if place else None,
         finalists=_finalists_facts(finals) if finals else None,
     )
@@ -91,7 +90,7 @@ def _finalists_facts(finals: Study) -> FinalistsFacts | None:
     wanted = finals.spec.finalists
     if wanted is None:
         return None
-    return FinalistsFacts(wanted.configurations, wanted.seeds, trial_rows(finals))
+    return FinalistsFacts(wanted.configurations, wanted.seeds, finals.begun())
 
 
 def _champion(

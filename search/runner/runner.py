@@ -106,7 +106,7 @@ class Runner:
         if jobs > window:
             self.observer.note(f"--jobs {jobs} is more than the window of {window}: some will wait")
         self.observer.begin(self.study.spec, summarize(self.study), jobs)
-        self._told = {outcome.number for outcome in self.study.outcomes(())}
+        self._told = {result.number for result in self.study.finished()}
         self._before = set(self._told)
         if self._before and self.options.cluster is not None:
             ended = {run.number for run in self.tracker.trial_runs() if not run.is_running}
@@ -115,7 +115,7 @@ class Runner:
 
     def _work(self, stop: Stop, deadline: float) -> None:
         def next_action() -> Action:
-            self._tell_outcomes()
+            self._report_results()
             if self._whole:
                 return Action.STOP
             self._listen()
@@ -133,7 +133,7 @@ class Runner:
                     self._wait(result)
                 elif result:
                     self._count_worker_death(result if isinstance(result, str) else result.trouble)
-        self._tell_outcomes()
+        self._report_results()
 
     def _wait(self, ended: ClusterUnavailable | UnusableHost) -> None:
         """Say once what a host lacks; give up if again and again no other does a trial."""
@@ -143,12 +143,12 @@ class Runner:
             self.observer.note(ended.trouble)
         self._said = ended.trouble
 
-    def _tell_outcomes(self) -> None:
+    def _report_results(self) -> None:
         """Report what has ended since the last look, in this launch or in another."""
-        for outcome in self.study.outcomes(self._told):
-            self._told.add(outcome.number)
+        for result in self.study.finished(self._told):
+            self._told.add(result.number)
             self._deaths = 0
-            self.observer.trial(outcome)
+            self.observer.trial(result)
 
     @property
     def _whole(self) -> bool:

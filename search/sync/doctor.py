@@ -8,10 +8,10 @@ from typing import Any
 
 from studyhall.search.common.options import Options
 from studyhall.search.study.observer import Observer, Quiet
-from studyhall.search.study.standing import TrialStanding
 from studyhall.search.study.storage import read_storage
 from studyhall.search.study.studies import finalists_name, recorded_study
 from studyhall.search.study.study import Study
+from studyhall.search.study.trial_result import TrialResult
 from studyhall.search.sync.outbox import Outbox
 from studyhall.search.sync.repair import Repairs, repair
 from studyhall.search.sync.run_diff import Finding, compare
@@ -158,17 +158,17 @@ def find(
     tracked: TrackedStudy, *, deep: bool = False, drained_hosts: Container[str] = ()
 ) -> list[Finding]:
     """Compare MLflow with the study, except for trials that are running or have just ended."""
-    before, entries = _standings(tracked.study), _entries(tracked.outbox)
+    before, entries = _results(tracked.study), _entries(tracked.outbox)
     found = compare(list(before.values()), tracked.tracker, tracked.outbox, deep=deep)
-    after = _standings(tracked.study)
+    after = _results(tracked.study)
     busy = {n for n, s in after.items() if before.get(n) != s or s.live_attempt is not None}
     busy |= {number for number, *_ in entries ^ _entries(tracked.outbox)}  # uploaded meanwhile
     busy |= tracked.study.recent_elsewhere(drained_hosts)
     return [finding for finding in found if finding.number not in busy]
 
 
-def _standings(study: Study) -> dict[int, TrialStanding]:
-    return {standing.number: standing for standing in study.standings()}
+def _results(study: Study) -> dict[int, TrialResult]:
+    return {result.number: result for result in study.results()}
 
 
 def _entries(outbox: Outbox) -> set[tuple[Any, ...]]:
@@ -178,7 +178,7 @@ def _entries(outbox: Outbox) -> set[tuple[Any, ...]]:
 
 def mend(tracked: TrackedStudy, found: list[Finding], restore: Restore | None) -> Repairs:
     """Repair what `find` found; with `restore`, also by training again."""
-    return repair(found, tracked.study.standings(), tracked.tracker, tracked.outbox, restore)
+    return repair(found, tracked.study.results(), tracked.tracker, tracked.outbox, restore)
 
 
 def adopt(study: Study, outbox: Outbox) -> None:
@@ -193,6 +193,6 @@ def adopt(study: Study, outbox: Outbox) -> None:
                 study.finish(read(outbox.path(number, attempt)))
             except DamagedRecordError:
                 continue  # the trial will be run again, as another attempt
-    for outcome in study.outcomes(()):
-        for saved in outbox.folder.glob(f"trial-{outcome.number:04d}.state*"):
+    for result in study.finished():
+        for saved in outbox.folder.glob(f"trial-{result.number:04d}.state*"):
             saved.unlink(missing_ok=True)

@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from filelock import Timeout
 
 from studyhall.search.common.errors import StudyhallError
-from studyhall.search.study.standing import TrialStanding
+from studyhall.search.study.trial_result import TrialResult
 from studyhall.search.sync.outbox import Outbox
 from studyhall.search.sync.run_diff import Finding, Kind, expected_tags
 from studyhall.search.sync.run_upload import RunUpload
@@ -41,7 +41,7 @@ class _CannotRepairError(StudyhallError):
 
 def repair(
     findings: Sequence[Finding],
-    standings: Sequence[TrialStanding],
+    results: Sequence[TrialResult],
     tracker: Tracker,
     outbox: Outbox,
     retrain: Retrain | None = None,
@@ -50,7 +50,7 @@ def repair(
 
     Args:
         findings: What was found.
-        standings: Every trial of the study, as they were compared.
+        results: Every trial of the study, as they were compared.
         tracker: The study in MLflow.
         outbox: The outbox of this machine; this process must not be uploading from it.
         retrain: Trains a finished trial again from the study's record of it and stores its record
@@ -60,7 +60,7 @@ def repair(
     Raises:
         StudyhallError: MLflow does not answer.
     """
-    known = {standing.number: standing for standing in standings}
+    known = {result.number: result for result in results}
     repairer = _Repairer(tracker, outbox, known, retrain)
     done, left = list[str](), list[str]()
     try:
@@ -84,7 +84,7 @@ class _Repairer:
         self,
         tracker: Tracker,
         outbox: Outbox,
-        known: dict[int, TrialStanding],
+        known: dict[int, TrialResult],
         retrain: Retrain | None,
     ) -> None:
         self._tracker = tracker
@@ -128,10 +128,10 @@ class _Repairer:
         return f"{_trial(finding)}: restored run {finding.run_id}, which was deleted in MLflow"
 
     def _correct(self, finding: Finding) -> str:
-        standing = self._standing(finding)
-        if standing.state is not None:
-            status = RUN_STATUS[standing.state]
-            self._tracker.correct(_run_of(finding), status, expected_tags(standing))
+        result = self._result(finding)
+        if result.finished:
+            status = RUN_STATUS[result.state]
+            self._tracker.correct(_run_of(finding), status, expected_tags(result))
         return f"corrected {finding.problem}"
 
     def _send(self, finding: Finding) -> str:
@@ -194,12 +194,12 @@ class _Repairer:
         return RunUpload(self._tracker, self._outbox, *self._key(finding))
 
     def _key(self, finding: Finding) -> tuple[int, int]:
-        standing = self._standing(finding)
-        if standing.attempt is None:
+        result = self._result(finding)
+        if result.attempt is None:
             raise _CannotRepairError("it was recorded before attempts were counted")
-        return standing.number, standing.attempt
+        return result.number, result.attempt
 
-    def _standing(self, finding: Finding) -> TrialStanding:
+    def _result(self, finding: Finding) -> TrialResult:
         if finding.number is None:
             raise _CannotRepairError("it belongs to no trial")
         return self._known[finding.number]

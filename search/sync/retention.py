@@ -181,7 +181,7 @@ class _Plan:
     def _protected(self, study: Study, keep: int) -> set[int]:
         """The best `keep` trials, and those that finalists retrain."""
         rank = study.spec.study.rank
-        ended = [one for one in study.outcomes(()) if one.state == "complete"]
+        ended = [one for one in study.finished() if one.state == "complete"]
         ranked = sorted(ended, key=lambda one: (rank(one.value), one.number))
         finals = recorded_finals(self._storage, study)
         return {one.number for one in ranked[:keep]} | set(finals.trials if finals else ())

@@ -10,8 +10,8 @@ from studyhall.search.common.environment import fixed_blas_threads
 from studyhall.search.common.errors import StudyhallError
 from studyhall.search.config.section import Scalar
 from studyhall.search.study.job import Job
-from studyhall.search.study.outcomes import ATTEMPT, WEIGHTS
 from studyhall.search.study.study import Study
+from studyhall.search.study.trial_result import ATTEMPT, WEIGHTS
 from studyhall.search.sync.outbox import Outbox
 from studyhall.search.tracking.run_tags import seed_tags
 from studyhall.search.training.building import TrialSeed, training_data

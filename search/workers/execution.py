@@ -15,7 +15,7 @@ from studyhall.search.common.intervals import INTERVALS
 from studyhall.search.config.settings import TrialSettings
 from studyhall.search.data.datasets import open_dataset
 from studyhall.search.data.seal import sealed_test_split
-from studyhall.search.study.claim import Claimed
+from studyhall.search.study.claim import Claim
 from studyhall.search.study.job import Job
 from studyhall.search.study.storage import reopen_storage
 from studyhall.search.study.study import ProposedTrial, Study
@@ -71,7 +71,7 @@ class Workplace:
                 return None
             return self._run_claimed(claimed)
 
-    def claim(self, wanted: Callable[[], bool] = lambda: True) -> Claimed | None:
+    def claim(self, wanted: Callable[[], bool] = lambda: True) -> Claim | None:
         """Claim a trial; wait a moment for one if all that can start now are running."""
         deadline, pause = time.monotonic() + INTERVALS.claim, _PAUSES_SECONDS[0]
         while wanted():
@@ -82,7 +82,7 @@ class Workplace:
             pause = min(2 * pause, _PAUSES_SECONDS[1])
         return None
 
-    def propose(self, claimed: Claimed) -> ProposedTrial:
+    def propose(self, claimed: Claim) -> ProposedTrial:
         """Propose a claimed trial, unless it was proposed already to learn its cost."""
         proposed, _ = self._proposed.pop(claimed.number, (None, 0.0))
         return proposed or self.study.propose(claimed.number, claimed.trial_id)
@@ -109,7 +109,7 @@ class Workplace:
             self._proposed[number] = proposed, multiplications(proposed.settings, dataset)
         return self._proposed[number][1]
 
-    def _run_claimed(self, claimed: Claimed) -> str | None:
+    def _run_claimed(self, claimed: Claim) -> str | None:
         """Run a claimed trial; give it back, with the error, if one ends it."""
         try:
             with Heartbeat(self.study.claims, claimed) as heartbeat:
@@ -126,7 +126,7 @@ class Workplace:
             return f"trial {claimed.number}: {trouble}"
         return None
 
-    def _train(self, claimed: Claimed, heartbeat: Heartbeat) -> None:
+    def _train(self, claimed: Claim, heartbeat: Heartbeat) -> None:
         """Propose a trial, train it, store its record, and then enter it in the study."""
         job, number = self.job, claimed.number
         proposed = self.propose(claimed)

@@ -10,7 +10,7 @@ from typing import Self
 
 from studyhall.search.common.errors import StudyhallError
 from studyhall.search.common.intervals import INTERVALS
-from studyhall.search.study.claim import Claimed
+from studyhall.search.study.claim import Claim
 from studyhall.search.study.claims import Claims
 
 
@@ -34,7 +34,7 @@ class Heartbeat:
     def __init__(
         self,
         claims: Claims,
-        claimed: Claimed,
+        claimed: Claim,
         seconds: float = INTERVALS.beat,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:

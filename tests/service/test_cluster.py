@@ -96,7 +96,7 @@ def test_what_a_lost_host_had_not_sent_is_done_again(study, cluster, stack, undi
     def has_unsent() -> bool:
         waiting = (int(path.name[6:10]) for path in lost.folder.glob("home/*/trial-????.1"))
         recorded = recorded_study(read_storage(study.storage), study.name)
-        finished = {outcome.number for outcome in recorded.outcomes(())} if recorded else set()
+        finished = {outcome.number for outcome in recorded.finished()} if recorded else set()
         return not finished.isdisjoint(waiting)
 
     def lose_it() -> None:

@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 import psutil
 
-from studyhall.search.study.outcomes import Outcome
+from studyhall.search.study.trial_result import TrialResult
 from tests.gateway import Gateway
 from tests.search.moons import Moons
 from tests.service.dask_cluster import DaskCluster, Host
@@ -115,8 +115,8 @@ class Disturbed(Told):
         super().__init__()
         self._disturbances = disturbances
 
-    def trial(self, outcome: Outcome) -> None:
-        super().trial(outcome)
+    def trial(self, result: TrialResult) -> None:
+        super().trial(result)
         if len(self._disturbances.done) < TIMES:
             self._disturbances.next()
 

@@ -173,7 +173,7 @@ def test_a_worker_with_two_threads_does_one_trial_at_a_time(host, served, name, 
     for thread in threads:
         thread.join(PATIENCE)
     study = recorded_study(read_storage(served.storage), name)
-    assert [s.attempt for s in study.standings() if s.state] == [1, 1]
+    assert [s.attempt for s in study.results() if s.finished] == [1, 1]
 
 
 def test_no_trial_is_begun_for_a_launch_that_is_over(host, served, name, assignment):

@@ -1,4 +1,4 @@
-"""What the user names: every form is read, and what is wrong with one is said."""
+"""The user's copies of published data: every form is read, and every mistake reported."""
 
 from __future__ import annotations
 

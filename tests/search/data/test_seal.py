@@ -180,7 +180,7 @@ def test_data_that_are_elsewhere_are_sealed_there(tmp_path, cache, monkeypatch, 
             assert (folder / "note").read_bytes() == b"x"
 
 
-def test_what_lies_beside_the_images_or_is_needed_is_open(tmp_path):
+def test_files_beside_the_images_and_needed_files_stay_open(tmp_path):
     place = image_folder(tmp_path)
     (place / "README").write_bytes(b"x")
     journal = place / "cat" / "journal"
@@ -231,7 +231,7 @@ def test_a_launch_has_its_workers_seal_the_users_own_source(tmp_path, cache, mon
     assert found[:2] == ["sealed", "sealed"]
 
 
-def test_what_launches_and_trains_does_not_import_what_evaluates():
+def test_launching_and_training_do_not_import_the_evaluation():
     asked = (
         "import sys\n"
         "from studyhall.search.runner import finals, launcher\n"

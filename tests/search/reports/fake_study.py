@@ -9,7 +9,7 @@ from pathlib import Path
 from studyhall.search.common.addresses import JOURNAL
 from studyhall.search.config.section import Scalar
 from studyhall.search.config.study_spec import StudySpec
-from studyhall.search.study.claim import Claimed
+from studyhall.search.study.claim import Claim
 from studyhall.search.study.storage import open_storage
 from studyhall.search.study.studies import open_study
 from studyhall.search.training.record import StoredRecord
@@ -65,7 +65,7 @@ def record_study(
     return spec
 
 
-def _record(claimed: Claimed, trial: FakeTrial) -> StoredRecord:
+def _record(claimed: Claim, trial: FakeTrial) -> StoredRecord:
     reports = {} if trial.value is None else {1: trial.value / 2, 2: trial.value}
     digest = {"studyhall.weights_sha256": f"{claimed.number:064d}"}
     return StoredRecord(

@@ -69,7 +69,7 @@ def ran(folder: Path, spec: StudySpec, jobs: int = 1) -> Study:
     study = study_in(folder, spec)
 
     def next_action() -> Action:
-        whole = len(study.outcomes(())) == spec.study.trials
+        whole = len(study.finished()) == spec.study.trials
         return Action.STOP if whole else Action.CONTINUE
 
     list(run_workers(run, (folder, spec), jobs, 1, next_action))

@@ -10,7 +10,7 @@ from typing import Any
 
 from mlflow.entities import ViewType
 
-from studyhall.search.study.standing import TrialStanding
+from studyhall.search.study.trial_result import TrialResult
 from studyhall.search.sync.outbox import Outbox
 from studyhall.search.sync.repair import Repairs, repair
 from studyhall.search.sync.run_diff import Finding, compare
@@ -58,9 +58,9 @@ class Scene:
         self.tracker.create_run(LIVE, 2, 0)
 
     @property
-    def standings(self) -> list[TrialStanding]:
+    def standings(self) -> list[TrialResult]:
         ended = [
-            TrialStanding(
+            TrialResult(
                 number=number,
                 state=record.state,
                 reason=record.reason,
@@ -71,7 +71,7 @@ class Scene:
             )
             for number, record in self.stored.records.items()
         ]
-        return [*ended, TrialStanding(LIVE, live_attempt=2)]
+        return [*ended, TrialResult(LIVE, live_attempt=2)]
 
     def compare(self, *, deep: bool = True) -> list[Finding]:
         return compare(self.standings, self.tracker, self.outbox, deep=deep)
