@@ -25,7 +25,7 @@ from studyhall.search.data.recorded_data import require_same_data
 from studyhall.search.evaluation.evaluation import evaluate
 from studyhall.search.evaluation.reference import Quantity, ReferenceStudy, Row, System
 from studyhall.search.runner.launcher import launch
-from studyhall.search.study.observer import Observer, Quiet
+from studyhall.search.study.observer import Observer
 from studyhall.search.study.storage import read_storage
 from studyhall.search.study.studies import recorded_study
 from studyhall.search.tracking.client import open_client
@@ -98,7 +98,7 @@ def reproduce(
         UsageError: the input must be corrected; no work was started.
         StudyhallError: the work failed; finished trials are kept, and a new call resumes.
     """
-    options, observer = options or Options(), observer or Quiet()
+    options, observer = options or Options(), observer or Observer()
     return [
         found
         for study in system.study

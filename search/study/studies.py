@@ -85,11 +85,10 @@ def recorded_study(storage: BaseStorage, name: str) -> Study | None:
         ) from error
 
 
-def recorded_fingerprint(storage: BaseStorage, name: str) -> str | None:
-    """The fingerprint of the data that a recorded study was run on; None if it has none."""
-    attributes = storage.get_study_user_attrs(storage.get_study_id_from_name(name))
-    found = attributes.get(DATA_FINGERPRINT)
-    return None if found is None else str(found)
+def recorded_studies(storage: BaseStorage) -> list[Study]:
+    """Open all of this program's studies in a storage, sorted by name."""
+    studies = (recorded_study(storage, name) for name in sorted(study_names(storage)))
+    return [study for study in studies if study]
 
 
 def finalists_name(search: str) -> str:
@@ -97,9 +96,9 @@ def finalists_name(search: str) -> str:
     return f"{search}{FINALISTS_ENDING}"
 
 
-def recorded_finalists(storage: BaseStorage, search: Study) -> Study | None:
+def recorded_finalists(search: Study) -> Study | None:
     """Open the study of a search's finalists as it was recorded; None if there is none."""
-    study = recorded_study(storage, finalists_name(search.spec.study.name))
+    study = recorded_study(search.storage, finalists_name(search.spec.study.name))
     return study if study and study.search_id == search.study_id else None
 
 
@@ -118,19 +117,19 @@ def study_ids(storage: BaseStorage) -> dict[str, str]:
     }
 
 
-def set_aside(storage: BaseStorage, study: Study) -> str:
+def set_aside(study: Study) -> str:
     """Rename a recorded study, and its finalists', so that its name is free; return the new one."""
-    name, names = study.spec.study.name, study_names(storage)
+    name, names = study.spec.study.name, study_names(study.storage)
     aside = next(f"{name}.{n}" for n in range(1, len(names) + 2) if f"{name}.{n}" not in names)
-    if own := recorded_finalists(storage, study):  # first: who is killed between can go on
-        _rename(storage, own, finalists_name(aside), {"search": aside})
-    _rename(storage, study, aside, {})
+    if own := recorded_finalists(study):  # first: a launch that is killed can resume
+        _rename(own, finalists_name(aside), {"search": aside})
+    _rename(study, aside, {})
     return aside
 
 
-def _rename(storage: BaseStorage, study: Study, new: str, changes: Mapping[str, object]) -> None:
+def _rename(study: Study, new: str, changes: Mapping[str, object]) -> None:
     """Give a recorded study another name, which must be free."""
-    name = study.spec.study.name
+    storage, name = study.storage, study.spec.study.name
     optuna.copy_study(
         from_study_name=name, from_storage=storage, to_storage=storage, to_study_name=new
     )

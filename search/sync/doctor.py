@@ -7,7 +7,8 @@ from dataclasses import asdict, astuple, dataclass, replace
 from typing import Any
 
 from studyhall.search.common.options import Options
-from studyhall.search.study.observer import Observer, Quiet
+from studyhall.search.study.observer import Observer
+from studyhall.search.study.recorded import open_recorded
 from studyhall.search.study.storage import read_storage
 from studyhall.search.study.studies import finalists_name, recorded_study
 from studyhall.search.study.study import Study
@@ -15,7 +16,13 @@ from studyhall.search.study.trial_result import TrialResult
 from studyhall.search.sync.outbox import Outbox
 from studyhall.search.sync.repair import Repairs, repair
 from studyhall.search.sync.run_diff import Finding, compare
-from studyhall.search.sync.tracked_study import TrackedStudy, recorded, reopen, run_names, with_runs
+from studyhall.search.sync.tracked_study import (
+    TrackedStudy,
+    reopen,
+    run_names,
+    with_data,
+    with_runs,
+)
 from studyhall.search.tracking.ledger import end_broken_readings
 from studyhall.search.tracking.study_runs import find_study
 from studyhall.search.tracking.tracker import Tracker
@@ -66,7 +73,7 @@ def examine(
         UsageError: there is no such study, nothing answers where it is kept, or its data changed.
         StudyhallError: MLflow does not answer.
     """
-    options, observer = options or Options(), observer or Quiet()
+    options, observer = options or Options(), observer or Observer()
     examined = _repaired if fix else _compared
     own = examined(name, options, observer)
     if recorded_study(read_storage(options.address), finalists_name(name)) is None:
@@ -102,14 +109,16 @@ def _both(search: Examination, finalists: Examination) -> Examination:
 
 def _compared(name: str, options: Options, observer: Observer) -> Examination:
     """Examine a study without changing anything."""
-    study, client, data, folder = recorded(read_storage(options.address), name, options, observer)
+    study = open_recorded(name, options.address)
+    opened = with_data(study, options, observer)
+    client, data = opened.client, opened.data
     of_study = find_study(client, study.experiment, study.study_id, data)
     if of_study is None:
         problem = "the study's own run is missing, and with it the runs of its trials"
         return Examination(name, (Finding("missing", None, None, problem),), None)
     study_run, deleted = of_study
     tracker = Tracker(study_run, client, run_names(study.spec))
-    tracked = with_runs(study, tracker, folder, options)
+    tracked = with_runs(study, tracker, opened.folder, options)
     live = bool(study.claims.live_after_grace())
     found = find(tracked, deep=True)
     if deleted:

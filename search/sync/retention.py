@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
@@ -14,7 +14,7 @@ from studyhall.search.config.study_spec import FINALISTS_ENDING
 from studyhall.search.study.finalists import recorded_finals
 from studyhall.search.study.recorded import open_recorded
 from studyhall.search.study.storage import read_storage
-from studyhall.search.study.studies import finalists_name, recorded_study, study_names
+from studyhall.search.study.studies import finalists_name, recorded_studies, recorded_study
 from studyhall.search.study.study import Study
 from studyhall.search.sync.outbox_homes import leftovers, outboxes, reason_to_stay, remove_leftover
 from studyhall.search.tracking.client import missing_database, open_client
@@ -100,16 +100,14 @@ def clean_up(
         StudyhallError: MLflow does not answer, or a deletion failed.
     """
     options = options or Options()
-    storage = read_storage(options.address)
-    if name:
-        open_recorded(name, storage)
+    studies = _studies(name, options)
     if missing_database(options.tracking_uri):
         raise UsageError(
             "--tracking-uri: there is no MLflow database here yet, so there is nothing to delete"
         )
     runs = StoredRuns(open_client(options.tracking_uri))
-    plan = _Plan(storage, runs, options)
-    for study in _studies(storage, name):
+    plan = _Plan(read_storage(options.address), runs, options)
+    for study in studies:
         plan.of_study(study, keep_weights)
     if name is None:
         plan.of_gone()
@@ -118,11 +116,12 @@ def clean_up(
     return plan.carry_out(found) if remove else found
 
 
-def _studies(storage: BaseStorage, name: str | None) -> Iterator[Study]:
-    names = [name, finalists_name(name)] if name else sorted(study_names(storage))
-    for one in names:
-        if study := recorded_study(storage, one):
-            yield study
+def _studies(name: str | None, options: Options) -> list[Study]:
+    if name is None:
+        return recorded_studies(read_storage(options.address))
+    study = open_recorded(name, options.address)
+    finalists = recorded_study(study.storage, finalists_name(name))
+    return [study, finalists] if finalists else [study]
 
 
 class _Plan:
@@ -183,13 +182,12 @@ class _Plan:
         rank = study.spec.study.rank
         ended = [one for one in study.finished() if one.state == "complete"]
         ranked = sorted(ended, key=lambda one: (rank(one.value), one.number))
-        finals = recorded_finals(self._storage, study)
+        finals = recorded_finals(study)
         return {one.number for one in ranked[:keep]} | set(finals.trials if finals else ())
 
     def of_gone(self) -> None:
         """Add the outboxes of studies that are no longer recorded."""
-        found = (recorded_study(self._storage, n) for n in study_names(self._storage))
-        known = {study.study_id for study in found if study}
+        known = {study.study_id for study in recorded_studies(self._storage)}
         unknown = [run for run in self._runs.of_all() if run.tags[STUDY_ID] not in known]
         deleted = sum(run.deleted for run in unknown)
         if deleted:  # their studies may be recorded in another folder, or in a database

@@ -5,10 +5,9 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass, replace
 
 from studyhall.search.common.options import Options
-from studyhall.search.study.observer import Observer, Quiet
-from studyhall.search.study.recorded import recorded_summaries
-from studyhall.search.study.storage import open_storage
-from studyhall.search.study.studies import recorded_study
+from studyhall.search.study.observer import Observer
+from studyhall.search.study.storage import read_storage
+from studyhall.search.study.studies import recorded_studies
 from studyhall.search.sync.doctor import adopt
 from studyhall.search.sync.outbox_homes import outboxes
 from studyhall.search.sync.outbox_uploader import FailedUpload
@@ -47,22 +46,17 @@ def sync_studies(
     Raises:
         UsageError: there is no such study, or nothing answers where it is kept.
     """
-    options, observer = options or Options(), observer or Quiet()
+    options, observer = options or Options(), observer or Observer()
     names = [name] if name else _studies_with_records(options)
     return [_sync_study(one, options, observer, patience_seconds) for one in names]
 
 
 def _studies_with_records(options: Options) -> list[str]:
     """The names of the studies that have records on this machine."""
-    recorded = [summary.name for summary in recorded_summaries(options.storage)]
-    if not recorded:
-        return []
-    storage = open_storage(options.address)
-    studies = {name: recorded_study(storage, name) for name in recorded}
     return [
-        name
-        for name, study in studies.items()
-        if study and any(outbox.records() for outbox in outboxes(options, study.study_id))
+        study.spec.study.name
+        for study in recorded_studies(read_storage(options.address))
+        if any(outbox.records() for outbox in outboxes(options, study.study_id))
     ]
 
 

@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 from studyhall.search.common.environment import environment
-from studyhall.search.common.errors import UsageError
 from studyhall.search.common.options import Options
 from studyhall.search.config.study_spec import StudySpec
 from studyhall.search.data.dataset_manifest import mark_used
@@ -18,9 +17,7 @@ from studyhall.search.data.recorded_data import require_same_data, version_of
 from studyhall.search.data.seal import sealed_sources
 from studyhall.search.study.job import Job
 from studyhall.search.study.observer import Observer
-from studyhall.search.study.recorded import recorded_summary
-from studyhall.search.study.storage import open_storage
-from studyhall.search.study.studies import recorded_study
+from studyhall.search.study.recorded import open_recorded
 from studyhall.search.study.study import Study
 from studyhall.search.sync.outbox import Outbox
 from studyhall.search.sync.outbox_uploader import OutboxUploader
@@ -36,7 +33,6 @@ from studyhall.search.tracking.study_view import show_study
 from studyhall.search.tracking.tracker import Tracker
 
 if TYPE_CHECKING:
-    from studyhall.search.study.storage import BaseStorage
     from studyhall.search.tracking.client import MlflowClient
 
 _LAST = 4  # the last trials of a study per worker, of which the longest are begun first
@@ -69,21 +65,66 @@ class TrackedStudy:
             self.tracker.end_study("FINISHED" if whole else "KILLED", metrics or {})
 
 
-def track(
-    study: Study, client: MlflowClient, data: TrackedData, folder: Path, options: Options
-) -> TrackedStudy:
-    """Open a study's outbox and its runs, which are created if there are none.
+class StudyWithData(NamedTuple):
+    """What the runs of a study are opened with.
+
+    Attributes:
+        study: The study.
+        client: An open client of MLflow.
+        data: What MLflow records of the study's data.
+        folder: Where the data are.
+    """
+
+    study: Study
+    client: MlflowClient
+    data: TrackedData
+    folder: Path
+
+
+def reopen(name: str, options: Options, observer: Observer) -> TrackedStudy:
+    """Open a recorded study with its runs, which are created if there are none.
+
+    Raises:
+        UsageError: There is no such study, or its storage or MLflow does not answer.
+    """
+    study = open_recorded(name, options.address, writable=True)
+    return track(with_data(study, options, observer), options)
+
+
+def with_data(
+    study: Study, options: Options, observer: Observer, *, any_version: bool = False
+) -> StudyWithData:
+    """Find the data of a recorded study, and open MLflow; nothing in MLflow is changed.
 
     Args:
         study: The study.
-        client: An open client.
-        data: The study's data, as a dataset input.
-        folder: The folder of the data.
+        options: Where MLflow and the data are.
+        observer: Receives the progress of a fetch.
+        any_version: Accept data that changed since, if the study's own are not here any more.
+
+    Raises:
+        UsageError: The data changed since the study was run, or MLflow does not answer.
+    """
+    client, settings = open_client(options.tracking_uri), study.spec.data_settings
+    folder = version_of(settings, study.data_fingerprint)
+    if folder is None:
+        folder = fetch(settings, data_dir=options.data_dir, progress=observer.fetching)
+        if not any_version:
+            require_same_data(folder, settings, study.data_fingerprint)
+    return StudyWithData(study, client, tracked_data(study.spec, folder), folder)
+
+
+def track(opened: StudyWithData, options: Options) -> TrackedStudy:
+    """Open a study's runs, those of an earlier launch if there are any, and its outbox.
+
+    Args:
+        opened: The study, MLflow and the study's data.
         options: Where things are kept, and how trials are run.
 
     Raises:
         StudyhallError: MLflow does not answer.
     """
+    study, client, data, folder = opened
     mark_used(folder)
     spec = study.spec
     tags = trial_tags(spec, data.fingerprint, options.blas_threads)
@@ -141,40 +182,3 @@ def run_names(spec: StudySpec) -> Callable[[int], str]:
         return f"trial-{fresh.trial:04d}-seed-{fresh.seed}" if fresh else f"trial-{number:04d}"
 
     return name
-
-
-class Opened(NamedTuple):
-    """A study, MLflow's client, and the study's data with their folder."""
-
-    study: Study
-    client: MlflowClient
-    data: TrackedData
-    folder: Path
-
-
-def reopen(name: str, options: Options, observer: Observer) -> TrackedStudy:
-    """Open a recorded study with its runs, which are created if there are none.
-
-    Raises:
-        UsageError: there is no such study, or nothing answers where it is kept.
-    """
-    storage = open_storage(options.address)
-    return track(*recorded(storage, name, options, observer), options)
-
-
-def recorded(storage: BaseStorage, name: str, options: Options, observer: Observer) -> Opened:
-    """Open a recorded study with MLflow's client and its data, but not its runs.
-
-    Raises:
-        UsageError: there is no such study, or nothing answers where it is kept.
-    """
-    recorded_summary(name, options.address)  # raises the error for an unknown name
-    study = recorded_study(storage, name)
-    if study is None:
-        raise UsageError(f"{name}: another program's study has that name")
-    client, settings = open_client(options.tracking_uri), study.spec.data_settings
-    folder = version_of(settings, study.data_fingerprint)
-    if folder is None:
-        folder = fetch(settings, data_dir=options.data_dir, progress=observer.fetching)
-        require_same_data(folder, settings, study.data_fingerprint)
-    return Opened(study, client, tracked_data(study.spec, folder), folder)

@@ -24,9 +24,8 @@ from studyhall.search.sync.outbox import Outbox
 from studyhall.search.sync.trial_records import store_record, trial_seed
 from studyhall.search.tracking.study_runs import FINGERPRINT
 from studyhall.search.training.building import multiplications, training_data
-from studyhall.search.training.saved_training import TrainingSaver
+from studyhall.search.training.saved_training import TrainingSaver, identify
 from studyhall.search.training.trial import WORKER_DEATH_PREFIX, give_up, run_trial
-from studyhall.search.training.trial_identity import identify
 from studyhall.search.workers.heartbeat import ClaimLostError, Heartbeat
 
 _TROUBLE_LENGTH = 300

@@ -36,7 +36,7 @@ if TYPE_CHECKING:
     from studyhall.search.runner.finals import train_finalists
     from studyhall.search.runner.launcher import launch
     from studyhall.search.runner.stopping import Stopping, stop
-    from studyhall.search.study.observer import Observer, Quiet
+    from studyhall.search.study.observer import Observer
     from studyhall.search.study.recorded import recorded_summary
     from studyhall.search.study.summary import Best, StudySummary
     from studyhall.search.study.trial_result import TrialResult
@@ -56,7 +56,6 @@ __all__ = [
     "Observer",
     "Options",
     "Prediction",
-    "Quiet",
     "Reading",
     "Stopping",
     "StudySpec",
@@ -100,7 +99,6 @@ _HOMES = {
     "Observer": "study.observer",
     "Options": "common.options",
     "Prediction": "evaluation.predictions",
-    "Quiet": "study.observer",
     "Ledger": "tracking.ledger",
     "Reading": "tracking.ledger",
     "SyncResult": "sync.sync_studies",
