@@ -17,8 +17,8 @@ cifar10: $(VENV)/installed  ## install, get CIFAR-10, run the default study, jud
 	$(BIN)/studyhall report $(STUDY)
 	@echo "to browse the runs: $(BIN)/studyhall ui"
 
-test: $(TESTED)  ## pass the tests of every behaviour, on real CIFAR-10 and MNIST
-	$(BIN)/python -m pytest -m "not long" -n 2 --no-loadscope-reorder
+test: $(TESTED)  ## test every behaviour once, on real CIFAR-10 and MNIST
+	$(BIN)/python -m pytest -m "not long" -n 3 --no-loadscope-reorder
 
 test-all: $(TESTED)  ## pass the rest: service, database, storms, documentation, browser
 	$(BIN)/python -m pytest -m long -n 3 --no-loadscope-reorder --ignore tests/compose

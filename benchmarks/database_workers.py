@@ -23,7 +23,7 @@ from typing import Any
 import optuna
 
 from studyhall.search.config.study_spec import StudySpec
-from studyhall.search.study.claim import Claimed
+from studyhall.search.study.claim import Claim
 from studyhall.search.study.storage import open_storage, reopen_storage
 from studyhall.search.study.studies import open_study
 from studyhall.search.study.study import Study
@@ -58,7 +58,7 @@ def study_spec(workers: int) -> StudySpec:
     )
 
 
-def entered(claimed: Claimed, parameters: dict[str, Any]) -> StoredRecord:
+def entered(claimed: Claim, parameters: dict[str, Any]) -> StoredRecord:
     """Return the record of a trial that trained nothing."""
     value = parameters["learning_rate"] + parameters["l2"]
     return StoredRecord(
@@ -92,7 +92,7 @@ def work_ours(address: str, workers: int, gate: Any) -> tuple[list[int], float]:
     return numbers, time.perf_counter() - start
 
 
-def next_trial(study: Study, wanted: int) -> Claimed | None:
+def next_trial(study: Study, wanted: int) -> Claim | None:
     """Claim a trial, waiting for one while others are at those before it."""
     while (claimed := study.claims.next(wanted)) is None:
         if study.is_whole() or len(study.trials()) == wanted:

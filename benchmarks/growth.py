@@ -44,7 +44,6 @@ from studyhall.search.common.addresses import JOURNAL
 from studyhall.search.config.study_file import load_study
 from studyhall.search.sync.outbox_uploader import OutboxUploader
 from studyhall.search.tracking.tracker import Tracker
-from studyhall.search.workers.execution import work
 
 SIZES, SAMPLERS, TURNS, REAL = (100, 1_000, 10_000), ("random", "tpe"), 15, 12
 STUDY = f"""\
@@ -106,11 +105,11 @@ class Trials:
         """Run the next trial; return what its parts took, and the requests it needed."""
         study, known = self._place.study, range(len(self._place.study.trials()))
         with parts_timed() as times:
-            assert work(self._place.job) is None
+            assert self._place.workplace.run_next() is None
         self._client.counts.clear()
         times["send"] = milliseconds(self._uploader.upload_pass)
         times["recording"] = times["store"] + times["enter"] + times["send"]
-        times["look"] = milliseconds(lambda: study.outcomes(known))
+        times["look"] = milliseconds(lambda: study.finished(known))
         assert len(study.trials()) == len(known) + 1
         assert self._place.outbox.entries() == []
         return {**times, **self._client.counts}

@@ -12,18 +12,20 @@ from unittest.mock import patch
 
 from studyhall.search.common.options import Options
 from studyhall.search.config.study_spec import StudySpec
-from studyhall.search.data.datasets import fetch, fingerprint, open_dataset, split_dataset
+from studyhall.search.data.datasets import fetch, open_dataset, split_dataset
+from studyhall.search.data.integrity import fingerprint
 from studyhall.search.study.claims import Claims
 from studyhall.search.study.storage import open_storage
 from studyhall.search.study.studies import open_study
 from studyhall.search.study.study import ProposedTrial, Study
 from studyhall.search.sync.live_points import LivePoints
 from studyhall.search.sync.outbox import Outbox
+from studyhall.search.tracking.client import open_client
+from studyhall.search.tracking.study_runs import FINGERPRINT, TrackedData, start_study
 from studyhall.search.tracking.tracker import Tracker
-from studyhall.search.tracking.tracking import FINGERPRINT, TrackedData, open_client, start_study
 from studyhall.search.training.saved_training import TrainingSaver
 from studyhall.search.workers import execution
-from studyhall.search.workers.execution import Job
+from studyhall.search.workers.execution import Job, Workplace
 
 # What a worker does for a trial beside training it, in the order of its life.
 PARTS: dict[str, tuple[Any, str]] = {
@@ -40,10 +42,10 @@ Times = dict[str, float]
 
 @dataclass(frozen=True)
 class OpenedStudy:
-    """What a launch opens for a study: `job` is what its workers get, the rest stays with it."""
+    """What a launch opens for a study: a worker has the `workplace`, the rest stays with it."""
 
     study: Study
-    job: Job
+    workplace: Workplace
     outbox: Outbox
     tracker: Tracker
 
@@ -62,7 +64,7 @@ def opened(spec: StudySpec, folder: Path) -> OpenedStudy:
     outbox = Outbox(options.home / study.study_id)
     tags = {FINGERPRINT: tracked.fingerprint}
     job = Job(spec, options.address, outbox.folder, data, tags, options.attempts)
-    return OpenedStudy(study, job, outbox, Tracker(study_run, client))
+    return OpenedStudy(study, Workplace(job), outbox, Tracker(study_run, client))
 
 
 def milliseconds(call: Callable[[], object]) -> float:

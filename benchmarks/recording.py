@@ -2,7 +2,7 @@
 
 In one process, with one BLAS thread, on real CIFAR-10, in turns:
 
-- whole: `work` of `workers/execution.py`, all that a worker does with a trial: claim, propose
+- whole: `run_next` of `workers/execution.py`, all that a worker does with a trial: claim, propose
   (TPE), train, check for pruning (Hyperband), keep its points and its state, write the record with
   its pictures, enter it in the study. `OutboxUploader` runs beside it, as in a launch.
 - sending: the processor time of the uploader's thread, from the start of the trial until MLflow
@@ -30,12 +30,11 @@ from unittest.mock import patch
 from opened_study import PARTS, OpenedStudy, Times, milliseconds, opened, parts_timed
 from study_folder import environment
 
+from studyhall.search.common.environment import fixed_blas_threads
 from studyhall.search.config.study_file import load_study
 from studyhall.search.sync.outbox_uploader import OutboxUploader
-from studyhall.search.training.building import TrialSeed
+from studyhall.search.training.building import TrialSeed, training_data
 from studyhall.search.training.trial import run_trial
-from studyhall.search.workers.execution import training_data, work
-from studyhall.search.workers.workers import fixed_blas_threads
 
 PAIRS, WARM_UP, ATTEMPTS, PATIENCE = 8, 1, 40, 60.0
 OVERRIDES = (
@@ -72,14 +71,14 @@ def pair(place: OpenedStudy, sending: Sending, number: int) -> Times | None:
     """Run one trial whole and its training alone; None if the pruner ended it."""
     sent_before = sending.milliseconds()
     with parts_timed() as times:
-        times["whole"] = milliseconds(lambda: work(place.job))
+        times["whole"] = milliseconds(lambda: place.workplace.run_next())
     times["sending"] = sending.milliseconds() - sent_before
     trial = place.study.trials()[number]
     if trial.state.name != "COMPLETE":
         return None
     spec = place.study.spec
     settings, seed = spec.resolve(trial.params), TrialSeed(spec.study.seed, number)
-    data, metric = training_data(place.job.data_folder, settings.data), spec.study.metric
+    data, metric = training_data(place.workplace.job.data_folder, settings.data), spec.study.metric
     times["alone"] = milliseconds(lambda: run_trial(settings, data, seed, metric, lambda _: None))
     times["added"] = times["whole"] - times["alone"] + times["sending"]
     times["in_parts"] = sum(times[name] for name in PARTS) + times["sending"]

@@ -25,9 +25,8 @@ from studyhall.search.config.settings import TrialSettings
 from studyhall.search.config.study_file import load_study
 from studyhall.search.data.cache import cache_folder
 from studyhall.search.data.datasets import fetch
-from studyhall.search.training.building import TrialSeed
+from studyhall.search.training.building import TrialSeed, training_data
 from studyhall.search.training.trial import run_trial
-from studyhall.search.workers.execution import training_data
 
 STUDY, TRIALS, ROUNDS, ALONE = "cifar10_grid", 14, 2, 6
 OVERRIDES = (

@@ -14,8 +14,8 @@ from pathlib import Path
 from time import perf_counter
 from typing import TYPE_CHECKING, Any
 
-from studyhall.search.tracking.seed_tags import FINALIST
-from studyhall.search.tracking.tracking import open_client
+from studyhall.search.tracking.client import open_client
+from studyhall.search.tracking.run_tags import FINALIST
 
 if TYPE_CHECKING:
     from mlflow.entities import Run  # takes a second, and must not precede open_client

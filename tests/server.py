@@ -6,13 +6,14 @@ import os
 import signal
 import subprocess
 import sys
-import time
 import urllib.request
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from tests.postgres import free_port
+from tests.waiting import wait_for
 
 
 @dataclass(eq=False)
@@ -58,15 +59,14 @@ class Server:
                 stderr=log,
                 start_new_session=True,
             )
-        deadline = time.monotonic() + 120
-        while True:
-            try:
-                urllib.request.urlopen(f"{self.address}/health", timeout=5).close()
-                return
-            except OSError:
-                assert self.process.poll() is None, self.log.read_text()
-                assert time.monotonic() < deadline, "the server did not come up"
-                time.sleep(0.2)
+        wait_for(self._answers, pause=0.2)
+
+    def _answers(self) -> bool:
+        assert self.process.poll() is None, self.log.read_text()
+        with suppress(OSError):
+            urllib.request.urlopen(f"{self.address}/health", timeout=5).close()
+            return True
+        return False
 
     @property
     def log(self) -> Path:

@@ -7,6 +7,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 ROOT = Path(__file__).resolve().parent.parent
 PROGRAM = """
 from pathlib import Path
@@ -31,6 +33,7 @@ def test_the_package_has_the_marker():
     assert (ROOT / "src" / "studyhall" / "py.typed").read_bytes() == b""
 
 
+@pytest.mark.long
 def test_a_program_that_uses_them_is_checked(tmp_path):
     """The checkout is on the path as an installed package is, so that the marker counts."""
     program, mistakes = tmp_path / "program.py", tmp_path / "mistakes.py"

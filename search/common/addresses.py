@@ -1,4 +1,4 @@
-"""Where studies are kept: the path of a journal, or the address of a PostgreSQL database."""
+"""Addresses of storages, a journal's path or a PostgreSQL address, and hiding passwords."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ STORAGE_FILE = "STUDYHALL_STORAGE_FILE"  # the variable that names a file with t
 _DRIVER = "postgresql+psycopg"
 _SCHEMES = ("postgresql", "postgres", _DRIVER)
 
-# Greedy up to the last '@': a password in which '@' or '/' was not escaped is hidden whole.
+# Greedy up to the last '@', so that a password with an unescaped '@' or '/' is hidden whole.
 _PASSWORD = re.compile(r"(://[^:/?#@\[]*):.*@")
-# Without a host, the password stands where a port would.
+# Without a host, the password stands in the place of a port.
 _MISPLACED = re.compile(r"(://[^:/?#@\[]+):(?!\d+(?:[/?#]|$))[^/?#@*][^/?#]*")
-# In a sentence; what follows the last letter or digit is the sentence's own.
+# In a sentence; punctuation after the last letter or digit belongs to the sentence.
 _ADDRESS = re.compile(r"[a-zA-Z][\w+.-]*://\S*[\w/]")
 _SECRET = re.compile(r"(?:ssl)?password", re.IGNORECASE)
 _IN_QUERY = re.compile(r"([?&](?:ssl)?password=)[^&]*", re.IGNORECASE)
@@ -28,7 +28,7 @@ def resolved(address: str | Path) -> str | Path:
     """The absolute path of a journal, or a database's address as its driver wants it.
 
     Raises:
-        UsageError: it is the address of something that is not offered.
+        UsageError: it is the address of another kind of storage.
     """
     scheme, separator, rest = str(address).partition("://")
     if not separator or isinstance(address, Path):
@@ -42,7 +42,7 @@ def resolved(address: str | Path) -> str | Path:
 
 
 def address_in(path: Path) -> str:
-    """The address that a file holds, as the secrets of containers are handed over.
+    """The address in a file, which is how containers receive secrets.
 
     Raises:
         UsageError: the file cannot be read, or does not hold one line.
@@ -63,34 +63,34 @@ def address_in(path: Path) -> str:
 
 
 def address_of_host() -> str | None:
-    """The address of the storage that the environment of this machine names, if it does.
+    """The address of the storage from this machine's environment variables; None without them.
 
     Raises:
-        UsageError: a file is named that does not hold it.
+        UsageError: a variable names a file that does not hold an address.
     """
     path = os.environ.get(STORAGE_FILE)
     return os.environ.get("STUDYHALL_STORAGE") or (address_in(Path(path)) if path else None)
 
 
 def password_is_plain(address: str) -> bool:
-    """Whether the password of an address has characters that end it early if not escaped."""
+    """Whether an address's password has no unescaped characters that would end it early."""
     found = _PASSWORD.search(address)
     return found is None or not set("@/?#") & set(found[0].removesuffix("@")[len("://") :])
 
 
 def redact(address: str | Path) -> str:
-    """An address without its password, for messages and records; any other text as it is."""
+    """An address without its password, for messages and records; other text is unchanged."""
     text = _PASSWORD.sub(r"\1:***@", str(address))
     return _IN_QUERY.sub(r"\1***", _MISPLACED.sub(r"\1:***", text))
 
 
 def redact_text(text: str) -> str:
-    """A text in which no address has its password."""
+    """A text with the passwords of all its addresses hidden."""
     return _ADDRESS.sub(lambda found: redact(found[0]), text)
 
 
 def without_password(address: str) -> str:
-    """An address that can be handed on: who uses it has the password from elsewhere."""
+    """An address that can be passed on; its user takes the password from somewhere else."""
     parts = urlsplit(address)
     if not parts.netloc:
         return address

@@ -1,7 +1,7 @@
-"""Files and folders that are whole or not there, and on the disk itself before they have a name.
+"""Write files and folders atomically: whole or not at all, and on the disk before they are named.
 
-What is being written has a hidden name that says which process writes it, so that what a dead
-process left can be told from what another is still writing.
+While a file is written it has a hidden name with the name of the writing process in it. So what a
+dead process left can be told from a file that another process is still writing.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ def temporary_name(path: Path) -> Path:
 
 
 def publish(hidden: Path, path: Path) -> None:
-    """Give a file or folder that was written under a hidden name its own, once the disk has it.
+    """Rename a file or folder from its hidden name to its own, once it is on the disk itself.
 
     Raises:
         OSError: the disk cannot be written, or has no room.
@@ -37,7 +37,7 @@ def publish(hidden: Path, path: Path) -> None:
 
 
 def write_whole(path: Path, content: bytes) -> None:
-    """Write a file that is there whole or not at all, whenever this process or the machine dies.
+    """Write a file so that it is whole or missing, even if this process or the machine dies.
 
     Raises:
         OSError: the disk cannot be written, or has no room; nothing is left behind.
@@ -51,7 +51,7 @@ def write_whole(path: Path, content: bytes) -> None:
 
 
 def discard(path: Path) -> None:
-    """Delete a folder; one that is half deleted has a hidden name."""
+    """Delete a folder; while it is half deleted it has a hidden name."""
     shutil.rmtree(path.rename(temporary_name(path)))
 
 
@@ -59,8 +59,8 @@ def sweep(folder: Path, name: str = "*") -> None:
     """Delete what dead processes left under hidden names; of other machines, what is a day old.
 
     Args:
-        folder: Where to look.
-        name: What the files and folders were to be named, of which any are looked for by default.
+        folder: The folder to search.
+        name: The final name of the files and folders; any by default.
     """
     for left in folder.glob(f".{name}~*"):
         alive = is_running(left.name.partition("~")[2])
@@ -73,7 +73,7 @@ def sweep(folder: Path, name: str = "*") -> None:
 
 
 def _age(path: Path) -> float:
-    """Seconds since a file was last written; none if another process has just deleted it."""
+    """Seconds since a file was last written; 0 if another process has just deleted it."""
     try:
         return time.time() - path.stat().st_mtime
     except FileNotFoundError:

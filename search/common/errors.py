@@ -1,4 +1,4 @@
-"""The mistakes that Studyhall explains in a sentence, and the exit codes they end with."""
+"""Errors that Studyhall explains in a sentence, and their exit codes."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ _REMEDIES = {
     errno.EROFS: "make it writable",
     errno.EACCES: "make it accessible",
     errno.EPERM: "make it accessible",
-    errno.EIO: "see to the disk",
+    errno.EIO: "check the disk",
 }
 
 
@@ -22,13 +22,13 @@ class StudyhallError(Exception):
 
 
 class InterruptedStudyError(StudyhallError):
-    """The user stopped a study that more work was to follow; the command line exits with 130."""
+    """The user stopped a study before its work was done; the command line exits with 130."""
 
     exit_code = 130
 
 
 class UsageError(StudyhallError):
-    """A mistake in what the user gave; the command line exits with 2.
+    """A mistake in the user's input; the command line exits with 2.
 
     The message reads ``FILE-or-OPTION: KEY: RULE, got VALUE; NEXT STEP`` in one sentence; it may
     hold several lines, one mistake a line.
@@ -38,5 +38,5 @@ class UsageError(StudyhallError):
 
 
 def remedy(error: OSError) -> str | None:
-    """What the user can do about a disk that did not take or give something; None if unknown."""
+    """What the user can do when a disk cannot be read or written; None if unknown."""
     return _REMEDIES.get(error.errno or 0)

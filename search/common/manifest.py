@@ -1,6 +1,6 @@
 """A folder's files and their SHA-256, in the format of `sha256sum`, so that anyone can check them.
 
-`sha256sum --check SHA256SUMS` in the folder says the same as `damage`.
+`sha256sum --check SHA256SUMS` in the folder gives the same result as `damage`.
 """
 
 from __future__ import annotations
@@ -24,13 +24,13 @@ def manifest(folder: Path) -> bytes:
 
 
 def damage(folder: Path, removed: Container[str] = ()) -> str | None:
-    """Say which file of a folder is not as its manifest has it; None if all are.
+    """Name a file of a folder that differs from its manifest; None if none does.
 
-    Files that the manifest does not name may lie beside those that it names.
+    Other files, which the manifest does not name, are allowed.
 
     Args:
         folder: The folder.
-        removed: Files that may be missing.
+        removed: Files that are allowed to be missing.
     """
     try:
         sums = listed(folder)
@@ -46,7 +46,7 @@ def listed(folder: Path) -> dict[str, str]:
 
     Raises:
         OSError: there is none.
-        ValueError: it is no manifest, or an empty one.
+        ValueError: it is not a manifest, or empty.
     """
     lines = (folder / MANIFEST).read_text(encoding="utf-8").splitlines()
     sums = {name: digest for digest, name in (line.split("  ", 1) for line in lines)}

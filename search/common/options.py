@@ -1,4 +1,4 @@
-"""How a study is run; nothing here changes its results, but for the number of BLAS threads."""
+"""Options of a launch; only the number of BLAS threads changes results."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from studyhall.search.common.addresses import JOURNAL, resolved
 
 
 def usable_cores() -> int:
-    """How many cores this process may use, which can be fewer than the machine has."""
+    """The number of cores that this process may use; a machine can have more."""
     if hasattr(os, "sched_getaffinity"):
         return len(os.sched_getaffinity(0))
     return os.cpu_count() or 1
@@ -18,26 +18,25 @@ def usable_cores() -> int:
 
 @dataclass(frozen=True)
 class Options:
-    """Where a study is kept and how much of the machine it gets.
+    """Where a study is stored and how it is run.
 
     Attributes:
-        jobs: worker processes, by default one for each core that may be used; 1 trains in the
-            calling process.
-        timeout: seconds after which no further trial starts; None for no limit.
-        fresh: set earlier trials of the same name aside and start over.
-        attempts: workers in a row that a trial may bring down before it is failed.
+        jobs: worker processes, by default one per usable core; 1 trains in the calling process.
+        timeout: seconds after which no new trial starts; None for no limit.
+        fresh: set an earlier study of the same name aside and start over.
+        attempts: the number of workers in a row that die with a trial before it is failed.
         preflight: refuse networks that fail the sanity checks.
         data_dir: folder or archive to take the data set from.
         tracking_uri: MLflow's address; by default where plain `mlflow ui` looks.
         storage: the journal file of studies and trials, or the address of a PostgreSQL database;
             by default a journal in `folder`.
         folder: the working folder.
-        cluster: the address of a Dask cluster's scheduler, whose workers do the trials; `jobs` is
-            then how many at once, by default all.
-        stops: how often the study had been asked to stop when this launch was asked for; by default
-            when it begins.
+        cluster: the address of a Dask cluster's scheduler, whose workers then run the trials;
+            `jobs` is the number of them at a time, by default all.
+        stops: the number of stop requests that the study had before this launch; by default those
+            before it begins.
         blas_threads: threads of the matrix products in each worker; the last bits of a result
-            depend on them, so that a study keeps to one number.
+            depend on them, so a study always has the same number.
     """
 
     jobs: int | None = None
@@ -55,19 +54,19 @@ class Options:
 
     @property
     def workers(self) -> int:
-        """How many worker processes of this machine do the trials."""
+        """The number of worker processes on this machine."""
         return self.jobs or usable_cores()
 
     @property
     def address(self) -> Path | str:
-        """What records studies and trials: a journal's absolute path or a database's address."""
+        """The storage of studies and trials: a journal's absolute path or a database's address."""
         return resolved(self.storage or Path(self.folder) / JOURNAL)
 
     @property
     def home(self) -> Path:
-        """Where locks are, and the records that MLflow does not have yet.
+        """The folder of locks, and of records that are not in MLflow yet.
 
-        Beside the journal; in the working folder if a database records the trials.
+        It lies beside the journal, or in the working folder if a database stores the trials.
         """
         address = self.address
         folder = address.parent if isinstance(address, Path) else Path(self.folder).resolve()

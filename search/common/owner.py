@@ -1,4 +1,4 @@
-"""Who works on a trial: a process, named so that others can tell whether it still lives."""
+"""Names of processes that work on trials, from which others can tell if they still run."""
 
 from __future__ import annotations
 
@@ -13,18 +13,18 @@ import psutil
 
 
 def new_owner() -> str:
-    """A name for this process that no other has had; a second call gives another."""
+    """A name for this process that no other has had; each call gives a new one."""
     started = _started(psutil.Process())
     return f"{platform.node()}:{_place()}:{os.getpid()}:{started}:{uuid.uuid4().hex[:8]}"
 
 
 def is_running(owner: str) -> bool | None:
-    """Whether the owner's process is there; None if it is one of another machine."""
+    """Whether the owner's process still runs; None if it is on another machine."""
     try:
         _, place, pid, started, _ = owner.rsplit(":", 4)
         number, start = int(pid), int(started)
     except ValueError:
-        return False  # no name that `new_owner` gave
+        return False  # not a name that `new_owner` gave
     if place != _place():
         return None
     try:
@@ -36,7 +36,7 @@ def is_running(owner: str) -> bool | None:
 
 
 def machine(owner: str) -> str:
-    """The name of the machine that an owner's process is on."""
+    """The name of the machine of an owner's process."""
     return owner.rsplit(":", 4)[0]
 
 
@@ -55,12 +55,12 @@ def end_child(owner: str) -> bool:
 
 
 def _started(process: psutil.Process) -> int:
-    """When a process started, in a unit of this system.
+    """The start of a process, in a unit of this system.
 
-    On Linux in ticks since the machine started, which no setting of the clock changes.
+    On Linux it is in ticks since the machine started, which setting the clock does not change.
 
     Raises:
-        psutil.NoSuchProcess: it is gone.
+        psutil.NoSuchProcess: the process has ended.
     """
     try:
         text = Path(f"/proc/{process.pid}/stat").read_text(encoding="utf-8", errors="replace")
@@ -73,7 +73,7 @@ def _started(process: psutil.Process) -> int:
 
 @cache
 def _place() -> str:
-    """Where process numbers mean the same: this machine since it started, or this container."""
+    """The scope of process numbers: this machine since its start, or this container."""
     namespace = Path("/proc/self/ns/pid")
     boot = Path("/proc/sys/kernel/random/boot_id")
     parts = [

@@ -15,7 +15,7 @@ class Pages:
         study: The study's own run, with its files.
         champion: The registered champion; None if there is none.
         served: Whether a server serves them.
-        command: What has to be typed to serve them otherwise.
+        command: The command that serves them if no server does.
     """
 
     runs: str

@@ -1,4 +1,4 @@
-"""How long work tells the one who started it how far it is: a small contract, silent by default."""
+"""Progress callbacks of long work, and an implementation that does nothing."""
 
 from __future__ import annotations
 
@@ -6,25 +6,25 @@ from typing import Protocol
 
 
 class Progress(Protocol):
-    """What a caller passes in to see the steps of a fetch; the command line draws it."""
+    """Callbacks for the steps of a fetch; the command line draws a progress bar with them."""
 
     def start(self, description: str, total: int | None) -> None:
-        """Begin a step, which ends the one before it.
+        """Begin a step; the one before it has ended.
 
         Args:
-            description: what the step does, for people.
-            total: the bytes that it will go through; None where that is unknown.
+            description: a few words for the user.
+            total: the bytes of the step; None if unknown.
         """
 
     def advance(self, amount: int) -> None:
         """Count `amount` more bytes of the present step."""
 
     def note(self, message: str) -> None:
-        """Tell one sentence that should stay visible, such as why another source is tried."""
+        """Show a sentence that stays visible, such as why another source is tried."""
 
 
 class Silent:
-    """The Progress of a caller who wants none, so that no caller writes ``if progress``."""
+    """A Progress that shows nothing, so that no function needs ``if progress``."""
 
     def start(self, description: str, total: int | None) -> None:
         """Show nothing."""

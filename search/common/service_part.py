@@ -1,4 +1,4 @@
-"""A part of the service and what a look at it found."""
+"""The result of checking one part of the service."""
 
 from __future__ import annotations
 
@@ -12,15 +12,15 @@ CLOCK_SECONDS = 60.0  # a clock that differs by more is a problem
 
 @dataclass(frozen=True)
 class Part:
-    """What was found of one part.
+    """The findings about one part.
 
     Attributes:
         name: "database", "MLflow", "artifact store" or "cluster".
         place: Where it is, without a password.
-        milliseconds: How long the look took; None if it came to nothing.
-        facts: What is known of it, by name.
-        problems: A sentence each, without its stop; none if all is well.
-        tried: Whether it could be tried at all; if not, `facts["state"]` says why.
+        milliseconds: How long the check took; None if it failed.
+        facts: Facts about it, by name.
+        problems: A sentence each, without its full stop; empty if it is healthy.
+        tried: Whether it could be checked at all; if not, `facts["state"]` says why.
     """
 
     name: str
@@ -32,7 +32,7 @@ class Part:
 
     @property
     def healthy(self) -> bool:
-        """Whether nothing is wrong with it."""
+        """Whether it has no problems."""
         return not self.problems
 
     def to_dict(self) -> dict[str, object]:
@@ -49,24 +49,24 @@ class Part:
 
 
 class Stopwatch:
-    """Milliseconds since it was made, rounded to tenths."""
+    """Counts milliseconds from its creation, rounded to tenths."""
 
     def __init__(self, clock: Callable[[], float] = time.perf_counter) -> None:
         self._clock, self._started = clock, clock()
 
     @property
     def milliseconds(self) -> float:
-        """How long ago that was."""
+        """Milliseconds since its creation."""
         return round(1000 * (self._clock() - self._started), 1)
 
 
 def clock_problems(name: str, theirs: datetime, ours: datetime) -> tuple[float, tuple[str, ...]]:
-    """By how many seconds a clock is ahead of this machine's, and whether that is too much.
+    """The seconds by which a clock is ahead of this machine's, and a problem if that is too much.
 
     Args:
-        name: Whose clock it is.
-        theirs: What it says, with its time zone.
-        ours: What this machine's said then.
+        name: The owner of the clock.
+        theirs: The time on it, with its time zone.
+        ours: The time on this machine at that moment.
     """
     ahead = round((theirs - ours).total_seconds(), 1)
     if abs(ahead) <= CLOCK_SECONDS:

@@ -1,4 +1,4 @@
-"""The installed source: where it lies, and a digest of it.
+"""The folders of the installed source, and a digest of it.
 
 Every path that counts folders goes through here, so that moving a file cannot break one silently.
 """

@@ -1,13 +1,13 @@
-"""Numbers and values as people read them."""
+"""Numbers and values as text for people."""
 
 from __future__ import annotations
 
 
 def format_value(value: object) -> str:
-    """A parameter's value, in as many digits as people read."""
+    """A parameter's value as text, with four significant digits."""
     return f"{value:.4g}" if isinstance(value, float) else str(value)
 
 
 def counted(number: int, thing: str) -> str:
-    """A number of things, in the plural where there is not one."""
+    """A number with its noun, in the plural unless the number is one."""
     return f"{number} {thing}" if number == 1 else f"{number} {thing}s"

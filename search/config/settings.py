@@ -52,6 +52,17 @@ class NetworkSettings(Section):
         None, description='The deviation of the first weights; only for `initializer = "normal"`.'
     )
 
+    @property
+    def activations(self) -> tuple[str, ...]:
+        """The activation after each hidden layer."""
+        one = self.activation
+        return (one,) * len(self.hidden) if isinstance(one, str) else one
+
+    @property
+    def highest_dropout(self) -> float:
+        """The highest dropout rate of all hidden layers."""
+        return max(self.dropout) if isinstance(self.dropout, tuple) else self.dropout
+
     @model_validator(mode="after")
     def _deviation_belongs_to_normal(self) -> Self:
         if self.initializer == "normal" and self.initial_deviation is None:

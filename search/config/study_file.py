@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import re
 import tomllib
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
@@ -31,15 +31,25 @@ def find_study(study: str) -> Path:
     if study.endswith(".toml"):
         path = Path(study)
         if not path.is_file():
-            raise UsageError(f"{study}: no such study file; `studyhall list` shows what there is")
+            raise UsageError(f"{study}: no such study file. `studyhall list` shows all studies.")
         return path
     shipped = shipped_studies()
     if study not in shipped:
-        near = get_close_matches(study, shipped, n=3, cutoff=0.5)
-        names = " or ".join(f"'{name}'" for name in near)
-        hint = f"did you mean {names}, or" if near else "`studyhall list` shows those that ship; or"
-        raise UsageError(f"{study}: unknown study; {hint} a path to a .toml file?")
+        raise unknown_study(study, shipped, " The path of a study file ends in .toml.")
     return shipped[study]
+
+
+def unknown_study(name: str, known: Iterable[str], more: str = "") -> UsageError:
+    """The error for the name of no study, which offers the nearest of the known names.
+
+    Args:
+        name: The name that was given.
+        known: The names of all studies that the user could mean.
+        more: What else the user could do, as a sentence with a space before it.
+    """
+    near = " or ".join(f"'{one}'" for one in get_close_matches(name, list(known), n=3, cutoff=0.5))
+    guess = f" Did you mean {near}?" if near else ""
+    return UsageError(f"No study named '{name}'.{guess} `studyhall list` shows all.{more}")
 
 
 def load_study(study: str | Path, overrides: Sequence[str] = ()) -> StudySpec:

@@ -11,7 +11,7 @@ from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 
 from studyhall.search.config.data_settings import DataSettings
 from studyhall.search.config.parameters import Parameter
-from studyhall.search.config.search_space import Point, corners
+from studyhall.search.config.search_space import corners
 from studyhall.search.config.section import Count, Scalar, Section, Seed, as_tuple, rule
 from studyhall.search.config.settings import SETTING_KEYS, TrialSettings
 
@@ -126,9 +126,9 @@ class StudySpec(Section):
         copied.__dict__.pop("data_settings", None)
         return copied
 
-    def examples(self) -> list[Point]:
-        """A point for each end of a range and each choice, where that parameter is active."""
-        return corners(self.search_space)
+    def corner_settings(self) -> list[TrialSettings]:
+        """Settings at each end of a parameter's range and at each choice, where it is active."""
+        return [self.resolve(point) for point in corners(self.search_space)]
 
     def enqueued(self, number: int) -> dict[str, Scalar]:
         """The values that trial `number` is given; a sampler proposes the rest."""

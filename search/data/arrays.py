@@ -13,8 +13,8 @@ from __future__ import annotations
 import json
 import math
 import zlib
-from collections.abc import Iterable, Iterator
-from contextlib import ExitStack, contextmanager
+from collections.abc import Iterable
+from contextlib import ExitStack
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -70,7 +70,11 @@ def write_arrays(folder: Path, info: DatasetInfo, pieces: Iterable[Piece]) -> li
     """
     with ExitStack() as stack:
         files = {
-            (split, kind): stack.enter_context(_writing(folder, info, split, kind))
+            (split, kind): _ArrayWriter(
+                stack.enter_context(array_path(folder, split, kind).open("wb")),
+                info.shape(split, kind),
+                info.file_type(kind),
+            )
             for split in SPLITS
             for kind in KINDS
         }
@@ -82,12 +86,6 @@ def write_arrays(folder: Path, info: DatasetInfo, pieces: Iterable[Piece]) -> li
         for kind in KINDS
         if not files[batch.split, kind].written[batch.start : batch.stop].all()
     ]
-
-
-@contextmanager
-def _writing(folder: Path, info: DatasetInfo, split: str, kind: str) -> Iterator[_ArrayWriter]:
-    with array_path(folder, split, kind).open("wb") as file:
-        yield _ArrayWriter(file, info.shape(split, kind), info.file_type(kind))
 
 
 class _ArrayWriter:

@@ -39,29 +39,23 @@ def exclusive(cache: Path, name: str, progress: Progress) -> Iterator[None]:
     Raises:
         UsageError: the cache cannot be written, is full, or a file would be too large for it.
     """
+    from filelock import FileLock, Timeout
+
     with _explained(cache):
         cache.mkdir(parents=True, exist_ok=True)
-        with _locked(cache, name, progress):
+        lock = FileLock(cache / f"{name}.lock")
+        try:
+            lock.acquire(timeout=0)
+        except Timeout:
+            progress.note(f"{name}: another process is fetching it; waiting for it to finish")
+            lock.acquire()
+        try:
             # `tempfile` adds eight characters: a shorter pattern could match a longer name's files.
             for left_over in cache.glob(f"{name}-{'?' * 8}{_STAGED}"):
                 shutil.rmtree(left_over)
             yield
-
-
-@contextmanager
-def _locked(cache: Path, name: str, progress: Progress) -> Iterator[None]:
-    from filelock import FileLock, Timeout
-
-    lock = FileLock(cache / f"{name}.lock")
-    try:
-        lock.acquire(timeout=0)
-    except Timeout:
-        progress.note(f"{name}: another process is fetching it; waiting for it to finish")
-        lock.acquire()
-    try:
-        yield
-    finally:
-        lock.release()
+        finally:
+            lock.release()
 
 
 @contextmanager
@@ -114,5 +108,5 @@ def _explained(cache: Path) -> Iterator[None]:
     except OSError as error:
         raise UsageError(
             f"{cache}: the cache folder must be writable and have room, "
-            f"got '{error.strerror or error}'; mend that or name another folder in {_VARIABLE}"
+            f"got '{error.strerror or error}'; correct that or name another folder in {_VARIABLE}"
         ) from error

@@ -14,6 +14,7 @@ import numpy.typing as npt
 from studyhall.search.common.errors import UsageError
 from studyhall.search.common.progress import Progress
 
+DATA_VARIABLE = "STUDYHALL_DATA"  # names the user's copy of a data set
 SPLITS = ("train", "test")
 # Points are called "images" too: the word is in the names of cached files and in the fingerprints
 # of recorded studies.

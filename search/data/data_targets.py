@@ -9,9 +9,8 @@ from studyhall.search.common.errors import UsageError
 from studyhall.search.common.progress import SILENT, Progress
 from studyhall.search.config.data_settings import DataSettings
 from studyhall.search.config.study_file import load_study, shipped_studies
-from studyhall.search.data.data_names import DATA_NAMES
 from studyhall.search.data.dataset_manifest import mark_used
-from studyhall.search.data.datasets import fetch
+from studyhall.search.data.datasets import DATA_NAMES, fetch
 from studyhall.search.data.verification import Verification, verify
 
 

@@ -12,7 +12,6 @@ from typing import Any
 
 import numpy as np
 
-from studyhall.search.common.errors import UsageError
 from studyhall.search.data.catalog import SPLITS, Batch, DatasetInfo
 
 MANIFEST = "collection.json"
@@ -60,20 +59,6 @@ def read_manifest(folder: Path) -> DatasetManifest | None:
         return _manifest(content) if content["format"] == _FORMAT else None
     except (OSError, ValueError, TypeError, KeyError, AttributeError):
         return None
-
-
-def require_manifest(folder: Path) -> DatasetManifest:
-    """Read collection.json.
-
-    Raises:
-        UsageError: it is missing, damaged or of another format version.
-    """
-    if manifest := read_manifest(folder):
-        return manifest
-    raise UsageError(
-        f"{folder / MANIFEST}: must be there and whole; get the data again with "
-        "`studyhall data fetch` and their study file"
-    )
 
 
 def mark_used(folder: Path, when: int | None = None) -> None:

@@ -8,8 +8,9 @@ split, and only the evaluation may call it.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from difflib import get_close_matches
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeAlias, cast
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
@@ -31,36 +32,27 @@ from studyhall.search.data.cache import (
     staging,
 )
 from studyhall.search.data.catalog import DatasetInfo, Source
-from studyhall.search.data.data_names import DataChoice, dataset_info
-from studyhall.search.data.dataset_manifest import require_manifest
+from studyhall.search.data.cifar10 import CIFAR10
+from studyhall.search.data.dataset_manifest import MANIFEST, read_manifest
 from studyhall.search.data.integrity import (
     digests,
-    fingerprint,
     mismatches,
     reference,
     verify_folder,
     write_checks,
 )
+from studyhall.search.data.mnist import MNIST
 from studyhall.search.data.own_data import own_data
-from studyhall.search.data.splits import Split, SplitSettings, split_indices
+from studyhall.search.data.point_sets import FORMULAS, point_set
+from studyhall.search.data.splits import Split, split_indices
 
 if TYPE_CHECKING:
     from studyhall.search.config.data_settings import DataSettings
 
-__all__ = [
-    "Dataset",
-    "Split",
-    "describe",
-    "fetch",
-    "fingerprint",
-    "open_dataset",
-    "open_test",
-    "own_settings",
-    "split_dataset",
-]
-
+_PUBLISHED = {info.name: info for info in (CIFAR10, MNIST)}
+DATA_NAMES = tuple(sorted([*_PUBLISHED, *FORMULAS]))
 # A study file's `[data]`, a name alone, or a description of a data set that has no name.
-Wanted: TypeAlias = str | DataChoice | DatasetInfo
+Wanted: TypeAlias = "str | DataSettings | DatasetInfo"
 
 
 @dataclass(frozen=True)
@@ -84,6 +76,33 @@ class Dataset:
     train_labels: npt.NDArray[np.int64]
     source_url: str
     balanced: bool = False
+
+
+def dataset_info(wanted: Wanted) -> DatasetInfo:
+    """Return the description of a data set that has a name here.
+
+    Args:
+        wanted: a study file's `[data]`, or a name alone (for points: seed 0 and the default noise).
+            A description is returned as it is.
+
+    Raises:
+        UsageError: unknown name.
+    """
+    if isinstance(wanted, DatasetInfo):
+        return wanted
+    if isinstance(wanted, str):
+        name, seed, noise = wanted, 0, None
+    else:
+        name, seed, noise = wanted.name, wanted.seed, wanted.noise
+    if name in FORMULAS:
+        return point_set(name, seed, noise)
+    if name in _PUBLISHED:
+        return _PUBLISHED[name]
+    nearest = get_close_matches(name, DATA_NAMES, n=1, cutoff=0) or DATA_NAMES
+    raise UsageError(
+        f"data.name: must be one of {', '.join(DATA_NAMES)}, got '{name}'; "
+        f"the nearest is '{nearest[0]}'; for your own data set data.path"
+    )
 
 
 def fetch(
@@ -151,7 +170,7 @@ def _decode(source: Source, info: DatasetInfo, folder: Path, progress: Progress)
     found = digests(folder, info)
     wrong = mismatches(found, reference(info), info)
     if wrong and not source.authentic:
-        others = ", ".join(map(str, wrong))
+        others = ", ".join(f"{kind} of {batch.name}" for batch, kind in wrong)
         raise source.unusable(f"must be {info.name} to the byte, got other {others}")
     write_checks(folder, info)
     write_provenance(folder, Provenance(source.name, source.signature, source.authentic, found))
@@ -177,14 +196,19 @@ def describe(
 
 def own_settings(wanted: Wanted) -> DataSettings | None:
     """Return the settings of the user's data; None if `wanted` is another data set."""
-    if isinstance(wanted, str | DatasetInfo) or wanted.path is None:
-        return None
-    return cast("DataSettings", wanted)
+    return None if isinstance(wanted, str | DatasetInfo) or wanted.path is None else wanted
 
 
 def _cached_info(wanted: Wanted, folder: Path) -> DatasetInfo:
     """Describe a data set whose arrays are in a folder."""
-    return require_manifest(folder).info if own_settings(wanted) else dataset_info(wanted)
+    if not own_settings(wanted):
+        return dataset_info(wanted)
+    if manifest := read_manifest(folder):
+        return manifest.info
+    raise UsageError(
+        f"{folder / MANIFEST}: must be there and whole; get the data again with "
+        "`studyhall data fetch` and their study file"
+    )
 
 
 def open_dataset(wanted: Wanted, folder: Path) -> Dataset:
@@ -237,7 +261,7 @@ def open_test(
     return examples[:count], _labels(folder, info, "test")[:count]
 
 
-def split_dataset(dataset: Dataset, settings: SplitSettings) -> Split:
+def split_dataset(dataset: Dataset, settings: DataSettings) -> Split:
     """Split the training examples by index, as a study file's `[data]` says.
 
     Args:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
@@ -35,10 +35,6 @@ class Example:
     def __str__(self) -> str:
         return f"{self.index} ({', '.join(filter(None, (self.class_name, self.file)))})"
 
-    def to_dict(self) -> dict[str, object]:
-        """Return the example in the form of the JSON output."""
-        return asdict(self)
-
 
 @dataclass(frozen=True)
 class Fault:
@@ -54,14 +50,6 @@ class Fault:
     kind: FaultKind
     example: Example | None
     file: str
-
-    def to_dict(self) -> dict[str, object]:
-        """Return the fault in the form of the JSON output."""
-        return {
-            "kind": self.kind,
-            "file": self.file,
-            "example": self.example.to_dict() if self.example else None,
-        }
 
 
 @dataclass(frozen=True)

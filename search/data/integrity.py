@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -30,17 +29,6 @@ from studyhall.search.data.splits import Split
 Digests = dict[str, dict[str, str]]
 
 
-@dataclass(frozen=True)
-class Mismatch:
-    """A batch whose images or labels have another digest than expected."""
-
-    batch: Batch
-    kind: str
-
-    def __str__(self) -> str:
-        return f"{self.kind} of {self.batch.name}"
-
-
 def digest(array: npt.NDArray[Any]) -> str:
     """Return the hex SHA-256 of an array's elements in row-major order."""
     return hashlib.sha256(np.ascontiguousarray(array).data).hexdigest()
@@ -52,20 +40,19 @@ def digests(folder: Path, info: DatasetInfo) -> Digests:
     Raises:
         UsageError: an array cannot be opened.
     """
-    found: Digests = {batch.name: {} for batch in info.batches}
-    for split in SPLITS:
-        for kind in KINDS:
-            array = open_array(folder, info, split, kind)
-            for batch in info.batches:
-                if batch.split == split:
-                    found[batch.name][kind] = digest(array[batch.start : batch.stop])
-    return found
+    return {
+        batch.name: {
+            kind: digest(open_array(folder, info, batch.split, kind)[batch.start : batch.stop])
+            for kind in KINDS
+        }
+        for batch in info.batches
+    }
 
 
-def mismatches(found: Digests, expected: Digests, info: DatasetInfo) -> list[Mismatch]:
-    """Compare digests; return the mismatches in the order of the batches."""
+def mismatches(found: Digests, expected: Digests, info: DatasetInfo) -> list[tuple[Batch, str]]:
+    """Return each batch and kind ("images" or "labels") whose digest is not the expected one."""
     return [
-        Mismatch(batch, kind)
+        (batch, kind)
         for batch in info.batches
         for kind in KINDS
         if found[batch.name][kind] != expected.get(batch.name, {}).get(kind)
@@ -99,10 +86,10 @@ def verify_folder(folder: Path, info: DatasetInfo) -> Findings:
     except UsageError as error:
         return Findings((str(error),))
     wrong = mismatches(found, _expected(provenance, info), info)
-    changed = [(mismatch, _faults(folder, info, mismatch)) for mismatch in wrong]
+    changed = [(batch, kind, _faults(folder, info, batch, kind)) for batch, kind in wrong]
     return Findings(
-        tuple(_sentence(folder, info, mismatch, faults) for mismatch, faults in changed),
-        tuple(fault for _, faults in changed for fault in faults),
+        tuple(_sentence(folder, info, *change) for change in changed),
+        tuple(fault for _, _, faults in changed for fault in faults),
     )
 
 
@@ -115,17 +102,15 @@ def _expected(provenance: Provenance, info: DatasetInfo) -> Digests:
     return provenance.digests if provenance.authentic else reference(info)
 
 
-def _faults(folder: Path, info: DatasetInfo, mismatch: Mismatch) -> list[Fault]:
-    split, names = mismatch.batch.split, ExampleNames(folder, info)
-    path = str(array_path(folder, split, mismatch.kind))
+def _faults(folder: Path, info: DatasetInfo, batch: Batch, kind: str) -> list[Fault]:
+    names, path = ExampleNames(folder, info), str(array_path(folder, batch.split, kind))
     return [
-        Fault("image" if mismatch.kind == "images" else "label", names.example(split, i), path)
-        for i in _changed(folder, info, mismatch.batch).tolist()
+        Fault("image" if kind == "images" else "label", names.example(batch.split, index), path)
+        for index in _changed(folder, info, batch).tolist()
     ]
 
 
-def _sentence(folder: Path, info: DatasetInfo, mismatch: Mismatch, faults: list[Fault]) -> str:
-    batch, kind = mismatch.batch, mismatch.kind
+def _sentence(folder: Path, info: DatasetInfo, batch: Batch, kind: str, faults: list[Fault]) -> str:
     path = array_path(folder, batch.split, kind)
     where = listed(fault.example for fault in faults) or f"{batch.start} to {batch.stop - 1}"
     return (

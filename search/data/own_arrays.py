@@ -54,10 +54,6 @@ _UNREADABLE = (
 Arrays = dict[tuple[str, str], npt.NDArray[Any]]
 
 
-class _ArrayError(ValueError):
-    """An array that breaks a rule."""
-
-
 @dataclass(frozen=True)
 class ArrayFile:
     """A .npz file, not yet read.
@@ -113,7 +109,7 @@ class ArrayFile:
             if not problems:
                 require_enough(found, labels, drawn=self.drawn)
         except LabelError as error:
-            problems += error.problems
+            problems += str(error).splitlines()
         if problems:
             raise UsageError("\n".join(f"{self.place}: {problem}" for problem in problems))
         images = {part: _plain(arrays[part, "images"]) for part in labels}
@@ -180,12 +176,9 @@ class ArrayFile:
 def _misfits(names: Mapping[str, str], arrays: Arrays, part: str) -> list[str]:
     """Return what is wrong with a part's examples and with the number of its labels."""
     images, labels = arrays.get((part, "images")), arrays.get((part, "labels"))
-    problems = []
+    problems: list[str] = []
     if images is not None:
-        try:
-            _require_form(images)
-        except _ArrayError as error:
-            problems.append(f"{names['images']}: {error}")
+        problems += [f"{names['images']}: {problem}" for problem in _misformed(images)]
     if images is None or labels is None or not (images.ndim and labels.ndim):
         return problems
     if len(images) != len(labels):
@@ -194,18 +187,20 @@ def _misfits(names: Mapping[str, str], arrays: Arrays, part: str) -> list[str]:
     return problems
 
 
-def _require_form(images: npt.NDArray[Any]) -> None:
+def _misformed(images: npt.NDArray[Any]) -> list[str]:
+    """Return what is wrong with the type, shape or values of examples; empty if nothing is."""
     kind, shape = images.dtype, images.shape
     image = kind == np.uint8 and (len(shape) == 3 or (len(shape) == 4 and shape[3] in (1, 3)))
     points = kind in (np.float32, np.float64) and len(shape) == 2
     if not (image or points) or 0 in shape:
-        raise _ArrayError(f"must be {_FORMS}, and not empty, got {kind} {shape}")
+        return [f"must be {_FORMS}, and not empty, got {kind} {shape}"]
     if points:
         with np.errstate(over="ignore"):
             finite = np.isfinite(images.astype(np.float32)).all(axis=1)
         if not finite.all():
             where = listed(np.flatnonzero(~finite))
-            raise _ArrayError(f"must be finite numbers as float32, got others at index {where}")
+            return [f"must be finite numbers as float32, got others at index {where}"]
+    return []
 
 
 def _form(images: npt.NDArray[Any]) -> str:

@@ -113,14 +113,13 @@ def _changed_files(
         was, now = manifest.sums.get(name), sums.get(name)
         if was == now:
             continue
-        path = str(source.place / name)
+        what = "was removed" if now is None else "has changed"
+        example, when = None, "since it was decoded"
         if was is None:
-            yield _change(path, "was added after the data were decoded", "file", None)
+            what, when = "was added", "after the data were decoded"
         else:
-            what = "was removed" if now is None else "has changed"
-            yield _change(
-                path, f"{what} since it was decoded", "file", names.example(*index_of[name])
-            )
+            example = names.example(*index_of[name])
+        yield _change(str(source.place / name), f"{what} {when}", "file", example)
 
 
 def _changed_rows(
@@ -130,15 +129,12 @@ def _changed_rows(
     place = str(source.place)
     changes = list(_decoded_rows(place, examples, manifest, folder))
     decoded = {name for names in manifest.files.values() for name in names}
-    for name in (name for names in examples.files.values() for name in names):
-        if name not in decoded:
-            changes.append(
-                _change(place, f"{name} was added after the data were decoded", "file", None)
-            )
-    if not changes:
-        what = "has changed since it was decoded, but has the same examples"
-        changes.append(_change(place, what, "file", None))
+    present = [name for names in examples.files.values() for name in names]
+    news = [f"{n} was added after the data were decoded" for n in present if n not in decoded]
+    if not changes and not news:
+        news = ["has changed since it was decoded, but has the same examples"]
     yield from changes
+    yield from (_change(place, what, "file", None) for what in news)
 
 
 def _decoded_rows(

@@ -27,7 +27,14 @@ from studyhall.search.data.cache import (
     require_space,
     staging,
 )
-from studyhall.search.data.catalog import SPLITS, Batch, DatasetInfo, Piece, UndecodableError
+from studyhall.search.data.catalog import (
+    DATA_VARIABLE,
+    SPLITS,
+    Batch,
+    DatasetInfo,
+    Piece,
+    UndecodableError,
+)
 from studyhall.search.data.dataset_manifest import (
     DatasetManifest,
     last_used,
@@ -37,9 +44,8 @@ from studyhall.search.data.dataset_manifest import (
 )
 from studyhall.search.data.integrity import digests, verify_folder, write_checks
 from studyhall.search.data.own_arrays import ArrayFile
-from studyhall.search.data.own_examples import OwnExamples, OwnSource, content_digest
+from studyhall.search.data.own_examples import OwnExamples, OwnSource
 from studyhall.search.data.own_folder import ImageFolder
-from studyhall.search.data.sources import DATA_VARIABLE
 from studyhall.search.data.splits import draw_test
 
 if TYPE_CHECKING:
@@ -85,7 +91,10 @@ def own_source(settings: DataSettings, data_dir: Path | str | None = None) -> Ow
 def variant_of(source: OwnSource, settings: DataSettings, sums: dict[str, str]) -> str:
     """Return the end of the cache folder's name: a digest of all that decoding depends on."""
     drawing = [settings.test_share or TEST_SHARE, settings.seed] if source.drawn else None
-    inputs = [_VERSION, content_digest(sums), settings.height_and_width, drawing]
+    lines = "".join(f"{digest}  {name}\n" for name, digest in sorted(sums.items()))
+    # Names that are not UTF-8 are refused later, with a message.
+    content = hashlib.sha256(lines.encode(errors="surrogateescape")).hexdigest()
+    inputs = [_VERSION, content, settings.height_and_width, drawing]
     return f"-own-{hashlib.sha256(json.dumps(inputs).encode()).hexdigest()[:16]}"
 
 

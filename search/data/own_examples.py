@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -67,23 +66,8 @@ class OwnSource(Protocol):
         """
 
 
-def content_digest(sums: Mapping[str, str]) -> str:
-    """Return the hex SHA-256 of the names and contents of a source's files."""
-    lines = [f"{digest}  {name}\n" for name, digest in sorted(sums.items())]
-    # Names that are not UTF-8 are refused later, with a message.
-    return hashlib.sha256("".join(lines).encode(errors="surrogateescape")).hexdigest()
-
-
 class LabelError(ValueError):
-    """Labels that break rules.
-
-    Attributes:
-        problems: a sentence per mistake.
-    """
-
-    def __init__(self, problems: list[str]) -> None:
-        super().__init__("\n".join(problems))
-        self.problems = problems
+    """Labels that break rules; the message has a line per mistake."""
 
 
 def read_labels(
@@ -110,7 +94,7 @@ def read_labels(
     ]
     problems += _misnamed(named) if named is not None else []
     if "train" not in given or problems:
-        raise LabelError(problems)
+        raise LabelError("\n".join(problems))
     flat = {part: (name, values.reshape(-1)) for part, (name, values) in given.items()}
     train = flat["train"][1]
     numbered = train.dtype.kind != "U"
@@ -128,7 +112,7 @@ def read_labels(
             found = listed(f"{values[index]!s} at index {index}" for index in unknown)
             problems.append(f"{name}: must be one of the classes ({listed(names)}), got {found}")
     if problems:
-        raise LabelError(problems)
+        raise LabelError("\n".join(problems))
     order = {value: label for label, value in enumerate(classes.tolist())}
     return names, {
         part: np.array([order[value] for value in values.tolist()], np.uint8)
@@ -157,7 +141,7 @@ def require_enough(classes: tuple[str, ...], labels: Labels, *, drawn: bool) -> 
             if count < needed
         ]
     if problems:
-        raise LabelError(problems)
+        raise LabelError("\n".join(problems))
 
 
 def needed_per_class(part: str, *, drawn: bool) -> int:

@@ -263,7 +263,7 @@ def _decoded(path: Path, channels: int, size: tuple[int, int] | None) -> npt.NDA
 
 
 def _sentence(path: Path, error: UndecodableError) -> str:
-    return " ".join(f"{path}: {error}; mend it or delete it".split())
+    return " ".join(f"{path}: {error}; replace it or delete it".split())
 
 
 def _labels(files: tuple[tuple[int, Path], ...]) -> npt.NDArray[np.uint8]:

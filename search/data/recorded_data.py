@@ -10,15 +10,10 @@ from typing import TYPE_CHECKING
 from studyhall.search.common.errors import UsageError
 from studyhall.search.common.progress import SILENT, Progress
 from studyhall.search.data.cache import cache_folder
+from studyhall.search.data.catalog import DATA_VARIABLE
 from studyhall.search.data.dataset_manifest import MANIFEST, DatasetManifest, read_manifest
-from studyhall.search.data.datasets import (
-    fetch,
-    fingerprint,
-    open_dataset,
-    own_settings,
-    split_dataset,
-)
-from studyhall.search.data.sources import DATA_VARIABLE
+from studyhall.search.data.datasets import fetch, open_dataset, own_settings, split_dataset
+from studyhall.search.data.integrity import fingerprint
 
 if TYPE_CHECKING:
     from studyhall.search.config.data_settings import DataSettings

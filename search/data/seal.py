@@ -10,16 +10,16 @@ import os
 import sys
 from collections.abc import Collection, Iterable, Iterator
 from contextlib import contextmanager, suppress
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from studyhall.search.common.errors import StudyhallError
 from studyhall.search.data.arrays import array_path
-from studyhall.search.data.catalog import KINDS
-from studyhall.search.data.data_names import dataset_info
+from studyhall.search.data.catalog import DATA_VARIABLE, KINDS
+from studyhall.search.data.datasets import dataset_info
 from studyhall.search.data.own_folder import ImageFolder
 from studyhall.search.data.published import Published
-from studyhall.search.data.sources import DATA_VARIABLE
 
 if TYPE_CHECKING:
     from studyhall.search.config.data_settings import DataSettings
@@ -37,34 +37,28 @@ class SealedError(StudyhallError):
     """A trial tried to open the test split."""
 
 
-class _Seal:
-    """An audit hook (PEP 578), which Python calls each time the process opens a file."""
-
-    def __init__(self) -> None:
-        self.blocks: list[Collection[str]] = []  # the sealed sources of each block now running
-        self._installed = False
-
-    def install(self) -> None:
-        """Add the hook. Python has no way to remove one."""
-        if not self._installed:
-            sys.addaudithook(self._refuse)
-            self._installed = True
-
-    def _refuse(self, event: str, arguments: tuple[Any, ...]) -> None:
-        if self.blocks and event in _EVENTS:
-            for given, path in audited_paths(event, arguments):
-                if os.path.basename(path) in _SEALED or self._in_a_source(path):
-                    raise SealedError(
-                        f"{given}: the test split is sealed while trials are trained; only "
-                        "`studyhall evaluate` and `studyhall reproduce` read it"
-                    )
-
-    def _in_a_source(self, path: str) -> bool:
-        sources = (source for block in self.blocks for source in block)
-        return any(path == source or path.startswith(source + os.sep) for source in sources)
+_sealed_sources: list[Collection[str]] = []  # those of each sealed block that is running
 
 
-_seal = _Seal()
+@cache
+def _install_hook() -> None:
+    """Have Python call `_refuse` on each audit event (PEP 578). A hook cannot be removed."""
+    sys.addaudithook(_refuse)
+
+
+def _refuse(event: str, arguments: tuple[Any, ...]) -> None:
+    if _sealed_sources and event in _EVENTS:
+        for given, path in audited_paths(event, arguments):
+            if os.path.basename(path) in _SEALED or _in_a_source(path):
+                raise SealedError(
+                    f"{given}: the test split is sealed while trials are trained; only "
+                    "`studyhall evaluate` and `studyhall reproduce` read it"
+                )
+
+
+def _in_a_source(path: str) -> bool:
+    sources = (source for sealed in _sealed_sources for source in sealed)
+    return any(path == source or path.startswith(source + os.sep) for source in sources)
 
 
 @contextmanager
@@ -82,12 +76,12 @@ def sealed_test_split(sources: Collection[str] = ()) -> Iterator[None]:
     Raises:
         SealedError: the block tried to open one of them.
     """
-    _seal.install()
-    _seal.blocks.append(sources)
+    _install_hook()
+    _sealed_sources.append(sources)
     try:
         yield
     finally:
-        _seal.blocks.pop()
+        _sealed_sources.pop()
 
 
 def sealed_sources(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
@@ -29,26 +29,6 @@ class Split:
 
     train: npt.NDArray[np.int64]
     validation: npt.NDArray[np.int64]
-
-
-class SplitSettings(Protocol):
-    """The part of a study file's `[data]` that decides the split."""
-
-    @property
-    def train(self) -> int:
-        """How many examples to train on."""
-
-    @property
-    def validation(self) -> int:
-        """How many examples to select by."""
-
-    @property
-    def shuffle(self) -> bool:
-        """Whether to choose them at random."""
-
-    @property
-    def seed(self) -> int:
-        """What the random choice is derived from."""
 
 
 def fill_counts(settings: DataSettings, info: DatasetInfo) -> DataSettings:
@@ -109,7 +89,7 @@ def require_fitting(settings: DataSettings, info: DatasetInfo, *, mirror: bool =
 
 
 def split_indices(
-    count: int, settings: SplitSettings, labels: npt.NDArray[np.integer[Any]] | None = None
+    count: int, settings: DataSettings, labels: npt.NDArray[np.integer[Any]] | None = None
 ) -> Split:
     """Split `count` examples by index.
 

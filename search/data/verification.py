@@ -4,20 +4,23 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import cast
 
 import numpy as np
 import numpy.typing as npt
 
 from studyhall.search.common.errors import UsageError
-from studyhall.search.config.data_settings import DataSettings
 from studyhall.search.data.arrays import open_array
 from studyhall.search.data.cache import cache_folder
-from studyhall.search.data.catalog import SPLITS, DatasetInfo
-from studyhall.search.data.data_names import dataset_info
-from studyhall.search.data.datasets import Wanted, open_dataset, own_settings, split_dataset
+from studyhall.search.data.catalog import DatasetInfo
+from studyhall.search.data.datasets import (
+    Wanted,
+    dataset_info,
+    open_dataset,
+    own_settings,
+    split_dataset,
+)
 from studyhall.search.data.faults import Example, ExampleNames, Fault, Findings, listed
 from studyhall.search.data.integrity import verify_folder
 from studyhall.search.data.own_changes import compare_with_source
@@ -75,10 +78,10 @@ class Verification:
             "name": self.name,
             "folder": str(self.folder),
             "problems": list(self.problems),
-            "faults": [fault.to_dict() for fault in self.faults],
+            "faults": [asdict(fault) for fault in self.faults],
             "duplicates": dict(self.counts or {}),
             "duplicate_examples": [
-                [example.to_dict() for example in found.examples] for found in self.duplicates
+                [asdict(example) for example in found.examples] for found in self.duplicates
             ],
         }
 
@@ -105,7 +108,7 @@ def verify(wanted: Wanted, data_dir: Path | str | None = None) -> Verification:
         return Verification(info.name, folder, problems, faults)
     split = None
     if not isinstance(wanted, str | DatasetInfo) and not problems:
-        settings = fill_counts(cast("DataSettings", wanted), info)
+        settings = fill_counts(wanted, info)
         split = split_dataset(open_dataset(wanted, folder), settings)
     duplicates = _duplicates(folder, info, split)
     if own:
@@ -138,24 +141,26 @@ def _leaks(name: str, duplicates: tuple[Duplicate, ...]) -> tuple[str, ...]:
 
 def _duplicates(folder: Path, info: DatasetInfo, split: Split | None) -> tuple[Duplicate, ...]:
     """Compare all examples across parts; without a study's split all training examples are one."""
-    arrays = {name: open_array(folder, info, name, "images") for name in SPLITS}
-    parts: dict[str, tuple[str, npt.NDArray[np.int64]]] = {}
-    if split is None:
-        parts["train"] = "train", np.arange(len(arrays["train"]))
-    else:
-        parts |= {"train": ("train", split.train), "validation": ("train", split.validation)}
-    parts["test"] = "test", np.arange(len(arrays["test"]))
+    parts = {"train": split.train if split else np.arange(info.count("train"))}
+    if split:
+        parts["validation"] = split.validation
+    parts["test"] = np.arange(info.count("test"))
     found: dict[bytes, list[tuple[str, int]]] = {}
-    for part, (name, indices) in parts.items():
-        images = arrays[name]
+    for part, indices in parts.items():
+        images = open_array(folder, info, _array_of(part), "images")
         for index in indices.tolist():
             found.setdefault(_digest(images[index]), []).append((part, index))
     groups = [group for group in found.values() if len({part for part, _ in group}) > 1]
     names = ExampleNames(folder, info)
     return tuple(
-        Duplicate(tuple(names.example(parts[part][0], index, part) for part, index in group))
+        Duplicate(tuple(names.example(_array_of(part), index, part) for part, index in group))
         for group in groups
     )
+
+
+def _array_of(part: str) -> str:
+    """Return the split whose arrays hold a part."""
+    return "test" if part == "test" else "train"
 
 
 def _counts(duplicates: tuple[Duplicate, ...], split: bool) -> Mapping[str, int]:

@@ -10,14 +10,9 @@ from studyhall.search.common.options import Options
 from studyhall.search.study.recorded import open_recorded
 from studyhall.search.study.storage import read_storage
 from studyhall.search.study.studies import recorded_fingerprint
+from studyhall.search.tracking.client import missing_database, open_client
 from studyhall.search.tracking.ledger import Ledger, read_ledger
-from studyhall.search.tracking.mlflow_database import missing
-from studyhall.search.tracking.tracking import (
-    TEST_FINGERPRINT,
-    find_experiment,
-    open_client,
-    search_runs,
-)
+from studyhall.search.tracking.study_runs import TEST_FINGERPRINT, find_experiment, search_runs
 
 _ELSEWHERE = "pass the address that the study was launched with, or set MLFLOW_TRACKING_URI"
 
@@ -38,7 +33,7 @@ def recorded_ledger(
     """
     opened = read_storage(Options(storage=storage).address)
     study, fingerprint = open_recorded(name, opened), recorded_fingerprint(opened, name)
-    if path := missing(tracking_uri):  # Opening it would create an empty database.
+    if path := missing_database(tracking_uri):  # Opening it would create an empty database.
         raise UsageError(f"--tracking-uri: MLflow database {path} does not exist; {_ELSEWHERE}")
     client = open_client(tracking_uri)
     experiment_id = find_experiment(client, study.experiment)

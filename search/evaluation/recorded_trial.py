@@ -18,15 +18,15 @@ from studyhall.search.config.settings import TrialSettings
 from studyhall.search.config.study_spec import Metric, StudySpec, overlay, recorded_spec
 from studyhall.search.tracking.mlflow_errors import mlflow_exception
 from studyhall.search.tracking.mlflow_model import MODEL_FOLDER, WEIGHTS_IN_MODEL
-from studyhall.search.tracking.run_tags import RunTags
-from studyhall.search.tracking.seed_tags import tagged_seed
-from studyhall.search.tracking.tracking import FINGERPRINT, WEIGHTS_REMOVED
-from studyhall.search.tracking.trained import downloaded
+from studyhall.search.tracking.run_files import downloaded
+from studyhall.search.tracking.run_tags import RunTags, tagged_seed
+from studyhall.search.tracking.study_runs import FINGERPRINT, WEIGHTS_REMOVED
 from studyhall.search.training.building import TrialSeed
 from studyhall.search.training.trial import TrialState
 
 if TYPE_CHECKING:
-    from studyhall.search.tracking.tracking import MlflowClient, Run
+    from studyhall.search.tracking.client import MlflowClient
+    from studyhall.search.tracking.study_runs import Run
 
 LOSSES = "training_loss.csv"
 STORED_WEIGHTS = f"{MODEL_FOLDER}/{WEIGHTS_IN_MODEL}"

@@ -23,17 +23,16 @@ from studyhall.search.evaluation.recorded_trial import (
     RecordedTrial,
     read_trial,
 )
-from studyhall.search.tracking.mlflow_database import missing
-from studyhall.search.tracking.run_addresses import RunAddress, parse_run
-from studyhall.search.tracking.tracker import RUN_STATUS
-from studyhall.search.tracking.tracking import find_run, open_client
+from studyhall.search.tracking.client import missing_database, open_client
+from studyhall.search.tracking.mlflow_ui import RunAddress, parse_run
+from studyhall.search.tracking.study_runs import find_run
+from studyhall.search.tracking.tracked_run import RUN_STATUS
 from studyhall.search.training.building import training_data
 from studyhall.search.training.record import curve_stride, epoch_points, value_point
-from studyhall.search.training.retraining import Stop, retrain
-from studyhall.search.training.trial import TrialRecord, pruning_reason
+from studyhall.search.training.trial import TrialRecord, pruned_after, pruning_reason, run_trial
 
 if TYPE_CHECKING:
-    from studyhall.search.tracking.tracking import MlflowClient
+    from studyhall.search.tracking.client import MlflowClient
 
 Given = TypeVar("Given")
 Result = TypeVar("Result")
@@ -163,7 +162,7 @@ def _read(
 ) -> RecordedTrial:
     stores = address.stores(tracking_uri)
     for store in stores:
-        if missing(store):
+        if missing_database(store):
             continue  # Opening it would create an empty database.
         if run := find_run(client(store), address.run_id):
             return read_trial(client(store), run)
@@ -178,19 +177,19 @@ def _replay(trial: RecordedTrial, folder: Path) -> Replay:
     with fixed_blas_threads(trial.blas_threads):
         data = training_data(folder, trial.settings.data)
         examples = len(data.split.train)
-        stop = _stop(trial, examples)
-        trained = retrain(trial.settings, data, trial.seed, trial.metric, stop)
+        on_epoch = pruned_after(_last_epoch(trial, examples), trial.reason or "")
+        trained = run_trial(trial.settings, data, trial.seed, trial.metric, on_epoch)
         found = _differences(trial, trained, examples)
         return Replay(trial, found, _environment_changes(trial))
 
 
-def _stop(trial: RecordedTrial, examples: int) -> Stop | None:
-    """Where a pruned trial ended: at the last point of any of its curves."""
+def _last_epoch(trial: RecordedTrial, examples: int) -> int | None:
+    """The last epoch of a pruned trial: that of the last point of any of its curves."""
     if trial.state != "pruned":
         return None
     last = max([*trial.losses, *(step for step, _ in trial.points)])
     per_epoch = trial.settings.training.iterations_per_epoch(examples)
-    return Stop(-(-last // per_epoch), trial.reason or "")
+    return -(-last // per_epoch)
 
 
 def _environment_changes(trial: RecordedTrial) -> list[EnvironmentChange]:

@@ -28,6 +28,7 @@ from studyhall.search.runner.launcher import launch
 from studyhall.search.study.observer import Observer, Quiet
 from studyhall.search.study.storage import read_storage
 from studyhall.search.study.studies import recorded_study
+from studyhall.search.tracking.client import open_client
 from studyhall.search.tracking.ledger import (
     EXAMPLES,
     Entry,
@@ -35,16 +36,12 @@ from studyhall.search.tracking.ledger import (
     reading,
     study_run_of,
 )
-from studyhall.search.tracking.tracking import (
-    FINGERPRINT,
-    TEST_FINGERPRINT,
-    complete_trials,
-    open_client,
-)
-from studyhall.search.tracking.trained import load_trained
+from studyhall.search.tracking.run_files import load_trained
+from studyhall.search.tracking.study_runs import FINGERPRINT, TEST_FINGERPRINT, complete_trials
 
 if TYPE_CHECKING:
-    from studyhall.search.tracking.tracking import MlflowClient, Run
+    from studyhall.search.tracking.client import MlflowClient
+    from studyhall.search.tracking.study_runs import Run
 
 
 @dataclass(frozen=True)

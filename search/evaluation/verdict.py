@@ -14,6 +14,7 @@ from studyhall.search.data.integrity import test_fingerprint
 from studyhall.search.data.recorded_data import fetch_recorded, require_same_data
 from studyhall.search.evaluation.evaluation import Evaluation, evaluate
 from studyhall.search.study.observer import Quiet
+from studyhall.search.tracking.client import open_client
 from studyhall.search.tracking.ledger import (
     ACCURACY,
     EXAMPLES,
@@ -26,7 +27,7 @@ from studyhall.search.tracking.ledger import (
     study_run_of,
 )
 from studyhall.search.tracking.registry import Champion, champion
-from studyhall.search.tracking.tracking import TEST_FINGERPRINT, open_client
+from studyhall.search.tracking.study_runs import TEST_FINGERPRINT
 from studyhall.search.training.plots import confusion_picture, titled_images
 
 

@@ -14,7 +14,7 @@ from studyhall.search.reports.recorded_facts import find_tracked, trial_runs
 from studyhall.search.study.recorded import open_recorded
 from studyhall.search.study.storage import read_storage
 from studyhall.search.study.studies import recorded_fingerprint
-from studyhall.search.study.trial_rows import TrialRow, trial_rows
+from studyhall.search.study.trial_result import TrialResult
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -72,7 +72,7 @@ def export_study(
     study = open_recorded(name, opened)
     found = find_tracked(study, recorded_fingerprint(opened, name), tracking_uri)
     runs = {number: run.run_id for number, run in trial_runs(*found).items()} if found else {}
-    rows = trial_rows(study)
+    rows = study.begun()
     table = table_of(rows, list(study.spec.search_space), runs)
     write_output(path, ENDINGS[path.suffix.lower()](table))
     return len(rows)
@@ -97,11 +97,11 @@ def recorded_trials(name: str, storage: Path | str | None = None) -> pd.DataFram
         UsageError: there is no such study, or none of its trials was run here.
     """
     study = open_recorded(name, read_storage(Options(storage=storage).address))
-    return table_of(trial_rows(study), list(study.spec.search_space), {})
+    return table_of(study.begun(), list(study.spec.search_space), {})
 
 
 def table_of(
-    rows: Sequence[TrialRow], names: Sequence[str], runs: Mapping[int, str]
+    rows: Sequence[TrialResult], names: Sequence[str], runs: Mapping[int, str]
 ) -> pd.DataFrame:
     """Make a table with a row for each trial; values that a trial does not have are empty.
 

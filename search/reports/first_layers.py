@@ -15,14 +15,13 @@ from urllib.request import url2pathname
 from PIL import Image, ImageFile, UnidentifiedImageError
 
 from studyhall.search.common.errors import StudyhallError
-from studyhall.search.data.data_names import dataset_info
 from studyhall.search.data.dataset_manifest import read_manifest
+from studyhall.search.data.datasets import dataset_info
 from studyhall.search.data.recorded_data import version_of
 from studyhall.search.reports.study_facts import StudyFacts
-from studyhall.search.study.trial_rows import best_first
-from studyhall.search.tracking.artifact_store import download
+from studyhall.search.study.trial_result import best_first
 from studyhall.search.tracking.mlflow_errors import mlflow_exception
-from studyhall.search.tracking.trained import missing_artifact
+from studyhall.search.tracking.run_files import download, missing_artifact
 from studyhall.search.training.plots import TILE_SIDES, fits_tiles
 
 FILE = "first_layer.png"

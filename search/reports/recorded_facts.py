@@ -23,24 +23,23 @@ from studyhall.search.study.recorded import open_recorded, summary_of
 from studyhall.search.study.storage import read_storage
 from studyhall.search.study.studies import finalists_name, recorded_fingerprint, recorded_study
 from studyhall.search.study.study import Study
-from studyhall.search.study.trial_rows import trial_rows
+from studyhall.search.tracking.client import missing_database, open_client
 from studyhall.search.tracking.ledger import GAP, read_ledger
-from studyhall.search.tracking.mlflow_database import missing
 from studyhall.search.tracking.mlflow_errors import explained
 from studyhall.search.tracking.registry import registered_version
+from studyhall.search.tracking.run_files import artifact_bytes
 from studyhall.search.tracking.run_tags import RunTags
-from studyhall.search.tracking.tracking import (
+from studyhall.search.tracking.study_runs import (
     TEST_FINGERPRINT,
     StudyRun,
     TrackedData,
     find_study,
-    open_client,
     search_runs,
 )
-from studyhall.search.tracking.trained import artifact_bytes
 
 if TYPE_CHECKING:
-    from studyhall.search.tracking.tracking import MlflowClient, Run
+    from studyhall.search.tracking.client import MlflowClient
+    from studyhall.search.tracking.study_runs import Run
 
 EVALUATION_IMAGES = ("confusion_matrix.png", "mistakes.png")
 
@@ -80,7 +79,7 @@ def read_recorded(
         spec=study.spec,
         summary=summary_of(opened, study),
         fingerprint=fingerprint,
-        trials=trial_rows(study),
+        trials=study.begun(),
         tracked=_tracked_facts(*place, _champion(*place, name, studies)) if place else None,
         finalists=_finalists_facts(finals) if finals else None,
     )
@@ -91,7 +90,7 @@ def _finalists_facts(finals: Study) -> FinalistsFacts | None:
     wanted = finals.spec.finalists
     if wanted is None:
         return None
-    return FinalistsFacts(wanted.configurations, wanted.seeds, trial_rows(finals))
+    return FinalistsFacts(wanted.configurations, wanted.seeds, finals.begun())
 
 
 def _champion(
@@ -141,7 +140,7 @@ def find_tracked(
         UsageError: MLflow cannot be reached at the address.
         StudyhallError: MLflow stops answering.
     """
-    if missing(tracking_uri):
+    if missing_database(tracking_uri):
         return None  # opening it would create an empty database
     client, settings = open_client(tracking_uri), study.spec.data_settings
     data = TrackedData(settings.name, fingerprint or "", "", settings.train, settings.validation)

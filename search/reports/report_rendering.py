@@ -1,4 +1,4 @@
-"""A study's report as HTML or Markdown, from the same text in `templates/report.text`."""
+"""A study's report as HTML or Markdown, from the text in `templates/*.text`."""
 
 from __future__ import annotations
 

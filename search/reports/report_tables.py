@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from studyhall.search.common.words import format_value
 from studyhall.search.reports.study_facts import EvaluationFacts, StudyFacts, TrackedFacts
 from studyhall.search.study.finals_facts import Finalist
-from studyhall.search.study.trial_rows import TrialRow, best_first
+from studyhall.search.study.trial_result import TrialResult, best_first
 from studyhall.search.tracking.ledger import Reading
 
 
@@ -36,7 +36,7 @@ def trials(facts: StudyFacts) -> Rows:
     return [_trial(facts, row) for row in best_first(list(facts.trials), facts.spec)]
 
 
-def _trial(facts: StudyFacts, row: TrialRow) -> list[Cell]:
+def _trial(facts: StudyFacts, row: TrialResult) -> list[Cell]:
     names = facts.spec.search_space
     given = [format_value(row.parameters[name]) if name in row.parameters else "" for name in names]
     seconds = "" if row.seconds is None else f"{row.seconds:.1f}"
@@ -119,7 +119,7 @@ def costs(facts: StudyFacts) -> Rows:
     return [*rows, _cost("all", every, sum(spent.values()))]
 
 
-def _cost(state: str, rows: Sequence[TrialRow], spent: float) -> list[Cell]:
+def _cost(state: str, rows: Sequence[TrialResult], spent: float) -> list[Cell]:
     known = sum(row.seconds is not None for row in rows)
     costs = [f"{spent:,.1f}", f"{spent / known:,.1f}"] if known else ["", ""]
     return [state, str(len(rows)), *costs]

@@ -12,7 +12,7 @@ from studyhall.search.reports.recorded_facts import read_recorded
 from studyhall.search.reports.study_facts import StudyFacts
 from studyhall.search.study.finals_facts import Finals
 from studyhall.search.study.studies import Difference, spec_differences
-from studyhall.search.study.trial_rows import best_first
+from studyhall.search.study.trial_result import best_first
 
 
 @dataclass(frozen=True)

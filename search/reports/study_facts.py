@@ -8,9 +8,9 @@ from datetime import datetime
 
 from studyhall.search.config.study_spec import StudySpec
 from studyhall.search.study.summary import StudySummary
-from studyhall.search.study.trial_rows import TrialRow
+from studyhall.search.study.trial_result import TrialResult
 from studyhall.search.tracking.ledger import Ledger
-from studyhall.search.tracking.pages import run_route, ui_address
+from studyhall.search.tracking.mlflow_ui import run_route, ui_address
 
 
 @dataclass(frozen=True)
@@ -77,7 +77,7 @@ class FinalistsFacts:
 
     configurations: int
     seeds: int
-    trainings: Sequence[TrialRow]
+    trainings: Sequence[TrialResult]
 
 
 @dataclass(frozen=True)
@@ -153,7 +153,7 @@ class StudyFacts:
     spec: StudySpec
     summary: StudySummary
     fingerprint: str | None
-    trials: Sequence[TrialRow]
+    trials: Sequence[TrialResult]
     tracked: TrackedFacts | None = None
     finalists: FinalistsFacts | None = None
 
@@ -162,9 +162,9 @@ class StudyFacts:
         """The BLAS threads of each worker; 1 if MLflow does not record it."""
         return self.tracked.blas_threads if self.tracked else 1
 
-    def trainings(self) -> dict[str, list[TrialRow]]:
+    def trainings(self) -> dict[str, list[TrialResult]]:
         """The trials by state; the trainings of finalists are under `finalists`."""
-        found: dict[str, list[TrialRow]] = {}
+        found: dict[str, list[TrialResult]] = {}
         for row in self.trials:
             found.setdefault(row.state, []).append(row)
         if self.finalists:

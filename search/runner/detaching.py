@@ -22,9 +22,9 @@ from studyhall.search.study.storage import reopen_storage
 from studyhall.search.study.studies import recorded_study, study_ids
 from studyhall.search.study.study import Study
 from studyhall.search.study.summary import StudySummary, summarize
-from studyhall.search.sync.host_home import home, make_home
+from studyhall.search.sync.outbox_homes import home, make_home
 from studyhall.search.workers.cluster import HERE, PATIENCE_SECONDS, Cluster
-from studyhall.search.workers.cluster_tasks import Call, hand_over
+from studyhall.search.workers.detached_task import DetachedTask, submit_detached
 
 _PAUSE_SECONDS = 5.0  # before another worker tries to begin
 
@@ -64,9 +64,8 @@ def detach(spec: StudySpec, options: Options, observer: Observer) -> StudySummar
     cluster = Cluster(str(options.cluster))
     try:
         code = tuple(code_version().items())
-        hand_over(
-            cluster, _launch_here, study.spec, given, study.study_id, code, name=study.study_id
-        )
+        launch = _launch_here, study.spec, given, study.study_id, code
+        submit_detached(cluster, *launch, name=study.study_id)
     finally:
         cluster.close()
     return summarize(study)
@@ -76,26 +75,26 @@ def _launch_here(
     spec: StudySpec, given: Options, study_id: str, code: tuple[tuple[str, str], ...]
 ) -> None:
     """Run a launch in a worker of the cluster, with its host's folder and addresses."""
-    call, left = Call(), DetachedLaunch(spec, given, study_id)
+    task, left = DetachedTask(), DetachedLaunch(spec, given, study_id)
     with views.observer() as observer:  # into the log of the worker
         left.observer = observer
         try:
             ready = left.prepare(code)
         except Terminated:
-            return left.say("stopped at once")
+            return left.say("stopped; running trials are left unfinished")
         except Exception as error:
             left.tell(error)
-            if left.is_asked_to_stop() or call.failed() >= PATIENCE_SECONDS:
+            if left.is_asked_to_stop() or task.count_failure() >= PATIENCE_SECONDS:
                 return None
             time.sleep(_PAUSE_SECONDS)
-            call.put_off()
+            task.reschedule()
         if ready is None:
             return None
-        call.step_aside()  # not before: no trial may be at work while the data are verified
+        task.secede()  # not before: no trial may be at work while the data are verified
         try:
             run(ready, left.options, observer)
         except Terminated:
-            left.say("stopped at once")
+            left.say("stopped; running trials are left unfinished")
         except Exception as error:  # no one else would ever hear of it
             left.tell(error)
 
@@ -127,8 +126,8 @@ class DetachedLaunch:
         storage = reopen_storage(self.options.address)
         if self._id not in (known := study_ids(storage)):
             raise StudyhallError(
-                f"{redact(self.options.address)} has not the launch's study {name}; have "
-                "STUDYHALL_STORAGE name the same database there"
+                f"{redact(self.options.address)} does not have the launch's study {name}; set "
+                "STUDYHALL_STORAGE to the same database there"
             )
         if known[self._id] != name:
             return None

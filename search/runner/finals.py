@@ -22,13 +22,12 @@ from studyhall.search.study.storage import exclusive, open_storage
 from studyhall.search.study.studies import finalists_name, open_study, recorded_study
 from studyhall.search.study.study import Study
 from studyhall.search.study.summary import StudySummary, summarize
-from studyhall.search.sync.reopened import Opened, recorded
-from studyhall.search.sync.tracked_study import TrackedStudy, track
-from studyhall.search.tracking.pages import pages_of
+from studyhall.search.sync.tracked_study import Opened, TrackedStudy, recorded, track
+from studyhall.search.tracking.mlflow_ui import pages_of
 from studyhall.search.tracking.registry import register_champion
+from studyhall.search.tracking.study_runs import StudyRun, find_study_run
 from studyhall.search.tracking.tracker import Tracker
-from studyhall.search.tracking.tracking import StudyRun, find_study_run
-from studyhall.search.workers.pool import require_pool
+from studyhall.search.workers.pool_choice import require_pool
 
 if TYPE_CHECKING:
     from studyhall.search.study.storage import BaseStorage
@@ -65,7 +64,9 @@ def train_finalists(
     if search.search_id is not None:
         raise UsageError(f"{name}: is a study of finalists itself; name the search")
     if not chosen(search, 1):
-        raise UsageError(f"{name}: no trial has completed, so there are no finalists; launch it on")
+        raise UsageError(
+            f"{name}: no trial has completed yet, so there are no finalists; launch the study again"
+        )
     wanted = _wanted(search.spec.finalists or FinalistsSection(), configurations, seeds)
     return run_finals(opened, storage, wanted, options, observer)
 

@@ -15,8 +15,8 @@ from studyhall.search.common.errors import UsageError
 
 if TYPE_CHECKING:
     from studyhall.search.config.study_spec import StudySpec
-    from studyhall.search.study.outcomes import Outcome
     from studyhall.search.study.summary import StudySummary
+    from studyhall.search.study.trial_result import TrialResult
 
 Level = Literal["info", "warning", "error"]
 _VARIABLE = "STUDYHALL_LOG"
@@ -93,23 +93,23 @@ class JsonLog:
         values = {"trials": spec.study.trials, "finished": summary.finished, "jobs": jobs}
         self._write("begin", f"{spec.study.name} begins", values)
 
-    def trial(self, outcome: Outcome) -> None:
+    def trial(self, result: TrialResult) -> None:
         """Say how a trial ended."""
         if self._quiet:
             return
         values = {
-            "state": outcome.state,
-            "value": outcome.value,
-            "reason": outcome.reason,
-            "seconds": round(outcome.seconds, 3),
-            "parameters": dict(outcome.parameters),
+            "state": result.state,
+            "value": result.value,
+            "reason": result.reason,
+            "seconds": round(result.seconds or 0.0, 3),
+            "parameters": dict(result.parameters),
         }
         write(
-            "warning" if outcome.state == "failed" else "info",
+            "warning" if result.state == "failed" else "info",
             "trial",
-            f"trial {outcome.number} {outcome.state}",
+            f"trial {result.number} {result.state}",
             study=self._study,
-            trial=outcome.number,
+            trial=result.number,
             values=values,
         )
 

@@ -25,17 +25,16 @@ from studyhall.search.study.storage import exclusive, open_storage, read_storage
 from studyhall.search.study.studies import open_study, recorded_finalists, recorded_study, set_aside
 from studyhall.search.study.study import Study
 from studyhall.search.study.summary import StudySummary
-from studyhall.search.sync.reconciliation import put_in_order
-from studyhall.search.sync.reopened import Opened
-from studyhall.search.sync.tracked_study import TrackedStudy, track, tracked_data
-from studyhall.search.tracking.permission import require_writer
-from studyhall.search.tracking.tracking import TrackedData, open_client
+from studyhall.search.sync.doctor import put_in_order
+from studyhall.search.sync.tracked_study import Opened, TrackedStudy, track, tracked_data
+from studyhall.search.tracking.client import open_client, require_writer
+from studyhall.search.tracking.study_runs import TrackedData
 from studyhall.search.training.preflight import check_networks, require_data, require_installed
-from studyhall.search.workers.pool import require_pool
+from studyhall.search.workers.pool_choice import require_pool
 
 if TYPE_CHECKING:
     from studyhall.search.study.storage import BaseStorage
-    from studyhall.search.tracking.tracking import MlflowClient
+    from studyhall.search.tracking.client import MlflowClient
 
 
 class Ready(NamedTuple):

@@ -25,8 +25,8 @@ from rich.text import Text
 from studyhall.search.common.words import counted, format_value
 from studyhall.search.config.study_spec import StudySpec
 from studyhall.search.runner.time_left import TimeLeft
-from studyhall.search.study.outcomes import Outcome
 from studyhall.search.study.summary import Best, StudySummary
+from studyhall.search.study.trial_result import TrialResult
 
 
 class PlainView:
@@ -74,11 +74,11 @@ class PlainView:
         trials, workers = counted(spec.study.trials, "trial"), counted(jobs, "worker")
         self._line(f"{spec.study.name}: {trials} on {workers}{done}")
 
-    def trial(self, outcome: Outcome) -> None:
+    def trial(self, result: TrialResult) -> None:
         """Write a finished trial's line."""
         if self._tally:
-            self._tally.add(outcome)
-            self._line(f"{self._tally.progress}  {trial_line(outcome)}  {self._tally.best_value}")
+            self._tally.add(result)
+            self._line(f"{self._tally.progress}  {trial_line(result)}  {self._tally.best_value}")
 
     def _line(self, text: str) -> None:
         if not self._quiet:
@@ -161,10 +161,10 @@ class LiveView:
             spec.study.name, total=summary.wanted, completed=summary.finished, left=self._left
         )
 
-    def trial(self, outcome: Outcome) -> None:
+    def trial(self, result: TrialResult) -> None:
         """Take in a finished trial."""
         if self._tally and self._left and self._task is not None:
-            self._tally.add(outcome)
+            self._tally.add(result)
             self._left.trial()
             self._trials.advance(self._task)
 
@@ -189,7 +189,7 @@ class Tally:
 
     def __init__(self, spec: StudySpec, summary: StudySummary) -> None:
         self.wanted = summary.wanted
-        self.latest: Outcome | None = None
+        self.latest: TrialResult | None = None
         self._rank = spec.study.rank
         self._states = {name: getattr(summary, name) for name in ("complete", "pruned", "failed")}
         self._best = summary.best
@@ -199,14 +199,14 @@ class Tally:
         """How many trials have ended."""
         return sum(self._states.values())
 
-    def add(self, outcome: Outcome) -> None:
+    def add(self, result: TrialResult) -> None:
         """Count a finished trial."""
-        self.latest = outcome
-        self._states[outcome.state] += 1
-        if outcome.state != "complete" or outcome.value is None:
+        self.latest = result
+        self._states[result.state] += 1
+        if result.state != "complete" or result.value is None:
             return
-        if self._best is None or self._rank(outcome.value) < self._rank(self._best.value):
-            self._best = Best(outcome.number, outcome.value, dict(outcome.parameters))
+        if self._best is None or self._rank(result.value) < self._rank(self._best.value):
+            self._best = Best(result.number, result.value, dict(result.parameters))
 
     @property
     def progress(self) -> str:
@@ -230,8 +230,8 @@ class Tally:
         return ", ".join(f"{name} {format_value(value)}" for name, value in parameters.items())
 
 
-def trial_line(outcome: Outcome) -> str:
+def trial_line(result: TrialResult) -> str:
     """A finished trial in a line."""
-    value = f" {outcome.value:.4f}" if outcome.value is not None else ""
-    why = f" ({outcome.reason})" if outcome.state == "failed" else ""
-    return f"trial {outcome.number} {outcome.state}{value} in {outcome.seconds:.1f} s{why}"
+    value = f" {result.value:.4f}" if result.value is not None else ""
+    why = f" ({result.reason})" if result.state == "failed" else ""
+    return f"trial {result.number} {result.state}{value} in {result.seconds:.1f} s{why}"

@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Any, Self
 from studyhall.search.config.study_spec import StudySpec
 from studyhall.search.runner.live_view import Tally, trial_line
 from studyhall.search.study.observer import Observer, Quiet
-from studyhall.search.study.outcomes import Outcome
 from studyhall.search.study.summary import StudySummary
+from studyhall.search.study.trial_result import TrialResult
 
 if TYPE_CHECKING:
     from IPython.display import DisplayHandle
@@ -77,10 +77,10 @@ class NotebookView:
         self._name, self._tally = spec.study.name, Tally(spec, summary)
         self._count()
 
-    def trial(self, outcome: Outcome) -> None:
+    def trial(self, result: TrialResult) -> None:
         """Take in a finished trial."""
         if self._tally:
-            self._tally.add(outcome)
+            self._tally.add(result)
             self._count()
 
     def _count(self) -> None:

@@ -22,15 +22,14 @@ from studyhall.search.study.observer import Observer
 from studyhall.search.study.reconnection import retry_while_disconnected
 from studyhall.search.study.study import Study
 from studyhall.search.study.summary import StudySummary, summarize
+from studyhall.search.sync.doctor import put_in_order
 from studyhall.search.sync.outbox_uploader import FailedUpload
-from studyhall.search.sync.reconciliation import put_in_order
 from studyhall.search.sync.tracked_study import TrackedStudy
 from studyhall.search.tracking.ledger import end_broken_readings
-from studyhall.search.tracking.pages import pages_of
+from studyhall.search.tracking.mlflow_ui import pages_of
 from studyhall.search.tracking.registry import register_champion, registered_version
-from studyhall.search.workers.pool import open_pool
-from studyhall.search.workers.shutdown import abort_launch
-from studyhall.search.workers.workers import Action, HostUnfit, Waiting
+from studyhall.search.workers.pool import Action, ClusterUnavailable, UnusableHost
+from studyhall.search.workers.pool_choice import open_pool
 
 if TYPE_CHECKING:
     from studyhall.search.study.storage import BaseStorage
@@ -91,7 +90,7 @@ class Runner:
                 self._work(stop, deadline)
                 return self._conclude(stop.requested)
         except BaseException:
-            if not abort_launch(self.tracked, self.sender, self.pool.leave):
+            if not self.pool.abort(self.sender):
                 self.observer.note(_NOT_TOLD)
             raise
         finally:
@@ -107,7 +106,7 @@ class Runner:
         if jobs > window:
             self.observer.note(f"--jobs {jobs} is more than the window of {window}: some will wait")
         self.observer.begin(self.study.spec, summarize(self.study), jobs)
-        self._told = {outcome.number for outcome in self.study.outcomes(())}
+        self._told = {result.number for result in self.study.finished()}
         self._before = set(self._told)
         if self._before and self.options.cluster is not None:
             ended = {run.number for run in self.tracker.trial_runs() if not run.is_running}
@@ -115,8 +114,8 @@ class Runner:
         self.sender.start()
 
     def _work(self, stop: Stop, deadline: float) -> None:
-        def order() -> Action:
-            self._tell_outcomes()
+        def next_action() -> Action:
+            self._report_results()
             if self._whole:
                 return Action.STOP
             self._listen()
@@ -128,28 +127,28 @@ class Runner:
         if self._alone:
             self.observer.running(1)
         watched = self._requests.watched() if self._alone else nullcontext()
-        with watched, closing(self.pool.results(order)) as results:
+        with watched, closing(self.pool.results(next_action)) as results:
             for result in results:
-                if isinstance(result, Waiting | HostUnfit):
+                if isinstance(result, ClusterUnavailable | UnusableHost):
                     self._wait(result)
                 elif result:
                     self._count_worker_death(result if isinstance(result, str) else result.trouble)
-        self._tell_outcomes()
+        self._report_results()
 
-    def _wait(self, ended: Waiting | HostUnfit) -> None:
+    def _wait(self, ended: ClusterUnavailable | UnusableHost) -> None:
         """Say once what a host lacks; give up if again and again no other does a trial."""
-        if isinstance(ended, HostUnfit) and not self.study.at_work():
+        if isinstance(ended, UnusableHost) and not self.study.at_work():
             self._count_worker_death(ended.trouble)
         elif ended.trouble != self._said:
             self.observer.note(ended.trouble)
         self._said = ended.trouble
 
-    def _tell_outcomes(self) -> None:
+    def _report_results(self) -> None:
         """Report what has ended since the last look, in this launch or in another."""
-        for outcome in self.study.outcomes(self._told):
-            self._told.add(outcome.number)
+        for result in self.study.finished(self._told):
+            self._told.add(result.number)
             self._deaths = 0
-            self.observer.trial(outcome)
+            self.observer.trial(result)
 
     @property
     def _whole(self) -> bool:
@@ -180,14 +179,14 @@ class Runner:
             )
         self.observer.note(f"{trouble}; the trial is tried again")
 
-    def _put_in_order(self, *, drained: bool = False) -> None:
+    def _put_in_order(self, drained_hosts: set[str] | None = None) -> None:
         """Put right what earlier launches left; what is lost for good is trained again.
 
         With a database another machine may still have what seems lost: there the doctor is asked,
         but for what the hosts of this launch's cluster are known not to have, at its end.
         """
         embedded = isinstance(self.options.address, Path)
-        if drained and (drained_hosts := self.pool.drained_hosts()):
+        if drained_hosts:
             own = len(self._told - self._before)
             at_most = float("inf") if self._known_there else own
             repairs = put_in_order(
@@ -201,9 +200,7 @@ class Runner:
             self.observer.note(f"not repaired: {sentence} (see `studyhall doctor {self._name}`)")
 
     def _say_stopping(self) -> None:
-        self.observer.note(
-            "finishing the trials that run, starting no more; press Ctrl-C again to stop at once"
-        )
+        self.observer.note("Stopping after the running trials. Press Ctrl-C again to stop at once.")
 
     def _conclude(self, interrupted: bool) -> StudySummary:
         """See everything sent and the study's run ended; one that was interrupted sees less."""
@@ -223,13 +220,14 @@ class Runner:
                 f"{name}: MLflow does not have the record of {_counted(unsent)}, which waits in "
                 f"{self.tracked.job.outbox}; when that is mended, `studyhall sync {name}` sends it"
             )
-        if unsent := self.pool.drain(seconds):
+        drained = self.pool.drain(seconds)
+        if unsent := drained.unsent:
             raise StudyhallError(
                 f"{name}: MLflow does not have the record of {_counted(unsent)}, which waits on "
                 "the cluster; when that is mended, the same launch has it sent"
             )
         self.sender.stop(_PATIENCE_SECONDS)
-        self._put_in_order(drained=not interrupted)
+        self._put_in_order(None if interrupted else drained.hosts)
         summary = replace(summarize(self.study), interrupted=interrupted)
         log_results(self.tracked)
         summary = self._crown(summary)

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import os
 from concurrent.futures import ThreadPoolExecutor
 
 from studyhall.search.common.options import Options
 from studyhall.search.common.service_part import Part
 from studyhall.search.study.database_check import check_database
 from studyhall.search.tracking.mlflow_check import check_mlflow
-from studyhall.search.workers.pool import require_dask
+from studyhall.search.workers.pool_choice import require_dask
 
 
 def check_service(options: Options | None = None) -> list[Part]:
@@ -26,8 +25,6 @@ def check_service(options: Options | None = None) -> list[Part]:
     if options.cluster:
         require_dask()
         from studyhall.search.workers.cluster_check import check_cluster
-        from studyhall.search.workers.host_services import services_of
 
-        uri = options.tracking_uri or os.environ.get("MLFLOW_TRACKING_URI", "")
-        parts.append(check_cluster(options.cluster, services_of(address, uri)))
+        parts.append(check_cluster(options))
     return parts

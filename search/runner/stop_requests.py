@@ -35,7 +35,7 @@ class StopRequests:
             raise Terminated(signal.SIGTERM)
         if not stop.requested:
             stop.requested = True
-            notify("asked to stop: finishing the trials that run, starting no more")
+            notify("Stopping after the running trials, as `studyhall stop` asked.")
 
     def watched(self) -> AbstractContextManager[None]:
         """End this process when it is asked to stop at once, though it asks nothing itself."""

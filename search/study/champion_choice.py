@@ -11,9 +11,9 @@ from studyhall.search.study.summary import Best
 SelectedBy = Literal[
     "search", "search before finalists", "search after finalists diverged", "finalists"
 ]
-_SINGLE = "This is the best single run of the search, and the luckiest of runs that are as good: "
+_SINGLE = "This is the best single run of the search, so its score is partly selection bias: "
 _WORDS: dict[str, str] = {
-    "search": f"{_SINGLE}no finalists were trained again to tell which is better.",
+    "search": f"{_SINGLE}no finalists were retrained to measure it.",
     "search before finalists": f"{_SINGLE}its finalists are not trained yet.",
     "search after finalists diverged": f"{_SINGLE}all its finalists diverged.",
 }

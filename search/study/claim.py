@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from optuna.trial import FrozenTrial
 from pydantic import AliasChoices, BaseModel, ConfigDict, Field, ValidationError
 
@@ -14,6 +12,8 @@ class Claim(BaseModel):
     """The worker of a trial that has not finished, as the trial's attribute records it.
 
     Attributes:
+        number: The trial.
+        trial_id: The storage's id of the trial.
         owner: The worker's process; empty once the trial was given back.
         attempt: Which attempt at the trial this is, counted from 1.
         deaths: How many workers in a row died at the trial without getting further.
@@ -26,6 +26,8 @@ class Claim(BaseModel):
 
     model_config = ConfigDict(extra="ignore", frozen=True)
 
+    number: int = Field(exclude=True)
+    trial_id: int = Field(exclude=True)
     owner: str
     attempt: int
     deaths: int = 0
@@ -35,20 +37,10 @@ class Claim(BaseModel):
     trouble: str | None = None
 
 
-@dataclass(frozen=True)
-class Claimed:
-    """A trial that is this worker's to run."""
-
-    number: int
-    trial_id: int
-    attempt: int
-    deaths: int
-    trouble: str | None = None
-
-
 def claim_of(trial: FrozenTrial) -> Claim | None:
     """The claim on a trial; None if there is none, or none that this program made."""
     try:
-        return Claim.model_validate(trial.user_attrs.get(CLAIM))
-    except ValidationError:
+        recorded = trial.user_attrs[CLAIM]
+        return Claim(**{**recorded, "number": trial.number, "trial_id": trial._trial_id})
+    except (KeyError, TypeError, ValidationError):
         return None

@@ -6,8 +6,8 @@ from typing import Protocol
 
 from studyhall.search.common.progress import SILENT, Progress
 from studyhall.search.config.study_spec import StudySpec
-from studyhall.search.study.outcomes import Outcome
 from studyhall.search.study.summary import StudySummary
+from studyhall.search.study.trial_result import TrialResult
 
 
 class Observer(Protocol):
@@ -20,7 +20,7 @@ class Observer(Protocol):
     def begin(self, spec: StudySpec, summary: StudySummary, jobs: int) -> None:
         """The study starts, from where earlier launches left it."""
 
-    def trial(self, outcome: Outcome) -> None:
+    def trial(self, result: TrialResult) -> None:
         """A trial ended."""
 
     def running(self, trials: int) -> None:
@@ -38,7 +38,7 @@ class Quiet:
     def begin(self, spec: StudySpec, summary: StudySummary, jobs: int) -> None:
         """Show nothing."""
 
-    def trial(self, outcome: Outcome) -> None:
+    def trial(self, result: TrialResult) -> None:
         """Show nothing."""
 
     def running(self, trials: int) -> None:

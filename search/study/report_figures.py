@@ -15,7 +15,7 @@ from optuna.trial import FrozenTrial, TrialState
 from studyhall.search.config.study_spec import StudySpec
 from studyhall.search.study.study import Study
 from studyhall.search.study.study_figures import comparable_parameters
-from studyhall.search.study.trial_rows import TrialRow, best_first
+from studyhall.search.study.trial_result import TrialResult, best_first
 
 MOST_CURVES = 10
 MOST_POINTS = 20_000  # of all pruned curves together: more would take megabytes
@@ -137,7 +137,7 @@ def _holding(trials: Sequence[FrozenTrial], spec: StudySpec) -> optuna.Study:
     return held
 
 
-def curve_figure(rows: Sequence[TrialRow], spec: StudySpec) -> Figure | None:
+def curve_figure(rows: Sequence[TrialResult], spec: StudySpec) -> Figure | None:
     """The learning curves of the best trials by name, and those of all pruned ones in grey.
 
     Args:
@@ -170,7 +170,7 @@ def curve_figure(rows: Sequence[TrialRow], spec: StudySpec) -> Figure | None:
     return Figure("learning_curves", "Learning curves", described, plotly)
 
 
-def _best_trace(row: TrialRow) -> dict[str, object]:
+def _best_trace(row: TrialResult) -> dict[str, object]:
     return {
         "type": "scatter",
         "mode": "lines+markers",
@@ -180,7 +180,7 @@ def _best_trace(row: TrialRow) -> dict[str, object]:
     }
 
 
-def _pruned_trace(rows: Sequence[TrialRow], step: int) -> dict[str, object]:
+def _pruned_trace(rows: Sequence[TrialResult], step: int) -> dict[str, object]:
     """All curves in one trace, with a gap between them: hundreds of traces are slow to draw.
 
     Args:

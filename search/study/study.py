@@ -28,18 +28,17 @@ from studyhall.search.config.settings import TrialSettings
 from studyhall.search.config.study_spec import StudySpec
 from studyhall.search.study.claim import Claim, claim_of
 from studyhall.search.study.claims import CLAIMS_MUTEX, Claims
-from studyhall.search.study.outcomes import (
-    ATTEMPT,
-    STATES,
-    WEIGHTS,
-    Outcome,
-    outcome_of,
-    standing_of,
-)
 from studyhall.search.study.reconnection import retry_while_disconnected
 from studyhall.search.study.space import distribution_of, sampler_for, suggest
-from studyhall.search.study.standing import TrialStanding
 from studyhall.search.study.storage import exclusive
+from studyhall.search.study.trial_result import (
+    ATTEMPT,
+    ENTERED,
+    STATES,
+    WEIGHTS,
+    TrialResult,
+    result_of,
+)
 from studyhall.search.study.window import WindowView
 from studyhall.search.training.record import StoredRecord
 from studyhall.search.training.trial import pruning_reason
@@ -50,7 +49,6 @@ STUDY_ID = "studyhall.study_id"
 EXPERIMENT = "studyhall.experiment"
 SEARCH_ID = "studyhall.search_id"  # of finalists: the study_id of the search
 DATA_FINGERPRINT = "studyhall.data_fingerprint"
-ENTERED = "studyhall.entered"  # seconds since 1970: Optuna's own times are in a zone not named
 _STOP = "studyhall.stop"
 _TROUBLE = "studyhall.trouble"
 _SENDING_SECONDS = 600.0  # until a run that MLflow does not have counts as missing
@@ -109,10 +107,19 @@ class Study:
         complete = [t for t in self.trials() if t.state is TrialState.COMPLETE]
         return min(complete, key=lambda t: self.spec.study.rank(t.value), default=None)
 
-    def outcomes(self, known: Container[int]) -> list[Outcome]:
-        """How the finished trials ended, but for those that are known."""
+    def finished(self, known: Container[int] = ()) -> list[TrialResult]:
+        """The results of the trials that have ended, except those whose numbers are known."""
         finished = (t for t in self.trials() if t.state.is_finished())
-        return [outcome_of(trial) for trial in finished if trial.number not in known]
+        return [result_of(trial) for trial in finished if trial.number not in known]
+
+    def begun(self) -> list[TrialResult]:
+        """The results of the trials that were begun, in the order of their numbers."""
+        return [result_of(t) for t in self.trials() if t.state.is_finished() or claim_of(t)]
+
+    def results(self) -> list[TrialResult]:
+        """The results of all trials, with the attempts that workers train now."""
+        live = self.claims.live()
+        return [result_of(trial, live.get(trial.number)) for trial in self.trials()]
 
     @retry_while_disconnected
     def stop_asked(self) -> StopAsked:
@@ -179,11 +186,6 @@ class Study:
             return bool(trial.user_attrs.get(ATTEMPT) == attempt)
         claim = claim_of(trial)
         return None if claim and claim.attempt == attempt else False
-
-    def standings(self) -> list[TrialStanding]:
-        """Where every trial stands, for a comparison with its runs."""
-        live = self.claims.live()
-        return [standing_of(trial, live.get(trial.number)) for trial in self.trials()]
 
     def recent_elsewhere(self, drained_hosts: Container[str] = ()) -> set[int]:
         """The trials that another machine finished in the last minutes, and may be sending.
@@ -285,8 +287,7 @@ class ProposedTrial:
 def pruner_for(spec: StudySpec) -> BasePruner:
     """The pruner that a study names, over its epochs."""
     epochs = max(
-        settings.training.total_epochs(settings.data.train)
-        for settings in map(spec.resolve, spec.examples())
+        settings.training.total_epochs(settings.data.train) for settings in spec.corner_settings()
     )
     pruners: dict[str, Callable[[], BasePruner]] = {
         "none": NopPruner,

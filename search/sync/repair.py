@@ -9,12 +9,13 @@ from datetime import UTC, datetime
 from filelock import Timeout
 
 from studyhall.search.common.errors import StudyhallError
-from studyhall.search.study.standing import TrialStanding
+from studyhall.search.study.trial_result import TrialResult
 from studyhall.search.sync.outbox import Outbox
 from studyhall.search.sync.run_diff import Finding, Kind, expected_tags
 from studyhall.search.sync.run_upload import RunUpload
 from studyhall.search.tracking.mlflow_errors import MlflowUnavailableError
-from studyhall.search.tracking.tracker import RUN_STATUS, Tracker
+from studyhall.search.tracking.tracked_run import RUN_STATUS
+from studyhall.search.tracking.tracker import Tracker
 
 # What is at hand is used before anything is trained again, and nothing is deleted before that.
 _ORDER: tuple[Kind, ...] = (
@@ -40,7 +41,7 @@ class _CannotRepairError(StudyhallError):
 
 def repair(
     findings: Sequence[Finding],
-    standings: Sequence[TrialStanding],
+    standings: Sequence[TrialResult],
     tracker: Tracker,
     outbox: Outbox,
     retrain: Retrain | None = None,
@@ -83,7 +84,7 @@ class _Repairer:
         self,
         tracker: Tracker,
         outbox: Outbox,
-        known: dict[int, TrialStanding],
+        known: dict[int, TrialResult],
         retrain: Retrain | None,
     ) -> None:
         self._tracker = tracker
@@ -128,7 +129,7 @@ class _Repairer:
 
     def _correct(self, finding: Finding) -> str:
         standing = self._standing(finding)
-        if standing.state is not None:
+        if standing.finished:
             status = RUN_STATUS[standing.state]
             self._tracker.correct(_run_of(finding), status, expected_tags(standing))
         return f"corrected {finding.problem}"
@@ -198,7 +199,7 @@ class _Repairer:
             raise _CannotRepairError("it was recorded before attempts were counted")
         return standing.number, standing.attempt
 
-    def _standing(self, finding: Finding) -> TrialStanding:
+    def _standing(self, finding: Finding) -> TrialResult:
         if finding.number is None:
             raise _CannotRepairError("it is of no trial")
         return self._known[finding.number]

@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING
 from studyhall.search.common.environment import fixed_blas_threads
 from studyhall.search.common.errors import StudyhallError
 from studyhall.search.study.job import Job
-from studyhall.search.study.outcomes import ATTEMPT, WEIGHTS
 from studyhall.search.study.study import Study
+from studyhall.search.study.trial_result import ATTEMPT, WEIGHTS
 from studyhall.search.sync.outbox import Outbox
-from studyhall.search.tracking.seed_tags import seed_tags
+from studyhall.search.tracking.run_tags import seed_tags
 from studyhall.search.training.building import TrialSeed, training_data
 from studyhall.search.training.record import (
     RESTORED,
@@ -21,8 +21,13 @@ from studyhall.search.training.record import (
     store,
     value_point,
 )
-from studyhall.search.training.retraining import Stop, retrain
-from studyhall.search.training.trial import WORKER_DEATH_PREFIX, TrialRecord, give_up
+from studyhall.search.training.trial import (
+    WORKER_DEATH_PREFIX,
+    TrialRecord,
+    give_up,
+    pruned_after,
+    run_trial,
+)
 
 if TYPE_CHECKING:
     from studyhall.search.study.storage import FrozenTrial
@@ -48,9 +53,10 @@ def restore(study: Study, job: Job, number: int, blas_threads: int) -> None:
     if reason.startswith(WORKER_DEATH_PREFIX):
         record = give_up(number, settings, reason)
     else:
-        stop = Stop(max(trial.intermediate_values), reason) if _was_pruned(trial) else None
+        last = max(trial.intermediate_values) if _was_pruned(trial) else None
         with fixed_blas_threads(blas_threads):
-            record = retrain(settings, data, seed, study.spec.study.metric, stop)
+            metric, on_epoch = study.spec.study.metric, pruned_after(last, reason)
+            record = run_trial(settings, data, seed, metric, on_epoch)
     outbox, attempt = Outbox(job.outbox), int(trial.user_attrs[ATTEMPT])
     stride = curve_stride(settings.training.total_iterations(len(data.split.train)))
     now, shown = int(time.time() * 1000), data.split.train[:SHOWN]

@@ -16,12 +16,10 @@ from studyhall.search.study.recorded import open_recorded
 from studyhall.search.study.storage import read_storage
 from studyhall.search.study.studies import finalists_name, recorded_study, study_names
 from studyhall.search.study.study import Study
-from studyhall.search.sync.host_home import outboxes
-from studyhall.search.sync.leftovers import leftovers, reason_to_stay, remove_leftover
-from studyhall.search.tracking.mlflow_database import missing
+from studyhall.search.sync.outbox_homes import leftovers, outboxes, reason_to_stay, remove_leftover
+from studyhall.search.tracking.client import missing_database, open_client
 from studyhall.search.tracking.stored_runs import StoredRuns
 from studyhall.search.tracking.tracked_run import TrackedRun
-from studyhall.search.tracking.tracking import open_client
 
 if TYPE_CHECKING:
     from studyhall.search.study.storage import BaseStorage
@@ -105,8 +103,10 @@ def collect(
     storage = read_storage(options.address)
     if name:
         open_recorded(name, storage)
-    if missing(options.tracking_uri):
-        raise UsageError("--tracking-uri: no MLflow tracking store is here yet; nothing can go")
+    if missing_database(options.tracking_uri):
+        raise UsageError(
+            "--tracking-uri: there is no MLflow database here yet, so there is nothing to delete"
+        )
     runs = StoredRuns(open_client(options.tracking_uri))
     plan = _Plan(storage, runs, options)
     for study in _studies(storage, name):
@@ -181,7 +181,7 @@ class _Plan:
     def _protected(self, study: Study, keep: int) -> set[int]:
         """The best trials, and those that were trained again as finalists."""
         rank = study.spec.study.rank
-        ended = [one for one in study.outcomes(()) if one.state == "complete"]
+        ended = [one for one in study.finished() if one.state == "complete"]
         ranked = sorted(ended, key=lambda one: (rank(one.value), one.number))
         finals = recorded_finals(self._storage, study)
         return {one.number for one in ranked[:keep]} | set(finals.trials if finals else ())

@@ -1,17 +1,22 @@
-"""MLflow compared with the study whose mirror it is, trial by trial: what lacks, what is over."""
+"""The runs in MLflow compared with the study's trials: missing, superfluous and different ones."""
 
 from __future__ import annotations
 
+import hashlib
+import tempfile
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Literal
 
-from studyhall.search.common.manifest import damage
-from studyhall.search.study.standing import TrialStanding
-from studyhall.search.sync.artifact_check import files_problem
+from studyhall.search.common.errors import StudyhallError
+from studyhall.search.common.manifest import MANIFEST, damage, listed
+from studyhall.search.study.trial_result import TrialResult
 from studyhall.search.sync.outbox import Outbox
-from studyhall.search.tracking.tracked_run import TrackedRun, precedence
-from studyhall.search.tracking.tracker import RUN_STATUS, Tracker
+from studyhall.search.tracking.mlflow_model import MODEL_FOLDER, WEIGHTS_IN_MODEL
+from studyhall.search.tracking.study_runs import WEIGHTS_REMOVED
+from studyhall.search.tracking.tracked_run import RUN_STATUS, TrackedRun, precedence
+from studyhall.search.tracking.tracker import ARTIFACTS_TAG, Tracker
 
 Kind = Literal[
     "missing",  # the trial has ended, and there is neither a run nor a waiting record of it
@@ -38,7 +43,7 @@ class Finding:
 
 
 def compare(
-    standings: Sequence[TrialStanding], tracker: Tracker, outbox: Outbox, *, deep: bool = False
+    standings: Sequence[TrialResult], tracker: Tracker, outbox: Outbox, *, deep: bool = False
 ) -> list[Finding]:
     """Compare what the study says of its trials with their runs in MLflow.
 
@@ -67,7 +72,7 @@ def compare(
     return found
 
 
-def faults(run: TrackedRun, standing: TrialStanding) -> list[str]:
+def faults(run: TrackedRun, standing: TrialResult) -> list[str]:
     """What of a run's state is not as the study has it, in words."""
     return [
         f"{name} is {actual or 'missing'} and must be {expected or 'missing'}"
@@ -76,7 +81,7 @@ def faults(run: TrackedRun, standing: TrialStanding) -> list[str]:
     ]
 
 
-def expected_tags(standing: TrialStanding) -> dict[str, str | None]:
+def expected_tags(standing: TrialResult) -> dict[str, str | None]:
     """The tags that a finished trial's run must have; None, one that it must not have."""
     digest = standing.weights_sha256
     weights = {"studyhall.weights_sha256": digest} if digest else {}
@@ -93,29 +98,27 @@ class _Comparison:
             for waiting in outbox.records()
         }
 
-    def of_trial(self, standing: TrialStanding, runs: Sequence[TrackedRun]) -> Iterator[Finding]:
+    def of_trial(self, standing: TrialResult, runs: Sequence[TrackedRun]) -> Iterator[Finding]:
         """Compare one trial with the runs that say they are of it."""
-        attempt = standing.attempt if standing.state else standing.live_attempt
+        attempt = standing.attempt if standing.finished else standing.live_attempt
         own = [run for run in runs if run.attempt == attempt]
         for run in runs:
             if run.attempt != attempt and not run.deleted:
                 yield _stale(run) if run.is_running else _orphaned(run)
-        if standing.state is None:
+        if not standing.finished:
             yield from self._of_unfinished(standing, own)
         elif self._damage.get((standing.number, attempt or 0), "no record waits") is None:
             yield from self._of_waiting(standing, own)
         else:
             yield from self._of_finished(standing, own)
 
-    def _of_unfinished(
-        self, standing: TrialStanding, own: Sequence[TrackedRun]
-    ) -> Iterator[Finding]:
+    def _of_unfinished(self, standing: TrialResult, own: Sequence[TrackedRun]) -> Iterator[Finding]:
         for run in own:
             if run.deleted or (run.is_running and standing.live_attempt is not None):
                 continue
             yield _stale(run) if run.is_running else _orphaned(run)
 
-    def _of_waiting(self, standing: TrialStanding, own: Sequence[TrackedRun]) -> Iterator[Finding]:
+    def _of_waiting(self, standing: TrialResult, own: Sequence[TrackedRun]) -> Iterator[Finding]:
         """The record goes to the run that the outbox has noted, or to a new one.
 
         A run that says the same is another machine's; `delivery` sees that one is kept.
@@ -132,7 +135,7 @@ class _Comparison:
             elif faults(run, standing) or _contents_problem(run, standing):
                 yield _duplicate(run)
 
-    def _of_finished(self, standing: TrialStanding, own: Sequence[TrackedRun]) -> Iterator[Finding]:
+    def _of_finished(self, standing: TrialResult, own: Sequence[TrackedRun]) -> Iterator[Finding]:
         active = [run for run in own if not run.deleted]
         whole = [run for run in active if not run.is_running or self._is_whole(run, standing)]
         kept = _best(whole, standing)
@@ -152,7 +155,7 @@ class _Comparison:
             yield Finding("damaged", standing.number, kept.run_id, f"{named} ({problem})")
         yield from self._of_kept(standing, kept)
 
-    def _of_kept(self, standing: TrialStanding, run: TrackedRun) -> Iterator[Finding]:
+    def _of_kept(self, standing: TrialResult, run: TrackedRun) -> Iterator[Finding]:
         number, run_id = standing.number, run.run_id
         named = f"trial {number}: run {run_id}"
         if run.deleted:
@@ -164,13 +167,13 @@ class _Comparison:
         elif self._deep and (problem := files_problem(self._tracker, run, standing)):
             yield Finding("artifacts", number, run_id, f"{named}: {problem}")
 
-    def _is_whole(self, run: TrackedRun, standing: TrialStanding) -> bool:
+    def _is_whole(self, run: TrackedRun, standing: TrialResult) -> bool:
         """Whether a run that says it has not ended has everything all the same."""
         told = run.tags.get("studyhall.state") is not None
         return told and files_problem(self._tracker, run, standing) is None
 
 
-def _best(runs: Sequence[TrackedRun], standing: TrialStanding) -> TrackedRun | None:
+def _best(runs: Sequence[TrackedRun], standing: TrialResult) -> TrackedRun | None:
     """The run that is most like the trial, of equals the one that takes precedence."""
 
     def rank(run: TrackedRun) -> tuple[bool, int, tuple[bool, int, str]]:
@@ -181,15 +184,15 @@ def _best(runs: Sequence[TrackedRun], standing: TrialStanding) -> TrackedRun | N
 
 
 def _compared(
-    run: TrackedRun, standing: TrialStanding
+    run: TrackedRun, standing: TrialResult
 ) -> Iterator[tuple[str, str | None, str | None]]:
     """The name, actual and expected text of what says how a trial ended."""
-    yield "status", run.status, RUN_STATUS[standing.state] if standing.state else None
+    yield "status", run.status, RUN_STATUS.get(standing.state)
     for name, expected in expected_tags(standing).items():
         yield name, run.tags.get(name), expected
 
 
-def _contents_problem(run: TrackedRun, standing: TrialStanding) -> str | None:
+def _contents_problem(run: TrackedRun, standing: TrialResult) -> str | None:
     expected = {name: str(value) for name, value in (standing.parameters or {}).items()}
     for name, value in expected.items():
         if run.parameters.get(name) != value:
@@ -213,3 +216,38 @@ def _orphaned(run: TrackedRun) -> Finding:
 def _stale(run: TrackedRun) -> Finding:
     problem = f"trial {run.number}: run {run.run_id} is RUNNING, but no worker is at it"
     return Finding("stale", run.number, run.run_id, problem)
+
+
+_WEIGHTS = f"{MODEL_FOLDER}/{WEIGHTS_IN_MODEL}"
+
+
+def files_problem(tracker: Tracker, run: TrackedRun, standing: TrialResult) -> str | None:
+    """Say what is wrong with a run's files; None if all are as they were sent.
+
+    The run's tag holds the checksum of the list of checksums, and the study that of the weights.
+
+    Raises:
+        StudyhallError: MLflow does not answer.
+    """
+    if standing.attempt is None:
+        return None  # from before there were checksums
+    with tempfile.TemporaryDirectory() as temporary:
+        try:
+            folder = tracker.download(run.run_id, Path(temporary))
+        except StudyhallError:
+            if not tracker.answers():
+                raise
+            return "its artifacts cannot be fetched"
+        removed = {_WEIGHTS} if WEIGHTS_REMOVED in run.tags else ()
+        problem = damage(folder, removed) or _sums_problem(folder, run, standing)
+        return problem and problem.replace(f"{folder}/", "artifact ", 1)
+
+
+def _sums_problem(folder: Path, run: TrackedRun, standing: TrialResult) -> str | None:
+    sums = hashlib.sha256((folder / MANIFEST).read_bytes()).hexdigest()
+    if sums != run.tags.get(ARTIFACTS_TAG):
+        return f"{folder / MANIFEST}: must be the list that the run's tag {ARTIFACTS_TAG} names"
+    weights = listed(folder).get(_WEIGHTS)
+    if weights != standing.weights_sha256:
+        return f"{folder / _WEIGHTS}: must be the weights that the study has recorded"
+    return None

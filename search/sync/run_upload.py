@@ -11,8 +11,8 @@ from collections.abc import Callable
 from studyhall.search.sync.live_points import LiveReader
 from studyhall.search.sync.outbox import Outbox, OutboxEntry
 from studyhall.search.tracking.mlflow_errors import MlflowRefusedError
-from studyhall.search.tracking.tracked_run import TrackedRun
-from studyhall.search.tracking.tracker import Tracker, matches
+from studyhall.search.tracking.tracked_run import TrackedRun, matches
+from studyhall.search.tracking.tracker import Tracker
 from studyhall.search.training.record import RESTORED, DamagedRecordError, Point, StoredRecord, read
 
 

@@ -9,11 +9,10 @@ from studyhall.search.study.observer import Observer, Quiet
 from studyhall.search.study.recorded import recorded_summaries
 from studyhall.search.study.storage import open_storage
 from studyhall.search.study.studies import recorded_study
-from studyhall.search.sync.host_home import outboxes
+from studyhall.search.sync.doctor import adopt
+from studyhall.search.sync.outbox_homes import outboxes
 from studyhall.search.sync.outbox_uploader import FailedUpload
-from studyhall.search.sync.reconciliation import adopt
-from studyhall.search.sync.reopened import reopen
-from studyhall.search.sync.tracked_study import TrackedStudy
+from studyhall.search.sync.tracked_study import TrackedStudy, reopen
 
 _HURRY_SECONDS = 3.0  # how long the end waits for what MLflow is being sent
 

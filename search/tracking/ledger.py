@@ -23,7 +23,7 @@ from typing import TYPE_CHECKING, Literal, get_args
 from studyhall.search.common.owner import is_running, new_owner
 from studyhall.search.tracking.mlflow_errors import explained
 from studyhall.search.tracking.stored_runs import experiment_names
-from studyhall.search.tracking.tracking import (
+from studyhall.search.tracking.study_runs import (
     FINGERPRINT,
     TEST_FINGERPRINT,
     metrics_of,

@@ -12,11 +12,9 @@ from urllib.parse import urlsplit
 from studyhall.search.common.addresses import redact
 from studyhall.search.common.errors import StudyhallError
 from studyhall.search.common.service_part import Part, Stopwatch, clock_problems
-from studyhall.search.tracking.artifact_store import store_problem
-from studyhall.search.tracking.mlflow_database import missing
+from studyhall.search.tracking.client import missing_database, open_client, prepare_client
 from studyhall.search.tracking.mlflow_errors import MlflowDeniedError, root_cause
-from studyhall.search.tracking.mlflow_http import ask, error_text, is_server
-from studyhall.search.tracking.tracking import open_client, prepare_client
+from studyhall.search.tracking.mlflow_server import ask, error_text, is_server, store_problem
 
 if TYPE_CHECKING:
     from requests import Response
@@ -44,7 +42,7 @@ def check_mlflow(uri: str | None) -> list[Part]:
 def _embedded(address: str) -> Part:
     facts: dict[str, str | float] = {"kind": "a database, without a server", "version": _own()}
     watch, problems = Stopwatch(), tuple[str, ...]()
-    if missing(address):
+    if missing_database(address):
         facts["state"] = "not there yet; the first launch makes it"
     else:
         try:

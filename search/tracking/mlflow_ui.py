@@ -1,15 +1,23 @@
-"""MLflow's own UI over the runs recorded here."""
+"""MLflow's UI: the server that shows it, the pages of a study, and the addresses of runs."""
 
 from __future__ import annotations
 
 import os
+import re
+import shlex
 import socket
 import sys
-from typing import NoReturn
-from urllib.parse import urlsplit
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, NoReturn
+from urllib.parse import quote, urlencode, urlsplit
 
+from studyhall.search.common.addresses import redact, without_password
 from studyhall.search.common.errors import UsageError
-from studyhall.search.tracking.pages import ui_address
+from studyhall.search.common.pages import Pages
+
+if TYPE_CHECKING:
+    from studyhall.search.config.study_spec import StudySection
 
 HOST = "127.0.0.1"
 # MLflow's job runner doubles the server's start and memory, and the UI does not need it.
@@ -44,3 +52,115 @@ def serve(port: int, tracking_uri: str | None) -> NoReturn:
     # In place of this process, so that a signal to it reaches the server.
     environment = {**_HOSTS, **os.environ, **_ENVIRONMENT, **store}
     os.execve(sys.executable, [sys.executable, *command], environment)  # noqa: S606
+
+
+LOCAL = "http://127.0.0.1:5000"  # where `studyhall ui` serves a folder's own runs
+_TRAINING = "workflowType=machine_learning"  # without it the UI is about traces of agents
+_SQLITE, _DATABASE = "sqlite:///", "mlflow.db"  # where MLflow looks if it is told of no other place
+VIEW = "studyhall"  # the shared view of an experiment, see `studyhall.search.tracking.study_view`
+
+
+def ui_address(uri: str) -> str:
+    """A server's address as it may be shown: without the name and password of a user."""
+    parts = urlsplit(uri.rstrip("/"))
+    return parts._replace(netloc=parts.netloc.rpartition("@")[2]).geturl()
+
+
+def run_route(experiment_id: str, run_id: str) -> str:
+    """The address of a run within the UI."""
+    return f"#/experiments/{experiment_id}/runs/{run_id}"
+
+
+def pages_of(
+    uri: str, experiment_id: str, run_id: str, study: StudySection, version: str | None
+) -> Pages:
+    """Where a study is in MLflow's UI.
+
+    Args:
+        uri: MLflow's address.
+        experiment_id: The study's experiment.
+        run_id: The study's run.
+        study: Its name, which the registered model has too, and which values are better.
+        version: The champion's version, if there is one.
+    """
+    served = urlsplit(uri).scheme in ("http", "https")
+    base = ui_address(uri) if served else LOCAL
+    runs = f"{base}/#/experiments/{experiment_id}/runs"
+    return Pages(
+        runs=f"{runs}?{_TRAINING}&viewStateShareKey={VIEW}",
+        charts=f"{runs}?{_TRAINING}&{_trials(study)}",
+        study=f"{base}/{run_route(experiment_id, run_id)}?{_TRAINING}",
+        champion=f"{base}/#/models/{quote(study.name)}/versions/{version}" if version else None,
+        served=served,
+        command=None if served else _command(uri),
+    )
+
+
+def _command(uri: str) -> str:
+    """What serves a database's runs; the password of its address is not told."""
+    store = uri.removeprefix(_SQLITE)
+    if store != uri and Path(store).absolute() == Path(_DATABASE).absolute():
+        return "studyhall ui"
+    return f"studyhall ui --tracking-uri {shlex.quote(without_password(uri))}"
+
+
+def _trials(study: StudySection) -> str:
+    """What has the UI show a study's trials, the best first."""
+    wanted = {
+        "searchFilter": "tags.`studyhall.kind` = 'trial'",
+        "orderByKey": "metrics.`value`",
+        "orderByAsc": "true" if study.direction == "minimize" else "false",
+        "compareRunsMode": "CHART",
+    }
+    return urlencode(wanted, quote_via=quote)
+
+
+_ID = r"([A-Za-z0-9][A-Za-z0-9_-]{0,255})"
+_NAMED = re.compile(rf"(?:runs:/{_ID}(?:/.*)?|{_ID})")
+_IN_UI = re.compile(rf"/experiments/[^/]+/runs/{_ID}(?:[/?].*)?")
+
+
+@dataclass(frozen=True)
+class RunAddress:
+    """A run, and the server whose UI the user saw it in, if that was said."""
+
+    run_id: str
+    server: str | None = None
+
+    def stores(self, tracking_uri: str | None) -> list[str | None]:
+        """Where to look for the run, one after the other; None is MLflow's default.
+
+        A run's id is given once in the world, so that a run of that id in the working folder is
+        the one that is meant, also when the UI that showed it was closed since.
+        """
+        if tracking_uri or not self.server:
+            return [tracking_uri]
+        return [None, self.server]
+
+
+def parse_run(text: str) -> RunAddress:
+    """Read what a user typed or copied.
+
+    Args:
+        text: `ID`, `runs:/ID`, `runs:/ID/model`, or an address of the UI such as
+            `http://127.0.0.1:5000/#/experiments/1/runs/ID/artifacts`.
+
+    Raises:
+        UsageError: it is none of these.
+    """
+    if named := _NAMED.fullmatch(text):
+        return RunAddress(named[1] or named[2])
+    parts = urlsplit(text)
+    in_ui = _IN_UI.search(parts.fragment)
+    if parts.scheme in ("http", "https") and in_ui:
+        if "@" in parts.netloc:
+            raise UsageError(
+                "RUN: must hold no name or password, which every user of this machine could read, "
+                f"got '{redact(text)}'; put them into MLFLOW_TRACKING_USERNAME and "
+                "MLFLOW_TRACKING_PASSWORD"
+            )
+        return RunAddress(in_ui[1], f"{parts.scheme}://{parts.netloc}{parts.path}".rstrip("/"))
+    raise UsageError(
+        f"RUN: must be the id of a run, runs:/ID, or the address of one run in MLflow's UI, "
+        f"got '{text}'"
+    )

@@ -8,11 +8,10 @@ from typing import TYPE_CHECKING
 from studyhall.model import Classifier
 from studyhall.search.common.errors import StudyhallError, UsageError
 from studyhall.search.config.settings import TrialSettings
-from studyhall.search.tracking.mlflow_database import missing
+from studyhall.search.tracking.client import missing_database, open_client
 from studyhall.search.tracking.mlflow_errors import explained, root_cause
 from studyhall.search.tracking.mlflow_model import MODEL_FOLDER
-from studyhall.search.tracking.tracking import open_client
-from studyhall.search.tracking.trained import load_trained
+from studyhall.search.tracking.run_files import load_trained
 
 if TYPE_CHECKING:
     from mlflow.entities import Run
@@ -114,7 +113,7 @@ def champion(name: str, tracking_uri: str | None = None) -> Champion:
     none = UsageError(
         f"{name}: no champion is registered here; launch the study until a trial has completed"
     )
-    if missing(tracking_uri):
+    if missing_database(tracking_uri):
         raise none  # and leave no empty database behind
     client = open_client(tracking_uri)
     from mlflow.exceptions import MlflowException

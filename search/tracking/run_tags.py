@@ -1,4 +1,4 @@
-"""The tags of a run, read with a sentence for what is missing or makes no sense."""
+"""The tags of a run, read with a sentence for a tag that is missing or makes no sense."""
 
 from __future__ import annotations
 
@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from typing import TypeVar
 
 from studyhall.search.common.errors import StudyhallError
+from studyhall.search.config.study_spec import FreshSeed
+from studyhall.search.training.building import TrialSeed
 
 Word = TypeVar("Word", bound=str)
 _ENVIRONMENT = ("code.", "machine.", "library.", "python")
@@ -55,3 +57,28 @@ class RunTags:
         """What the run says of code, machine and libraries, by the names of `environment`."""
         names = {key.removeprefix("studyhall."): value for key, value in self.values.items()}
         return {name: value for name, value in names.items() if name.startswith(_ENVIRONMENT)}
+
+
+_SEED = "studyhall.seed"
+FINALIST = "studyhall.finalist"  # the trial of the search that was trained again
+FRESH_SEED = "studyhall.fresh_seed"
+
+
+def seed_tags(seed: TrialSeed) -> dict[str, str]:
+    """The tags of a trial's run: the study's seed, and of a finalist which trial and fresh seed."""
+    fresh = (
+        {FINALIST: str(seed.fresh.trial), FRESH_SEED: str(seed.fresh.seed)} if seed.fresh else {}
+    )
+    return {_SEED: str(seed.study), **fresh}
+
+
+def tagged_seed(tags: RunTags) -> TrialSeed:
+    """Read back what `seed_tags` wrote.
+
+    Raises:
+        StudyhallError: a tag is missing or no number.
+    """
+    fresh = None
+    if tags.get(FINALIST) is not None:
+        fresh = FreshSeed(tags.number(FINALIST), tags.number(FRESH_SEED))
+    return TrialSeed(tags.number(_SEED), tags.number("studyhall.trial"), fresh)

@@ -13,11 +13,11 @@ from typing import TYPE_CHECKING
 
 from studyhall.search.common.errors import StudyhallError
 from studyhall.search.tracking.mlflow_errors import explained
-from studyhall.search.tracking.mlflow_http import is_server
 from studyhall.search.tracking.mlflow_model import MODEL_FOLDER, WEIGHTS_IN_MODEL
-from studyhall.search.tracking.pages import ui_address
+from studyhall.search.tracking.mlflow_server import is_server
+from studyhall.search.tracking.mlflow_ui import ui_address
+from studyhall.search.tracking.study_runs import WEIGHTS_REMOVED, find_experiment, search_runs
 from studyhall.search.tracking.tracked_run import TrackedRun, tracked_run
-from studyhall.search.tracking.tracking import WEIGHTS_REMOVED, find_experiment, search_runs
 
 if TYPE_CHECKING:
     from mlflow.tracking import MlflowClient

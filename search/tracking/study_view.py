@@ -8,8 +8,8 @@ import zlib
 from typing import TYPE_CHECKING
 
 from studyhall.search.config.study_spec import FinalistsSpec, StudySpec
-from studyhall.search.tracking.pages import VIEW, run_route
-from studyhall.search.tracking.tracking import (
+from studyhall.search.tracking.mlflow_ui import VIEW, run_route
+from studyhall.search.tracking.study_runs import (
     REPORT,
     StudyRun,
     has_report,

@@ -6,10 +6,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from studyhall.search.training.record import RESTORED
+from studyhall.search.training.record import RESTORED, StoredRecord
 
 if TYPE_CHECKING:
     from mlflow.entities import Run
+
+RUN_STATUS = {"complete": "FINISHED", "pruned": "KILLED", "failed": "FAILED"}
+_OUTCOME_TAGS = ("studyhall.state", "studyhall.reason", "studyhall.weights_sha256")
 
 
 @dataclass(frozen=True)
@@ -71,3 +74,20 @@ def tracked_run(run: Run) -> TrackedRun:
 
 def _number(text: str | None) -> int | None:
     return int(text) if text and text.isascii() and text.isdigit() else None
+
+
+def matches(run: TrackedRun, record: StoredRecord) -> bool:
+    """Whether an ended run has the outcome that a record has."""
+    tags = record_tags(record)
+    return (
+        run.status == RUN_STATUS[record.state]
+        and run.parameters == {name: str(value) for name, value in record.parameters.items()}
+        and run.value == record.value
+        and all(run.tags.get(name) == tags.get(name) for name in _OUTCOME_TAGS)
+    )
+
+
+def record_tags(record: StoredRecord) -> dict[str, str]:
+    """The tags of a trial's run: state and reason beside those that the record brings."""
+    reason = {"studyhall.reason": record.reason} if record.reason else {}
+    return {**record.tags, **reason, "studyhall.state": record.state}

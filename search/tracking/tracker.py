@@ -8,16 +8,17 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 from studyhall.search.common.errors import StudyhallError
-from studyhall.search.tracking.artifact_store import store_explained
+from studyhall.search.tracking.client import open_client
 from studyhall.search.tracking.mlflow_errors import explained
 from studyhall.search.tracking.mlflow_model import lay_out
-from studyhall.search.tracking.tracked_run import TrackedRun, precedence, tracked_run
-from studyhall.search.tracking.tracking import (
-    StudyRun,
-    dataset_input,
-    metrics_of,
-    open_client,
-    search_runs,
+from studyhall.search.tracking.mlflow_server import store_explained
+from studyhall.search.tracking.study_runs import StudyRun, dataset_input, metrics_of, search_runs
+from studyhall.search.tracking.tracked_run import (
+    RUN_STATUS,
+    TrackedRun,
+    precedence,
+    record_tags,
+    tracked_run,
 )
 from studyhall.search.training.record import ARTIFACTS, RESTORED, Point, StoredRecord
 
@@ -25,9 +26,7 @@ if TYPE_CHECKING:
     from mlflow.entities import Run
     from mlflow.tracking import MlflowClient
 
-RUN_STATUS = {"complete": "FINISHED", "pruned": "KILLED", "failed": "FAILED"}
 ARTIFACTS_TAG = "studyhall.artifacts_sha256"  # of their manifest, which is one of them
-_OUTCOME_TAGS = ("studyhall.state", "studyhall.reason", "studyhall.weights_sha256")
 _METRICS_A_REQUEST = 1000  # MLflow refuses more
 _TAG_LENGTH = 5000  # MLflow refuses more than that or 8000, as the database allows
 
@@ -280,20 +279,3 @@ class Tracker:
         kind = "tags.`studyhall.kind` = 'trial'"
         wanted = f"{study} and {kind} and {wanted}"
         return search_runs(self.client, self.study_run.experiment_id, wanted, deleted)
-
-
-def matches(run: TrackedRun, record: StoredRecord) -> bool:
-    """Whether an ended run has the outcome that a record has."""
-    tags = record_tags(record)
-    return (
-        run.status == RUN_STATUS[record.state]
-        and run.parameters == {name: str(value) for name, value in record.parameters.items()}
-        and run.value == record.value
-        and all(run.tags.get(name) == tags.get(name) for name in _OUTCOME_TAGS)
-    )
-
-
-def record_tags(record: StoredRecord) -> dict[str, str]:
-    """The tags of a trial's run: state and reason beside those that the record brings."""
-    reason = {"studyhall.reason": record.reason} if record.reason else {}
-    return {**record.tags, **reason, "studyhall.state": record.state}

@@ -1,4 +1,4 @@
-"""From settings to what the library trains: network, batches, optimizer and schedule."""
+"""Build from settings what the library trains: network, batches, optimizer and schedule."""
 
 from __future__ import annotations
 
@@ -28,24 +28,25 @@ from studyhall.model import (
 from studyhall.search.config.data_settings import DataSettings
 from studyhall.search.config.settings import NetworkSettings, TrainingSettings, TrialSettings
 from studyhall.search.config.study_spec import FreshSeed
-from studyhall.search.data.datasets import Dataset, Split, open_dataset, split_dataset
+from studyhall.search.data.datasets import Dataset, open_dataset, split_dataset
+from studyhall.search.data.splits import Split
 
 
 @dataclass(frozen=True)
 class TrialSeed:
-    """Where a trial's randomness comes from.
+    """The source of a trial's randomness.
 
-    The order of the minibatches is drawn from the study's seed and the repetition: all trials train
-    on the same batches, so that their difference is their settings'. Weights and the masks of
-    dropout are drawn for each trial anew.
+    The order of the minibatches depends only on the study's seed and `repeat`: all trials train on
+    the same batches, so that they differ by their settings alone. Weights and the masks of dropout
+    are drawn anew for each trial.
 
-    A trial that is trained again from a fresh seed draws as no trial of the search did; those with
-    the same fresh seed share their batches.
+    A trial that is trained again from a fresh seed draws other numbers than any trial of the
+    search; trials with the same fresh seed share their batches.
 
     Attributes:
         study: the study's seed.
         number: the trial's number.
-        fresh: the trial of the search that it trains again, and with which fresh seed, from 1.
+        fresh: the trial of the search that is trained again, and its fresh seed, from 1.
     """
 
     study: int
@@ -67,14 +68,14 @@ class TrialSeed:
         return self._generator(3, *(self.fresh or (self.number,)))
 
     def _generator(self, purpose: int, *entropy: int) -> np.random.Generator:
-        # Sequences are as if filled with zeros, which no fresh seed is.
+        # NumPy fills short sequences with zeros; a fresh seed is never zero, so none collide.
         sequence = np.random.SeedSequence([self.study, purpose, *entropy])
         return np.random.default_rng(sequence)
 
 
 @dataclass(frozen=True)
 class TrainingData:
-    """What trials may read: the training examples of a data set, split by index."""
+    """The data that trials can read: the training examples of a data set, split by index."""
 
     dataset: Dataset
     split: Split
@@ -84,14 +85,14 @@ class TrainingData:
 def build_network(
     wanted: NetworkSettings, dataset: Dataset, seed: TrialSeed, dtype: DTypeLike = np.float32
 ) -> Network:
-    """The network of a trial, initialized."""
+    """The network of a trial, with its initial weights."""
     network = Network(architecture_of(wanted, dataset), dtype, seed.dropout())
     network.initialize(wanted.initializer, seed.weights(), scale=wanted.initial_deviation)
     return network
 
 
 def architecture_of(wanted: NetworkSettings, dataset: Dataset) -> Architecture:
-    """The architecture that settings mean for a data set."""
+    """The architecture that settings describe for a data set."""
     return Architecture(
         prod(dataset.example_shape),
         wanted.hidden,
@@ -103,14 +104,14 @@ def architecture_of(wanted: NetworkSettings, dataset: Dataset) -> Architecture:
 
 
 def multiplications(settings: TrialSettings, dataset: Dataset) -> float:
-    """How many multiplications the matrix products of a whole training take, but for a factor."""
+    """The multiplications in the matrix products of a whole training, up to a constant factor."""
     training, widths = settings.training, architecture_of(settings.network, dataset).widths
     examples = training.total_iterations(settings.data.train) * training.batch_size
     return float(examples * sum(a * b for a, b in pairwise(widths)))
 
 
 def outputs_of(loss: str, classes: int) -> int:
-    """How many outputs tell the classes apart; two classes share one sigmoid."""
+    """The number of outputs of a network; with a sigmoid, one output serves for two classes."""
     return 1 if loss == "sigmoid_cross_entropy" and classes == 2 else classes
 
 
@@ -121,14 +122,14 @@ def start_training(
     seed: TrialSeed,
     start: TrainingState | None = None,
 ) -> Training:
-    """Train a network as settings say, in its own floating type; see `model.train`.
+    """Start to train a network with these settings, in its own floating type; see `model.train`.
 
     Args:
         network: Initialized, or with the parameters that it had at `start`.
-        wanted: How to train it.
-        data: What to train it on.
+        wanted: The settings.
+        data: The data to train on.
         seed: The source of randomness.
-        start: Where an earlier training of the same settings, data and seed stood.
+        start: The state of an earlier training with the same settings, data and seed.
     """
     optimizer, batches = _optimizer(wanted), _batches(network, wanted, data, seed)
     examples, labels, split = data.dataset.train_examples, data.dataset.train_labels, data.split
@@ -178,7 +179,7 @@ def _schedule(wanted: TrainingSettings) -> Schedule:
 
 @cache
 def training_data(folder: Path, settings: DataSettings) -> TrainingData:
-    """The training examples of a data set, split and with fitted preprocessing; once a process."""
+    """A data set's training examples, split, with fitted preprocessing; made once per process."""
     dataset = open_dataset(settings, folder)
     split = split_dataset(dataset, settings)
     kind = settings.preprocessing

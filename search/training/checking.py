@@ -1,4 +1,4 @@
-"""Analytic gradients beside numeric ones, for all that a study's networks are made of."""
+"""Compare analytic with numeric gradients, for every layer, loss and network of a study."""
 
 from __future__ import annotations
 
@@ -34,13 +34,7 @@ from studyhall.search.training.building import (
     start_training,
     training_data,
 )
-from studyhall.search.training.representatives import (
-    activations,
-    corners,
-    described,
-    highest_dropout,
-    one_of_each_kind,
-)
+from studyhall.search.training.preflight import describe_network, one_of_each_kind
 
 EXAMPLES, ENTRIES, ITERATIONS = 3, 40, 50
 WHOLE, S4_LIMIT = "all parameters", 1.2e-7
@@ -51,8 +45,8 @@ class Checked:
     """One array whose gradients were compared.
 
     Attributes:
-        part: the layer, loss or network that it belongs to.
-        when: "before training" or after how much of it; empty for single layers and losses.
+        part: the layer, loss or network that has the array.
+        when: "before training" or after how many iterations; empty for single layers and losses.
         comparison: both gradients.
     """
 
@@ -62,7 +56,7 @@ class Checked:
 
     @property
     def passed(self) -> bool:
-        """Whether the gradients agree; those of a whole network must, as closely as S4 asks."""
+        """Whether the gradients agree; for a whole network, as closely as the source S4 asks."""
         found = self.comparison
         if found.name != WHOLE:
             return found.passed
@@ -100,19 +94,19 @@ def check_gradients(spec: StudySpec, data_folder: Path) -> Check:
     """Compare the gradients of every layer, loss and network of a study, in float64.
 
     Layers and losses are compared in all entries, on small random inputs. Of every kind of network
-    that the search space holds, the narrowest is compared on three examples, at some entries of
-    each parameter, before training and after some of the study's own.
+    in the search space, the narrowest is compared on three examples, at some entries of each
+    parameter, before training and after a few iterations of it.
 
     Args:
         spec: The study.
-        data_folder: Where its data set's arrays lie.
+        data_folder: The folder with the arrays of its data set.
 
     Raises:
-        UsageError: every network of the study has dropout, whose loss is another at every pass.
+        UsageError: every network of the study has dropout, so that its loss differs in every pass.
     """
-    settings = corners(spec)
-    rates = sorted({rate for s in settings if (rate := highest_dropout(s.network)) > 0})
-    kinds = one_of_each_kind(s for s in settings if highest_dropout(s.network) == 0)
+    settings = spec.corner_settings()
+    rates = sorted({rate for s in settings if (rate := s.network.highest_dropout) > 0})
+    kinds = one_of_each_kind(s for s in settings if s.network.highest_dropout == 0)
     if not kinds:
         raise UsageError(
             f"{spec.study.name}: dropout: must be 0 for a gradient check, whose loss has to be the "
@@ -135,7 +129,7 @@ def _parts(kinds: list[TrialSettings], classes: int) -> Iterator[Checked]:
     inputs = generator.standard_normal((4, 6))
     for comparison in check_layer(affine, inputs, generator):
         yield Checked("affine layer", "", comparison)
-    for name in sorted({a for settings in kinds for a in activations(settings.network)}):
+    for name in sorted({a for settings in kinds for a in settings.network.activations}):
         for comparison in check_layer(ACTIVATIONS[name](), inputs, generator):
             yield Checked(f"{name} layer", "", comparison)
     labels = generator.integers(0, classes, 4)
@@ -156,10 +150,10 @@ def _network(spec: StudySpec, settings: TrialSettings, data_folder: Path) -> Ite
         for _ in start_training(network, short, data, seed):
             pass
     except DivergenceError as error:
+        rate, network_in_words = settings.training.learning_rate, describe_network(settings)
         raise StudyhallError(
-            f"{spec.study.name}: training.learning_rate: must let {described(settings)} train for "
-            f"{ITERATIONS} iterations, got {settings.training.learning_rate}, with which {error}; "
-            "lower it"
+            f"{spec.study.name}: training.learning_rate: must let {network_in_words} train for "
+            f"{ITERATIONS} iterations, got {rate}, with which {error}; lower it"
         ) from None
     yield from _compared(settings, network, data, f"after {ITERATIONS} iterations")
 
@@ -174,4 +168,4 @@ def _compared(
     l2 = settings.training.l2
     found = check_network(network, inputs, few, l2, entries=ENTRIES, generator=generator)
     for comparison in [*found, joined(WHOLE, found)]:
-        yield Checked(described(settings), when, comparison)
+        yield Checked(describe_network(settings), when, comparison)

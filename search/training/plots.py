@@ -1,4 +1,4 @@
-"""Pictures of data, of a trial and of an evaluation, drawn from plain arrays alone."""
+"""Plots and image sheets of data, a trial or an evaluation, drawn from plain arrays."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ if TYPE_CHECKING:
 
 DOTS_PER_INCH = 80
 TILES = 256
-TILE_SIDES = range(4, 97)  # of images whose weights can be told apart in a sheet of tiles
-SAMPLE_SIDE = 160  # pixels of a sample, about as many as its cell has on the page
+TILE_SIDES = range(4, 97)  # image sides with which a sheet of tiles is readable
+SAMPLE_SIDE = 160  # pixels of a sample image, about as many as its cell on the page
 SAMPLES = 5  # rows and columns of sample images
-CONFUSION_SIDE = 5.5  # inches of a confusion matrix at least
-CONFUSION_CELL = 0.14  # inches that a class takes at least: its name can still be read
+CONFUSION_SIDE = 5.5  # the least inches of a confusion matrix
+CONFUSION_CELL = 0.14  # the least inches of a class, at which its name is still readable
 COUNT_POINTS = 8
-GRID = 200  # probabilities along each side of a decision boundary's picture
+GRID = 200  # probabilities along each side of a decision boundary's plot
 
 
 def learning_curve(
@@ -53,17 +53,17 @@ def _label(axes: Axes, title: str, x: str, y: str) -> None:
 
 
 def fits_tiles(example_shape: tuple[int, ...]) -> bool:
-    """Whether examples are images of a size of which `first_layer_tiles` makes a picture."""
+    """Whether examples are images of a size that `first_layer_tiles` can draw."""
     return len(example_shape) == 3 and all(side in TILE_SIDES for side in example_shape[:2])
 
 
 def first_layer_tiles(
     path: Path, weight: NDArray[np.floating[Any]], example_shape: tuple[int, ...]
 ) -> None:
-    """Draw what hidden units look for: their weights as images, in a square grid.
+    """Draw the weights of hidden units as images, in a square grid.
 
-    Of a wide layer the first units alone are drawn: noise hardly compresses, and a picture of
-    all would outweigh the weights.
+    Only the first units of a wide layer are drawn: noise hardly compresses, and an image of all
+    would be larger than the file of weights.
 
     Args:
         path: The PNG file to write.
@@ -115,7 +115,7 @@ def decision_boundary(
     points: RawArray,
     labels: NDArray[np.integer[Any]],
 ) -> None:
-    """Draw how probable a classifier finds class 1 around points of two classes, and the points.
+    """Draw a classifier's probability of class 1 around points of two classes, and the points.
 
     Args:
         path: The PNG file to write.
@@ -124,7 +124,7 @@ def decision_boundary(
         labels: (N,), 0 or 1.
     """
     plane = _plane_around(points)
-    # Rounding may carry a probability beyond 1, where the picture would have a hole.
+    # Rounding can carry a probability beyond 1, where the plot would have a hole.
     probability = np.clip(classify(plane.reshape(-1, 2))[:, 1], 0, 1).reshape(GRID, GRID)
     figure = _figure(width=6, height=5)
     axes = figure.subplots()
@@ -151,9 +151,9 @@ def _plane_around(points: RawArray) -> NDArray[np.float32]:
 
 
 def confusion_picture(path: Path, matrix: NDArray[np.int64], classes: Sequence[str]) -> None:
-    """Draw a confusion matrix (true class by row, predicted by column), with counts that fit.
+    """Draw a confusion matrix (true class by row, predicted by column), with counts if they fit.
 
-    The picture grows with the classes, so that the names of all can be read.
+    The plot grows with the number of classes, so that all their names are readable.
     """
     side = max(CONFUSION_SIDE, len(classes) * CONFUSION_CELL)
     figure = _figure(width=side + 1.3, height=side + 1.2)
@@ -177,7 +177,7 @@ def confusion_picture(path: Path, matrix: NDArray[np.int64], classes: Sequence[s
     axes.set_xticks(range(len(classes)), classes, fontsize=size, **slanted)
     axes.set_yticks(range(len(classes)), classes, fontsize=size)
     axes.set(xlabel="predicted", ylabel="true")
-    # As many inches around the cells however large the picture is.
+    # The margins have the same inches however large the plot is.
     left, bottom = 1.12 / (side + 1.3), 1.05 / (side + 1.2)
     figure.subplots_adjust(
         left=left, right=left + side / (side + 1.3), bottom=bottom, top=bottom + side / (side + 1.2)

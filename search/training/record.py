@@ -1,4 +1,4 @@
-"""A trial's record on disk: complete before it is sent anywhere, so that nothing can be lost."""
+"""A trial's record on disk: complete before it is uploaded, so that nothing can be lost."""
 
 from __future__ import annotations
 
@@ -27,23 +27,23 @@ from studyhall.search.training.plots import (
 from studyhall.search.training.trial import TrialRecord
 
 CURVE_POINTS = 200
-SHOWN = 500  # training examples that a picture of a trial may show
+SHOWN = 500  # the most training examples in a trial's plot
 RECORD = "record.json"
 ARTIFACTS = "artifacts"
 WEIGHTS = "weights/model.safetensors"
 INPUT_EXAMPLE = "input_example.npy"
-RESTORED = "studyhall.restored"  # tag of a record that was lost and made again
-_MEND = "`studyhall doctor` with --fix has the trial trained again"
+RESTORED = "studyhall.restored"  # the tag of a record that was lost and made again
+_REMEDY = "run `studyhall doctor` with --fix to have the trial trained again"
 
 
 class DamagedRecordError(StudyhallError):
-    """A record on disk is not as the trial wrote it."""
+    """A record on disk differs from what the trial wrote."""
 
 
 class Point(BaseModel):
     """One value of a metric; `step` counts iterations, `timestamp` milliseconds since 1970."""
 
-    # JSON has no word for what is not finite, and pydantic would write null.
+    # JSON has no infinity and no NaN; by default pydantic would write null for them.
     model_config = ConfigDict(extra="forbid", frozen=True, ser_json_inf_nan="constants")
 
     key: str
@@ -53,11 +53,11 @@ class Point(BaseModel):
 
 
 class StoredRecord(BaseModel):
-    """What the study and MLflow are told of a trial, beside the files of its `artifacts` folder.
+    """What the study and MLflow record of a trial, beside the files of its `artifacts` folder.
 
-    `attempt` counts from 1 how often the trial was begun. `reports` are the values reported to the
-    pruner by epoch, `notes` what the pruner kept. `started` and `ended` are in milliseconds since
-    1970; `seconds` is how long it trained between.
+    `attempt` is the number of the attempt at the trial, from 1. `reports` are the values reported
+    to the pruner by epoch, `notes` the pruner's own. `started` and `ended` are in milliseconds
+    since 1970; `seconds` is the time that it trained.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True, ser_json_inf_nan="constants")
@@ -100,7 +100,7 @@ def epoch_points(epoch: EpochRecord, stride: int, timestamp: int) -> Iterator[Po
 
 
 def value_point(record: TrialRecord) -> list[Point]:
-    """The trial's value, which after `keep = "best"` is not the last of its curve."""
+    """The trial's value as a metric; with `keep = "best"` it is not the last of its curve."""
     if record.value is None:
         return []
     step, ended = record.epochs[-1].iteration, int(record.ended * 1000)
@@ -108,7 +108,7 @@ def value_point(record: TrialRecord) -> list[Point]:
 
 
 def curve_stride(iterations: int) -> int:
-    """How many iterations lie between two points of a training curve kept as a metric."""
+    """The number of iterations between two points of a training curve kept as a metric."""
     return max(1, -(-iterations // CURVE_POINTS))
 
 
@@ -125,19 +125,19 @@ def store(
     examples: RawArray,
     labels: NDArray[np.int64],
 ) -> StoredRecord:
-    """Write a trial's record, weights, curves and pictures to `folder`, all of it or nothing.
+    """Write a trial's record, weights, curves and images to `folder`, all of it or nothing.
 
     Every file is on the disk itself, and listed in SHA256SUMS, before the folder has its name.
 
     Args:
-        folder: Where the record is to be; an older one there is replaced.
-        record: What the trial left.
-        attempt: Which attempt at the trial it was, from 1.
-        parameters: What the trial was given of the search space.
+        folder: The folder of the record; an older record there is replaced.
+        record: The trial's result.
+        attempt: The number of the attempt at the trial, from 1.
+        parameters: The trial's values of the search space.
         reports: The values that were reported to the pruner, by epoch.
-        notes: What the pruner kept of the trial.
+        notes: The pruner's own notes about the trial.
         points: Its metrics.
-        tags: What else is known of it.
+        tags: Its tags.
         examples: Some raw training examples (N, ...); the first is the input example of the model.
         labels: Their labels (N,).
 
@@ -172,32 +172,32 @@ def store(
         raise StudyhallError(
             f"{folder}: the record of trial {record.number} cannot be written: "
             f"{error.strerror or error}; {remedy(error) or 'make room'}, then launch again: the "
-            "trial is done again"
+            "trial is trained again"
         ) from error
     return stored
 
 
 def read(folder: Path) -> StoredRecord:
-    """Read back what `store` wrote.
+    """Read back a record that `store` wrote.
 
     Raises:
-        DamagedRecordError: a file is missing, or is not as `store` wrote it.
+        DamagedRecordError: a file is missing, or differs from what `store` wrote.
     """
     if problem := damage(folder):
-        raise DamagedRecordError(f"{problem}; {_MEND}")
+        raise DamagedRecordError(f"{problem}; {_REMEDY}")
     try:
         return StoredRecord.model_validate_json((folder / RECORD).read_bytes())
     except (OSError, ValidationError) as error:
         reason = "cannot be read" if isinstance(error, OSError) else "has another form"
         raise DamagedRecordError(
-            f"{folder / RECORD}: must hold a trial's record, but it {reason}; {_MEND}"
+            f"{folder / RECORD}: must hold a trial's record, but it {reason}; {_REMEDY}"
         ) from error
 
 
 def _write_artifacts(
     folder: Path, record: TrialRecord, examples: RawArray, labels: NDArray[np.int64]
 ) -> str | None:
-    """Write the files that a user browses; return the weights' SHA-256 if there are weights."""
+    """Write the files that a user browses; return the SHA-256 of the weights, if there are any."""
     artifacts = folder / ARTIFACTS
     settings = record.settings.model_dump_json(indent=2)
     (artifacts / "settings.json").write_text(settings + "\n", encoding="utf-8")

@@ -1,4 +1,4 @@
-"""One trial, from settings, data and a seed to its record; it knows no storage, server or pool."""
+"""Run one trial: from settings, data and a seed to its record, without storage or server."""
 
 from __future__ import annotations
 
@@ -35,13 +35,16 @@ OnEpoch = Callable[[EpochRecord], str | None]
 
 @dataclass(frozen=True)
 class TrialRecord:
-    """What a trial leaves behind.
+    """The result of one trial.
 
-    `losses` holds the training loss of every iteration, float32 (iterations,), those of an epoch
-    that diverged included; `value` is the study's metric of the weights that were kept; `reason`
-    says why a trial was pruned or failed; `classifier` is missing from a failed trial. Between
-    `started` and `ended`, in seconds since 1970, it may have been interrupted; `seconds` is how
-    long it trained.
+    Attributes:
+        reason: Why it was pruned or failed.
+        value: The study's metric for the weights that were kept.
+        losses: The training loss of every iteration, float32 (iterations,), also those of an epoch
+            that diverged.
+        classifier: The trained network; None if the trial failed.
+        started: Seconds since 1970, as is `ended`; in between it can have been interrupted.
+        seconds: The time that it trained.
     """
 
     number: int
@@ -65,20 +68,20 @@ def run_trial(
     on_epoch: OnEpoch,
     saver: TrainingSaver | None = None,
 ) -> TrialRecord:
-    """Train one network and record how it went.
+    """Train one network and return its record.
 
-    A training that was interrupted goes on from where it was last saved, and its record is that of
-    one never interrupted, but for times: `started` is when it first started, and `seconds` leave
-    out the time between.
+    An interrupted training is resumed where it was last saved. Its record equals that of an
+    uninterrupted one except for times: `started` is its first start, and `seconds` leaves out the
+    interruption.
 
     Args:
-        settings: Network and training, every value in its place.
-        data: The examples that may be read, with their split and preprocessing.
+        settings: Network and training, with a value for every key.
+        data: The training examples, with their split and preprocessing.
         seed: The trial's source of randomness.
         metric: The field of an epoch's record that is the trial's value.
-        on_epoch: Called with each epoch's record; the reason to prune the trial, or None. It is
-            called again with the epochs of before an interruption, whose answer was None.
-        saver: Where the training is saved and resumed from; without one it begins anew.
+        on_epoch: Called with each epoch's record; returns a reason to prune the trial, or None.
+            After an interruption it is called again with the earlier epochs.
+        saver: Saves the training and loads it; without one a training starts from the beginning.
 
     Returns:
         The record; a loss that is not finite fails the trial, any other error propagates.
@@ -116,11 +119,11 @@ class _Trial:
 
     @property
     def seconds(self) -> float:
-        """How long the trial has trained, before an interruption and since."""
+        """The time that the trial has trained, before an interruption and since."""
         return time.perf_counter() - self._clock
 
     def start(self, saved: SavedTraining | None) -> Training:
-        """Start the training, or go on from where it was saved."""
+        """Start the training, or resume it where it was saved."""
         if saved is not None:
             self.network.vector.values[...] = saved.weights
             self.kept.value, self.kept.weights = saved.kept_value, saved.kept_weights
@@ -132,7 +135,7 @@ class _Trial:
     def follow(
         self, training: Training, on_epoch: OnEpoch, saver: TrainingSaver | None
     ) -> tuple[TrialState, str | None, NDArray[np.float32]]:
-        """Train to the end, to where the trial is pruned, or to where it diverges."""
+        """Train until the end, or until the trial is pruned or diverges."""
         for epoch in self.epochs:
             on_epoch(epoch)
         before = [epoch.losses for epoch in self.epochs]
@@ -163,12 +166,25 @@ class _Trial:
         )
 
 
-def pruning_reason(pruner: str, metric: Metric, epoch: EpochRecord) -> str:
-    """Why a trial was pruned, as its record says it.
+def pruned_after(epoch: int | None, reason: str) -> OnEpoch:
+    """An `on_epoch` that prunes a trial where it was pruned before; no pruner is asked.
+
+    On the same machine, with the same number of BLAS threads (`fixed_blas_threads`), a trial that
+    is trained again gives the same record, bit for bit.
 
     Args:
-        pruner: What the study prunes with.
-        metric: What the study selects by.
+        epoch: The epoch after which the trial was pruned, from 1; None if it was not pruned.
+        reason: The reason that was recorded.
+    """
+    return lambda record: reason if epoch is not None and record.epoch >= epoch else None
+
+
+def pruning_reason(pruner: str, metric: Metric, epoch: EpochRecord) -> str:
+    """The reason in the record of a pruned trial.
+
+    Args:
+        pruner: The study's pruner.
+        metric: The study's metric.
         epoch: The last epoch of the trial.
     """
     value = float(getattr(epoch, metric))
@@ -179,8 +195,8 @@ class _Kept:
     """The weights that a trial ends with: those of its last epoch, or of its best so far.
 
     Attributes:
-        value: The metric that they have; None before the first epoch.
-        weights: A copy of them (parameters,), if they are not to be the last.
+        value: Their metric; None before the first epoch.
+        weights: A copy of the best (parameters,); None if the last weights are kept.
     """
 
     def __init__(self, network: Network, metric: Metric, *, best: bool) -> None:
@@ -189,7 +205,7 @@ class _Kept:
         self.weights: FloatArray | None = None
 
     def take(self, epoch: EpochRecord) -> None:
-        """Keep the weights of this moment if they are the best; the earliest of equals stay."""
+        """Keep the present weights if they are the best; of equals, the earliest stay."""
         value = float(getattr(epoch, self._metric))
         sign = 1 if self._metric == "validation_accuracy" else -1
         if not self._best:
@@ -198,7 +214,7 @@ class _Kept:
             self.value, self.weights = value, self._network.vector.values.copy()
 
     def restore(self) -> float | None:
-        """Put the kept weights back into the network; return the metric that they have."""
+        """Put the kept weights back into the network; return their metric."""
         if self.weights is not None:
             self._network.vector.values[...] = self.weights
         return self.value
@@ -215,11 +231,11 @@ def _classifier(network: Network, data: TrainingData) -> Classifier:
     )
 
 
-WORKER_DEATH_PREFIX = "its worker died"  # how the reason of a trial that was given up begins
+WORKER_DEATH_PREFIX = "its worker died"  # begins the reason of a trial that was given up
 
 
 def give_up(number: int, settings: TrialSettings, reason: str) -> TrialRecord:
-    """The record of a trial that is failed untrained, for the workers that died of it."""
+    """The record of a trial that failed untrained, because workers died while training it."""
     now = time.time()
     return TrialRecord(
         number=number,

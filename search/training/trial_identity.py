@@ -1,4 +1,4 @@
-"""All that every bit of a training depends on: settings, seed, data, code and machine."""
+"""Everything that a training's bits depend on: settings, seed, data, code and machine."""
 
 from __future__ import annotations
 
@@ -25,13 +25,13 @@ _DESCRIBED = (
 
 
 class TrialIdentity(BaseModel):
-    """Two trainings of one identity give the same bits.
+    """The identity of a training: two trainings with the same identity give the same bits.
 
     Attributes:
         settings: The SHA-256 of the trial's settings.
         seed: The study's seed.
         number: The trial's number.
-        fresh: The trial of a search that it trains again, and the fresh seed; none of a search's.
+        fresh: The trial of a search that is trained again, and the fresh seed; empty in a search.
         metric: The field of an epoch's record by which the best weights are kept.
         data: The fingerprint of the data.
         surroundings: The code, the machine and the libraries, by name.
@@ -51,8 +51,8 @@ class TrialIdentity(BaseModel):
 def identify(
     settings: TrialSettings, seed: TrialSeed, metric: Metric, data_fingerprint: str
 ) -> TrialIdentity:
-    """The identity of a training in this process, on the BLAS threads that it has now."""
-    # The user's own data may have moved; the fingerprint says whether they are the same.
+    """The identity of a training in this process, with its present number of BLAS threads."""
+    # The user's own data can have moved; their fingerprint shows whether they are the same.
     told = settings.model_dump_json(exclude={"data": {"path"}})
     return TrialIdentity(
         settings=hashlib.sha256(told.encode()).hexdigest(),
@@ -76,11 +76,11 @@ def _surroundings() -> dict[str, str]:
 
 
 def _simd() -> str:
-    """The vector instructions that NumPy uses; virtual machines of one processor may differ."""
+    """The vector instructions that NumPy uses; virtual machines on one processor can differ."""
     extensions = np.show_config(mode="dicts").get("SIMD Extensions", {})
-    return " ".join(extensions.get("found", ()))  # left out where there are none
+    return " ".join(extensions.get("found", ()))  # NumPy leaves the entry out if there are none
 
 
 def _blas_threads() -> str:
-    """How many threads a matrix product has: the order of its sums depends on them."""
+    """The number of threads of a matrix product, which decides the order of its sums."""
     return ", ".join(sorted({str(pool["num_threads"]) for pool in numpy_blas()}))

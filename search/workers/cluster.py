@@ -1,4 +1,4 @@
-"""A Dask cluster, found at its scheduler's address: who works there, and what is asked of them."""
+"""A Dask cluster, reached at its scheduler's address: its workers, and calls to them."""
 
 from __future__ import annotations
 
@@ -18,29 +18,29 @@ from distributed.security import Security
 from distributed.versions import VersionMismatchWarning
 
 from studyhall.search.common.errors import StudyhallError, UsageError
-from studyhall.search.workers.host import HostReport, report
+from studyhall.search.workers.host_report import HostReport, report
 
 Result = TypeVar("Result")
 CONNECT_SECONDS = 10.0
-PATIENCE_SECONDS = 300.0  # how long a scheduler may be away in the middle of a study
-_REACH_SECONDS = 40.0  # Dask takes 30 to find that a worker cannot be reached
-_ASK_AGAIN_SECONDS = 600.0  # one that could not be reached is not waited for again and again
+PATIENCE_SECONDS = 300.0  # how long a launch waits for a scheduler that went away
+_REACH_SECONDS = 40.0  # Dask needs 30 to find that a worker cannot be reached
+_ASK_AGAIN_SECONDS = 600.0  # after which a worker that could not be reached is asked again
 _ADDRESS = re.compile(r"(tcp|tls)://[^/\s]+:\d+")
-HERE = "here"  # in place of an address: the cluster whose worker this process is
+HERE = "here"  # in place of an address: the cluster that this process is a worker of
 
 
 class Cluster:
-    """A cluster at an address, which may go away for a while.
+    """A cluster, whose scheduler and workers may be away for a while.
 
     Attributes:
-        hosts: The names of the hosts that `look` has seen.
+        hosts: The names of the hosts that `count_workers` has found.
 
     Args:
         address: The scheduler's address, or `HERE`.
 
     Raises:
-        UsageError: it is no address, no scheduler answers there, or there are no certificates for
-            an encrypted one.
+        UsageError: the address is malformed, no scheduler answers there, or it is encrypted and
+            there are no certificates.
     """
 
     def __init__(self, address: str) -> None:
@@ -53,7 +53,7 @@ class Cluster:
             _require_certificates(address)
         self.address = address
         self.hosts: set[str] = set()
-        self._asked: dict[str, float] = {}  # when to ask each worker for its host's name
+        self._ask_after: dict[str, float] = {}  # when to ask each worker for its host's name
         self.client = self._connect()
         self._scheduler = self._identity()
 
@@ -61,7 +61,7 @@ class Cluster:
         try:
             if self.address == HERE:
                 return distributed.get_client()
-            # A table over a screen: what of it matters is said in a sentence.
+            # Dask prints a table as large as a screen; `cluster_check` has a sentence for it.
             warnings.filterwarnings("ignore", category=VersionMismatchWarning)
             return Client(self.address, timeout=CONNECT_SECONDS, set_as_default=False)
         except (OSError, TimeoutError, ValueError, RuntimeError) as error:
@@ -75,14 +75,14 @@ class Cluster:
 
     @property
     def answers(self) -> bool:
-        """Whether the scheduler is the one that was connected to, and is there."""
+        """Whether the scheduler that this client connected to still answers."""
         return self.client.status == "running" and self._identity() == self._scheduler
 
     def reconnect(self) -> None:
-        """Wait for a scheduler that went away, or for the one in its place.
+        """Wait for a scheduler that went away, or for another at the same address.
 
         Raises:
-            StudyhallError: it has been away for minutes.
+            StudyhallError: none has answered for minutes.
         """
         self.close()
         deadline = time.monotonic() + PATIENCE_SECONDS
@@ -101,29 +101,33 @@ class Cluster:
                 time.sleep(1.0)
 
     def close(self) -> None:
-        """Let go of the cluster; what it was asked to do and has not begun is dropped."""
+        """Close the connection; calls that have not begun are dropped."""
         if self.address != HERE:
             self.client.close(timeout=CONNECT_SECONDS)
 
     def workers(self) -> dict[str, int]:
-        """The workers' addresses, and how many trials each would do at once.
+        """The workers' addresses, and how many threads each has.
 
         Raises:
-            StudyhallError: the scheduler does not say.
+            StudyhallError: the scheduler does not answer.
         """
         with _explained(self.address):
             scheduler: Any = self.client.scheduler
             asked = self.client.sync(scheduler.ncores, callback_timeout=CONNECT_SECONDS)
         return {str(address): int(threads) for address, threads in asked.items()}
 
-    def look(self) -> int:
-        """How many workers there are now; hosts that are new are asked for their names."""
+    def count_workers(self) -> int:
+        """The number of workers; new ones are asked for the names of their hosts.
+
+        Raises:
+            StudyhallError: the scheduler does not answer.
+        """
         addresses, now = set(self.workers()), time.monotonic()
-        if new := [one for one in sorted(addresses) if self._asked.get(one, 0.0) <= now]:
-            self._asked |= dict.fromkeys(new, now + _ASK_AGAIN_SECONDS)
-            answers = self.ask(CONNECT_SECONDS, platform_name, workers=new)
+        if new := [one for one in sorted(addresses) if self._ask_after.get(one, 0.0) <= now]:
+            self._ask_after |= dict.fromkeys(new, now + _ASK_AGAIN_SECONDS)
+            answers = self.ask(CONNECT_SECONDS, platform.node, workers=new)
             known = {one: name for one, name in answers.items() if isinstance(name, str)}
-            self._asked |= dict.fromkeys(known, float("inf"))
+            self._ask_after |= dict.fromkeys(known, float("inf"))
             self.hosts |= set(known.values())
         return len(addresses)
 
@@ -141,39 +145,36 @@ class Cluster:
             seconds: How long the function may take.
             function: A function of a module.
             arguments: Picklable.
-            workers: The addresses of some; by default all are asked.
+            workers: The addresses of the workers; by default all.
             reach: How many seconds more it may take to reach them.
 
         Returns:
-            What it returned or raised, by the address of the worker, but for those that cannot be
-            reached.
+            What the function returned or raised, by the worker's address. Workers that cannot be
+            reached are left out.
 
         Raises:
             StudyhallError: the cluster does not answer in that time.
         """
 
         def call() -> dict[str, Result | BaseException]:
-            return dict(
-                self.client.run(
-                    _aside, seconds, function, arguments, workers=workers, on_error="return"
-                )
-            )
+            run = _call_in_thread, seconds, function, arguments
+            return dict(self.client.run(*run, workers=workers, on_error="return"))
 
         answers = self._within(seconds + reach, call)
-        return {address: said for address, said in answers.items() if not _is_out_of_reach(said)}
+        return {address: found for address, found in answers.items() if not _is_unreachable(found)}
 
     def reports(self) -> dict[str, HostReport | BaseException]:
-        """What each worker says of itself, or why it cannot.
+        """The report of each worker, or its error, by the worker's address.
 
         Raises:
-            StudyhallError: one does not answer at all.
+            StudyhallError: a worker does not answer at all.
         """
         return self._within(
             CONNECT_SECONDS, lambda: dict(self.client.run(report, on_error="return"))
         )
 
     def versions(self, libraries: Sequence[str]) -> dict[str, Any]:
-        """What Dask knows of the libraries of its parts: "scheduler", and "workers" by address.
+        """The versions of libraries at the "scheduler", and at the "workers" by address.
 
         Raises:
             StudyhallError: the cluster does not answer.
@@ -184,7 +185,7 @@ class Cluster:
         )
 
     def _within(self, seconds: float, call: Callable[[], Result]) -> Result:
-        """Call, and wait so long at most: Dask waits for minutes for a worker that hangs."""
+        """Call, and wait no longer than this: Dask waits for minutes for a worker that hangs."""
         found: list[Result] = []
         failed: list[BaseException] = []
 
@@ -199,25 +200,27 @@ class Cluster:
         thread.join(seconds)
         if not found:
             why = reason(failed[0]) if failed else f"no answer in {seconds:.0f} s"
-            raise StudyhallError(f"a worker of the cluster at {self.address} is stuck ({why})")
+            raise StudyhallError(
+                f"a worker of the cluster at {self.address} does not answer ({why})"
+            )
         return found[0]
 
     def submit(
         self, function: Callable[..., Any], *arguments: object, key: str, workers: Collection[str]
     ) -> Any:
-        """Have one of some workers call a function; return its future."""
+        """Have one of these workers call a function; return its future."""
         return self.client.submit(
             function, *arguments, key=key, pure=False, workers=sorted(workers)
         )
 
-    def who_did(self, future: Any) -> set[str]:
-        """The addresses of the workers that have the result of a call; none if they are gone."""
+    def workers_with(self, future: Any) -> set[str]:
+        """The workers that hold the result of a call; none if they are gone."""
         with _explained(self.address):
             return {str(one) for held in self.client.who_has([future]).values() for one in held}
 
 
 def _require_certificates(address: str) -> None:
-    """See that Dask has what it needs; it would say so in tracebacks."""
+    """Check that Dask has the certificates it needs; its own errors would be tracebacks."""
     needed = ", ".join(f"DASK_DISTRIBUTED__COMM__TLS__{n}" for n in ("CLIENT__CERT", "CLIENT__KEY"))
     way_out = f"set DASK_DISTRIBUTED__COMM__TLS__CA_FILE, {needed} to your certificate files"
     try:
@@ -230,10 +233,10 @@ def _require_certificates(address: str) -> None:
         raise UsageError(f"--cluster: {address} needs certificates, got none; {way_out}")
 
 
-async def _aside(
+async def _call_in_thread(
     seconds: float, function: Callable[..., Result], arguments: tuple[object, ...]
 ) -> Result:
-    """Call a function in a thread: the worker's own has a trial, its loop keeps it connected."""
+    """Call a function in a thread: the worker's own runs a trial, and its loop must stay free."""
     return await asyncio.wait_for(asyncio.to_thread(function, *arguments), seconds)
 
 
@@ -247,19 +250,14 @@ def _explained(address: str) -> Iterator[None]:
         ) from error
 
 
-def _is_out_of_reach(said: object) -> bool:
-    """Whether this is no answer of a worker, but Dask's word that there is no way to it."""
-    if isinstance(said, TimeoutError) or not isinstance(said, OSError):
+def _is_unreachable(found: object) -> bool:
+    """Whether this is no error of a worker, but Dask's own, which says that it cannot reach it."""
+    if isinstance(found, TimeoutError) or not isinstance(found, OSError):
         return False
-    return said.errno is None
-
-
-def platform_name() -> str:
-    """The name of this host, as those of its workers' claims."""
-    return platform.node()
+    return found.errno is None
 
 
 def reason(error: object) -> str:
-    """What went wrong, on one line."""
+    """An error's text, on one line."""
     text = " ".join(str(error).split()) or type(error).__name__
     return text[:200]

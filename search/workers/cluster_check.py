@@ -1,32 +1,212 @@
-"""A look at the Dask cluster that a launch would use."""
+"""Whether the workers of a Dask cluster can run a launch's trials, checked before they get any."""
 
 from __future__ import annotations
 
+import os
+import time
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import closing
+from importlib.metadata import version
+from pathlib import Path
+from urllib.parse import urlsplit
 
-from studyhall.search.common.errors import StudyhallError
-from studyhall.search.common.service_part import Part, Stopwatch
-from studyhall.search.workers.cluster import Cluster
-from studyhall.search.workers.cluster_versions import cluster_versions
-from studyhall.search.workers.host_services import Services
-from studyhall.search.workers.worker_check import require_workers
+from studyhall.search.common.addresses import redact
+from studyhall.search.common.environment import code_difference, environment
+from studyhall.search.common.errors import StudyhallError, UsageError
+from studyhall.search.common.options import Options
+from studyhall.search.common.service_part import CLOCK_SECONDS, Part, Stopwatch
+from studyhall.search.workers.cluster import HERE, Cluster, reason
+from studyhall.search.workers.host_report import (
+    HostReport,
+    ServiceProblems,
+    Services,
+    check_services,
+    services_of,
+)
+
+# Calls and their answers pass through these: with other versions some of them fail.
+LIBRARIES = ("dask", "distributed", "joblib", "cloudpickle")
+_WORKERS_SECONDS = 10.0  # how long a cluster without workers is given
+_SERVICES_SECONDS = 90.0  # a host may have to import MLflow, and to wait for what does not answer
 
 
-def check_cluster(address: str, services: Services | None) -> Part:
-    """See whether a cluster can do trials, and what of it cannot; nothing is left there.
+def check_cluster(options: Options) -> Part:
+    """Check whether a cluster can run trials, and report what is wrong; nothing is left there.
 
     Args:
-        address: The scheduler's.
-        services: What studies are recorded with, if hosts can reach it at all.
+        options: How a study would be run; `cluster` is the scheduler's address.
     """
+    address, services = str(options.cluster), _services(options)
     watch, facts = Stopwatch(), dict[str, str | float]()
     try:
         with closing(Cluster(address)) as cluster:
-            found = cluster_versions(cluster).scheduler["distributed"]
-            facts = {"version": f"Dask {found}", "workers": len(cluster.workers())}
-            notes = require_workers(cluster, services)
+            dask = _versions(cluster.versions(LIBRARIES)["scheduler"])["distributed"]
+            facts = {"version": f"Dask {dask}", "workers": len(cluster.workers())}
+            remarks = _require_workers(cluster, services)
     except StudyhallError as error:
         lines = (line.removeprefix("--cluster: ") for line in str(error).splitlines())
         return Part("cluster", address, None, facts, tuple(lines))
-    noted: dict[str, str | float] = {"note": "; ".join(notes)} if notes else {}
+    noted: dict[str, str | float] = {"note": "; ".join(remarks)} if remarks else {}
     return Part("cluster", address, watch.milliseconds, {**facts, **noted})
+
+
+def require_cluster(options: Options, notify: Callable[[str], None]) -> None:
+    """Check that a cluster can run the trials of this code, and that its hosts can record them.
+
+    A detached launch was checked where it was submitted. It can go on although one of the workers
+    has just died and would not answer.
+
+    Args:
+        options: How the study is to be run; `cluster` is the scheduler's address.
+        notify: Called with each remark that the user should read.
+
+    Raises:
+        UsageError: no scheduler answers, it has no workers or some of other code, or they cannot
+            reach what the study is recorded with; every mistake is a line.
+    """
+    if options.cluster == HERE:
+        return
+    problems = []
+    if isinstance(options.address, Path):
+        problems.append(
+            "--storage: must be a PostgreSQL database with --cluster, which the cluster's hosts "
+            f"reach as well, got the journal {options.address}"
+        )
+    uri = _tracking_uri(options)
+    if urlsplit(uri).scheme not in ("http", "https"):
+        problems.append(
+            "--tracking-uri: must be an MLflow server with --cluster, which the cluster's hosts "
+            f"reach as well, got '{redact(uri)}'"
+        )
+    remarks = []
+    try:
+        with closing(Cluster(str(options.cluster))) as cluster:
+            remarks = _require_workers(cluster, _services(options))
+    except UsageError as error:
+        problems.append(str(error))
+    if problems:
+        raise UsageError("\n".join(problems))
+    for remark in remarks:
+        notify(remark)
+
+
+def _tracking_uri(options: Options) -> str:
+    return options.tracking_uri or os.environ.get("MLFLOW_TRACKING_URI", "")
+
+
+def _services(options: Options) -> Services | None:
+    return services_of(options.address, _tracking_uri(options))
+
+
+def _require_workers(cluster: Cluster, services: Services | None) -> list[str]:
+    """Check the scheduler, which calls pass through, and all workers.
+
+    Returns:
+        Remarks for the user. A host that does not reach MLflow is one of them: its trials count,
+        and their records are kept there.
+
+    Raises:
+        UsageError: there are no workers, or some cannot run the trials; every mistake is a line.
+    """
+    threads = _wait_for_workers(cluster)
+    before = time.time()
+    reports = cluster.reports()
+    after = time.time()
+    checked = cluster.ask(_SERVICES_SECONDS, check_services, services) if services else {}
+    problems, remarks = _version_problems(cluster), set[str]()
+    for address, found in sorted(reports.items()):
+        worker = f"--cluster: worker {address}"
+        if not isinstance(found, HostReport):
+            problems.append(
+                f"{worker} cannot run Studyhall ({reason(found)}); install this version there, "
+                "with its extra `cluster`"
+            )
+            continue
+        mistakes, noted = _host_problems(found, before, after), list[str]()
+        if not mistakes:  # with other code its answer about the services means nothing
+            mistakes, noted = _service_problems(checked.get(address))
+        if (count := threads.get(address, 1)) != 1:
+            mistakes.append(
+                f"must do one trial at a time, got {count} threads; start it with --nthreads 1"
+            )
+        problems += [f"{worker} on {found.host} {mistake}" for mistake in mistakes]
+        remarks |= {f"{found.host} {remark}" for remark in (*noted, *_other_kernels(found))}
+    if problems:
+        raise UsageError("\n".join(problems))
+    return sorted(remarks)
+
+
+def _wait_for_workers(cluster: Cluster) -> dict[str, int]:
+    """The workers' addresses and threads; a cluster that has just started has none at first."""
+    deadline = time.monotonic() + _WORKERS_SECONDS
+    while not (threads := cluster.workers()):
+        if time.monotonic() >= deadline:
+            raise UsageError(
+                f"--cluster: the cluster at {cluster.address} has no workers; start some with "
+                f"`dask worker {cluster.address} --nthreads 1`"
+            )
+        time.sleep(0.5)
+    return threads
+
+
+def _version_problems(cluster: Cluster) -> list[str]:
+    """A sentence for the scheduler, and for each worker, whose `LIBRARIES` are not those here."""
+    found = cluster.versions(LIBRARIES)
+    parts = {f"the scheduler at {cluster.address}": found["scheduler"]}
+    parts |= {f"worker {address}": said for address, said in sorted(found["workers"].items())}
+    own = {name: version(name) for name in LIBRARIES}
+    problems = []
+    for part, said in parts.items():
+        theirs = _versions(said)
+        if other := [name for name in LIBRARIES if theirs[name] != own[name]]:
+            different = "; ".join(f"{name} {theirs[name]}, here {own[name]}" for name in other)
+            problems.append(
+                f"--cluster: {part} has other libraries than this launch ({different}); install "
+                "the same there"
+            )
+    return problems
+
+
+def _versions(said: Mapping[str, Mapping[str, str | None]]) -> dict[str, str]:
+    return {name: said["packages"].get(name) or "missing" for name in LIBRARIES}
+
+
+def _host_problems(found: HostReport, before: float, after: float) -> list[str]:
+    """What is wrong with a host, which was asked at `before` and had answered at `after`."""
+    problems = []
+    if different := code_difference(found.code):
+        problems.append(f"runs other code than this launch ({different}); install the same there")
+    ahead = max(0.0, found.clock - after) - max(0.0, before - found.clock)
+    if abs(ahead) > CLOCK_SECONDS:
+        way = "ahead of" if ahead > 0 else "behind"
+        problems.append(
+            f"has a clock {abs(ahead):,.0f} s {way} this machine's, so that the times of its runs "
+            "would be wrong; set the clocks (NTP)"
+        )
+    return problems
+
+
+def _service_problems(found: ServiceProblems | BaseException | None) -> tuple[list[str], list[str]]:
+    """What is wrong with the services as a host sees them, and remarks on them."""
+    if isinstance(found, BaseException):
+        return [f"did not report whether it reaches the database ({reason(found)}); try again"], []
+    problems, remarks = [], []
+    if found and found.database:
+        problems.append(
+            f"cannot use the database ({found.database}); check its STUDYHALL_STORAGE, and the "
+            "password in PGPASSWORD or ~/.pgpass there"
+        )
+    if found and found.mlflow:
+        remarks.append(
+            f"cannot use MLflow ({found.mlflow}), so its records would be kept there; check its "
+            "MLFLOW_TRACKING_URI, and the user and password"
+        )
+    return problems, remarks
+
+
+def _other_kernels(found: HostReport) -> Iterator[str]:
+    if found.blas != environment()["machine.blas"]:
+        yield (
+            f"has other BLAS kernels ({found.blas}) than this machine, so the last bits of results "
+            "depend on the host that trains; set OPENBLAS_CORETYPE to make them alike"
+        )

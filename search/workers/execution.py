@@ -15,19 +15,15 @@ from studyhall.search.common.intervals import INTERVALS
 from studyhall.search.config.settings import TrialSettings
 from studyhall.search.data.datasets import open_dataset
 from studyhall.search.data.seal import sealed_test_split
-from studyhall.search.study.claim import Claimed
+from studyhall.search.study.claim import Claim
 from studyhall.search.study.job import Job
 from studyhall.search.study.storage import reopen_storage
 from studyhall.search.study.study import ProposedTrial, Study
 from studyhall.search.sync.live_points import LivePoints
 from studyhall.search.sync.outbox import Outbox
-from studyhall.search.tracking.seed_tags import seed_tags
-from studyhall.search.tracking.tracking import FINGERPRINT
-from studyhall.search.training.building import (
-    TrialSeed,
-    multiplications,
-    training_data,
-)
+from studyhall.search.tracking.run_tags import seed_tags
+from studyhall.search.tracking.study_runs import FINGERPRINT
+from studyhall.search.training.building import TrialSeed, multiplications, training_data
 from studyhall.search.training.record import SHOWN, StoredRecord, store, value_point
 from studyhall.search.training.saved_training import TrainingSaver
 from studyhall.search.training.trial import WORKER_DEATH_PREFIX, TrialRecord, give_up, run_trial
@@ -35,23 +31,49 @@ from studyhall.search.training.trial_identity import identify
 from studyhall.search.workers.heartbeat import ClaimLostError, Heartbeat
 
 _TROUBLE_LENGTH = 300
-_PAUSES_SECONDS = (0.02, 0.25)  # between two looks, the first and the longest
+_PAUSES_SECONDS = (0.02, 0.25)  # between two attempts to claim: the first and the longest
 
 
 class Workplace:
-    """What a process opens once for a study and keeps for all its trials."""
+    """What a process opens once for the trials of a job, and keeps for all of them.
+
+    Args:
+        job: The trials. Their study must be recorded.
+    """
 
     def __init__(self, job: Job) -> None:
         self.job = job
         self.outbox = Outbox(job.outbox)
-        self.study = Study(reopen_storage(job.storage), job.spec, partial(_progress, job.outbox))
-        self.study_id = self.study.study_id
-        self.heartbeat: Heartbeat | None = None  # of the trial that it is at, or was last
-        # Proposed for their costs, with these, and not begun here.
+        self.study = Study(
+            reopen_storage(job.storage), job.spec, partial(_saved_progress, job.outbox)
+        )
+        self._heartbeat: Heartbeat | None = None  # of the trial that runs, or of the last one
+        # Trials that were proposed here to learn their costs, with these, and not begun here.
         self._proposed: dict[int, tuple[ProposedTrial, float]] = {}
 
-    def claim(self, wanted: Callable[[], bool] = lambda: True) -> Claimed | None:
-        """Claim a trial, waiting a moment for one if all that may start are under way."""
+    def run_next(self, wanted: Callable[[], bool] = lambda: True) -> str | None:
+        """Run the next trial of the study, if there is one to run now, from claim to record.
+
+        Args:
+            wanted: Asked before a trial begins whether it is still wanted.
+
+        Returns:
+            The error that ended the trial, if one did: the trial is tried again, up to the number
+            of attempts.
+
+        Raises:
+            StudyhallError, OSError: the storage or the disk failed; another attempt would not help.
+        """
+        with sealed_test_split(self.job.sealed):
+            if (claimed := self.claim(wanted)) is None:
+                return None
+            if not wanted():  # A stop arrived while we claimed; its sender has not seen this claim.
+                self.study.claims.give_back(claimed)
+                return None
+            return self._run_claimed(claimed)
+
+    def claim(self, wanted: Callable[[], bool] = lambda: True) -> Claim | None:
+        """Claim a trial; wait a moment for one if all that can start now are running."""
         deadline, pause = time.monotonic() + INTERVALS.claim, _PAUSES_SECONDS[0]
         while wanted():
             claimed = self.study.claims.next(self.job.spec.study.trials, self.job.last, self._cost)
@@ -61,15 +83,24 @@ class Workplace:
             pause = min(2 * pause, _PAUSES_SECONDS[1])
         return None
 
-    def propose(self, claimed: Claimed) -> ProposedTrial:
-        """Propose a trial that was claimed, unless that was done for its cost."""
+    def propose(self, claimed: Claim) -> ProposedTrial:
+        """Propose a claimed trial, unless it was proposed already to learn its cost."""
         proposed, _ = self._proposed.pop(claimed.number, (None, 0.0))
         return proposed or self.study.propose(claimed.number, claimed.trial_id)
 
-    def _cost(self, number: int, trial_id: int) -> float:
-        """How many multiplications a trial that may be proposed is going to take.
+    def stop_trial(self) -> None:
+        """Have the running trial end with its epoch, without a result; no storage is asked."""
+        if self._heartbeat:
+            self._heartbeat.lost = True
 
-        The points that the study file names are to come first.
+    def release(self) -> None:
+        """Let other workers have the trial that this process has claimed, if any."""
+        self.study.claims.release()
+
+    def _cost(self, number: int, trial_id: int) -> float:
+        """How many multiplications a trial takes; infinite for the points of the study file.
+
+        These are to come first.
         """
         if number < len(self.job.spec.enqueue):
             return float("inf")
@@ -79,51 +110,76 @@ class Workplace:
             self._proposed[number] = proposed, multiplications(proposed.settings, dataset)
         return self._proposed[number][1]
 
-
-_workplace: Workplace | None = None
-
-
-def work(job: Job, wanted: Callable[[], bool] = lambda: True) -> str | None:
-    """Run the next trial of a study, if there is one to run now, from claim to record.
-
-    Args:
-        job: The study's trials.
-        wanted: Asked before a trial is begun.
-
-    Returns:
-        What the trial died of, if it did: it is run again, up to the number of attempts.
-
-    Raises:
-        StudyhallError, OSError: the storage or the disk failed, which no other attempt would mend.
-    """
-    with sealed_test_split(job.sealed):
-        return _work(_open(job), wanted)
-
-
-def _work(place: Workplace, wanted: Callable[[], bool]) -> str | None:
-    if (claimed := place.claim(wanted)) is None:
+    def _run_claimed(self, claimed: Claim) -> str | None:
+        """Run a claimed trial; give it back, with the error, if one ends it."""
+        try:
+            with Heartbeat(self.study.claims, claimed) as heartbeat:
+                self._heartbeat = heartbeat
+                self._train(claimed, heartbeat)
+        except ClaimLostError:
+            pass  # the worker that took over enters the same result
+        except BaseException as error:
+            trouble = _trouble(error)
+            with suppress(StudyhallError, OSError):  # the storage may be what failed
+                self.study.claims.give_back(claimed, trouble)
+            if trouble is None:
+                raise
+            return f"trial {claimed.number}: {trouble}"
         return None
-    if not wanted():  # who said so while this was claimed has not seen it
-        place.study.claims.give_back(claimed)
-        return None
-    try:
-        with Heartbeat(place.study.claims, claimed) as heartbeat:
-            place.heartbeat = heartbeat
-            _run(place, claimed, heartbeat)
-    except ClaimLostError:
-        pass  # the worker that took over enters the same result
-    except BaseException as error:
-        trouble = _trouble(error)
-        with suppress(StudyhallError, OSError):  # the storage may be what failed
-            place.study.claims.give_back(claimed, trouble)
-        if trouble is None:
-            raise
-        return f"trial {claimed.number}: {trouble}"
-    return None
+
+    def _train(self, claimed: Claim, heartbeat: Heartbeat) -> None:
+        """Propose a trial, train it, store its record, and then enter it in the study."""
+        job, number = self.job, claimed.number
+        proposed = self.propose(claimed)
+        data = training_data(job.data_folder, proposed.settings.data)
+        iterations = proposed.settings.training.total_iterations(len(data.split.train))
+        live = LivePoints(self.outbox.live(number, claimed.attempt), iterations)
+
+        def on_epoch(epoch: EpochRecord) -> str | None:
+            heartbeat.require()
+            live.show(epoch)
+            return proposed.report(epoch)
+
+        saver = self._saver(number, proposed.settings)
+        if claimed.deaths < job.attempts:
+            seed, metric = self._seed(number), job.spec.study.metric
+            record = run_trial(proposed.settings, data, seed, metric, on_epoch, saver)
+        else:
+            times = f"{claimed.deaths} times without getting further"
+            trouble = claimed.trouble or "was there enough memory?"
+            record = give_up(number, proposed.settings, f"{WORKER_DEATH_PREFIX} {times}: {trouble}")
+        if self.study.finish(self._store(claimed, proposed, record, live)):
+            saver.discard()  # else another attempt has the trial, and this record is not uploaded
+
+    def _seed(self, number: int) -> TrialSeed:
+        return TrialSeed(self.job.spec.study.seed, number, self.job.spec.fresh(number))
+
+    def _saver(self, number: int, settings: TrialSettings) -> TrainingSaver:
+        metric, fingerprint = self.job.spec.study.metric, self.job.tags[FINGERPRINT]
+        identity = identify(settings, self._seed(number), metric, fingerprint)
+        return TrainingSaver(_saved_training(self.job.outbox, number), identity)
+
+    def _store(
+        self, claimed: Claim, proposed: ProposedTrial, record: TrialRecord, live: LivePoints
+    ) -> StoredRecord:
+        data = training_data(self.job.data_folder, proposed.settings.data)
+        shown = data.split.train[:SHOWN]
+        return store(
+            self.outbox.path(claimed.number, claimed.attempt),
+            record,
+            attempt=claimed.attempt,
+            parameters=proposed.parameters,
+            reports=proposed.reports,
+            notes=proposed.notes,
+            points=(*live.points, *value_point(record)),
+            tags={**self.job.tags, **seed_tags(self._seed(claimed.number))},
+            examples=data.dataset.train_examples[shown],
+            labels=data.dataset.train_labels[shown],
+        )
 
 
 def _trouble(error: BaseException) -> str | None:
-    """What a trial died of, and where, in a line: nobody in a worker reads a traceback.
+    """Describe the error that ended a trial, and its place, in a line: workers show no traceback.
 
     None if it is not the trial's own: the storage or the disk failed, or the process is to end.
     """
@@ -137,93 +193,14 @@ def _trouble(error: BaseException) -> str | None:
     return " ".join(words.split())[:_TROUBLE_LENGTH]
 
 
-def abandon(study_id: str | None = None) -> None:
-    """Let others have the trial that this process has, if any, or has of one study."""
-    if _workplace is not None and study_id in (None, _workplace.study_id):
-        _workplace.study.claims.release()
-
-
-def drop(study_id: str) -> None:
-    """Have this process's trial of a study, if any, end with its epoch; no storage is asked."""
-    if _workplace is not None and _workplace.study_id == study_id and _workplace.heartbeat:
-        _workplace.heartbeat.lost = True
-
-
-def _run(place: Workplace, claimed: Claimed, heartbeat: Heartbeat) -> None:
-    """Propose a trial, train it, store its record, and then tell the study."""
-    job, number, attempt = place.job, claimed.number, claimed.attempt
-    proposed = place.propose(claimed)
-    data = training_data(job.data_folder, proposed.settings.data)
-    iterations = proposed.settings.training.total_iterations(len(data.split.train))
-    live = LivePoints(place.outbox.live(number, attempt), iterations)
-
-    def on_epoch(epoch: EpochRecord) -> str | None:
-        heartbeat.require()
-        live.show(epoch)
-        return proposed.report(epoch)
-
-    saver = _saver(job, number, proposed.settings)
-    if claimed.deaths < job.attempts:
-        seed, metric = _seed(job, number), job.spec.study.metric
-        record = run_trial(proposed.settings, data, seed, metric, on_epoch, saver)
-    else:
-        times = f"{claimed.deaths} times without getting further"
-        trouble = claimed.trouble or "was there enough memory?"
-        record = give_up(number, proposed.settings, f"{WORKER_DEATH_PREFIX} {times}: {trouble}")
-    stored = _store(place, claimed, proposed, record, live)
-    if place.study.finish(stored):
-        saver.discard()  # else another attempt has the trial, and the sender drops this record
-
-
-def _seed(job: Job, number: int) -> TrialSeed:
-    return TrialSeed(job.spec.study.seed, number, job.spec.fresh(number))
-
-
-def _saver(job: Job, number: int, settings: TrialSettings) -> TrainingSaver:
-    seed, fingerprint = _seed(job, number), job.tags[FINGERPRINT]
-    identity = identify(settings, seed, job.spec.study.metric, fingerprint)
-    return TrainingSaver(_state(job.outbox, number), identity)
-
-
-def _state(outbox: Path, number: int) -> Path:
-    """Where a trial's training is saved while it is under way."""
+def _saved_training(outbox: Path, number: int) -> Path:
+    """Where a trial's training is saved while it runs."""
     return outbox / f"trial-{number:04d}.state"
 
 
-def _progress(outbox: Path, number: int) -> int:
-    """What there is of a trial under way: it grows when its training is saved."""
+def _saved_progress(outbox: Path, number: int) -> int:
+    """A number that grows whenever a trial's training is saved here; 0 if it never was."""
     try:
-        return _state(outbox, number).stat().st_mtime_ns
+        return _saved_training(outbox, number).stat().st_mtime_ns
     except OSError:
         return 0
-
-
-def _store(
-    place: Workplace,
-    claimed: Claimed,
-    proposed: ProposedTrial,
-    record: TrialRecord,
-    live: LivePoints,
-) -> StoredRecord:
-    job = place.job
-    data = training_data(job.data_folder, proposed.settings.data)
-    shown = data.split.train[:SHOWN]
-    return store(
-        place.outbox.path(claimed.number, claimed.attempt),
-        record,
-        attempt=claimed.attempt,
-        parameters=proposed.parameters,
-        reports=proposed.reports,
-        notes=proposed.notes,
-        points=(*live.points, *value_point(record)),
-        tags={**job.tags, **seed_tags(_seed(job, claimed.number))},
-        examples=data.dataset.train_examples[shown],
-        labels=data.dataset.train_labels[shown],
-    )
-
-
-def _open(job: Job) -> Workplace:
-    global _workplace  # one study a process: the next job takes the place of the last
-    if _workplace is None or _workplace.job != job:
-        _workplace = Workplace(job)
-    return _workplace

@@ -1,4 +1,4 @@
-"""A thread that says every few seconds that this worker lives, and listens to the others."""
+"""A thread that records every few seconds that this worker lives, and watches the others."""
 
 from __future__ import annotations
 
@@ -10,31 +10,31 @@ from typing import Self
 
 from studyhall.search.common.errors import StudyhallError
 from studyhall.search.common.intervals import INTERVALS
-from studyhall.search.study.claim import Claimed
+from studyhall.search.study.claim import Claim
 from studyhall.search.study.claims import Claims
 
 
 class ClaimLostError(StudyhallError):
-    """The trial was taken over: this worker was taken for dead."""
+    """Another worker took the trial over, since this one seemed dead."""
 
 
 class Heartbeat:
-    """Beats while it is entered.
+    """A context in which the thread runs.
 
     Args:
         claims: The worker's claims.
-        claimed: The trial that it is at.
-        seconds: How long between two beats.
+        claimed: The trial that it runs.
+        seconds: The time between two beats.
         clock: This process's own clock, in seconds.
 
     Attributes:
-        lost: whether the trial has become another worker's; what this one makes of it is dropped.
+        lost: Whether the trial belongs to another worker now; this one's result is dropped.
     """
 
     def __init__(
         self,
         claims: Claims,
-        claimed: Claimed,
+        claimed: Claim,
         seconds: float = INTERVALS.beat,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
@@ -43,7 +43,7 @@ class Heartbeat:
         self._claimed = claimed
         self._seconds = seconds
         self._clock = clock
-        self._beaten = clock()
+        self._last_beat_at = clock()
         self._beating = threading.Lock()
         self._over = threading.Event()
         self._thread = threading.Thread(target=self._beat_on, name="heartbeat", daemon=True)
@@ -58,19 +58,19 @@ class Heartbeat:
         error: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
-        """Fall silent."""
+        """Stop the thread."""
         self._over.set()
-        self._thread.join(self._seconds)  # it may be waiting for a storage that is away
+        self._thread.join(self._seconds)  # it may be waiting for an unreachable storage
 
     def require(self) -> None:
-        """Go no further with a trial that is lost.
+        """Refuse to go on with a trial that is lost.
 
-        A worker that hung so long that it may have been taken for dead asks before it goes on.
+        A worker that hung so long that it may have seemed dead asks the storage first.
 
         Raises:
-            ClaimLostError: it is.
+            ClaimLostError: the trial is lost.
         """
-        if self._clock() - self._beaten >= INTERVALS.grace:
+        if self._clock() - self._last_beat_at >= INTERVALS.grace:
             self._beat()
         if self.lost:
             raise ClaimLostError(f"trial {self._claimed.number} was taken over")
@@ -81,12 +81,12 @@ class Heartbeat:
 
     def _beat(self) -> None:
         if not self._beating.acquire(blocking=False):
-            return  # the other thread is at it, and maybe waits for a storage that is away
+            return  # the other thread beats, and may be waiting for an unreachable storage
         try:
             self.lost = not self._claims.beat(self._claimed)
-            self._claims.live()  # whose beat has changed is noticed
-            self._beaten = self._clock()
+            self._claims.live()  # this notes which other workers' beats have changed
+            self._last_beat_at = self._clock()
         except (StudyhallError, OSError):
-            return  # the storage is away or full; the next beat tries again
+            return  # the storage is unreachable or full; the next beat tries again
         finally:
             self._beating.release()

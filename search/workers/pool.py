@@ -1,125 +1,99 @@
-"""Who does a launch's trials: worker processes of this machine, or those of a cluster."""
+"""What a launch and its worker pool say to each other, whichever pool it is."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Generator
-from importlib.util import find_spec
-from typing import Protocol
+from dataclasses import dataclass
+from enum import Enum
+from typing import TYPE_CHECKING, NamedTuple, Protocol
 
-from studyhall.search.common.errors import UsageError
-from studyhall.search.common.options import Options
-from studyhall.search.sync.outbox_uploader import FailedUpload
-from studyhall.search.sync.tracked_study import TrackedStudy
-from studyhall.search.workers.execution import abandon, work
-from studyhall.search.workers.workers import Action, Ended, run_workers
+if TYPE_CHECKING:  # worker processes import this module, and need neither of them
+    from studyhall.search.sync.outbox_uploader import FailedUpload, OutboxUploader
+
+
+class Action(Enum):
+    """What the workers do next: go on, finish the trials that run, or stop where they are."""
+
+    CONTINUE = 1
+    DRAIN = 2
+    STOP = 3
+
+
+@dataclass(frozen=True)
+class WorkerDied:
+    """In place of a result: a worker process was killed, by a user or for want of memory.
+
+    Another process takes its place.
+    """
+
+    trouble: str = "a worker process was killed, or the memory ran out"
+
+
+@dataclass(frozen=True)
+class UnusableHost:
+    """In place of a result: why a host cannot run trials; other hosts may be able to."""
+
+    trouble: str
+
+
+@dataclass(frozen=True)
+class ClusterUnavailable:
+    """In place of a result: no worker of the cluster can be reached; the pool waits for one."""
+
+    trouble: str
+
+
+# What a call to run a trial gives: nothing, an error that a trial raised, or why none was run.
+WorkResult = str | UnusableHost | ClusterUnavailable | WorkerDied | None
+
+
+class Drained(NamedTuple):
+    """What other machines have of a launch's records.
+
+    Attributes:
+        unsent: The records that could not be sent to MLflow from there.
+        hosts: The names of the machines that were asked, and have no other records.
+    """
+
+    unsent: list[FailedUpload]
+    hosts: set[str]
 
 
 class WorkerPool(Protocol):
-    """What does the trials of one launch.
+    """The workers that run the trials of one launch.
 
     Attributes:
-        size: How many trials it does at once.
+        size: How many trials run at once.
     """
 
     size: int
 
-    def results(self, order: Callable[[], Action]) -> Generator[Ended]:
-        """Do trials until `order` says otherwise; yield what each died of, or None.
+    def results(self, next_action: Callable[[], Action]) -> Generator[WorkResult]:
+        """Run trials until there is no more to do, and yield the result of each call.
 
         Args:
-            order: Asked before each trial, and every half second between.
+            next_action: Asked before each trial, and every half second while trials run.
         """
 
-    def drain(self, seconds: float) -> list[FailedUpload]:
-        """See what trials left on other machines sent from there; return what waits still."""
-
-    def drained_hosts(self) -> set[str]:
-        """The machines of which the last `drain` showed that nothing waits there any more."""
+    def drain(self, seconds: float) -> Drained:
+        """Have the records that trials left on other machines sent from there."""
 
     def restore(self, number: int) -> None:
-        """Make the record of a finished trial again, where records of this launch wait.
+        """Train a finished trial again, and put its record into this machine's outbox.
 
         Raises:
-            StudyhallError: the trial came out another way, as on another kind of machine.
+            StudyhallError: the result is another one, as on another kind of machine.
         """
 
-    def leave(self) -> None:
-        """Have no one go on with a trial of this launch, which ends at once."""
+    def abort(self, uploader: OutboxUploader) -> bool:
+        """End the launch at once, within seconds: no trial stays claimed, no run RUNNING.
+
+        Args:
+            uploader: What sends this machine's records.
+
+        Returns:
+            Whether MLflow knows of all that ended.
+        """
 
     def close(self) -> None:
-        """Let go of the pool; the launch has ended."""
-
-
-class LocalPool:
-    """Worker processes of this machine, whose records the launch itself sends."""
-
-    def __init__(self, tracked: TrackedStudy, options: Options) -> None:
-        self.size = options.workers
-        self._tracked = tracked
-        self._threads = options.blas_threads
-
-    def results(self, order: Callable[[], Action]) -> Generator[Ended]:
-        """See `WorkerPool`."""
-        job = (self._tracked.job,)
-        return run_workers(work, job, self.size, self._threads, order, abandon)
-
-    def drain(self, seconds: float) -> list[FailedUpload]:
-        """See `WorkerPool`; nothing is elsewhere."""
-        return []
-
-    def drained_hosts(self) -> set[str]:
-        """See `WorkerPool`."""
-        return set()
-
-    def restore(self, number: int) -> None:
-        """See `WorkerPool`."""
-        self._tracked.restore(number)
-
-    def leave(self) -> None:
-        """See `WorkerPool`; the processes are gone by then."""
-
-    def close(self) -> None:
-        """See `WorkerPool`; nothing is open."""
-
-
-def open_pool(tracked: TrackedStudy, options: Options) -> WorkerPool:
-    """The pool that a launch is to have.
-
-    Raises:
-        UsageError: its cluster does not answer.
-    """
-    if options.cluster is None:
-        return LocalPool(tracked, options)
-    from studyhall.search.workers.dask_pool import DaskPool
-
-    return DaskPool(tracked, options)
-
-
-def require_pool(options: Options, notify: Callable[[str], None]) -> None:
-    """See, before any work starts, that the pool which a launch is to have can do its work.
-
-    Args:
-        options: How the study is to be run.
-        notify: Told what the user should know besides.
-
-    Raises:
-        UsageError: it cannot; every mistake, a line each.
-    """
-    if options.cluster is None:
-        return
-    require_dask()
-    from studyhall.search.workers.dask_pool import require_cluster
-
-    require_cluster(options, notify)
-
-
-def require_dask() -> None:
-    """See that there is Dask, which only a cluster needs.
-
-    Raises:
-        UsageError: it is not installed.
-    """
-    if find_spec("distributed") is None:
-        raise UsageError(
-            "--cluster: needs Dask, which is not installed; `pip install 'studyhall[cluster]'`"
-        )
+        """Release what the pool holds; the launch has ended."""

@@ -1,4 +1,4 @@
-"""Ending a launch at once: nothing claimed, nothing RUNNING, and within seconds."""
+"""Ending a launch at once: within seconds no trial is claimed and no run is RUNNING."""
 
 from __future__ import annotations
 
@@ -10,51 +10,60 @@ from contextlib import suppress
 from filelock import Timeout
 
 from studyhall.search.common.errors import StudyhallError
+from studyhall.search.sync.doctor import adopt
 from studyhall.search.sync.outbox_uploader import OutboxUploader
-from studyhall.search.sync.reconciliation import adopt
 from studyhall.search.sync.run_upload import RunUpload
 from studyhall.search.sync.tracked_study import TrackedStudy
-from studyhall.search.workers.execution import abandon, drop
+from studyhall.search.workers.execution import Workplace
 
 _SECONDS = 7.0  # for all that is done here: a cluster kills ten seconds after SIGTERM
 
 
 def abort_launch(
-    tracked: TrackedStudy, sender: OutboxUploader, dismiss: Callable[[], None] = lambda: None
+    tracked: TrackedStudy,
+    uploader: OutboxUploader,
+    workplace: Workplace | None = None,
+    abort_elsewhere: Callable[[], None] = lambda: None,
 ) -> bool:
-    """Leave neither claims nor runs of this launch behind, as far as that is done in time.
+    """Leave no claims and no running runs of this launch behind, as far as time allows.
 
-    The next launch puts right what is not: MLflow may be away, or the disk full.
+    The next launch does the rest: MLflow may be unreachable, or the disk full.
 
     Args:
-        tracked: The study; no worker of this launch is left on this machine.
-        sender: What sends its records.
-        dismiss: Has workers elsewhere leave what they are at.
+        tracked: The study. No worker process of this launch is left on this machine.
+        uploader: What sends its records.
+        workplace: Where this process runs its trials, if it does.
+        abort_elsewhere: Ends the trials of workers elsewhere.
 
     Returns:
         Whether all was done.
     """
     deadline = time.monotonic() + _SECONDS
-    dismissed = _start(dismiss)  # beside the rest: the storage may be away here
-    released = _start(lambda: _release(tracked))
-    done = dismissed(deadline), released(deadline)
+    aborted = _start(abort_elsewhere)  # in parallel, since the storage may be unreachable from here
+    released = _start(lambda: _release(tracked, workplace))
+    done = aborted(deadline), released(deadline)
     if deadline - time.monotonic() <= 0:
         return False
-    return _start(lambda: _send(tracked, sender, deadline))(deadline) and all(done)
+    return _start(lambda: _send(tracked, uploader, deadline))(deadline) and all(done)
 
 
-def _release(tracked: TrackedStudy) -> bool:
-    """Keep what is recorded of this launch's trials, and let others have them, without blame."""
-    drop(tracked.study.study_id)
+def _release(tracked: TrackedStudy, workplace: Workplace | None) -> bool:
+    """Enter what is recorded of this launch's trials, and let others have the unfinished ones.
+
+    That does not count as the death of a worker.
+    """
+    if workplace:
+        workplace.stop_trial()
     adopt(tracked.study, tracked.outbox)
-    abandon(tracked.study.study_id)
+    if workplace:
+        workplace.release()
     tracked.study.claims.release_dead()
     return True
 
 
-def _send(tracked: TrackedStudy, sender: OutboxUploader, deadline: float) -> bool:
-    unsent = sender.drain(deadline - time.monotonic())
-    if unsent or not sender.stop(deadline - time.monotonic()):
+def _send(tracked: TrackedStudy, uploader: OutboxUploader, deadline: float) -> bool:
+    unsent = uploader.drain(deadline - time.monotonic())
+    if unsent or not uploader.stop(deadline - time.monotonic()):
         return False
     _withdraw_unfinished(tracked)
     tracked.end()
@@ -74,21 +83,21 @@ def _withdraw_unfinished(tracked: TrackedStudy) -> None:
 
 
 def _start(step: Callable[[], bool | None]) -> Callable[[float], bool]:
-    """Take a step in a thread; what is returned waits for it till a deadline.
+    """Start a step in a thread; return a function that waits for it until a deadline.
 
-    It returns whether the step was taken.
+    That function returns whether the step was done: it ended without an error, and not with False.
     """
-    taken: list[bool] = []
+    done: list[bool] = []
 
-    def take() -> None:
+    def run() -> None:
         with suppress(StudyhallError, OSError):
-            taken.append(step() is not False)
+            done.append(step() is not False)
 
-    thread = threading.Thread(target=take, name="leaving", daemon=True)
+    thread = threading.Thread(target=run, name="aborting a launch", daemon=True)
     thread.start()
 
-    def ended(deadline: float) -> bool:
+    def wait(deadline: float) -> bool:
         thread.join(max(0.0, deadline - time.monotonic()))
-        return taken == [True]
+        return done == [True]
 
-    return ended
+    return wait

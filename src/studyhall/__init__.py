@@ -37,9 +37,9 @@ if TYPE_CHECKING:
     from studyhall.search.runner.launcher import launch
     from studyhall.search.runner.stopping import Stopping, stop
     from studyhall.search.study.observer import Observer, Quiet
-    from studyhall.search.study.outcomes import Outcome
     from studyhall.search.study.recorded import recorded_summary
     from studyhall.search.study.summary import Best, StudySummary
+    from studyhall.search.study.trial_result import TrialResult
     from studyhall.search.sync.doctor import Examination, examine
     from studyhall.search.sync.sync_studies import Sent, sync_studies
     from studyhall.search.tracking.ledger import Ledger, Reading
@@ -55,7 +55,6 @@ __all__ = [
     "Ledger",
     "Observer",
     "Options",
-    "Outcome",
     "Prediction",
     "Quiet",
     "Reading",
@@ -64,6 +63,7 @@ __all__ = [
     "StudySpec",
     "StudySummary",
     "StudyhallError",
+    "TrialResult",
     "UsageError",
     "Verdict",
     "Verification",
@@ -99,7 +99,6 @@ _HOMES = {
     "Examination": "sync.doctor",
     "Observer": "study.observer",
     "Options": "common.options",
-    "Outcome": "study.outcomes",
     "Prediction": "evaluation.predictions",
     "Quiet": "study.observer",
     "Ledger": "tracking.ledger",
@@ -109,6 +108,7 @@ _HOMES = {
     "StudySpec": "config.study_spec",
     "StudySummary": "study.summary",
     "StudyhallError": "common.errors",
+    "TrialResult": "study.trial_result",
     "UsageError": "common.errors",
     "Verdict": "evaluation.verdict",
     "Verification": "data.verification",

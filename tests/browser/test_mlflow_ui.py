@@ -23,7 +23,7 @@ from mlflow.tracking import MlflowClient
 from playwright.sync_api import Locator, expect
 
 from studyhall.search.config.study_spec import StudySection
-from studyhall.search.tracking.pages import Pages, pages_of
+from studyhall.search.tracking.mlflow_ui import Pages, pages_of
 from tests.browser.browsing import Visit, browser
 from tests.cli.workspace import SMALL, Workspace
 from tests.server import Server

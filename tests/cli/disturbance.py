@@ -69,7 +69,7 @@ def kill_some(
         while sum(killed.values()) < kills:
             if generator.random() < 0.8:  # the rest may hit a launch that is still starting
                 _wait_for_workers(process)
-            time.sleep(generator.uniform(0.0, seconds))
+            time.sleep(generator.uniform(0.0, seconds))  # the moment is what is tried
             if process.poll() is not None:
                 break
             victims = workers(process)
@@ -96,7 +96,7 @@ def delay_some(process: subprocess.Popen[str], generator: np.random.Generator) -
     """Let a launch run to its end, its trials held up at random; return how often that was."""
     held = 0
     while process.poll() is None:
-        time.sleep(generator.uniform(0.0, 0.5))
+        time.sleep(generator.uniform(0.0, 0.5))  # as chance has it, as the delay below
         victims = workers(process) or [psutil.Process(process.pid)]
         victim = victims[int(generator.integers(len(victims)))]
         with suppress(psutil.NoSuchProcess):

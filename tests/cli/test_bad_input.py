@@ -25,8 +25,8 @@ def complaints(workspace: Workspace, *arguments: object, code: int = 2) -> list[
     [
         (
             ["launch", "cifar11"],
-            ["cifar11: unknown study; did you mean 'cifar10' or 'cifar10_grid' or "
-             "'cifar10_best', or a path to a .toml file?"],
+            ["No study named 'cifar11'. Did you mean 'cifar10' or 'cifar10_grid' or "
+             "'cifar10_best'? `studyhall list` shows all. The path of a study file ends in .toml."],
         ),
         (["launch", "small.toml", "--jobs", "0"], ["--jobs: must be at least 1, got 0"]),
         (["launch", "small.toml", "--trials", "-3"], ["--trials: must be at least 1, got -3"]),

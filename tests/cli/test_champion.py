@@ -6,12 +6,11 @@ import json
 import os
 import subprocess
 import sys
-import time
 import urllib.error
 import urllib.request
 import venv
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import numpy as np
@@ -24,6 +23,7 @@ from tests.cli.record import child_runs, client_of, runs_by_trial
 from tests.foreign import require_no_escape, require_own_names
 from tests.libraries import libraries
 from tests.postgres import free_port
+from tests.waiting import wait_for
 
 
 @pytest.fixture(scope="module")
@@ -50,19 +50,19 @@ def serving(command: list[str], health: str, **options: object) -> Iterator[None
     """Run a server until its health address answers, and end it with its children."""
     process = subprocess.Popen(command, start_new_session=True, **options)
     try:
-        deadline = time.monotonic() + 120
-        while True:
-            assert process.poll() is None, "the server ended"
-            assert time.monotonic() < deadline, "the server did not come up"
-            try:
-                urllib.request.urlopen(health, timeout=5).close()
-                break
-            except (urllib.error.URLError, OSError):
-                time.sleep(0.2)
+        wait_for(lambda: _answers(process, health), pause=0.2)
         yield
     finally:
         os.killpg(process.pid, 15)
         process.wait(timeout=60)
+
+
+def _answers(process: subprocess.Popen[bytes], health: str) -> bool:
+    assert process.poll() is None, "the server ended"
+    with suppress(OSError):
+        urllib.request.urlopen(health, timeout=5).close()
+        return True
+    return False
 
 
 def test_the_champion_is_the_best_trials_model(finished):

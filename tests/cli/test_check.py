@@ -60,7 +60,7 @@ def test_a_network_that_cannot_learn_spends_no_budget(workspace):
         "studyhall: small: the network with 40 hidden units (relu, normal): initial loss must be "
         "from 0.461 to 11.5, a guess costing 2.3, got "
     )
-    assert "; mend it, or launch with --no-preflight" in stderr
+    assert "; change it, or launch with --no-preflight" in stderr
     assert not (workspace.folder / "studyhall.journal").exists()
     assert workspace.json("list")["recorded"] == {}
 

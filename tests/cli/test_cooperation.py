@@ -8,16 +8,9 @@ import signal
 import pytest
 
 from tests.cli.record import answers, child_runs, client_of
-from tests.cli.watching import (
-    attempts,
-    claims,
-    ended,
-    left_over,
-    process_of,
-    under_way,
-    wait_for,
-)
+from tests.cli.watching import attempts, claims, ended, left_over, process_of, under_way
 from tests.cli.workspace import Workspace
+from tests.waiting import wait_for
 
 
 def versions(workspace: Workspace) -> list[str]:

@@ -8,8 +8,9 @@ import pytest
 
 from tests.cli.disturbance import end, start
 from tests.cli.record import answers, child_runs
-from tests.cli.watching import SLOW, finished, wait_for
+from tests.cli.watching import SLOW, finished
 from tests.cli.workspace import Workspace
+from tests.waiting import wait_for
 
 
 @pytest.fixture
@@ -37,7 +38,7 @@ def test_a_study_goes_on_when_its_database_restarts_twice(served, undisturbed, p
         for trials, away_seconds in ((1, 0), (2, 5)):
             wait_for(lambda trials=trials: finished(served) >= trials)
             postgres.stop()
-            time.sleep(away_seconds)
+            time.sleep(away_seconds)  # it is away for longer than one attempt to reach it
             postgres.start()
         assert process.wait(timeout=300) == 0, (served.folder / "launch.log").read_text()
     finally:

@@ -116,4 +116,4 @@ def test_a_network_that_needs_more_memory_than_there_is_is_refused(workspace):
     workspace.write(TOO_LARGE)
     _, stderr = workspace.run("launch", "small.toml", code=2)
     assert "the network with 1000000000 hidden units (relu, he): needs more memory than" in stderr
-    assert stderr.endswith("; mend it, or launch with --no-preflight\n")
+    assert stderr.endswith("; change it, or launch with --no-preflight\n")

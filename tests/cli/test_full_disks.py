@@ -11,11 +11,12 @@ from studyhall.search.common.errors import remedy
 from studyhall.search.sync.outbox import Outbox
 from tests.cli.hardships import full, limited, may_mount, read_only, small_disk, started_humbly
 from tests.cli.record import answers, child_runs
-from tests.cli.watching import ended, finished, left_over, wait_for
+from tests.cli.watching import ended, finished, left_over
 from tests.cli.workspace import Workspace
 from tests.mlflow_database import sqlite
 from tests.search.small_trials import store_trial
-from tests.search.tracked import PATIENCE, is_whole, open_tracker, sending
+from tests.search.tracked import is_whole, open_tracker, sending
+from tests.waiting import PATIENCE, wait_for
 
 MOUNTING = may_mount()
 REMEDIES = {

@@ -12,16 +12,8 @@ from filelock import FileLock, Timeout
 
 from studyhall.search.common.intervals import INTERVALS
 from tests.cli.record import answers, child_runs
-from tests.cli.watching import (
-    attempts,
-    claims,
-    ended,
-    finished,
-    left_over,
-    process_of,
-    under_way,
-    wait_for,
-)
+from tests.cli.watching import attempts, claims, ended, finished, left_over, process_of, under_way
+from tests.waiting import wait_for
 
 pytestmark = pytest.mark.long
 

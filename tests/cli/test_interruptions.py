@@ -19,9 +19,9 @@ from tests.cli.watching import (
     left_over,
     process_of,
     under_way,
-    wait_for,
 )
 from tests.cli.workspace import SMALL
+from tests.waiting import wait_for
 
 AT_ONCE = {
     "two interrupts to the launch": (os.kill, (signal.SIGINT, signal.SIGINT)),
@@ -75,7 +75,7 @@ def test_a_study_that_is_ended_at_once_leaves_nothing_running(
     workers = children(running)
     for number in numbers:
         send(running.pid, number)
-        time.sleep(0.3)
+        time.sleep(0.3)  # two at the same moment would count as one
     stderr = ended(running, 128 + numbers[0])
     assert "Stopped. Run the same command to resume." in stderr
     assert "Traceback" not in stderr

@@ -15,10 +15,11 @@ import pytest
 from mlflow.tracking import MlflowClient
 
 from tests.cli.record import Answer, answers
-from tests.cli.watching import SLOW, attempts, ended, finished, under_way, wait_for
+from tests.cli.watching import SLOW, attempts, ended, finished, under_way
 from tests.cli.workspace import STUDYHALL, Workspace
 from tests.gateway import Gateway
 from tests.server import Server
+from tests.waiting import wait_for
 
 _APART = ("unshare", "--pid", "--fork", "--kill-child", "--mount-proc")
 

@@ -20,7 +20,7 @@ from studyhall.search.reports.report import write_report
 from studyhall.search.sync.doctor import examine
 from tests.cli.record import child_runs, client_of, runs_by_trial
 from tests.cli.workspace import Workspace
-from tests.search.reports.told_page import parsed
+from tests.search.reports.parsed_page import parsed
 
 STUDY = """\
 [study]
@@ -128,7 +128,7 @@ def test_the_report_shows_first_layers_as_long_as_the_size_of_the_pictures_is_kn
     shutil.rmtree(copied.folder / "cache")
     write_report("fruit", tracking_uri=copied.tracking_uri)
     found = parsed((copied.folder / "fruit-report.html").read_bytes())
-    assert "the data are not in the cache of this machine; `studyhall data fetch`" in found.text
+    assert "the data set is not in the cache of this machine; `studyhall data fetch`" in found.text
 
 
 def test_a_moved_folder_is_no_change_of_the_study(copied: Workspace) -> None:
@@ -216,4 +216,4 @@ def test_points_from_arrays_are_fetched_verified_and_searched(
     np.savez(tmp_path / "points.npz", images=points, labels=names[labels])
     stdout, told = workspace.run("data", "verify", "fruit.toml", code=1)
     assert "every byte" not in stdout
-    assert "(low, images[7]), has another image than when it was decoded" in told
+    assert "(low, images[7]), has another image than was decoded" in told

@@ -7,7 +7,7 @@ import threadpoolctl
 from mlflow.tracking import MlflowClient
 
 from studyhall.search.evaluation.recorded_trial import METRICS
-from studyhall.search.training import retraining
+from studyhall.search.training import trial as training
 from tests.cli.record import child_runs
 from tests.cli.spoiling import Recorded, change_point, tag, untag
 from tests.cli.test_server import Server
@@ -111,8 +111,8 @@ def test_as_many_threads_multiply_matrices_as_then(recorded, monkeypatch):
     def observed(*arguments: object):
         pools = threadpoolctl.threadpool_info()
         threads.update(pool["num_threads"] for pool in pools if pool["user_api"] == "blas")
-        return retraining.retrain(*arguments)
+        return training.run_trial(*arguments)
 
-    monkeypatch.setattr("studyhall.search.evaluation.replay.retrain", observed)
+    monkeypatch.setattr("studyhall.search.evaluation.replay.run_trial", observed)
     recorded.replay(run)
     assert threads == {2}

@@ -11,7 +11,7 @@ from studyhall.search.reports.report import write_report
 from tests.cli.record import child_runs, client_of, runs_by_trial
 from tests.cli.spoiling import Recorded, copy_of
 from tests.cli.test_bad_input import complaints
-from tests.search.reports.told_page import Page, parsed
+from tests.search.reports.parsed_page import Page, parsed
 
 
 @pytest.fixture(scope="module")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import signal
-import time
 
 import pytest
 
@@ -12,6 +11,7 @@ from studyhall.search.evaluation.reference import find_systems, system_names
 from studyhall.search.evaluation.reproduction import _mostly_above
 from tests.cli.record import child_runs
 from tests.cli.workspace import Workspace
+from tests.waiting import wait_for
 
 
 @pytest.fixture(scope="module")
@@ -54,8 +54,7 @@ def test_the_readings_of_the_test_split_are_on_record(reproduced):
 def test_stopping_it_ends_with_130(workspace):
     process = workspace.start("reproduce", "S5", "--jobs", 1)
     journal = workspace.folder / "studyhall.journal"
-    while not (journal.exists() and b'"param_name"' in journal.read_bytes()):
-        time.sleep(0.05)
+    wait_for(lambda: journal.exists() and b'"param_name"' in journal.read_bytes())
     process.send_signal(signal.SIGINT)
     _, stderr = process.communicate(timeout=120)
     assert process.returncode == 130

@@ -6,9 +6,10 @@ import pytest
 from mlflow.tracking import MlflowClient
 
 from tests.cli.record import answers
-from tests.cli.watching import ended, finished, wait_for
+from tests.cli.watching import ended, finished
 from tests.cli.workspace import SMALL, Workspace
 from tests.server import Server
+from tests.waiting import wait_for
 
 EPOCHS = 20
 

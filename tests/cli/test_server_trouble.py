@@ -10,8 +10,9 @@ import pytest
 from mlflow.tracking import MlflowClient
 
 from tests.cli.record import answers, child_runs
-from tests.cli.watching import claims, ended, finished, wait_for
+from tests.cli.watching import claims, ended, finished
 from tests.server import Server
+from tests.waiting import wait_for
 
 pytestmark = pytest.mark.long
 

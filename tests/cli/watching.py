@@ -5,8 +5,6 @@ from __future__ import annotations
 import os
 import signal
 import subprocess
-import time
-from collections.abc import Callable
 from typing import Any
 
 import psutil
@@ -20,14 +18,6 @@ from tests.cli.workspace import SMALL, Workspace
 
 # Some trials are pruned; the others train for some seconds, in which they can be disturbed.
 SLOW = SMALL.replace("trials = 8", "trials = 6").replace("epochs = 4", "epochs = 80")
-
-
-def wait_for(condition: Callable[[], object], seconds: float = 120) -> None:
-    """Wait until something has happened; fail if it does not."""
-    deadline = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < deadline, "waited in vain"
-        time.sleep(0.05)
 
 
 _opened: dict[str, BaseStorage] = {}

@@ -6,12 +6,12 @@ import json
 import os
 import secrets
 import subprocess
-import time
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from tests.server import free_port
+from tests.waiting import wait_for
 
 ROOT = Path(__file__).resolve().parents[2]
 COMPOSE_FILE = ROOT / "docker-compose.yml"
@@ -134,14 +134,10 @@ class Stack:
 
     def wait_healthy(self, container: str, restarts: int) -> None:
         """Wait until a container has been started again so often, and is healthy."""
-        deadline = time.monotonic() + 120
-        while True:
+
+        def healthy() -> bool:
             found = self.containers()[container]
-            state = found["State"]
-            if (
-                found["RestartCount"] >= restarts
-                and state.get("Health", {}).get("Status") == "healthy"
-            ):
-                return
-            assert time.monotonic() < deadline, f"{container}: {json.dumps(state)}"
-            time.sleep(0.5)
+            health = found["State"].get("Health", {})
+            return found["RestartCount"] >= restarts and health.get("Status") == "healthy"
+
+        wait_for(healthy, pause=0.5)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import re
 import socket
-import time
 import urllib.request
 from base64 import b64encode
 from dataclasses import replace
@@ -16,6 +15,7 @@ import pytest
 from tests.compose.stack import Stack, docker
 from tests.documented import commands
 from tests.foreign import ARTIFACTS, asked, require_own_names
+from tests.waiting import wait_for
 
 RUNNING = ("mlflow-1", "postgres-1", "s3-1", "scheduler-1", "worker-1", "worker-2")
 USERS = {"MLFLOW_ADMIN_PASSWORD": "a long p@ssword", "MLFLOW_SECRET_KEY": "signs forms"}
@@ -103,10 +103,7 @@ def test_a_study_runs_and_is_on_record(stack, launched):
 
 def test_a_launch_that_was_left_to_the_workers_goes_on_alone(stack, launched):
     stack.run("launch", "/studies/moons.toml", "--name", "left", "--detach")
-    deadline = time.monotonic() + 120
-    while (status := json.loads(stack.run("status", "left", "--json")))["finished"] < 6:
-        assert time.monotonic() < deadline, status
-        time.sleep(1)
+    wait_for(lambda: json.loads(stack.run("status", "left", "--json"))["finished"] == 6, pause=1)
 
 
 def test_files_go_through_the_server_to_the_store(stack, launched):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from studyhall.search.config.section import Scalar
-from studyhall.search.study.claim import Claimed
+from studyhall.search.study.claim import Claim
 from studyhall.search.study.study import Study
 from studyhall.search.training.record import StoredRecord
 
@@ -19,7 +19,7 @@ def created(study: Study, number: int) -> int:
 
 
 def record_of(
-    claimed: Claimed,
+    claimed: Claim,
     parameters: Mapping[str, Scalar],
     value: float | None,
     reports: Mapping[int, float] | None = None,

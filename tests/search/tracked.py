@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
@@ -11,12 +10,13 @@ from mlflow.tracking import MlflowClient
 
 from studyhall.search.sync.outbox import Outbox
 from studyhall.search.sync.outbox_uploader import OutboxUploader
+from studyhall.search.tracking.client import open_client
+from studyhall.search.tracking.study_runs import TrackedData, start_study
 from studyhall.search.tracking.tracker import Tracker
-from studyhall.search.tracking.tracking import TrackedData, open_client, start_study
 from studyhall.search.training.record import Point, StoredRecord
+from tests.waiting import PATIENCE
 
 DATA = TrackedData("shades", "f" * 64, "https://example.org", 40, 20)
-PATIENCE = 120.0  # seconds that a test waits at most for what should happen
 
 Curve = list[tuple[str, int, int, str]]
 
@@ -86,11 +86,3 @@ def sending(
         yield uploader
     finally:
         assert uploader.stop(PATIENCE)
-
-
-def wait_for(condition: Callable[[], object]) -> None:
-    """Wait until something is so."""
-    deadline = time.monotonic() + PATIENCE
-    while not condition():
-        assert time.monotonic() < deadline, "waited in vain"
-        time.sleep(0.05)

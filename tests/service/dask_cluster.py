@@ -9,16 +9,16 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import psutil
 from distributed import Client
 
 from tests.postgres import free_port
+from tests.waiting import PATIENCE
 
 ROOT = Path(__file__).resolve().parents[2]
-PATIENCE = 120.0
 SETTINGS = {  # as docs/cluster.md has them
     "DASK_DISTRIBUTED__WORKER__PROFILE__ENABLED": "false",
     "DASK_DISTRIBUTED__ADMIN__TICK__INTERVAL": "500ms",
@@ -55,6 +55,7 @@ class Scheduler:
                 stdout=log,
                 stderr=log,
                 cwd=self.folder,
+                env={**os.environ, "PYTHONPATH": str(ROOT)},  # it unpickles what tests submit
                 start_new_session=True,
             )
         with Client(self.address, timeout=PATIENCE, set_as_default=False):
@@ -213,11 +214,3 @@ def _apart(name: str) -> tuple[str, ...]:
         return ()
     host = name.replace("_", "-")[:63].strip("-")
     return (*alone, "sh", "-c", 'hostname "$0" && exec "$@"', host)
-
-
-def wait_for(condition: Callable[[], object]) -> None:
-    """Wait until something is so."""
-    deadline = time.monotonic() + PATIENCE
-    while not condition():
-        assert time.monotonic() < deadline, "waited in vain"
-        time.sleep(0.05)

@@ -6,14 +6,15 @@ import os
 import shutil
 import ssl
 import subprocess
-import time
 import urllib.error
 import urllib.request
+from contextlib import suppress
 from pathlib import Path
 
 from tests.postgres import free_port
 from tests.service.certificates import Authority
 from tests.service.documented import documented
+from tests.waiting import wait_for
 
 MISSING = "nginx is not installed here (Debian: nginx-light)"
 LIMIT = 64 * 2**20  # bytes that it takes in one request
@@ -68,12 +69,12 @@ class Nginx:
 
     def _wait(self, log: Path) -> None:
         context = ssl.create_default_context(cafile=str(self.authority.certificate))
-        deadline = time.monotonic() + 60
-        while True:
-            try:
+
+        def answers() -> bool:
+            assert self.process.poll() is None, log.read_text()
+            with suppress(OSError):
                 urllib.request.urlopen(f"{self.address}/health", context=context).close()
-                return
-            except OSError:
-                assert self.process.poll() is None, log.read_text()
-                assert time.monotonic() < deadline, "nginx did not come up"
-                time.sleep(0.05)
+                return True
+            return False
+
+        wait_for(answers)

@@ -11,7 +11,7 @@ from typing import Any
 from studyhall import StudySpec, StudySummary, launch
 from studyhall.search.common.options import Options
 from studyhall.search.study.observer import Quiet
-from studyhall.search.study.outcomes import Outcome
+from studyhall.search.study.trial_result import TrialResult
 from studyhall.search.sync.doctor import examine
 from tests.search.moons import Moons
 from tests.service.dask_cluster import DaskCluster
@@ -39,8 +39,8 @@ class Told(Quiet):
     def note(self, message: str) -> None:
         self.notes.append(message)
 
-    def trial(self, outcome: Outcome) -> None:
-        self.trials.append(outcome.number)
+    def trial(self, result: TrialResult) -> None:
+        self.trials.append(result.number)
         if len(self.trials) == 1:
             self.at_first()
 

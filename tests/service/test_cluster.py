@@ -23,8 +23,9 @@ from studyhall.search.study.studies import recorded_study
 from studyhall.search.workers.cluster import Cluster
 from studyhall.search.workers.dask_pool import DaskPool
 from tests.gateway import Gateway
-from tests.service.dask_cluster import DaskCluster, other_code, wait_for
+from tests.service.dask_cluster import DaskCluster, other_code
 from tests.service.on_cluster import Told, launched, require_whole, run_of_study
+from tests.waiting import wait_for
 
 
 def test_a_cluster_answers_as_one_machine_does(study, undisturbed):
@@ -53,7 +54,7 @@ def test_what_a_worker_says_is_told_apart_from_its_silence(cluster):
 
 def test_a_call_that_fails_by_a_time_limit_of_its_own_is_not_waited_for(study, monkeypatch):
     """What Dask raises when an answer takes long has the same type."""
-    monkeypatch.setattr("studyhall.search.workers.dask_pool.restore_on_host", out_of_time)
+    monkeypatch.setattr("studyhall.search.workers.dask_pool.on_host", out_of_time)
     tracked = prepare(study.long(), study.options(), Told()).tracked
     pool = DaskPool(tracked, study.options())
     with closing(pool), pytest.raises(StudyhallError, match=r"not train it again \(TimeoutError\)"):
@@ -95,7 +96,7 @@ def test_what_a_lost_host_had_not_sent_is_done_again(study, cluster, stack, undi
     def has_unsent() -> bool:
         waiting = (int(path.name[6:10]) for path in lost.folder.glob("home/*/trial-????.1"))
         recorded = recorded_study(read_storage(study.storage), study.name)
-        finished = {outcome.number for outcome in recorded.outcomes(())} if recorded else set()
+        finished = {outcome.number for outcome in recorded.finished()} if recorded else set()
         return not finished.isdisjoint(waiting)
 
     def lose_it() -> None:

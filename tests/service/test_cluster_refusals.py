@@ -26,9 +26,9 @@ AN_HOUR_AHEAD = """\
 import time
 from types import SimpleNamespace
 
-from studyhall.search.workers import host
+from studyhall.search.workers import host_report
 
-host.time = SimpleNamespace(time=lambda: time.time() + 3600, sleep=time.sleep)
+host_report.time = SimpleNamespace(time=lambda: time.time() + 3600)
 """
 
 
@@ -130,7 +130,7 @@ def test_workers_that_cannot_do_the_trials_are_refused_each_with_its_reason(
         "runs other code than this launch (studyhall 0.2.0 (",
         "s ahead of this machine's, so that the times",
         "cannot run Studyhall (ModuleNotFoundError(\"No module named 'studyhall'\")); install this",
-        "no password supplied); see to its STUDYHALL_STORAGE, and to the password in PGPASSWORD",
+        "no password supplied); check its STUDYHALL_STORAGE, and the password in PGPASSWORD",
     ):
         assert words in said
 
@@ -180,6 +180,6 @@ def without(folder: Path, package: str) -> Path:
 
 
 def test_an_installation_without_dask_says_what_to_install(stack, tmp_path, monkeypatch):
-    monkeypatch.setattr("studyhall.search.workers.pool.find_spec", lambda name: None)
+    monkeypatch.setattr("studyhall.search.workers.pool_choice.find_spec", lambda name: None)
     said = refusal(stack, tmp_path, cluster="tcp://127.0.0.1:8786")
     assert said.endswith("`pip install 'studyhall[cluster]'`")

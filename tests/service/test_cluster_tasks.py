@@ -10,8 +10,9 @@ import pytest
 from distributed import Client, Variable, get_worker
 
 from studyhall.search.workers.cluster import Cluster
-from studyhall.search.workers.cluster_tasks import Call, hand_over
-from tests.service.dask_cluster import DaskCluster, wait_for
+from studyhall.search.workers.detached_task import DetachedTask, submit_detached
+from tests.service.dask_cluster import DaskCluster
+from tests.waiting import wait_for
 
 
 @pytest.fixture(scope="module")
@@ -30,18 +31,18 @@ def client(two: DaskCluster) -> Iterator[Client]:
 
 def attempt(name: str, unfit: tuple[str, ...], patience: float) -> None:
     """Be done where this can be; note in a variable of the cluster who tried, and how it ended."""
-    call, here, found = Call(), get_worker().address, Variable(name)
+    task, here, found = DetachedTask(), get_worker().address, Variable(name)
     known = found.get(timeout=10)
     if here not in unfit:
         found.set({**known, "ended": "done", "by": here})
-        return call.step_aside()
-    failed = call.failed()
+        return task.secede()
+    failed = task.count_failure()
     tries = [*known["tries"], (here, failed)]
     if failed >= patience:
         return found.set({**known, "tries": tries, "ended": "given up"})
     found.set({**known, "tries": tries})
-    time.sleep(0.1)
-    return call.put_off()
+    time.sleep(0.1)  # as a look at a host takes
+    return task.reschedule()
 
 
 def ended(client: Client, name: str) -> dict:
@@ -58,7 +59,7 @@ def ended(client: Client, name: str) -> dict:
 def leave(two: DaskCluster, client: Client, name: str, unfit: list[str], patience: float) -> None:
     Variable(name, client=client).set({"tries": []})
     with closing(Cluster(two.address)) as cluster:
-        hand_over(cluster, attempt, name, tuple(unfit), patience, name=name)
+        submit_detached(cluster, attempt, name, tuple(unfit), patience, name=name)
 
 
 def test_a_worker_that_cannot_waits_for_one_that_is_busy(two, client):

@@ -13,10 +13,10 @@ from pathlib import Path
 import numpy as np
 import psutil
 
-from studyhall.search.study.outcomes import Outcome
+from studyhall.search.study.trial_result import TrialResult
 from tests.gateway import Gateway
 from tests.search.moons import Moons
-from tests.service.dask_cluster import DaskCluster, Host, wait_for
+from tests.service.dask_cluster import DaskCluster, Host
 from tests.service.on_cluster import (
     OnCluster,
     Told,
@@ -27,6 +27,7 @@ from tests.service.on_cluster import (
     run_of_study,
 )
 from tests.service.stack import Stack
+from tests.waiting import wait_for
 
 TIMES = int(os.environ.get("STUDYHALL_DISTURBANCES", "8"))
 LONGEST_CUT = 3.0 if TIMES < 50 else 30.0  # seconds; of more than 20 a host's trials are taken over
@@ -114,8 +115,8 @@ class Disturbed(Told):
         super().__init__()
         self._disturbances = disturbances
 
-    def trial(self, outcome: Outcome) -> None:
-        super().trial(outcome)
+    def trial(self, result: TrialResult) -> None:
+        super().trial(result)
         if len(self._disturbances.done) < TIMES:
             self._disturbances.next()
 

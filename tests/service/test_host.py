@@ -21,23 +21,16 @@ from studyhall.search.study.storage import read_storage
 from studyhall.search.study.studies import recorded_study
 from studyhall.search.sync.outbox import Outbox
 from studyhall.search.sync.sync_studies import sync_studies
-from studyhall.search.workers.execution import drop
-from studyhall.search.workers.host import (
-    Assignment,
-    close_host,
-    drain_host,
-    finish_host,
-    leave_host,
-    work_on_host,
-)
-from studyhall.search.workers.workers import HostUnfit
+from studyhall.search.workers.host import Host
+from studyhall.search.workers.host_session import Assignment
+from studyhall.search.workers.pool import UnusableHost
 from tests.postgres import free_port
 from tests.search.data.own_sets import array_file, arrays
 from tests.search.small_trials import store_trial
-from tests.search.sync.test_host_home import make_anothers
-from tests.service.dask_cluster import PATIENCE, wait_for
+from tests.search.sync.test_outbox_homes import make_anothers
 from tests.service.on_cluster import AnHourAhead, long
 from tests.service.stack import Served
+from tests.waiting import PATIENCE, wait_for
 
 
 @pytest.fixture
@@ -46,14 +39,20 @@ def name(tmp_path) -> str:
 
 
 @pytest.fixture
-def assignment(served: Served, name, tmp_path, monkeypatch) -> Iterator[Assignment]:
+def host() -> Host:
+    """A worker's process."""
+    return Host()
+
+
+@pytest.fixture
+def assignment(served: Served, host, name, tmp_path, monkeypatch) -> Iterator[Assignment]:
     """What a launch hands to a host, whose home is a folder of this test."""
     monkeypatch.setenv("STUDYHALL_HOME", str(tmp_path / "home"))
     monkeypatch.setenv("STUDYHALL_STORAGE", served.storage)
     monkeypatch.setattr("studyhall.search.workers.host.INTERVALS", replace(INTERVALS, unfit=0.0))
     assignment = assigned(long(served, name=name), served)
     yield assignment
-    close_host(assignment.study_id, "another launch")
+    host.close(assignment.study_id, "another launch")
 
 
 def assigned(spec: StudySpec, served: Served) -> Assignment:
@@ -63,44 +62,44 @@ def assigned(spec: StudySpec, served: Served) -> Assignment:
     return Assignment(job, tracked.study.study_id, run, 1, code, uuid.uuid4().hex)
 
 
-def test_a_run_bears_the_machine_that_trained_it(served, name, assignment, monkeypatch):
+def test_a_run_bears_the_machine_that_trained_it(host, served, name, assignment, monkeypatch):
     elsewhere = {"machine.cpu": "a processor of its own", "machine.cores": "3"}
-    monkeypatch.setattr("studyhall.search.workers.host.environment", lambda: elsewhere)
-    work_on_host(assignment)
-    assert drain_host(assignment, 60.0) == []
+    monkeypatch.setattr("studyhall.search.workers.host_session.environment", lambda: elsewhere)
+    host.work(assignment)
+    assert host.drain(assignment, 60.0) == []
     experiment = served.client.get_experiment_by_name(name).experiment_id
     [run] = served.client.search_runs([experiment], "tags.`studyhall.kind` = 'trial'")
     assert run.data.tags["studyhall.machine.cpu"] == "a processor of its own"
     assert run.data.tags["studyhall.machine.cores"] == "3"
 
 
-def test_a_host_of_other_code_does_no_trial_and_says_why(served, name, assignment):
+def test_a_host_of_other_code_does_no_trial_and_says_why(host, served, name, assignment):
     other = replace(assignment, code=(*assignment.code[1:], ("studyhall", "another")))
-    said = work_on_host(other)
-    assert isinstance(said, HostUnfit)
-    assert "can do no trial: its code is not that of the launch (" in said.trouble
+    said = host.work(other)
+    assert isinstance(said, UnusableHost)
+    assert "cannot run trials: its code is not that of the launch (" in said.trouble
     assert recorded_summary(name, served.storage).finished == 0
 
 
 def test_a_host_whose_database_is_another_does_no_trial_and_says_why(
-    assignment, name, database, monkeypatch
+    host, assignment, name, database, monkeypatch
 ):
     monkeypatch.setenv("STUDYHALL_STORAGE", database)
-    said = work_on_host(assignment)
-    assert isinstance(said, HostUnfit)
-    assert f"has not the launch's study {name}; have STUDYHALL_STORAGE name" in said.trouble
+    said = host.work(assignment)
+    assert isinstance(said, UnusableHost)
+    assert f"does not have the launch's study {name}; set STUDYHALL_STORAGE" in said.trouble
 
 
-def test_a_host_whose_clock_is_wrong_does_no_trial_and_says_why(assignment, monkeypatch):
+def test_a_host_whose_clock_is_wrong_does_no_trial_and_says_why(host, assignment, monkeypatch):
     monkeypatch.setattr("studyhall.search.study.storage.datetime", AnHourAhead)
-    said = work_on_host(assignment)
-    assert isinstance(said, HostUnfit)
+    said = host.work(assignment)
+    assert isinstance(said, UnusableHost)
     assert "its clock is 3600 s behind this machine's" in said.trouble
 
 
 @pytest.mark.parametrize("named", [False, True])
 def test_own_data_may_lie_elsewhere_on_a_host_and_must_be_those_of_the_launch(
-    served, name, tmp_path, monkeypatch, named
+    host, served, name, tmp_path, monkeypatch, named
 ):
     monkeypatch.setenv("STUDYHALL_CACHE", str(tmp_path / "cache"))
     monkeypatch.setenv("STUDYHALL_HOME", str(tmp_path / "home"))
@@ -115,28 +114,28 @@ def test_own_data_may_lie_elsewhere_on_a_host_and_must_be_those_of_the_launch(
         if named:
             file.unlink()
             monkeypatch.setenv("STUDYHALL_DATA", str(copy))
-        assert work_on_host(assignment) is None  # on host A
+        assert host.work(assignment) is None  # on host A
         assert recorded_summary(name, served.storage).finished == 1
-        close_host(assignment.study_id, "another launch")  # and on host B
+        host.close(assignment.study_id, "another launch")  # and on host B
         place = copy if named else file
         array_file(place, arrays(seed=1))
-        said = work_on_host(assignment)
+        said = host.work(assignment)
     finally:
-        close_host(assignment.study_id, "another launch")
-    assert isinstance(said, HostUnfit)
+        host.close(assignment.study_id, "another launch")
+    assert isinstance(said, UnusableHost)
     told = f"STUDYHALL_DATA={place}" if named else f"data.path {place}"
     assert f"pets: the data of this host ({told}) differ from those of the launch (" in said.trouble
     assert recorded_summary(name, served.storage).finished == 1
 
 
 def test_what_a_host_could_not_send_is_sent_there_by_hand(
-    served, name, assignment, tmp_path, monkeypatch
+    host, served, name, assignment, tmp_path, monkeypatch
 ):
     """Its worker's home is a numbered folder, as those of a compose file's are."""
     monkeypatch.setenv("STUDYHALL_HOME", str(tmp_path / "home" / "1"))
     away = replace(assignment.study_run, uri=f"http://127.0.0.1:{free_port()}")
-    work_on_host(replace(assignment, study_run=away))
-    close_host(assignment.study_id, assignment.launch)
+    host.work(replace(assignment, study_run=away))
+    host.close(assignment.study_id, assignment.launch)
     monkeypatch.setenv("STUDYHALL_HOME", str(tmp_path / "home"))
     [sent] = sync_studies(None, served.options())
     assert (sent.study, sent.sent, sent.unsent) == (name, 1, ())
@@ -155,56 +154,56 @@ def test_what_a_host_s_launch_is_sending_is_left_to_it(served, name, assignment,
 
 
 def test_a_host_whose_home_is_another_users_does_no_trial_and_says_why(
-    assignment, tmp_path, monkeypatch
+    host, assignment, tmp_path, monkeypatch
 ):
     home = tmp_path / "home"
     home.mkdir()
     make_anothers(home, monkeypatch)
-    said = work_on_host(assignment)
-    assert isinstance(said, HostUnfit)
+    said = host.work(assignment)
+    assert isinstance(said, UnusableHost)
     assert "STUDYHALL_HOME: must be a folder of your own, or one that is not" in said.trouble
     assert not list(home.iterdir())
 
 
-def test_a_worker_with_two_threads_does_one_trial_at_a_time(served, name, assignment):
+def test_a_worker_with_two_threads_does_one_trial_at_a_time(host, served, name, assignment):
     """A second claim of the same process would take over what the first is at."""
-    threads = [threading.Thread(target=work_on_host, args=(assignment,)) for _ in range(2)]
+    threads = [threading.Thread(target=host.work, args=(assignment,)) for _ in range(2)]
     for thread in threads:
         thread.start()
     for thread in threads:
         thread.join(PATIENCE)
     study = recorded_study(read_storage(served.storage), name)
-    assert [s.attempt for s in study.standings() if s.state] == [1, 1]
+    assert [s.attempt for s in study.results() if s.finished] == [1, 1]
 
 
-def test_no_trial_is_begun_for_a_launch_that_is_over(served, name, assignment):
-    finish_host(assignment.launch)
-    assert work_on_host(assignment) is None
+def test_no_trial_is_begun_for_a_launch_that_is_over(host, served, name, assignment):
+    host.finish(assignment.launch)
+    assert host.work(assignment) is None
     assert recorded_summary(name, served.storage).at_work == {}
     assert recorded_summary(name, served.storage).finished == 0
 
 
-def test_who_ends_at_once_has_its_own_trial_given_up(served, name, assignment):
+def test_who_ends_at_once_has_its_own_trial_given_up(host, served, name, assignment):
     spec = assignment.job.spec
     endless = spec.model_copy(update={"training": spec.training | {"epochs": 10**6}})
     endlessly = replace(assignment, job=replace(assignment.job, spec=endless))
-    with at_work(endlessly, served, name):
-        leave_host(assignment.study_id, assignment.launch)
+    with at_work(host, endlessly, served, name):
+        host.abort(assignment.study_id, assignment.launch)
     assert recorded_summary(name, served.storage).finished == 0
 
 
-def test_who_ends_at_once_leaves_the_trials_of_other_launches_alone(served, name, assignment):
-    with at_work(assignment, served, name):
-        leave_host(assignment.study_id, "another launch")
+def test_who_ends_at_once_leaves_the_trials_of_other_launches_alone(host, served, name, assignment):
+    with at_work(host, assignment, served, name):
+        host.abort(assignment.study_id, "another launch")
         assert recorded_summary(name, served.storage).at_work
     assert recorded_summary(name, served.storage).finished == 1
 
 
 @contextmanager
-def at_work(assignment: Assignment, served: Served, name: str) -> Iterator[None]:
+def at_work(host: Host, assignment: Assignment, served: Served, name: str) -> Iterator[None]:
     """While a host is at a trial, which has ended afterwards."""
     said: list[object] = []
-    working = threading.Thread(target=lambda: said.append(work_on_host(assignment)), daemon=True)
+    working = threading.Thread(target=lambda: said.append(host.work(assignment)), daemon=True)
     study = recorded_study(read_storage(served.storage), name)
     working.start()
     try:
@@ -212,7 +211,7 @@ def at_work(assignment: Assignment, served: Served, name: str) -> Iterator[None]
         assert not said
         yield
     except BaseException:  # no endless trial is to hold up the tests that follow
-        drop(assignment.study_id)
+        host.abort(assignment.study_id, assignment.launch)
         raise
     finally:
         working.join(PATIENCE)

@@ -8,10 +8,11 @@ from pathlib import Path
 import pytest
 
 from tests.gateway import Gateway
-from tests.service.dask_cluster import Host, Scheduler, wait_for
+from tests.service.dask_cluster import Host, Scheduler
 from tests.service.networks import HERE, Network, may_have_networks, network
 from tests.service.on_cluster import Answers, OnCluster, Told, launched, require_whole
 from tests.service.stack import Stack
+from tests.waiting import wait_for
 
 pytestmark = pytest.mark.skipif(
     not may_have_networks(), reason="networks can be made by root alone, with iproute2"

@@ -75,7 +75,7 @@ def record(served: Served, name: str) -> object:
     experiment = served.client.get_experiment_by_name(name)
     runs = served.client.search_runs([experiment.experiment_id])
     assert len(runs) > 1
-    return study.standings(), sorted(
+    return study.results(), sorted(
         (run.info.run_id, run.info.status, dict(run.data.tags), dict(run.data.metrics))
         for run in runs
     )

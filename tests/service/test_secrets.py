@@ -50,7 +50,7 @@ def command_lines(process: subprocess.Popen[str]) -> Iterator[str]:
                 yield " ".join(one.cmdline())
             except psutil.Error:
                 continue
-        time.sleep(0.1)
+        time.sleep(0.1)  # looked at often enough to see each process
 
 
 def test_no_command_line_holds_a_password(launched):

@@ -9,7 +9,7 @@ import pytest
 import requests
 
 from studyhall.search.common.errors import UsageError
-from studyhall.search.tracking.tracking import open_client
+from studyhall.search.tracking.client import open_client
 from tests.service.certificates import Authority
 from tests.service.nginx import LIMIT, MISSING, Nginx, find_nginx
 from tests.service.users import READER, Signed, credentials, signed_in

@@ -14,10 +14,10 @@ from studyhall.search.study.observer import Quiet
 from studyhall.search.study.recorded import recorded_summaries
 from studyhall.search.sync.doctor import examine
 from studyhall.search.sync.sync_studies import sync_studies
+from studyhall.search.tracking.client import open_client
 from studyhall.search.tracking.ledger import Ledger
 from studyhall.search.tracking.mlflow_check import check_mlflow
 from studyhall.search.tracking.registry import champion
-from studyhall.search.tracking.tracking import open_client
 from tests.cli.workspace import Workspace
 from tests.search.moons import SPEC
 from tests.service.users import (

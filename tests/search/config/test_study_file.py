@@ -254,10 +254,10 @@ def test_a_file_that_ends_too_early_names_its_last_line(tmp_path):
     [
         (
             "cifar11",
-            "cifar11: unknown study; did you mean 'cifar10' or 'cifar10_grid' or "
-            "'cifar10_best', or a path to a .toml file?",
+            "No study named 'cifar11'. Did you mean 'cifar10' or 'cifar10_grid' or 'cifar10_best'? "
+            "`studyhall list` shows all. The path of a study file ends in .toml.",
         ),
-        ("no.toml", "no.toml: no such study file; `studyhall list` shows what there is"),
+        ("no.toml", "no.toml: no such study file. `studyhall list` shows all studies."),
     ],
 )
 def test_an_unknown_study_is_answered_with_the_nearest_names(study, expected):

@@ -1,4 +1,4 @@
-"""Small data sets of a user's own: folders of images and .npz files."""
+"""Small data sets of the user's: folders of images and .npz files."""
 
 from __future__ import annotations
 
@@ -60,5 +60,5 @@ def array_file(path: Path, content: dict[str, np.ndarray] | None = None) -> Path
 
 
 def own(place: Path, **others: Any) -> DataSettings:
-    """The `[data]` of a study of one's own data."""
+    """The `[data]` of a study of the user's data."""
     return DataSettings.model_validate({"name": "pets", "path": str(place), **others})

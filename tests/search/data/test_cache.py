@@ -66,6 +66,7 @@ def _contents(folder: Path) -> list[str]:
     return sorted(path.name for path in folder.iterdir())
 
 
+@pytest.mark.long
 def test_two_processes_fetch_the_real_data_once_between_them(cache: Path) -> None:
     children = [_start("cifar10", None) for _ in range(2)]
     printed = [child.communicate()[0].decode().splitlines() for child in children]
@@ -89,15 +90,15 @@ def test_a_process_waits_while_another_fetches(tiny: Any, cache: Path, tmp_path:
 
 
 @pytest.mark.timeout(60)
-def test_what_is_ready_is_used_without_the_right_to_write(
-    tiny: Any, cache: Path, tmp_path: Path
-) -> None:
+def test_a_ready_data_set_is_used_without_the_lock(tiny: Any, cache: Path, tmp_path: Path) -> None:
     folder = fetch(tiny.info, data_dir=tiny.authors_archive(tmp_path / "archive.tar.gz"))
     with exclusive(cache, "tiny", SILENT):
         assert fetch(tiny.info) == folder
 
 
-def test_what_a_killed_process_left_is_removed(tiny: Any, cache: Path, tmp_path: Path) -> None:
+def test_unfinished_files_of_a_killed_process_are_deleted(
+    tiny: Any, cache: Path, tmp_path: Path
+) -> None:
     archive = tiny.authors_archive(tmp_path / "archive.tar.gz")
     child = _start(tiny.info, archive, on_advance="os.kill(os.getpid(), signal.SIGKILL)")
     child.communicate()
@@ -108,7 +109,7 @@ def test_what_a_killed_process_left_is_removed(tiny: Any, cache: Path, tmp_path:
 
 
 @pytest.mark.parametrize("form", ["archive", "download"])
-def test_a_disk_that_takes_no_more_is_told_and_nothing_remains(
+def test_a_file_too_large_for_the_disk_is_reported_and_nothing_remains(
     tiny: Any, cache: Path, tmp_path: Path, serving: Any, form: str
 ) -> None:
     archive = tiny.authors_archive(tmp_path / "archive.tar.gz")
@@ -125,13 +126,13 @@ def test_a_disk_that_takes_no_more_is_told_and_nothing_remains(
         _, complaint = child.communicate()
     assert complaint.decode() == (
         f"2: {cache}: the cache folder must be writable and have room, got 'File too large'; "
-        "mend that or name another folder in STUDYHALL_CACHE\n"
+        "correct that or name another folder in STUDYHALL_CACHE\n"
     )
     assert _contents(cache) == ["tiny.lock"]
 
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs Linux's device that is full")
-def test_a_full_disk_is_told_and_nothing_remains(tiny: Any, cache: Path) -> None:
+def test_a_full_disk_is_reported_and_nothing_remains(tiny: Any, cache: Path) -> None:
     pieces = [Piece("train", "images", 0, np.zeros((100, 32, 32, 3), np.uint8))]
 
     def fill() -> None:
@@ -159,7 +160,7 @@ def test_a_batch_of_which_only_a_part_was_written_counts_as_missing(
     ]
 
 
-def test_too_little_room_is_told_before_anything_is_fetched(
+def test_too_little_room_is_reported_before_anything_is_fetched(
     tiny: Any, cache: Path, tmp_path: Path, steps: Any
 ) -> None:
     last = replace(tiny.info.batches[-1], stop=10**15)
@@ -174,7 +175,7 @@ def test_too_little_room_is_told_before_anything_is_fetched(
     assert _contents(cache) == ["tiny.lock"]
 
 
-def test_a_cache_folder_that_cannot_be_made_is_told(
+def test_a_cache_folder_that_cannot_be_made_is_reported(
     tiny: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (tmp_path / "file").write_text("in the way")
@@ -184,7 +185,7 @@ def test_a_cache_folder_that_cannot_be_made_is_told(
         fetch(tiny.info, data_dir=tiny.authors_archive(tmp_path / "archive.tar.gz"))
     assert str(caught.value) == (
         f"{place}: the cache folder must be writable and have room, got 'Not a directory'; "
-        "mend that or name another folder in STUDYHALL_CACHE"
+        "correct that or name another folder in STUDYHALL_CACHE"
     )
     assert caught.value.exit_code == 2
 

@@ -51,6 +51,7 @@ def test_first_image_is_a_frog_in_colour_the_right_way_up(cifar10_cache: Path) -
     assert dataset.train_examples[0, 31, 31].tolist() == [123, 92, 72]
 
 
+@pytest.mark.long
 def test_real_data_in_the_authors_form_decode_to_the_same_bytes(
     cifar10_cache: Path, cache: Path, tiny: Any, tmp_path: Path
 ) -> None:

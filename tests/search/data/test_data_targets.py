@@ -1,4 +1,4 @@
-"""Data sets fetched and checked by name, as `studyhall data` does."""
+"""Data sets fetched and verified by name, as `studyhall data` does."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ learning_rate = { type = "float", low = 0.01, high = 0.1 }
 """
 
 
-def test_a_data_set_is_had_and_checked_by_its_name(cache):
+def test_a_data_set_is_fetched_and_verified_by_its_name(cache):
     folder = fetch_data("two_moons")
     assert folder.parent == cache
     assert verify_data("two_moons").intact
@@ -31,7 +31,7 @@ def test_a_data_set_is_had_and_checked_by_its_name(cache):
     assert not verify_data("two_moons").intact
 
 
-def test_own_data_are_had_and_checked_by_their_study_file(cache, tmp_path):
+def test_user_data_are_fetched_and_verified_by_their_study_file(cache, tmp_path):
     array_file(tmp_path / "pets.npz")
     file = tmp_path / "pets.toml"
     file.write_text(STUDY)
@@ -40,6 +40,6 @@ def test_own_data_are_had_and_checked_by_their_study_file(cache, tmp_path):
     assert (found.name, found.intact) == ("pets", True)
 
 
-def test_what_is_no_data_set_is_refused_with_the_nearest_name(cache):
+def test_an_unknown_name_is_refused_with_the_nearest_one(cache):
     with pytest.raises(UsageError, match="the nearest is 'two_moons'"):
         fetch_data("two_moon")

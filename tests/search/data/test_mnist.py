@@ -11,7 +11,9 @@ import pytest
 
 from studyhall.search.common.errors import UsageError
 from studyhall.search.data.catalog import DatasetInfo
-from studyhall.search.data.datasets import Split, fetch, fingerprint, open_dataset, open_test
+from studyhall.search.data.datasets import fetch, open_dataset, open_test
+from studyhall.search.data.integrity import fingerprint
+from studyhall.search.data.splits import Split
 from studyhall.search.data.verification import verify
 from tests.search.data.idx_files import IMAGES, LABELS, files, folder, idx, small_info
 
@@ -47,6 +49,7 @@ def test_the_first_image_is_a_five_the_right_way_up(mnist_cache: Path) -> None:
     assert image[5, 12:24].tolist() == [3, 18, 18, 18, 126, 136, 175, 26, 166, 255, 247, 127]
 
 
+@pytest.mark.long
 def test_real_data_in_gzipped_files_decode_to_the_same_bytes(
     mnist_cache: Path, cache: Path, tmp_path: Path
 ) -> None:

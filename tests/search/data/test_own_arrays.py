@@ -1,4 +1,4 @@
-"""`.npz` files of one's own: what is read of them, and every mistake by its name."""
+"""The user's `.npz` files: how they are read, and the message about each mistake."""
 
 from __future__ import annotations
 
@@ -153,13 +153,13 @@ def test_all_mistakes_are_named_at_once(
     ] * len(told), found
 
 
-def test_a_file_that_is_cut_or_none_is_refused(tmp_path: Path, cache: Path) -> None:
+def test_a_file_that_is_cut_short_is_refused(tmp_path: Path, cache: Path) -> None:
     path = array_file(tmp_path / "pets.npz")
     path.write_bytes(path.read_bytes()[:-9])
     assert complaints(path) == ["must be a .npz file, as numpy.savez writes it"]
 
 
-def test_any_damage_is_told_in_sentences(tmp_path: Path, cache: Path) -> None:
+def test_any_damage_is_reported_in_sentences(tmp_path: Path, cache: Path) -> None:
     path = array_file(tmp_path / "pets.npz", arrays(train=9, test=3))
     content, generator = path.read_bytes(), np.random.default_rng(0)
     table = content.index(b"PK\x01\x02")  # of contents
@@ -203,14 +203,14 @@ def test_an_encrypted_archive_is_refused(tmp_path: Path, cache: Path) -> None:
     assert "encrypted" in told
 
 
-def test_what_goes_with_images_alone_is_refused(tmp_path: Path, cache: Path) -> None:
+def test_image_size_is_refused_for_a_file_of_arrays(tmp_path: Path, cache: Path) -> None:
     path = array_file(tmp_path / "pets.npz")
     assert complaints(path, image_size=8) == [
         "image_size goes with a folder of images; delete it from [data]"
     ]
 
 
-def test_points_are_no_bytes(tmp_path: Path, cache: Path) -> None:
+def test_points_cannot_be_mirrored_or_scaled_as_bytes(tmp_path: Path, cache: Path) -> None:
     points = np.random.default_rng(0).normal(size=(30, 4))
     path = array_file(tmp_path / "pets.npz", {"images": points, "labels": np.arange(30) % 3})
     settings = own(path, train=10, validation=5, preprocessing="unit")

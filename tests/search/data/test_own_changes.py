@@ -29,7 +29,7 @@ def place(settings: DataSettings) -> Path:
     return Path(settings.path or "")
 
 
-def test_what_was_never_decoded_cannot_be_verified(tmp_path: Path, cache: Path) -> None:
+def test_data_that_were_never_decoded_cannot_be_verified(tmp_path: Path, cache: Path) -> None:
     with pytest.raises(UsageError) as caught:
         verify(own(image_folder(tmp_path / "pets")))
     assert str(caught.value) == (
@@ -100,7 +100,7 @@ def test_a_file_of_arrays_that_was_only_written_again_is_named(tmp_path: Path, c
     )
 
 
-def test_after_a_fetch_the_data_as_they_are_now_are_what_must_be(pets: DataSettings) -> None:
+def test_after_a_fetch_the_present_data_are_the_expected_ones(pets: DataSettings) -> None:
     (place(pets) / "test" / "dog" / "1.png").unlink()
     assert not verify(pets).intact
     fetch(pets)
@@ -121,7 +121,7 @@ def test_the_version_that_was_used_last_is_compared_with(pets: DataSettings) -> 
     )
 
 
-def test_what_no_one_took_yet_is_not_compared_with(pets: DataSettings) -> None:
+def test_an_unused_version_is_not_compared_with(pets: DataSettings) -> None:
     mark_used(fetch(pets))
     (place(pets) / "test" / "dog" / "1.png").unlink()
     folder = fetch(pets)
@@ -163,7 +163,7 @@ def test_an_example_in_test_and_another_part_is_a_problem(pets: DataSettings) ->
     }
 
 
-def test_an_example_in_train_and_validation_is_counted_alone(tmp_path: Path, cache: Path) -> None:
+def test_an_example_in_train_and_validation_is_only_counted(tmp_path: Path, cache: Path) -> None:
     content = arrays(train=30)
     content["train_images"] = np.tile(content["train_images"][:3], (10, 1, 1, 1))
     settings = own(array_file(tmp_path / "pets.npz", content))
@@ -192,7 +192,7 @@ def test_points_are_compared_as_images_are(tmp_path: Path, cache: Path) -> None:
     assert "train_images[4]) is test 0 (0, test_images[0]) is test 1 (1, test_images[1])" in problem
 
 
-def test_of_published_data_duplicates_are_counted_and_no_failure(mnist_cache: Path) -> None:
+def test_duplicates_in_published_data_are_only_counted(mnist_cache: Path) -> None:
     found = verify(DataSettings(name="mnist", train=50_000, validation=10_000))
     assert found.intact
     assert found.counts is not None

@@ -1,4 +1,4 @@
-"""Data of one's own in the cache: decoded once, known by content, sealed and fingerprinted."""
+"""The user's data in the cache: decoded once, recognized by content, fingerprinted."""
 
 from __future__ import annotations
 
@@ -12,7 +12,8 @@ import pytest
 
 from studyhall.search.common.errors import UsageError
 from studyhall.search.config.data_settings import DataSettings
-from studyhall.search.data.datasets import describe, fetch, fingerprint, open_dataset, split_dataset
+from studyhall.search.data.datasets import describe, fetch, open_dataset, split_dataset
+from studyhall.search.data.integrity import fingerprint
 from studyhall.search.data.recorded_data import fetch_recorded, version_of
 from studyhall.search.data.splits import fill_counts
 from studyhall.search.data.verification import verify
@@ -57,9 +58,7 @@ def test_training_needs_nothing_of_the_test_part_or_of_the_source(pets: Path) ->
     assert open_dataset(settings, folder).train_examples.shape == (12, 6, 8, 3)
 
 
-def test_where_they_lie_and_when_they_were_written_does_not_count(
-    pets: Path, tmp_path: Path
-) -> None:
+def test_the_place_and_time_of_files_do_not_matter(pets: Path, tmp_path: Path) -> None:
     before, folder = fingerprint_of(own(pets)), fetch(own(pets))
     moved = pets.rename(tmp_path / "moved")
     for path in moved.rglob("*.png"):
@@ -85,13 +84,13 @@ def _other_name_of_a_class(place: Path) -> None:
 
 
 @pytest.mark.parametrize("change", [_other_pixels, _other_class, _other_name_of_a_class])
-def test_whatever_changes_gives_another_fingerprint(pets: Path, change: Any) -> None:
+def test_any_changed_file_gives_another_fingerprint(pets: Path, change: Any) -> None:
     before = fingerprint_of(own(pets))
     change(pets)
     assert fingerprint_of(own(pets)) != before
 
 
-def test_settings_that_change_what_is_decoded_do_too(pets: Path) -> None:
+def test_settings_that_change_the_decoded_data_give_another_fingerprint(pets: Path) -> None:
     others = [{}, {"image_size": 6}, {"image_size": [6, 4]}, {"test_share": 0.4}, {"seed": 1}]
     assert len({fingerprint_of(own(pets, **other)) for other in others}) == len(others)
 
@@ -107,7 +106,7 @@ def test_a_folder_and_a_file_of_the_same_examples_are_the_same_data(
     assert fingerprint_of(own(path)) == fingerprint_of(own(place))
 
 
-def test_what_is_damaged_in_the_cache_is_decoded_again(pets: Path, steps: Any) -> None:
+def test_data_damaged_in_the_cache_are_decoded_again(pets: Path, steps: Any) -> None:
     folder = fetch(own(pets))
     labels = folder / "train_labels.npy"
     labels.write_bytes(labels.read_bytes()[:-1] + b"\1")
@@ -172,7 +171,7 @@ def test_a_training_goes_on_after_the_data_have_moved(tmp_path: Path) -> None:
     assert identities[0] == identities[1]
 
 
-def test_sets_of_one_name_and_other_content_do_not_meet(tmp_path: Path, cache: Path) -> None:
+def test_sets_of_one_name_and_different_content_are_kept_apart(tmp_path: Path, cache: Path) -> None:
     one = own(image_folder(tmp_path / "one", seed=1))
     other = own(image_folder(tmp_path / "other", seed=2))
     assert fetch(one) != fetch(other)

@@ -1,4 +1,4 @@
-"""Folders of images by class: what is read of them, and every mistake by its name."""
+"""Folders of images by class: how they are read, and the message about each mistake."""
 
 from __future__ import annotations
 
@@ -113,7 +113,7 @@ def test_images_of_other_sizes_are_refused_with_the_way_out(tmp_path: Path, cach
     assert complaints(place) == [*told[:5], f"{place}: 2 more of 34 images have other sizes"]
 
 
-def test_names_that_are_no_text_are_refused(tmp_path: Path, cache: Path) -> None:
+def test_names_that_are_not_utf_8_are_refused(tmp_path: Path, cache: Path) -> None:
     place = image_folder(tmp_path / "pets")
     (place / "dog").rename(os.fsdecode(os.fsencode(place) + b"/caf\xe9"))
     for number in range(7):
@@ -127,7 +127,7 @@ def test_names_that_are_no_text_are_refused(tmp_path: Path, cache: Path) -> None
     ]
 
 
-def test_beside_the_classes_only_what_is_called_like_an_image_counts(
+def test_beside_the_classes_only_files_named_like_images_are_refused(
     tmp_path: Path, cache: Path
 ) -> None:
     place = image_folder(tmp_path / "pets")
@@ -175,14 +175,14 @@ def test_all_mistakes_are_named_at_once(tmp_path: Path, cache: Path) -> None:
         f"{train}/eel/more: must be an image, got a folder; put its images into eel",
         f"{test}/ant: must hold at least 1 image {one}, got 0; {add}",
         f"{test}/eel: must hold at least 1 image {one}, got 0; {add}",
-        f"{train}/cat/note.txt: must be an image in one of the formats {formats}; mend it or "
+        f"{train}/cat/note.txt: must be an image in one of the formats {formats}; replace it or "
         "delete it",
-        f"{train}/dog/2.png: must be readable, got 'No such file or directory'; mend it or "
+        f"{train}/dog/2.png: must be readable, got 'No such file or directory'; replace it or "
         "delete it",
-        f"{train}/eel/0.png: must have 8 bits per channel, got Pillow's mode I;16; mend it or "
+        f"{train}/eel/0.png: must have 8 bits per channel, got Pillow's mode I;16; replace it or "
         "delete it",
         f"{train}/dog/x.bmp: must be a whole image, got 'image file is truncated (4 bytes not "
-        "processed)'; mend it or delete it",
+        "processed)'; replace it or delete it",
     ]
     assert not list(cache.glob("*/*.npy"))
 
@@ -203,14 +203,16 @@ def test_a_cut_image_is_found_though_all_headers_are_sound(tmp_path: Path, cache
         ((), "must have a folder of images for each of two classes, got none"),
     ],
 )
-def test_one_class_is_none(tmp_path: Path, cache: Path, keep: tuple[str, ...], told: str) -> None:
+def test_fewer_than_two_classes_are_refused(
+    tmp_path: Path, cache: Path, keep: tuple[str, ...], told: str
+) -> None:
     place = image_folder(tmp_path / "pets")
     for name in set(CLASSES) - set(keep):
         shutil.rmtree(place / name)
     assert complaints(place) == [f"{place}: {told}"]
 
 
-def test_a_part_alone_is_half_a_data_set(tmp_path: Path, cache: Path) -> None:
+def test_a_training_part_without_a_test_part_is_refused(tmp_path: Path, cache: Path) -> None:
     place = image_folder(tmp_path / "pets", ("train",))
     assert complaints(place)[0] == (
         f"{place}/test: must stand beside train, got no such folder; make it, or put the classes "
@@ -248,7 +250,7 @@ def test_of_many_images_without_a_class_a_few_are_named(tmp_path: Path, cache: P
     ]
 
 
-def test_what_is_neither_a_folder_nor_arrays_is_refused(tmp_path: Path, cache: Path) -> None:
+def test_a_path_that_is_neither_a_folder_nor_arrays_is_refused(tmp_path: Path, cache: Path) -> None:
     path = tmp_path / "pets.zip"
     rule = "must name a folder of images by class or a .npz file, got"
     after = "correct it, or name where the data are now with --data-dir"

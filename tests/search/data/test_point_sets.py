@@ -16,11 +16,11 @@ from studyhall.search.data.arrays import open_array, write_arrays
 from studyhall.search.data.catalog import Piece
 from studyhall.search.data.datasets import (
     fetch,
-    fingerprint,
     open_dataset,
     open_test,
     split_dataset,
 )
+from studyhall.search.data.integrity import fingerprint
 from studyhall.search.data.point_sets import DEFAULT_NOISE, FORMULAS, point_set
 from studyhall.search.data.splits import require_fitting
 from studyhall.search.data.verification import verify

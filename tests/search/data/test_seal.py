@@ -23,9 +23,10 @@ from studyhall.search.runner.launcher import prepare
 from studyhall.search.study.observer import Quiet
 from studyhall.search.study.storage import open_storage
 from studyhall.search.study.studies import open_study
-from studyhall.search.tracking.tracking import FINGERPRINT
-from studyhall.search.workers.execution import Job, work
-from studyhall.search.workers.workers import Action, run_workers
+from studyhall.search.tracking.study_runs import FINGERPRINT
+from studyhall.search.workers.execution import Job, Workplace
+from studyhall.search.workers.pool import Action
+from studyhall.search.workers.processes import run_workers
 from tests.search.data.own_sets import array_file, image_folder, own
 from tests.search.workers.test_execution import SPEC
 
@@ -70,7 +71,7 @@ def pry(job: Job, own: str) -> dict[str, str] | None:
 
     studyhall.search.workers.execution.run_trial = prying
     try:
-        assert work(job) is None
+        assert Workplace(job).run_next() is None
     finally:
         studyhall.search.workers.execution.run_trial = train
     return found or None
@@ -87,10 +88,10 @@ def job(tmp_path) -> Job:
 def test_a_worker_has_no_way_to_the_test_split(job, tmp_path, workers):
     found: list[dict[str, str]] = []
 
-    def order() -> Action:
+    def next_action() -> Action:
         return Action.STOP if len(found) >= 2 else Action.CONTINUE
 
-    for result in run_workers(pry, (job, str(tmp_path)), workers, 1, order):
+    for result in run_workers(pry, (job, str(tmp_path)), workers, 1, next_action):
         assert isinstance(result, dict)
         found.append(result)
     assert found[:2] == [dict.fromkeys(WAYS, "sealed")] * 2
@@ -179,7 +180,7 @@ def test_data_that_are_elsewhere_are_sealed_there(tmp_path, cache, monkeypatch, 
             assert (folder / "note").read_bytes() == b"x"
 
 
-def test_what_lies_beside_the_images_or_is_needed_is_open(tmp_path):
+def test_files_beside_the_images_and_needed_files_stay_open(tmp_path):
     place = image_folder(tmp_path)
     (place / "README").write_bytes(b"x")
     journal = place / "cat" / "journal"
@@ -204,13 +205,13 @@ def peep(job: Job, path: str) -> str | None:
 
     studyhall.search.workers.execution.run_trial = peeping
     try:
-        assert work(job) is None
+        assert Workplace(job).run_next() is None
     finally:
         studyhall.search.workers.execution.run_trial = train
     return found[0] if found else None
 
 
-@pytest.mark.parametrize("moved", [False, True])
+@pytest.mark.parametrize("moved", [True, pytest.param(False, marks=pytest.mark.long)])
 def test_a_launch_has_its_workers_seal_the_users_own_source(tmp_path, cache, monkeypatch, moved):
     monkeypatch.chdir(tmp_path)
     settings = own(image_folder(tmp_path / "images"), image_size=4)
@@ -222,15 +223,15 @@ def test_a_launch_has_its_workers_seal_the_users_own_source(tmp_path, cache, mon
     job = prepare(spec, options, Quiet()).tracked.job
     found: list[object] = []
 
-    def order() -> Action:
+    def next_action() -> Action:
         return Action.STOP if len(found) >= 2 else Action.CONTINUE
 
-    for result in run_workers(peep, (job, f"{place}/cat/1.png"), 2, 1, order):
+    for result in run_workers(peep, (job, f"{place}/cat/1.png"), 2, 1, next_action):
         found.append(result)
     assert found[:2] == ["sealed", "sealed"]
 
 
-def test_what_launches_and_trains_does_not_import_what_evaluates():
+def test_launching_and_training_do_not_import_the_evaluation():
     asked = (
         "import sys\n"
         "from studyhall.search.runner import finals, launcher\n"

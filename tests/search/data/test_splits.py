@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -16,16 +16,15 @@ from studyhall.search.data.splits import require_fitting, split_indices
 PINNED = [3, 11, 13, 20, 92]
 
 
-@dataclass(frozen=True)
-class Sizes:
-    train: int
-    validation: int
-    shuffle: bool = True
-    seed: int = 0
+def sizes(train: int, validation: int, **others: Any) -> DataSettings:
+    """Settings that may be wrong, as a study file's would be refused."""
+    return DataSettings.model_construct(
+        name="cifar10", train=train, validation=validation, **others
+    )
 
 
 def test_splits_are_disjoint_and_of_the_sizes_asked_for() -> None:
-    split = split_indices(100, Sizes(70, 25))
+    split = split_indices(100, sizes(70, 25))
     assert split.train.dtype == split.validation.dtype == np.int64
     assert (len(split.train), len(split.validation)) == (70, 25)
     assert len(np.union1d(split.train, split.validation)) == 95
@@ -36,18 +35,18 @@ def test_splits_are_disjoint_and_of_the_sizes_asked_for() -> None:
 
 
 def test_splits_are_the_same_on_every_machine_and_release() -> None:
-    assert split_indices(100, Sizes(90, 5)).validation.tolist() == PINNED
-    assert split_indices(100, Sizes(90, 5, seed=1)).validation.tolist() != PINNED
+    assert split_indices(100, sizes(90, 5)).validation.tolist() == PINNED
+    assert split_indices(100, sizes(90, 5, seed=1)).validation.tolist() != PINNED
 
 
 def test_validation_does_not_depend_on_the_number_of_training_images() -> None:
-    few, many = (split_indices(100, Sizes(train, 20)) for train in (10, 80))
+    few, many = (split_indices(100, sizes(train, 20)) for train in (10, 80))
     np.testing.assert_array_equal(few.validation, many.validation)
     assert set(few.train) < set(many.train)
 
 
 def test_unshuffled_the_first_images_train_and_the_next_validate() -> None:
-    split = split_indices(100, Sizes(60, 7, shuffle=False))
+    split = split_indices(100, sizes(60, 7, shuffle=False))
     assert split.train.tolist() == list(range(60))
     assert split.validation.tolist() == list(range(60, 67))
 
@@ -55,7 +54,7 @@ def test_unshuffled_the_first_images_train_and_the_next_validate() -> None:
 @pytest.mark.parametrize(("train", "validation"), [(100, 1), (99, 2), (0, 5), (5, 0), (-1, 50)])
 def test_splits_larger_than_the_data_or_empty_are_refused(train: int, validation: int) -> None:
     with pytest.raises(UsageError) as caught:
-        split_indices(100, Sizes(train, validation))
+        split_indices(100, sizes(train, validation))
     assert str(caught.value) == (
         "data.train and data.validation: each must be at least 1 and both together at most 100, "
         f"got {train} and {validation}; lower data.train or data.validation"

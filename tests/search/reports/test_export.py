@@ -11,7 +11,7 @@ import pytest
 
 from studyhall import UsageError
 from studyhall.search.reports.export import export_study
-from tests.search.reports.told import TRIALS, Told, record_study
+from tests.search.reports.fake_study import TRIALS, FakeTrial, record_study
 
 READERS = {
     "trials.csv": lambda path: pd.read_csv(path, dtype_backend="numpy_nullable"),
@@ -54,7 +54,7 @@ def _locks() -> list[str]:
 
 
 def test_a_trial_that_was_not_timed_has_no_seconds(working_folder):
-    record_study(working_folder, [Told(0.5), Told(None, state="failed", seconds=0.0)])
+    record_study(working_folder, [FakeTrial(0.5), FakeTrial(None, state="failed", seconds=0.0)])
     export_study("s", "t.csv")
     assert list(pd.read_csv("t.csv")["seconds"].fillna(-1)) == [2.0, -1]
 
@@ -84,7 +84,7 @@ def test_a_study_without_trials_has_a_table_without_rows(working_folder):
 )
 def test_a_column_is_of_the_kind_that_all_its_values_are_of(working_folder, values, kind):
     space = {"x": {"type": "categorical", "choices": list(values)}}
-    record_study(working_folder, [Told(0.1, {"x": value}) for value in values], space)
+    record_study(working_folder, [FakeTrial(0.1, {"x": value}) for value in values], space)
     export_study("s", working_folder / "t.parquet")
     column = pd.read_parquet(working_folder / "t.parquet")["parameter.x"]
     assert column.dtype == kind
@@ -92,7 +92,9 @@ def test_a_column_is_of_the_kind_that_all_its_values_are_of(working_folder, valu
 
 
 def test_a_diverged_value_stays_what_it_was(working_folder):
-    record_study(working_folder, [Told(math.inf)], metric="validation_loss", direction="minimize")
+    record_study(
+        working_folder, [FakeTrial(math.inf)], metric="validation_loss", direction="minimize"
+    )
     export_study("s", working_folder / "t.csv")
     assert pd.read_csv(working_folder / "t.csv")["value"].tolist() == [math.inf]
 

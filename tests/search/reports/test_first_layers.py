@@ -12,13 +12,13 @@ from PIL import Image, ImageFile
 from studyhall.search.reports.first_layers import small_sheet, why_no_layers
 from studyhall.search.reports.report_rendering import render_html
 from studyhall.search.training.plots import first_layer_tiles
-from tests.search.reports.judged import NOW, judged_facts
-from tests.search.reports.told_page import parsed
+from tests.search.reports.evaluated_study import NOW, evaluated_facts
+from tests.search.reports.parsed_page import parsed
 
 
 @pytest.fixture(scope="module")
 def facts(tmp_path_factory):
-    return judged_facts(tmp_path_factory.mktemp("told"))
+    return evaluated_facts(tmp_path_factory.mktemp("told"))
 
 
 def sheet_of(path, units: int, shape: tuple[int, int, int], kind: str = "noise"):
@@ -44,7 +44,7 @@ def sheet_of(path, units: int, shape: tuple[int, int, int], kind: str = "noise")
     ids=str,
 )
 @pytest.mark.parametrize("kind", ["noise", "smooth"])
-def test_it_is_the_beginning_of_the_sheet(tmp_path, units, shape, size, kind):
+def test_a_small_image_is_the_beginning_of_the_sheet(tmp_path, units, shape, size, kind):
     whole = sheet_of(tmp_path / "sheet.png", units, shape, kind)
     content = small_sheet(tmp_path / "sheet.png", shape)
     assert content is not None
@@ -58,7 +58,7 @@ def test_it_is_the_beginning_of_the_sheet(tmp_path, units, shape, size, kind):
     assert found[-1].mean() > 150  # the white line below the tiles
 
 
-def test_a_thousand_fit_into_a_page(tmp_path):
+def test_a_thousand_small_images_fit_into_a_page(tmp_path):
     sheet_of(tmp_path / "sheet.png", 256, (32, 32, 3))  # noise: the largest that there is
     content = small_sheet(tmp_path / "sheet.png", (32, 32, 3))
     assert content is not None
@@ -66,7 +66,7 @@ def test_a_thousand_fit_into_a_page(tmp_path):
 
 
 @pytest.mark.parametrize("content", [b"", b"no image", None])
-def test_a_damaged_sheet_has_none(tmp_path, content):
+def test_a_damaged_sheet_has_no_small_image(tmp_path, content):
     path = tmp_path / "sheet.png"
     sheet_of(path, 9, (8, 8, 3))
     path.write_bytes(path.read_bytes()[:200] if content is None else content)
@@ -119,7 +119,7 @@ def test_where_there_are_no_first_layers_the_report_says_why(facts, shape, reaso
         assert reason in found.text.partition("First layers")[2]
 
 
-def test_first_layers_that_were_lost_or_never_there_are_told(facts):
+def test_the_report_says_that_first_layers_are_lost_or_were_never_there(facts):
     lost = parsed(render_html(facts, NOW, layers={}))
     assert (
         "MLflow has no image of the first layer for any of the 4 trials that saved weights."

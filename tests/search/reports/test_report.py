@@ -1,4 +1,4 @@
-"""Reports of studies of every kind, without MLflow: nothing crashes, all is told and escaped."""
+"""Reports of studies of every kind, without MLflow: complete and escaped."""
 
 from __future__ import annotations
 
@@ -14,9 +14,10 @@ from studyhall.search.common.addresses import JOURNAL
 from studyhall.search.reports.report import write_report
 from studyhall.search.study.recorded import open_recorded
 from studyhall.search.study.storage import open_storage
-from studyhall.search.tracking.tracking import TrackedData, open_client, start_study
-from tests.search.reports.told import TRIALS, Told, record_study
-from tests.search.reports.told_page import Page, parsed
+from studyhall.search.tracking.client import open_client
+from studyhall.search.tracking.study_runs import TrackedData, start_study
+from tests.search.reports.fake_study import TRIALS, FakeTrial, record_study
+from tests.search.reports.parsed_page import Page, parsed
 
 ONE = {"rate": {"type": "float", "low": 1e-4, "high": 1.0, "log": True}}
 ALL = {"history", "importances", "parallel_coordinates", "contour", "slice", "learning_curves"}
@@ -45,7 +46,7 @@ def drawn(found: Page) -> set[str]:
     return {name.removeprefix("figure-") for name in found.figures}
 
 
-def test_every_figure_is_there_with_words_for_who_does_not_see_it(working_folder):
+def test_every_plot_is_there_with_a_description(working_folder):
     record_study(working_folder)
     found = page()
     assert drawn(found) == ALL
@@ -64,7 +65,7 @@ def test_the_curves_are_those_of_the_best_and_of_the_pruned(working_folder):
     assert pruned["y"] == [0.1, 0.2, None]  # a gap before the next
 
 
-def test_a_report_asks_the_network_for_nothing(working_folder):
+def test_a_report_loads_nothing_from_the_network(working_folder):
     record_study(working_folder)
     found = page()
     assert found.all("link") == []
@@ -77,8 +78,8 @@ def test_a_report_asks_the_network_for_nothing(working_folder):
 
 def test_what_comes_from_a_study_is_escaped(working_folder):
     nasty = "</script><script>alert('x')</script><img src=http://x/y>"
-    failed = Told(None, {"method": nasty}, "failed", nasty)
-    trials = [Told(0.5, {"method": "none"}), Told(0.6, {"method": nasty}), failed]
+    failed = FakeTrial(None, {"method": nasty}, "failed", nasty)
+    trials = [FakeTrial(0.5, {"method": "none"}), FakeTrial(0.6, {"method": nasty}), failed]
     space = {"method": {"type": "categorical", "choices": ["none", nasty]}}
     record_study(working_folder, trials, space)
     found = page()
@@ -90,7 +91,7 @@ def test_what_comes_from_a_study_is_escaped(working_folder):
     assert "<script>" not in Path("s-report.md").read_text().partition("```")[0]
 
 
-def test_markdown_tells_the_same_without_pictures(working_folder):
+def test_markdown_has_the_same_without_images(working_folder):
     record_study(working_folder)
     found = page()
     write_report("s", markdown=True)
@@ -104,7 +105,7 @@ def test_markdown_tells_the_same_without_pictures(working_folder):
 
 
 def test_a_study_of_failures_says_so_and_why(working_folder):
-    failed = [Told(None, state="failed", reason="the loss was inf")] * 3
+    failed = [FakeTrial(None, state="failed", reason="the loss was inf")] * 3
     record_study(working_folder, failed)
     found = page()
     assert drawn(found) == set()
@@ -129,19 +130,19 @@ def test_a_study_of_pruned_trials_shows_their_curves_alone(working_folder):
 @pytest.mark.parametrize(
     ("trials", "space", "expected"),
     [
-        ([Told(0.5, {"rate": 0.1})], ONE, {"history"}),
+        ([FakeTrial(0.5, {"rate": 0.1})], ONE, {"history"}),
         (
-            [Told(0.5, {"rate": 0.1}), Told(0.6, {"rate": 0.2})],
+            [FakeTrial(0.5, {"rate": 0.1}), FakeTrial(0.6, {"rate": 0.2})],
             ONE,
             {"history", "importances", "parallel_coordinates", "slice"},
         ),
-        ([Told(0.5, {"rate": 0.1}), Told(0.5, {"rate": 0.2})], ONE, {"history", "slice"}),
-        ([Told(0.5, {"rate": 0.1}), Told(0.6, {"rate": 0.1})], ONE, {"history"}),
-        ([Told(0.5), Told(0.6)], None, {"history"}),
+        ([FakeTrial(0.5, {"rate": 0.1}), FakeTrial(0.5, {"rate": 0.2})], ONE, {"history", "slice"}),
+        ([FakeTrial(0.5, {"rate": 0.1}), FakeTrial(0.6, {"rate": 0.1})], ONE, {"history"}),
+        ([FakeTrial(0.5), FakeTrial(0.6)], None, {"history"}),
     ],
     ids=["one trial", "one parameter", "equal values", "equal parameters", "three equal ones"],
 )
-def test_figures_are_drawn_as_far_as_the_trials_allow(working_folder, trials, space, expected):
+def test_plots_are_drawn_as_far_as_the_trials_allow(working_folder, trials, space, expected):
     record_study(working_folder, trials, space)
     assert drawn(page()) == {*expected, "learning_curves"}
 
@@ -149,7 +150,8 @@ def test_figures_are_drawn_as_far_as_the_trials_allow(working_folder, trials, sp
 def test_a_contour_of_many_trials_stays_small(working_folder):
     space = {**ONE, "share": {"type": "float", "low": 0.0, "high": 1.0}}
     trials = [
-        Told(1 - (k / 150 - 0.5) ** 2, {"rate": 1 / (k + 2), "share": k / 150}) for k in range(150)
+        FakeTrial(1 - (k / 150 - 0.5) ** 2, {"rate": 1 / (k + 2), "share": k / 150})
+        for k in range(150)
     ]
     record_study(working_folder, trials, space)
     found = page()
@@ -182,7 +184,7 @@ def test_an_output_in_a_folder_that_is_not_there_is_named(working_folder):
     )
 
 
-def test_a_page_that_mlflow_does_not_take_is_written_all_the_same(working_folder, capsys):
+def test_a_page_that_cannot_be_logged_to_mlflow_is_still_written(working_folder, capsys):
     record_study(working_folder)
     study = open_recorded("s", open_storage(working_folder / JOURNAL))
     uri, data = f"sqlite:///{working_folder}/mlflow.db", TrackedData("s", "f" * 64, "", 1, 1)

@@ -13,13 +13,13 @@ from studyhall.search.reports.report_rendering import render_html, render_markdo
 from studyhall.search.reports.study_comparison import compare_studies
 from studyhall.search.reports.study_facts import ChampionFacts, FinalistsFacts
 from studyhall.search.study.report_figures import Figure, curve_figure
-from tests.search.reports.judged import FINALS, NOW, judged_facts
-from tests.search.reports.told_page import parsed
+from tests.search.reports.evaluated_study import FINALS, NOW, evaluated_facts
+from tests.search.reports.parsed_page import parsed
 
 
 @pytest.fixture(scope="module")
 def facts(tmp_path_factory):
-    return judged_facts(tmp_path_factory.mktemp("told"))
+    return evaluated_facts(tmp_path_factory.mktemp("told"))
 
 
 @pytest.fixture(scope="module")
@@ -32,7 +32,7 @@ def markdown(facts):
     return render_markdown(facts, NOW).decode()
 
 
-def test_finalists_are_told_with_their_spread(page, markdown):
+def test_finalists_are_shown_with_their_spread(page, markdown):
     assert "Retrained with 2 fresh seeds, trial 4 was the best of 2 finalists: 0.5500" in page.text
     assert (
         "Selection bias: the search score of trial 1 was better by 0.3000 than the mean of its "
@@ -60,7 +60,7 @@ def test_finalists_that_diverged_are_finalists_too(facts):
     ) in list(found.rows())
 
 
-def test_a_command_is_told_where_it_can_be_followed(facts):
+def test_evaluate_is_suggested_only_where_it_works(facts):
     def summary(**changes):
         told = replace(facts, tracked=replace(facts.tracked, evaluation=None, **changes))
         return render_markdown(told, NOW).decode().partition("## Best")[0]
@@ -71,7 +71,7 @@ def test_a_command_is_told_where_it_can_be_followed(facts):
     assert "studyhall evaluate" not in summary(champion=None)  # as of a study that was set aside
 
 
-def test_finalists_that_did_better_are_not_said_to_be_lucky(facts):
+def test_finalists_that_did_better_have_no_selection_bias(facts):
     better = replace(FINALS, finalists=FINALS.finalists[:1], direction="minimize")
     told = replace(facts, summary=replace(facts.summary, finals=better))
     text = render_markdown(told, NOW).decode()
@@ -81,7 +81,7 @@ def test_finalists_that_did_better_are_not_said_to_be_lucky(facts):
     ) in text
 
 
-def test_finalists_that_did_as_well_are_said_to(facts):
+def test_finalists_that_did_as_well_have_no_selection_bias(facts):
     equal = replace(FINALS.finalists[0], value=0.55000001)
     told = replace(FINALS, finalists=(equal,))
     told = replace(facts, summary=replace(facts.summary, finals=told))
@@ -92,7 +92,7 @@ def test_finalists_that_did_as_well_are_said_to(facts):
     ) in text
 
 
-def test_a_verdict_on_an_earlier_champion_is_not_the_champions(facts):
+def test_an_evaluation_of_an_earlier_champion_is_not_the_champions(facts):
     overtaken = replace(facts.tracked, champion=ChampionFacts("6", "winner", "finalists"))
     told = replace(facts, tracked=overtaken)
     text = parsed(render_html(told, NOW)).text
@@ -109,20 +109,20 @@ def test_a_verdict_on_an_earlier_champion_is_not_the_champions(facts):
 @pytest.mark.parametrize(
     ("selected_by", "told"),
     [
-        ("search", "no finalists were trained again to tell which is better."),
+        ("search", "no finalists were retrained to measure it."),
         ("search before finalists", "its finalists are not trained yet."),
         ("search after finalists diverged", "all its finalists diverged."),
         ("finalists", None),
     ],
 )
-def test_a_judged_champion_that_is_the_luckiest_single_run_is_said_to_be(facts, selected_by, told):
-    judged = replace(facts.tracked, champion=ChampionFacts("3", "winner", selected_by))
-    text = parsed(render_html(replace(facts, tracked=judged), NOW)).text
-    single = "This is the best single run of the search, and the luckiest of runs that are as good"
+def test_the_report_says_if_the_champion_is_the_best_single_run(facts, selected_by, told):
+    tracked = replace(facts.tracked, champion=ChampionFacts("3", "winner", selected_by))
+    text = parsed(render_html(replace(facts, tracked=tracked), NOW)).text
+    single = "This is the best single run of the search, so its score is partly selection bias"
     assert (f"{single}: {told}" in text) if told else (single not in text)
 
 
-def test_the_verdict_has_its_interval_pictures_and_the_same_as_tables(page, markdown):
+def test_the_test_result_has_an_interval_images_and_tables(page, markdown):
     assert (
         "Version 3, trial-0004-seed-1: 120 of 200 test examples classified correctly" in page.text
     )
@@ -138,17 +138,17 @@ def test_the_verdict_has_its_interval_pictures_and_the_same_as_tables(page, mark
     assert "| 7 | cat | dog | 99.0% |" in markdown
 
 
-def test_every_reading_of_the_test_split_is_told(page, markdown):
+def test_every_test_evaluation_is_listed(page, markdown):
     assert "The test set was evaluated 2 times." in page.text
     assert "| 200 | 0.6000 |  | 0123456789ab |" in markdown
     assert "| \\<i\\> | reproduction | " in markdown
     assert "| broken off |  | 0.1000 to 0.2000 | f |" in markdown
 
 
-def test_what_has_a_page_in_the_ui_leads_there(page, markdown):
+def test_runs_are_linked_to_their_pages_in_the_ui(page, markdown):
     links = {a["href"] for a in page.all("a") if not (a["href"] or "").startswith("#")}
     runs = "http://localhost:5000/mlflow/#/experiments/5/runs/"
-    named = ("parent", "run0", "run1", "run2", "run3", "judgement", "other")
+    named = ("parent", "run0", "run1", "run2", "run3", "evaluated", "other")
     assert links == {f"{runs}{name}" for name in named}
     assert f"[1]({runs}run1)" in markdown
 
@@ -164,7 +164,7 @@ def test_core_seconds_count_each_thread(page, markdown):
     assert "| complete | 3 | 12.0 | 4.0 |" in markdown
 
 
-def test_what_a_training_took_that_left_no_time_is_not_known(facts):
+def test_trainings_of_unknown_time_are_counted(facts):
     lost = (replace(facts.trials[3], seconds=None), replace(facts.trials[4], seconds=None))
     told = replace(facts, trials=(*facts.trials[:3], *lost))
     text = render_markdown(told, NOW).decode()
@@ -177,7 +177,7 @@ def test_what_a_training_took_that_left_no_time_is_not_known(facts):
     assert "| all | 5 | 12.0 | 4.0 |" in text
 
 
-def test_bits_are_promised_where_the_commands_can_keep_it(facts, page):
+def test_equal_bits_are_promised_where_the_commands_give_them(facts, page):
     assert "the commands give the same trials, except for the last bits" in page.text
     assert "launch with Options(blas_threads=2) in Python to get the same bits." in page.text
     one = replace(facts, tracked=replace(facts.tracked, blas_threads=1))
@@ -197,7 +197,7 @@ def test_the_cost_has_the_finalists_and_so_do_the_commands(facts):
     assert finalists not in text
 
 
-def test_it_says_with_which_code_to_run_it_again(page):
+def test_the_code_version_and_commands_are_given(page):
     assert "Studyhall 1.2, commit abc with uncommitted changes, seed 3" in page.text
     assert "studyhall launch s.toml\nstudyhall evaluate s\nstudyhall replay run1" in page.text
 
@@ -207,7 +207,7 @@ def test_the_study_file_in_the_report_is_that_of_the_study(facts, markdown):
     assert StudySpec.model_validate(tomllib.loads(file)) == facts.spec
 
 
-def test_where_data_of_ones_own_lie_is_not_told(facts):
+def test_the_folder_of_the_users_own_data_is_left_out(facts):
     data = {**facts.spec.data, "name": "pets", "path": "/home/me/secret/pets"}
     told = replace(facts, spec=facts.spec.model_copy(update={"data": data}))
     text = render_markdown(told, NOW).decode()
@@ -216,7 +216,7 @@ def test_where_data_of_ones_own_lie_is_not_told(facts):
     assert "if pets is not beside the study file, add --data-dir " in text
 
 
-def test_without_a_server_nothing_leads_out_of_the_page(facts):
+def test_without_a_server_there_are_no_links_to_mlflow(facts):
     here = replace(facts, tracked=replace(facts.tracked, uri="sqlite:///mlflow.db"))
     found = parsed(render_html(here, NOW))
     assert all((a["href"] or "").startswith("#") for a in found.all("a"))

@@ -1,4 +1,4 @@
-"""Two studies side by side: what differs, what came of it, and whether it can be compared."""
+"""Two studies side by side: what differs, their results, and whether they are comparable."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from studyhall.search.common.errors import UsageError
 from studyhall.search.reports.recorded_facts import read_recorded
 from studyhall.search.reports.study_comparison import compare_recorded, compare_studies
 from studyhall.search.study.finals_facts import Finalist, Finals, Retrained
-from tests.search.reports.told import SPACE, TRIALS, Told, record_study
+from tests.search.reports.fake_study import SPACE, TRIALS, FakeTrial, record_study
 
 
 @pytest.fixture(scope="module")
@@ -22,7 +22,7 @@ def facts(tmp_path_factory):
     record_study(folder, name="one")
     narrow = {**SPACE, "units": {"type": "int", "low": 1, "high": 100}}
     record_study(folder, better, narrow, name="two", seed=9)
-    record_study(folder, [Told(None, state="failed"), TRIALS[2]], name="failed")
+    record_study(folder, [FakeTrial(None, state="failed"), TRIALS[2]], name="failed")
     loss = {"metric": "validation_loss", "direction": "minimize"}
     record_study(folder, TRIALS, fingerprint="0" * 64, name="other", **loss)
     with pytest.MonkeyPatch.context() as patch:
@@ -32,7 +32,7 @@ def facts(tmp_path_factory):
         return {name: read_recorded(name).facts for name in names}
 
 
-def test_it_tells_how_far_each_came_and_what_differs(facts):
+def test_results_and_differences_are_given(facts):
     found = compare_studies(facts["one"], facts["two"])
     one, two = found.studies
     assert one.states == {"complete": 3, "pruned": 1, "failed": 1}
@@ -68,7 +68,7 @@ def test_the_best_so_far_is_of_equal_counts_of_trials(facts):
     assert [second for _, _, second in found] == pytest.approx([0.6, 0.8, 0.8])
 
 
-def test_other_data_and_another_metric_are_said_to_be_incomparable(facts):
+def test_studies_of_other_data_or_another_metric_are_not_comparable(facts):
     assert compare_studies(facts["one"], facts["other"]).incomparable == (
         "one selects by validation_accuracy, and other by validation_loss",
         "one and other were run on different data or different splits of them "
@@ -85,7 +85,7 @@ def test_a_study_without_a_complete_trial_has_no_best(facts):
     assert ("best value", "-", "0.7000") in list(found.rows())
 
 
-def test_finalists_are_told_by_their_means(facts):
+def test_finalists_are_compared_by_their_means(facts):
     trained = (Retrained(0, 1, 0.5), Retrained(1, 2, 0.6))
     finalists = (Finalist(1, 0.7, {"rate": 0.01}, trained, 0),)
     finals = Finals("one.finalists", "validation_accuracy", "maximize", 2, finalists)

@@ -13,8 +13,8 @@ from rich.console import Console
 from studyhall.search.config.study_spec import StudySpec
 from studyhall.search.runner.live_view import LiveView, PlainView
 from studyhall.search.runner.views import observer
-from studyhall.search.study.outcomes import Outcome
 from studyhall.search.study.summary import StudySummary
+from studyhall.search.study.trial_result import TrialResult
 
 SPEC = StudySpec.model_validate(
     {
@@ -41,7 +41,7 @@ SUMMARY = StudySummary(
     seconds=1.0,
     best=None,
 )
-OUTCOME = Outcome(
+OUTCOME = TrialResult(
     number=998,
     state="complete",
     value=0.5636,
@@ -54,13 +54,13 @@ OUTCOME = Outcome(
     reason=None,
     seconds=123.4,
 )
-FAILED = Outcome(
+FAILED = TrialResult(
     999, "failed", None, {}, "the loss must stay finite, got inf in iteration 919" * 3, 1
 )
 ESCAPES = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]")
 
 
-def drawn(width: int, *outcomes: Outcome) -> list[str]:
+def drawn(width: int, *outcomes: TrialResult) -> list[str]:
     """The lines of the last picture that the live view draws."""
     text = io.StringIO()
     console = Console(file=text, width=width, height=24, force_terminal=True)

@@ -14,9 +14,9 @@ from studyhall.search.config.study_spec import StudySpec
 from studyhall.search.runner.interrupts import Terminated
 from studyhall.search.runner.stopping import stop
 from studyhall.search.study.observer import Quiet
-from studyhall.search.study.outcomes import Outcome
+from studyhall.search.study.trial_result import TrialResult
 from tests.search.moons import Moons
-from tests.search.tracked import wait_for
+from tests.waiting import wait_for
 
 FINALISTS = {"configurations": 2, "seeds": 2}
 
@@ -31,8 +31,8 @@ class Listening(Quiet):
     def begin(self, spec: StudySpec, summary: StudySummary, jobs: int) -> None:
         self._study = spec.study.name
 
-    def trial(self, outcome: Outcome) -> None:
-        if (self._study, outcome.number) == self._wanted:
+    def trial(self, result: TrialResult) -> None:
+        if (self._study, result.number) == self._wanted:
             self._act()
 
 

@@ -12,7 +12,7 @@ from studyhall.search.reports.report_rendering import render_markdown
 from studyhall.search.runner.finals import train_finalists
 from studyhall.search.tracking.ledger import Ledger
 from tests.search.moons import SPEC, Moons
-from tests.search.reports.judged import NOW
+from tests.search.reports.evaluated_study import NOW
 
 
 @pytest.fixture

@@ -46,7 +46,7 @@ def add(address: str, number: int) -> int:
 def add_one(storage: BaseStorage, study: int) -> None:
     with exclusive(storage, "count"):
         count = storage.get_study_user_attrs(study).get("count", 0)
-        time.sleep(0.005)
+        time.sleep(0.005)  # in which another could read the same count
         storage.set_study_user_attr(study, "count", count + 1)
 
 

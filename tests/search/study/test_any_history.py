@@ -21,7 +21,7 @@ from hypothesis.stateful import (
 
 from studyhall.search.common.intervals import INTERVALS
 from studyhall.search.config.study_spec import StudySpec
-from studyhall.search.study.claim import Claimed
+from studyhall.search.study.claim import Claim
 from studyhall.search.study.claims import Claims
 from studyhall.search.study.storage import open_storage
 from studyhall.search.study.studies import open_study
@@ -43,7 +43,7 @@ SPEC = StudySpec.model_validate(
 )  # fmt: skip
 
 
-def outcome(study: Study, claimed: Claimed) -> StoredRecord:
+def outcome(study: Study, claimed: Claim) -> StoredRecord:
     """What a worker makes of a trial: a function of what it is proposed."""
     proposed = study.propose(claimed.number, claimed.trial_id)
     rate = float(proposed.parameters["learning_rate"])
@@ -75,7 +75,7 @@ class Worker:
 
     def __init__(self, study: Study) -> None:
         self.study = study
-        self.claimed: Claimed | None = None
+        self.claimed: Claim | None = None
         self.record: StoredRecord | None = None
         self.hung = False
 

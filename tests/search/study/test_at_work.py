@@ -7,7 +7,7 @@ import time
 import pytest
 
 from studyhall.search.common.owner import new_owner
-from studyhall.search.study.claim import CLAIM, Claim
+from studyhall.search.study.claim import CLAIM
 from studyhall.search.study.storage import open_storage
 from tests.search.moons import Moons
 
@@ -17,8 +17,8 @@ def at_work(moons: Moons, owner: str, age: float) -> dict[int, str]:
     moons.launch(study={"trials": 1})
     storage = open_storage(moons.storage)
     trial_id = storage.create_new_trial(storage.get_study_id_from_name("moons"))
-    claim = Claim(owner=owner, attempt=1, last_beat_at=time.time() - age)
-    storage.set_trial_user_attr(trial_id, CLAIM, claim.model_dump())
+    claim = {"owner": owner, "attempt": 1, "last_beat_at": time.time() - age}
+    storage.set_trial_user_attr(trial_id, CLAIM, claim)
     return moons.summary().at_work
 
 

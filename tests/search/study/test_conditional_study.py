@@ -14,7 +14,8 @@ from studyhall.search.config.study_spec import StudySpec
 from studyhall.search.study.storage import open_storage
 from studyhall.search.study.studies import open_study
 from studyhall.search.study.study import Study
-from studyhall.search.workers.workers import Action, run_workers
+from studyhall.search.workers.pool import Action
+from studyhall.search.workers.processes import run_workers
 from tests.search.created import created, record_of
 
 SPACE = {
@@ -59,7 +60,7 @@ def run(folder: Path, spec: StudySpec) -> bool:
         return False
     proposed = study.propose(claimed.number, claimed.trial_id)
     training = proposed.settings.training
-    time.sleep(0.02 * (claimed.number % 3))
+    time.sleep(0.02 * (claimed.number % 3))  # so that trials end in another order
     value = -((np.log10(training.learning_rate) + 2) ** 2) - training.l2 - training.momentum
     return study.finish(record_of(claimed, proposed.parameters, float(value)))
 
@@ -67,11 +68,11 @@ def run(folder: Path, spec: StudySpec) -> bool:
 def ran(folder: Path, spec: StudySpec, jobs: int = 1) -> Study:
     study = study_in(folder, spec)
 
-    def order() -> Action:
-        whole = len(study.outcomes(())) == spec.study.trials
+    def next_action() -> Action:
+        whole = len(study.finished()) == spec.study.trials
         return Action.STOP if whole else Action.CONTINUE
 
-    list(run_workers(run, (folder, spec), jobs, 1, order))
+    list(run_workers(run, (folder, spec), jobs, 1, next_action))
     return study
 
 

@@ -6,7 +6,6 @@ import os
 import signal
 import subprocess
 import sys
-import time
 from itertools import chain
 from pathlib import Path
 
@@ -21,6 +20,7 @@ from studyhall.search.study.storage import exclusive, open_storage, read_storage
 from tests.postgres import IN_ADDRESS, PASSWORD
 from tests.search.study.processes import ROOT, Worker
 from tests.search.study.storage_worker import add_one, opened
+from tests.waiting import wait_for
 
 
 def complaint(address: str) -> str:
@@ -162,9 +162,9 @@ def test_trials_outlive_a_server_that_restarts_under_load(postgres, database, en
         for worker in workers:
             worker.tell()
         for finished in (5, 30):
-            while storage.get_n_trials(study, TrialState.COMPLETE) < finished:
-                assert all(worker.process.poll() in (None, 0) for worker in workers)
-                time.sleep(0.05)
+            wait_for(
+                lambda enough=finished: storage.get_n_trials(study, TrialState.COMPLETE) >= enough
+            )
             if ending == "kill":
                 postgres.kill()
                 postgres.start()

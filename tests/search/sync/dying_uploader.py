@@ -14,7 +14,8 @@ import studyhall.search.sync.outbox
 import studyhall.search.tracking.tracker
 from studyhall.search.sync.outbox import Outbox
 from studyhall.search.tracking.tracker import Tracker
-from tests.search.tracked import PATIENCE, open_tracker, sending
+from tests.search.tracked import open_tracker, sending
+from tests.waiting import PATIENCE
 
 
 def die(*_: Any, **__: Any) -> None:

@@ -10,7 +10,7 @@ from typing import Any
 
 from mlflow.entities import ViewType
 
-from studyhall.search.study.standing import TrialStanding
+from studyhall.search.study.trial_result import TrialResult
 from studyhall.search.sync.outbox import Outbox
 from studyhall.search.sync.repair import Repairs, repair
 from studyhall.search.sync.run_diff import Finding, compare
@@ -18,7 +18,8 @@ from studyhall.search.sync.run_upload import RunUpload
 from studyhall.search.tracking.tracked_run import TrackedRun
 from studyhall.search.tracking.tracker import Tracker
 from tests.search.small_trials import store_trial
-from tests.search.tracked import PATIENCE, curve_in, curve_of, sending, trial_runs
+from tests.search.tracked import curve_in, curve_of, sending, trial_runs
+from tests.waiting import PATIENCE
 
 # Trial 3 is under way: its first attempt died, and its second is shown while it trains.
 HOW: dict[int, dict[str, Any]] = {0: {}, 1: {"prune": True}, 2: {"learning_rate": 1e30}}
@@ -57,9 +58,9 @@ class Scene:
         self.tracker.create_run(LIVE, 2, 0)
 
     @property
-    def standings(self) -> list[TrialStanding]:
+    def standings(self) -> list[TrialResult]:
         ended = [
-            TrialStanding(
+            TrialResult(
                 number=number,
                 state=record.state,
                 reason=record.reason,
@@ -70,7 +71,7 @@ class Scene:
             )
             for number, record in self.stored.records.items()
         ]
-        return [*ended, TrialStanding(LIVE, live_attempt=2)]
+        return [*ended, TrialResult(LIVE, live_attempt=2)]
 
     def compare(self, *, deep: bool = True) -> list[Finding]:
         return compare(self.standings, self.tracker, self.outbox, deep=deep)

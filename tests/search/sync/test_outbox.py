@@ -85,7 +85,9 @@ def test_a_damaged_record_is_refused_by_the_name_of_the_file(
     with pytest.raises(DamagedRecordError) as caught:
         read(outbox.path(7, 1))
     assert str(caught.value).startswith(f"{path}: {rule}")
-    assert str(caught.value).endswith("; `studyhall doctor` with --fix has the trial trained again")
+    assert str(caught.value).endswith(
+        "; run `studyhall doctor` with --fix to have the trial trained again"
+    )
 
 
 @pytest.mark.parametrize("content", [None, b"", b"\xff\xfe", b"no sums\n"])
@@ -229,5 +231,5 @@ def test_a_folder_that_cannot_be_written_is_told(tmp_path: Path) -> None:
         store_trial(Outbox(tmp_path / "outbox"), 7)
     assert str(caught.value) == (
         f"{tmp_path}/outbox/trial-0007.1: the record of trial 7 cannot be written: "
-        "Not a directory; make room, then launch again: the trial is done again"
+        "Not a directory; make room, then launch again: the trial is trained again"
     )

@@ -22,16 +22,8 @@ from studyhall.search.sync.outbox_uploader import OutboxUploader
 from studyhall.search.tracking.tracker import Tracker
 from studyhall.search.training.record import Point, StoredRecord, read
 from tests.search.small_trials import forge, store_trial
-from tests.search.tracked import (
-    PATIENCE,
-    curve_in,
-    curve_of,
-    is_whole,
-    left_in,
-    sending,
-    trial_runs,
-    wait_for,
-)
+from tests.search.tracked import curve_in, curve_of, is_whole, left_in, sending, trial_runs
+from tests.waiting import PATIENCE, wait_for
 
 ROOT = Path(__file__).resolve().parents[3]
 POINTS_OF_DEATH = [

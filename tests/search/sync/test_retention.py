@@ -17,7 +17,7 @@ from studyhall.search.study.studies import recorded_study
 from studyhall.search.sync.doctor import examine
 from studyhall.search.sync.outbox import Outbox
 from studyhall.search.sync.retention import collect
-from studyhall.search.tracking.trained import load_trained
+from studyhall.search.tracking.run_files import load_trained
 from tests.search.created import created
 from tests.search.moons import Moons
 from tests.search.small_trials import store_trial

@@ -12,7 +12,8 @@ from studyhall.search.sync.repair import repair
 from studyhall.search.tracking.tracker import Tracker
 from tests.mlflow_database import sqlite
 from tests.search.sync.scenes import LIVE, Plant, Scene, Stored
-from tests.search.tracked import PATIENCE, open_tracker, sending
+from tests.search.tracked import open_tracker, sending
+from tests.waiting import PATIENCE
 
 # What is planted, and what must be found: kinds with trials, in the order of the trials.
 FAULTS: dict[str, tuple[Plant, list[tuple[str, int | None]]]] = {

@@ -16,16 +16,9 @@ from studyhall.search.sync.live_points import LivePoints
 from studyhall.search.sync.outbox import Outbox
 from studyhall.search.tracking.tracker import Tracker
 from tests.search.small_trials import forge, store_trial
-from tests.search.tracked import (
-    PATIENCE,
-    is_whole,
-    left_in,
-    open_tracker,
-    sending,
-    trial_runs,
-    wait_for,
-)
+from tests.search.tracked import is_whole, left_in, open_tracker, sending, trial_runs
 from tests.server import Server
+from tests.waiting import PATIENCE, wait_for
 
 # What sending a trial asks of a server, in this order.
 STEPS = ["runs/create", "runs/log-inputs", "runs/log-batch", "artifacts", "runs/update"]

@@ -18,9 +18,9 @@ from studyhall.search.common.errors import StudyhallError
 from studyhall.search.sync.doctor import examine
 from studyhall.search.tracking.mlflow_model import WEIGHTS_IN_MODEL
 from studyhall.search.tracking.registry import champion
+from studyhall.search.tracking.run_files import artifact_bytes
+from studyhall.search.tracking.study_runs import StudyRun
 from studyhall.search.tracking.tracker import Tracker
-from studyhall.search.tracking.tracking import StudyRun
-from studyhall.search.tracking.trained import artifact_bytes
 from tests.search.moons import Moons
 from tests.search.tracked import DATA
 

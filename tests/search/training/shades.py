@@ -8,7 +8,8 @@ import numpy as np
 
 from studyhall.model import Preprocessing
 from studyhall.search.config.settings import TrialSettings
-from studyhall.search.data.datasets import Dataset, Split
+from studyhall.search.data.datasets import Dataset
+from studyhall.search.data.splits import Split
 from studyhall.search.training.building import TrainingData
 
 

@@ -21,6 +21,7 @@ from studyhall.search.training.saved_training import SECONDS, TIMES, TrainingSav
 from studyhall.search.training.trial import TrialRecord, run_trial
 from studyhall.search.training.trial_identity import identify
 from tests.search.training.shades import settings, shades
+from tests.waiting import wait_for
 
 EPOCHS = 6
 SEED, METRIC = TrialSeed(0, 3), "validation_loss"
@@ -317,10 +318,8 @@ def test_a_process_killed_again_and_again_leaves_the_weights_of_one_that_never_w
     path, generator = tmp_path / "trial.state", np.random.default_rng(4)
     for _ in range(2):
         before, process = saved_at(), start(path)
-        while saved_at() == before:
-            assert process.poll() is None
-            time.sleep(0.01)
-        time.sleep(generator.uniform(0, 0.3))
+        wait_for(lambda before=before: saved_at() != before, pause=0.01)
+        time.sleep(generator.uniform(0, 0.3))  # killed anywhere, not after a saving alone
         process.kill()
         process.communicate()
     resumed, anew = (start(at).communicate()[0].split() for at in (path, tmp_path / "other"))

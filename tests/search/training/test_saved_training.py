@@ -14,7 +14,7 @@ from safetensors.numpy import save_file
 import studyhall.search.common.atomic_files
 import studyhall.search.training.trial_identity
 from studyhall.model import EpochRecord, TrainingState, save_checkpoint
-from studyhall.search.common.environment import environment
+from studyhall.search.common.environment import environment, fixed_blas_threads
 from studyhall.search.common.source_tree import source_digest
 from studyhall.search.training.building import TrialSeed, build_network, start_training
 from studyhall.search.training.saved_training import (
@@ -24,7 +24,6 @@ from studyhall.search.training.saved_training import (
 )
 from studyhall.search.training.trial import run_trial
 from studyhall.search.training.trial_identity import TrialIdentity, identify
-from studyhall.search.workers.workers import fixed_blas_threads
 from tests.search.training.shades import settings, shades
 
 SEED = TrialSeed(5, 7)
@@ -169,7 +168,7 @@ def test_a_training_on_other_blas_threads_is_not_read(tmp_path, saved):
 def test_the_libraries_of_others_make_no_other_training():
     # SciPy brings a BLAS of its own, whose threads nobody has limited.
     program = """
-from studyhall.search.workers.workers import fixed_blas_threads
+from studyhall.search.common.environment import fixed_blas_threads
 from tests.search.training.test_saved_training import SEED, WANTED, identify
 from studyhall.search.common.environment import environment
 

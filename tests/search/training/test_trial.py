@@ -7,9 +7,11 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from studyhall.model import Examples, score
-from studyhall.search.training.building import TrainingData, TrialSeed
-from studyhall.search.training.trial import TrialRecord, run_trial
+from studyhall.model import EpochRecord, Examples, score, weights_sha256
+from studyhall.search.config.settings import TrialSettings
+from studyhall.search.data.datasets import fetch
+from studyhall.search.training.building import TrainingData, TrialSeed, training_data
+from studyhall.search.training.trial import TrialRecord, pruned_after, run_trial
 from tests.search.training.shades import settings, shades
 
 
@@ -115,3 +117,35 @@ def test_the_best_weights_are_kept_on_request(data, metric):
     assert best.value == (
         judged.accuracy if metric == "validation_accuracy" else pytest.approx(judged.loss)
     )
+
+
+def moons(**training: object) -> TrialSettings:
+    return TrialSettings.model_validate(
+        {
+            "data": {"name": "two_moons", "train": 150, "validation": 50},
+            "network": {"hidden": [8], "dropout": 0.2},
+            "training": {"learning_rate": 0.3, "batch_size": 20, "keep": "best", **training},
+        }
+    )
+
+
+@pytest.mark.parametrize("reason", [None, "median pruned it"])
+@pytest.mark.parametrize(
+    "training", [{"epochs": 9}, {"epochs": 9, "evaluate_every": 2}, {"iterations": 61}]
+)
+def test_a_trial_trained_again_ends_where_it_ended(cache, training, reason):
+    wanted, seed = moons(**training), TrialSeed(3, 5)
+    data = training_data(fetch(wanted.data), wanted.data)
+    records = []
+
+    def on_epoch(epoch: EpochRecord) -> str | None:
+        records.append(epoch)
+        return reason if len(records) == 3 else None
+
+    first = run_trial(wanted, data, seed, "validation_loss", on_epoch)
+    last = first.epochs[-1].epoch if reason else None
+    again = run_trial(wanted, data, seed, "validation_loss", pruned_after(last, reason or ""))
+    assert (again.state, again.reason, again.value) == (first.state, first.reason, first.value)
+    assert [epoch.iteration for epoch in again.epochs] == [e.iteration for e in first.epochs]
+    assert np.array_equal(again.losses, first.losses)
+    assert weights_sha256(again.classifier) == weights_sha256(first.classifier)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import threading
-import time
 
 import optuna
 import pytest
@@ -13,6 +12,7 @@ from studyhall.search.study.claim import claim_of
 from studyhall.search.study.claims import CLAIMS_MUTEX, Claims
 from studyhall.search.study.storage import exclusive, open_storage
 from studyhall.search.workers.heartbeat import ClaimLostError, Heartbeat
+from tests.waiting import wait_for
 
 NEVER = 600.0  # seconds between two beats of a thread that is not to beat in a test
 
@@ -22,13 +22,6 @@ def storage(tmp_path):
     opened = open_storage(tmp_path / "journal")
     optuna.create_study(study_name="s", storage=opened)
     return opened
-
-
-def wait_for(condition) -> None:
-    deadline = time.monotonic() + 60
-    while not condition():
-        assert time.monotonic() < deadline, "waited in vain"
-        time.sleep(0.01)
 
 
 def taken_over(storage, claims: Claims, claimed) -> None:

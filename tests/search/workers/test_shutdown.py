@@ -13,7 +13,7 @@ from studyhall.search.study.observer import Quiet
 from studyhall.search.study.study import Study
 from studyhall.search.sync.live_points import LivePoints
 from tests.search.moons import Moons
-from tests.search.tracked import wait_for
+from tests.waiting import wait_for
 
 
 class Told(Quiet):

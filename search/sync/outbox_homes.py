@@ -1,0 +1,140 @@
+"""The folders of this machine that hold outboxes, and the outboxes of studies that are gone."""
+
+from __future__ import annotations
+
+import os
+import uuid
+from collections.abc import Iterator, Set
+from contextlib import suppress
+from pathlib import Path
+
+from filelock import Timeout
+from platformdirs import user_state_path
+
+from studyhall.search.common.addresses import redact
+from studyhall.search.common.atomic_files import discard
+from studyhall.search.common.errors import StudyhallError, UsageError
+from studyhall.search.common.options import Options
+from studyhall.search.sync.outbox import Outbox
+
+HOME = "STUDYHALL_HOME"
+_LAUNCHES = ".studyhall"  # in a home: what the launches keep that were left to a worker
+
+
+def home() -> Path:
+    """The folder of this host's records; all its workers use the same."""
+    return Path(os.environ.get(HOME) or user_state_path("studyhall")).resolve()
+
+
+def make_home() -> Path:
+    """The folder of this host's records, which no other user may see into if it is made now.
+
+    Raises:
+        UsageError: it is another user's, who could plant records there.
+        OSError: it cannot be made.
+    """
+    folder = home()
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    _require_own(folder)
+    return folder
+
+
+def outboxes(options: Options, study_id: str) -> list[Outbox]:
+    """The outboxes of a study on this machine, that of the working folder first.
+
+    Raises:
+        UsageError: this host's home is another user's.
+    """
+    first, *others = outbox_homes(options)
+    found = [folder / study_id for folder in others]
+    return [Outbox(first / study_id), *(Outbox(folder) for folder in found if folder.is_dir())]
+
+
+def outbox_homes(options: Options) -> list[Path]:
+    """The folders on this machine that have outboxes in them: the working folder's, and a host's.
+
+    Workers that share a volume have numbered folders there, each the home of one. Only what a
+    database records has been on a cluster.
+
+    Raises:
+        UsageError: this host's home is another user's.
+    """
+    if isinstance(options.address, Path):
+        return [options.home]
+    own = home()
+    if own.is_dir():
+        _require_own(own)
+    numbered = sorted(folder for folder in own.glob("*") if folder.name.isdecimal())
+    homes = [place for folder in (own, *numbered) for place in (folder, folder / _LAUNCHES)]
+    return list(dict.fromkeys([options.home, *homes]))
+
+
+def _require_own(folder: Path) -> None:
+    """Refuse a folder of another user but root, who may read and write everything anyhow."""
+    if (owner := folder.stat().st_uid) not in (0, os.geteuid()):
+        raise UsageError(
+            f"{HOME}: must be a folder of your own, or one that is not there yet, got {folder}, "
+            f"which is that of user {owner}; name another"
+        )
+
+
+def leftovers(options: Options, known: Set[str]) -> Iterator[Path]:
+    """The outboxes of studies that are not recorded.
+
+    Args:
+        options: Where things are kept.
+        known: The ids of the studies that are.
+
+    Raises:
+        UsageError: this host's home is another user's.
+    """
+    for home in outbox_homes(options):
+        for folder in sorted(home.glob("*")):
+            if _is_spool(folder) and folder.name not in known:
+                yield folder
+
+
+def reason_to_stay(folder: Path, options: Options, tracked: Set[str]) -> str | None:
+    """Why a leftover must stay, in a sentence; None if it may go.
+
+    Args:
+        folder: The leftover.
+        options: Where things are kept.
+        tracked: The ids of the studies that MLflow has and the storage has not.
+    """
+    if folder.name in tracked:
+        return (
+            f"{folder}: is of a study that MLflow has and {redact(options.address)} has not; "
+            "it may be recorded elsewhere"
+        )
+    if Outbox(folder).records():
+        return (
+            f"{folder}: holds records that MLflow does not have; delete it by hand if they are "
+            "of no use"
+        )
+    if folder.parent != options.home and Outbox(folder).entries():
+        return (
+            f"{folder}: holds what a trial had come to, perhaps of a study in another database; "
+            "delete it by hand if it is of no use"
+        )
+    return None
+
+
+def remove_leftover(folder: Path) -> None:
+    """Delete a leftover.
+
+    Raises:
+        StudyhallError: a launch is at work in it.
+    """
+    try:
+        with Outbox(folder).upload_lock():
+            discard(folder)
+    except Timeout:
+        raise StudyhallError(f"{folder}: a launch is sending from it; end it first") from None
+
+
+def _is_spool(folder: Path) -> bool:
+    """Whether a folder is named as outboxes are: by the id of a study."""
+    with suppress(ValueError):
+        return folder.is_dir() and uuid.UUID(hex=folder.name).hex == folder.name
+    return False

@@ -1,0 +1,142 @@
+"""MLflow's client: opened, its local database created whole, and the right to record checked.
+
+MLflow is imported when a client is opened, not before: it takes a second or two.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+from contextlib import suppress
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from studyhall.search.common.addresses import redact
+from studyhall.search.common.atomic_files import sweep, temporary_name
+from studyhall.search.common.errors import UsageError
+from studyhall.search.tracking.mlflow_errors import (
+    MlflowDeniedError,
+    MlflowRefusedError,
+    denial,
+    explained,
+    root_cause,
+)
+from studyhall.search.tracking.mlflow_server import is_server
+
+if TYPE_CHECKING:
+    from mlflow.tracking import MlflowClient as MlflowClient
+
+# MLflow's own defaults block for minutes when a server is unreachable, and write to the terminal
+# that the progress is drawn on. Variables that the user has set are kept.
+_SETTINGS = {
+    "MLFLOW_LOGGING_LEVEL": "WARNING",
+    "MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR": "false",
+    "MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT": "true",
+    "MLFLOW_HTTP_REQUEST_BACKOFF_FACTOR": "1",
+    # A server loads the store's driver with the first file, which takes a busy machine seconds.
+    "MLFLOW_HTTP_REQUEST_TIMEOUT": "10",
+    # Files come by way of the server: hosts need not reach the store.
+    "MLFLOW_ENABLE_PROXY_MULTIPART_DOWNLOAD": "false",
+    "MLFLOW_ENABLE_PROXY_MULTIPART_UPLOAD": "false",
+}
+# MLflow's client would repeat a request that got no answer, even the creation of a run, which would
+# leave two runs. The uploader repeats with care, so MLflow's client must not.
+_RETRIES = {"MLFLOW_HTTP_REQUEST_MAX_RETRIES": "0"}
+_SQLITE = "sqlite:///"
+
+
+def prepare_client() -> None:
+    """Set MLflow's client to answer soon and print nothing; call this before it is imported."""
+    for name, value in _SETTINGS.items():
+        os.environ.setdefault(name, value)
+    os.environ.update(_RETRIES)
+    logging.getLogger("alembic").setLevel(logging.WARNING)
+    # It prints the traceback of a locked or unreachable database, which our errors report.
+    logging.getLogger("mlflow.store.db.utils").setLevel(logging.CRITICAL)
+
+
+def open_client(uri: str | None = None) -> MlflowClient:
+    """Open MLflow's client; by default where plain `mlflow ui` looks in the same folder.
+
+    Raises:
+        UsageError: nothing answers at the address, or it is no address.
+    """
+    prepare_client()
+    from mlflow.exceptions import MlflowException
+    from mlflow.tracking import MlflowClient
+    from sqlalchemy.exc import SQLAlchemyError
+
+    try:
+        _create_database(uri)
+        client = MlflowClient(tracking_uri=uri)
+        client.search_experiments(max_results=1)
+    except (MlflowException, SQLAlchemyError, OSError) as error:
+        place = redact(uri or "the default address")
+        if denied := denial(error):
+            raise UsageError(f"--tracking-uri: {place} does not let you in: {denied}") from error
+        raise UsageError(
+            f"--tracking-uri: no MLflow tracking store answers at {place}; "
+            f"start it, or correct the option or MLFLOW_TRACKING_URI ({root_cause(error)})"
+        ) from error
+    return client
+
+
+def _create_database(uri: str | None) -> None:
+    """Create MLflow's SQLite database if that is what `uri` names and there is none yet.
+
+    MLflow creates a database in many steps, and cannot use one whose creation was interrupted. So
+    it is created under a hidden name, and given its own name when it is whole.
+    """
+    from mlflow.tracking import MlflowClient
+
+    if (path := missing_database(uri)) is None:
+        return
+    sweep(path.parent, path.name)
+    hidden = temporary_name(path)
+    try:
+        MlflowClient(tracking_uri=f"{_SQLITE}{hidden}").search_experiments(max_results=1)
+        with suppress(FileExistsError):  # another command was faster
+            os.link(hidden, path)
+    finally:
+        hidden.unlink(missing_ok=True)
+
+
+def missing_database(uri: str | None) -> Path | None:
+    """Return the path of MLflow's SQLite database if `uri` names one that does not exist yet.
+
+    Args:
+        uri: MLflow's address; by default MLflow's own.
+    """
+    import mlflow
+
+    address = uri or mlflow.get_tracking_uri()
+    if not address.startswith(_SQLITE) or "?" in address:
+        return None
+    path = Path(address.removeprefix(_SQLITE))
+    return None if path.exists() else path
+
+
+def require_writer(client: MlflowClient, name: str) -> None:
+    """Refuse, before any work, a user who may not record a study; nothing is changed.
+
+    Raises:
+        UsageError: the user may not write to the study's experiment, or may create none.
+        StudyhallError: the server does not answer.
+    """
+    if not is_server(client.tracking_uri):
+        return
+    try:
+        with explained(f"experiment {name}"):
+            experiment = client.get_experiment_by_name(name)
+            # Both requests need the right to write, and neither changes anything.
+            if experiment is None:
+                client.create_experiment("")  # refused: an experiment needs a name
+            elif experiment.lifecycle_stage == "active":
+                client.rename_experiment(experiment.experiment_id, name)
+    except MlflowRefusedError:
+        return  # the server checks rights first: a user without them is told nothing else
+    except MlflowDeniedError as error:
+        raise UsageError(
+            f"{name}: must be a study that you may record at {redact(client.tracking_uri)}: "
+            f"{error.reason}"
+        ) from error

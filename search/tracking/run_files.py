@@ -1,0 +1,95 @@
+"""The files of a run: fetched, and the trained network loaded from them."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from studyhall.model import Classifier, load_checkpoint
+from studyhall.search.common.errors import StudyhallError
+from studyhall.search.config.settings import TrialSettings
+from studyhall.search.tracking.mlflow_model import MODEL_FOLDER, WEIGHTS_IN_MODEL
+from studyhall.search.tracking.study_runs import WEIGHTS_REMOVED
+
+if TYPE_CHECKING:
+    from mlflow.entities import Run
+    from mlflow.tracking import MlflowClient
+
+
+@dataclass(frozen=True)
+class Trained:
+    """A network with the settings that it was trained with."""
+
+    settings: TrialSettings
+    classifier: Classifier
+
+
+def load_trained(client: MlflowClient, run: Run) -> Trained:
+    """Load what a trial left in MLflow.
+
+    Raises:
+        StudyhallError: its files are gone, damaged or cannot be fetched.
+    """
+    from mlflow.exceptions import MlflowException
+
+    run_id = str(run.info.run_id)
+    try:
+        with downloaded(client, run_id, "settings.json") as path:
+            settings = TrialSettings.model_validate_json(path.read_bytes())
+        with downloaded(client, run_id, f"{MODEL_FOLDER}/{WEIGHTS_IN_MODEL}") as path:
+            return Trained(settings, load_checkpoint(path))
+    except (MlflowException, OSError, ValueError) as error:
+        if removed := run.data.tags.get(WEIGHTS_REMOVED):
+            raise StudyhallError(
+                f"run {run_id}: its weights were removed by `studyhall gc` on {removed[:10]}"
+            ) from None
+        raise StudyhallError(f"run {run_id}: its model cannot be loaded: {error}") from error
+
+
+@contextmanager
+def downloaded(client: MlflowClient, run_id: str, path: str) -> Iterator[Path]:
+    """A copy of a run's artifact, for as long as it is looked at."""
+    with tempfile.TemporaryDirectory() as folder:
+        yield Path(client.download_artifacts(run_id, path, folder))
+
+
+def artifact_bytes(client: MlflowClient, run_id: str, path: str) -> bytes | None:
+    """An artifact's content; None if the run has none of that name.
+
+    Raises:
+        StudyhallError: MLflow does not answer.
+    """
+    from mlflow.exceptions import MlflowException
+
+    try:
+        with downloaded(client, run_id, path) as file:
+            return file.read_bytes()
+    except FileNotFoundError:
+        return None
+    except (MlflowException, OSError) as error:
+        if missing_artifact(error):
+            return None
+        reason = " ".join(str(error).split())[:200]
+        raise StudyhallError(f"run {run_id}: its {path} cannot be fetched: {reason}") from error
+
+
+def missing_artifact(error: Exception) -> bool:
+    """Whether an error of MLflow's means that there is no such artifact."""
+    status = getattr(getattr(error, "response", None), "status_code", None)
+    named = getattr(error, "error_code", None) == "RESOURCE_DOES_NOT_EXIST"
+    return named or status == 404 or "No such" in str(error)
+
+
+def download(artifact_uri: str, folder: Path, tracking_uri: str | None) -> Path:
+    """Fetch an artifact into a folder; return where it is there."""
+    from mlflow.artifacts import download_artifacts
+
+    return Path(
+        download_artifacts(
+            artifact_uri=artifact_uri, dst_path=str(folder), tracking_uri=tracking_uri
+        )
+    )

@@ -1,0 +1,233 @@
+"""What stands in MLflow for a study and its trials.
+
+Runs are named by explicit ids: MLflow's fluent "active run" is state of a process and a thread.
+MLflow is imported when a client is opened, not before: it takes a second or two.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from studyhall.search.common.errors import StudyhallError
+from studyhall.search.tracking.mlflow_errors import explained
+from studyhall.search.training.record import Point
+
+if TYPE_CHECKING:
+    from mlflow.entities import DatasetInput, Metric
+    from mlflow.entities import Run as Run
+    from mlflow.tracking import MlflowClient as MlflowClient
+
+_NONE_THERE = ("RESOURCE_DOES_NOT_EXIST", "INVALID_PARAMETER_VALUE")
+FINGERPRINT = "studyhall.data_fingerprint"  # the tag of a run
+TEST_FINGERPRINT = "studyhall.test_fingerprint"  # that of a study's run, and of a reading's
+REPORT = "report/report.html"  # among the files of a study's run, which then has the tag
+REPORT_TAG = "studyhall.report"
+WEIGHTS_REMOVED = "studyhall.weights_removed"  # when they were deleted on purpose
+FINALISTS = "finalists"  # the run of a search's finalists
+
+
+@dataclass(frozen=True)
+class TrackedData:
+    """The dataset input of a run: its fingerprint in place of MLflow's digest of three images."""
+
+    name: str
+    fingerprint: str
+    source_url: str
+    train: int
+    validation: int
+
+
+@dataclass(frozen=True)
+class StudyRun:
+    """Where a study is tracked: all that a worker needs to record its trials."""
+
+    uri: str
+    study_id: str
+    experiment_id: str
+    run_id: str
+    data: TrackedData
+
+
+def start_study(
+    client: MlflowClient,
+    name: str,
+    study_id: str,
+    data: TrackedData,
+    tags: Mapping[str, str],
+    search_id: str | None = None,
+) -> StudyRun:
+    """Open the experiment and the parent run of a study, those of an earlier launch if they exist.
+
+    Args:
+        client: An open client.
+        name: The study's name: that of the experiment too.
+        study_id: What the study's runs are found by; a study that starts over has another.
+        data: The dataset input.
+        tags: What the parent run is to say of itself.
+        search_id: Of finalists, the study_id of their search, below whose run theirs stands.
+    """
+    from mlflow.entities import RunTag
+
+    with explained(f"experiment {name}"):
+        experiment_id = _open_experiment(client, name)
+        run_id = find_study_run(client, experiment_id, study_id)
+        if run_id is None:
+            identity = {"studyhall.kind": "study", "studyhall.study_id": study_id}
+            run_name = FINALISTS if search_id else name
+            if search_id and (above := find_study_run(client, experiment_id, search_id)):
+                identity["mlflow.parentRunId"] = above
+            run = client.create_run(experiment_id, run_name=run_name, tags=identity)
+            run_id = str(run.info.run_id)
+            client.log_inputs(run_id, datasets=[dataset_input(data)])
+        client.update_run(run_id, status="RUNNING")
+        client.log_batch(run_id, tags=[RunTag(key, value) for key, value in tags.items()])
+    return StudyRun(client.tracking_uri, study_id, experiment_id, run_id, data)
+
+
+def show_experiment(client: MlflowClient, experiment_id: str, tags: Mapping[str, str]) -> None:
+    """Tell MLflow's UI how to show an experiment."""
+    with explained("the study's experiment"):
+        known = client.get_experiment(experiment_id).tags
+        for name, value in tags.items():
+            if known.get(name) != value:
+                client.set_experiment_tag(experiment_id, name, value)
+
+
+def has_report(client: MlflowClient, study_run: StudyRun) -> bool:
+    """Whether a report was added to a study's run."""
+    with explained("the study's run"):
+        return REPORT_TAG in client.get_run(study_run.run_id).data.tags
+
+
+def show_run(client: MlflowClient, study_run: StudyRun, note: str) -> None:
+    """Give a study's run its description."""
+    with explained("the study's run"):
+        client.set_tag(study_run.run_id, "mlflow.note.content", note)
+
+
+def find_study(
+    client: MlflowClient, name: str, study_id: str, data: TrackedData
+) -> tuple[StudyRun, bool] | None:
+    """The parent run of a study as it is, if it has one, and whether it was deleted in MLflow."""
+    with explained(f"experiment {name}"):
+        experiment = client.get_experiment_by_name(name)
+        if experiment is None or experiment.lifecycle_stage == "deleted":
+            return None
+        wanted = f"tags.`studyhall.kind` = 'study' and tags.`studyhall.study_id` = '{study_id}'"
+        found = search_runs(client, experiment.experiment_id, wanted, deleted=True)
+    if not found:
+        return None
+    run = StudyRun(
+        client.tracking_uri, study_id, experiment.experiment_id, str(found[0].info.run_id), data
+    )
+    return run, found[0].info.lifecycle_stage == "deleted"
+
+
+def _open_experiment(client: MlflowClient, name: str) -> str:
+    experiment = client.get_experiment_by_name(name)
+    if experiment is None:
+        return str(client.create_experiment(name))
+    if experiment.lifecycle_stage == "deleted":
+        client.restore_experiment(experiment.experiment_id)
+    return str(experiment.experiment_id)
+
+
+def find_study_run(client: MlflowClient, experiment_id: str, study_id: str) -> str | None:
+    """The parent run of a study, restored if it was deleted in MLflow; None if there is none."""
+    wanted = f"tags.`studyhall.kind` = 'study' and tags.`studyhall.study_id` = '{study_id}'"
+    found = search_runs(client, experiment_id, wanted, deleted=True)
+    if not found:
+        return None
+    run_id = str(found[0].info.run_id)
+    if found[0].info.lifecycle_stage == "deleted":
+        client.restore_run(run_id)
+    return run_id
+
+
+def search_runs(
+    client: MlflowClient, experiments: str | Sequence[str], wanted: str, deleted: bool = False
+) -> list[Run]:
+    """Every run of experiments that fits a filter, page by page; deleted ones too if asked.
+
+    Args:
+        client: An open client.
+        experiments: The id of an experiment, or those of several.
+        wanted: The filter.
+        deleted: Whether deleted runs are wanted too.
+    """
+    from mlflow.entities import ViewType
+
+    ids = [experiments] if isinstance(experiments, str) else list(experiments)
+    view = ViewType.ALL if deleted else ViewType.ACTIVE_ONLY
+    found: list[Run] = []
+    token: str | None = None
+    with explained("the study's runs"):
+        while True:
+            page = client.search_runs(ids, wanted, view, page_token=token)
+            found += page
+            if not (token := page.token):
+                return found
+
+
+def find_experiment(client: MlflowClient, name: str) -> str | None:
+    """The id of an experiment; None if there is none of that name, or it was deleted."""
+    with explained(f"experiment {name}"):
+        experiment = client.get_experiment_by_name(name)
+    if experiment is None or experiment.lifecycle_stage == "deleted":
+        return None
+    return str(experiment.experiment_id)
+
+
+def complete_trials(client: MlflowClient, experiment: str, study_id: str) -> list[Run]:
+    """The runs of a study's trials that trained to their end, in the order of their numbers.
+
+    Args:
+        client: An open client.
+        experiment: The name of the study's experiment.
+        study_id: What the study's runs are found by.
+    """
+    with explained(f"experiment {experiment}"):
+        found = client.get_experiment_by_name(experiment)
+    kind = "tags.`studyhall.kind` = 'trial' and tags.`studyhall.state` = 'complete'"
+    wanted = f"tags.`studyhall.study_id` = '{study_id}' and {kind}"
+    runs = search_runs(client, found.experiment_id, wanted) if found else []
+    return sorted(runs, key=lambda run: int(run.data.tags["studyhall.trial"]))
+
+
+def metrics_of(points: Sequence[Point]) -> list[Metric]:
+    """The points as MLflow takes them."""
+    from mlflow.entities import Metric
+
+    return [Metric(p.key, p.value, p.timestamp, p.step) for p in points]
+
+
+def dataset_input(data: TrackedData) -> DatasetInput:
+    """The data set as MLflow takes it."""
+    from mlflow.entities import Dataset, DatasetInput, InputTag
+
+    profile = {"train": data.train, "validation": data.validation, "sha256": data.fingerprint}
+    # Without a scheme it is the name of a file or folder of the user's own.
+    kind, key = ("http", "url") if ":" in data.source_url else ("local", "uri")
+    source = json.dumps({key: data.source_url})
+    # MLflow keeps 36 characters of a digest; the whole fingerprint is in the profile and a tag.
+    dataset = Dataset(data.name, data.fingerprint[:36], kind, source, profile=json.dumps(profile))
+    return DatasetInput(dataset, [InputTag("mlflow.data.context", "training")])
+
+
+def find_run(client: MlflowClient, run_id: str) -> Run | None:
+    """The run of an id; None if the store has none.
+
+    Raises:
+        StudyhallError: the store does not answer.
+    """
+    from mlflow.exceptions import MlflowException
+
+    try:
+        return client.get_run(run_id)
+    except MlflowException as error:
+        if error.error_code in _NONE_THERE:
+            return None
+        raise StudyhallError(f"run {run_id}: MLflow does not answer: {error}") from error
