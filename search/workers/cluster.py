@@ -18,7 +18,6 @@ from distributed.security import Security
 from distributed.versions import VersionMismatchWarning
 
 from studyhall.search.common.errors import StudyhallError, UsageError
-from studyhall.search.workers.host_report import HostReport, report
 
 Result = TypeVar("Result")
 CONNECT_SECONDS = 10.0
@@ -162,16 +161,6 @@ class Cluster:
 
         answers = self._within(seconds + reach, call)
         return {address: found for address, found in answers.items() if not _is_unreachable(found)}
-
-    def reports(self) -> dict[str, HostReport | BaseException]:
-        """The report of each worker, or its error, by the worker's address.
-
-        Raises:
-            StudyhallError: a worker does not answer at all.
-        """
-        return self._within(
-            CONNECT_SECONDS, lambda: dict(self.client.run(report, on_error="return"))
-        )
 
     def versions(self, libraries: Sequence[str]) -> dict[str, Any]:
         """The versions of libraries at the "scheduler", and at the "workers" by address.

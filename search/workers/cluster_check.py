@@ -3,31 +3,72 @@
 from __future__ import annotations
 
 import os
+import platform
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import closing
+from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from studyhall.search.common.addresses import redact
-from studyhall.search.common.environment import code_difference, environment
+from studyhall.search.common.addresses import (
+    address_of_host,
+    redact,
+    redact_text,
+    resolved,
+    without_password,
+)
+from studyhall.search.common.environment import code_difference, code_version, environment
 from studyhall.search.common.errors import StudyhallError, UsageError
 from studyhall.search.common.options import Options
 from studyhall.search.common.service_part import CLOCK_SECONDS, Part, Stopwatch
-from studyhall.search.workers.cluster import HERE, Cluster, reason
-from studyhall.search.workers.host_report import (
-    HostReport,
-    ServiceProblems,
-    Services,
-    check_services,
-    services_of,
-)
+from studyhall.search.study.database_check import check_database
+from studyhall.search.tracking.mlflow_check import check_server
+from studyhall.search.tracking.mlflow_server import is_server
+from studyhall.search.workers.cluster import CONNECT_SECONDS, HERE, Cluster, reason
 
 # Calls and their answers pass through these: with other versions some of them fail.
 LIBRARIES = ("dask", "distributed", "joblib", "cloudpickle")
 _WORKERS_SECONDS = 10.0  # how long a cluster without workers is given
 _SERVICES_SECONDS = 90.0  # a host may have to import MLflow, and to wait for what does not answer
+
+
+@dataclass(frozen=True)
+class HostReport:
+    """What a worker reports: its host's name, code, BLAS, and clock in seconds since 1970."""
+
+    host: str
+    code: dict[str, str]
+    blas: str
+    clock: float
+
+
+def report() -> HostReport:
+    """Report of this host; called in each worker."""
+    return HostReport(platform.node(), code_version(), environment()["machine.blas"], time.time())
+
+
+def check_services(storage: str, tracking_uri: str) -> tuple[str, str]:
+    """Check whether this host can record trials; called in each worker.
+
+    Args:
+        storage: The launch's address of the storage, used if the host has none of its own.
+        tracking_uri: The launch's address of MLflow, likewise.
+
+    Returns:
+        What is wrong with the database, and with MLflow; empty if nothing is.
+    """
+    try:
+        address = resolved(address_of_host() or storage)
+        if isinstance(address, Path):
+            database = f"STUDYHALL_STORAGE must name a PostgreSQL database, got {address}"
+        else:
+            database = "; ".join(check_database(address).problems)
+    except StudyhallError as error:
+        database = str(error)
+    mlflow = check_server(os.environ.get("MLFLOW_TRACKING_URI") or tracking_uri)
+    return redact_text(database), redact_text("; ".join(mlflow.problems))
 
 
 def check_cluster(options: Options) -> Part:
@@ -36,13 +77,13 @@ def check_cluster(options: Options) -> Part:
     Args:
         options: How a study would be run; `cluster` is the scheduler's address.
     """
-    address, services = str(options.cluster), _services(options)
+    address = str(options.cluster)
     watch, facts = Stopwatch(), dict[str, str | float]()
     try:
         with closing(Cluster(address)) as cluster:
             dask = _versions(cluster.versions(LIBRARIES)["scheduler"])["distributed"]
             facts = {"version": f"Dask {dask}", "workers": len(cluster.workers())}
-            remarks = _require_workers(cluster, services)
+            remarks = _require_workers(cluster, options)
     except StudyhallError as error:
         lines = (line.removeprefix("--cluster: ") for line in str(error).splitlines())
         return Part("cluster", address, None, facts, tuple(lines))
@@ -81,7 +122,7 @@ def require_cluster(options: Options, notify: Callable[[str], None]) -> None:
     remarks = []
     try:
         with closing(Cluster(str(options.cluster))) as cluster:
-            remarks = _require_workers(cluster, _services(options))
+            remarks = _require_workers(cluster, options)
     except UsageError as error:
         problems.append(str(error))
     if problems:
@@ -94,11 +135,7 @@ def _tracking_uri(options: Options) -> str:
     return options.tracking_uri or os.environ.get("MLFLOW_TRACKING_URI", "")
 
 
-def _services(options: Options) -> Services | None:
-    return services_of(options.address, _tracking_uri(options))
-
-
-def _require_workers(cluster: Cluster, services: Services | None) -> list[str]:
+def _require_workers(cluster: Cluster, options: Options) -> list[str]:
     """Check the scheduler, which calls pass through, and all workers.
 
     Returns:
@@ -110,12 +147,12 @@ def _require_workers(cluster: Cluster, services: Services | None) -> list[str]:
     """
     threads = _wait_for_workers(cluster)
     before = time.time()
-    reports = cluster.reports()
+    reports = cluster.ask(CONNECT_SECONDS, report)
     after = time.time()
-    checked = cluster.ask(_SERVICES_SECONDS, check_services, services) if services else {}
+    checked = _checked_services(cluster, options)
     problems, remarks = _version_problems(cluster), set[str]()
-    for address, found in sorted(reports.items()):
-        worker = f"--cluster: worker {address}"
+    for address in sorted(threads):
+        worker, found = f"--cluster: worker {address}", reports.get(address, "no answer")
         if not isinstance(found, HostReport):
             problems.append(
                 f"{worker} cannot run Studyhall ({reason(found)}); install this version there, "
@@ -125,7 +162,7 @@ def _require_workers(cluster: Cluster, services: Services | None) -> list[str]:
         mistakes, noted = _host_problems(found, before, after), list[str]()
         if not mistakes:  # with other code its answer about the services means nothing
             mistakes, noted = _service_problems(checked.get(address))
-        if (count := threads.get(address, 1)) != 1:
+        if (count := threads[address]) != 1:
             mistakes.append(
                 f"must do one trial at a time, got {count} threads; start it with --nthreads 1"
             )
@@ -134,6 +171,20 @@ def _require_workers(cluster: Cluster, services: Services | None) -> list[str]:
     if problems:
         raise UsageError("\n".join(problems))
     return sorted(remarks)
+
+
+def _checked_services(
+    cluster: Cluster, options: Options
+) -> dict[str, tuple[str, str] | BaseException]:
+    """What each worker finds, by its address; nothing if no other machine can reach the services.
+
+    Passwords stay here.
+    """
+    address, uri = options.address, _tracking_uri(options)
+    if isinstance(address, Path) or not is_server(uri):
+        return {}
+    given = without_password(address), without_password(uri)
+    return cluster.ask(_SERVICES_SECONDS, check_services, *given)
 
 
 def _wait_for_workers(cluster: Cluster) -> dict[str, int]:
@@ -186,19 +237,22 @@ def _host_problems(found: HostReport, before: float, after: float) -> list[str]:
     return problems
 
 
-def _service_problems(found: ServiceProblems | BaseException | None) -> tuple[list[str], list[str]]:
+def _service_problems(
+    found: tuple[str, str] | BaseException | None,
+) -> tuple[list[str], list[str]]:
     """What is wrong with the services as a host sees them, and remarks on them."""
     if isinstance(found, BaseException):
         return [f"did not report whether it reaches the database ({reason(found)}); try again"], []
+    database, mlflow = found or ("", "")
     problems, remarks = [], []
-    if found and found.database:
+    if database:
         problems.append(
-            f"cannot use the database ({found.database}); check its STUDYHALL_STORAGE, and the "
+            f"cannot use the database ({database}); check its STUDYHALL_STORAGE, and the "
             "password in PGPASSWORD or ~/.pgpass there"
         )
-    if found and found.mlflow:
+    if mlflow:
         remarks.append(
-            f"cannot use MLflow ({found.mlflow}), so its records would be kept there; check its "
+            f"cannot use MLflow ({mlflow}), so its records would be kept there; check its "
             "MLFLOW_TRACKING_URI, and the user and password"
         )
     return problems, remarks

@@ -13,6 +13,7 @@ import tarfile
 import tempfile
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from pathlib import Path
 
 from studyhall.search.common.addresses import address_of_host, redact
@@ -29,8 +30,8 @@ from studyhall.search.sync.doctor import adopt
 from studyhall.search.sync.outbox import Outbox
 from studyhall.search.sync.outbox_homes import make_home
 from studyhall.search.sync.outbox_uploader import FailedUpload
-from studyhall.search.sync.restoring import restore
 from studyhall.search.sync.tracked_study import TrackedStudy, run_names
+from studyhall.search.sync.trial_records import restore
 from studyhall.search.tracking.study_runs import FINGERPRINT, StudyRun
 from studyhall.search.tracking.tracker import Tracker
 from studyhall.search.workers.execution import Workplace
@@ -95,26 +96,24 @@ class HostSession:
             job,
             assignment.blas_threads,
         )
-        self._with_data: Job | None = None
         self._workplace: Workplace | None = None
         self._uploader = self._tracked.uploader(_log.warning)
         self._uploader.start()
 
-    @property
+    @cached_property
     def job(self) -> Job:
         """The job with this host's data, which are fetched if need be.
 
         Raises:
             UsageError: they cannot be had, or are not those of the study.
         """
-        if self._with_data is None:
-            job = self._tracked.job
-            settings, recorded = job.spec.data_settings, job.tags[FINGERPRINT]
-            folder = fetch_recorded(settings, recorded)
-            require_data_of_launch(folder, settings, recorded)
-            sealed = sealed_sources(settings, (folder, job.outbox))
-            self._with_data = replace(job, data_folder=folder, sealed=sealed)
-        return self._with_data
+        job = self._tracked.job
+        settings, recorded = job.spec.data_settings, job.tags[FINGERPRINT]
+        folder = fetch_recorded(settings, recorded)
+        require_data_of_launch(folder, settings, recorded)
+        return replace(
+            job, data_folder=folder, sealed=sealed_sources(settings, (folder, job.outbox))
+        )
 
     def run_next(self, wanted: Callable[[], bool]) -> str | None:
         """Run the next trial; see `Workplace.run_next`."""

@@ -38,7 +38,7 @@ def running(workspace, launches):
 
 
 def resumed_like(workspace, undisturbed) -> None:
-    workspace.run("launch", "small.toml", "--jobs", 2)
+    workspace.run("launch", "small.toml", "--jobs", 1)
     assert answers(workspace, "small") == undisturbed
     assert not left_over(workspace)
 
@@ -58,7 +58,7 @@ def test_the_first_interrupt_lets_running_trials_finish(workspace, running, undi
     os.killpg(running.pid, signal.SIGINT)  # as a terminal does: workers get it too
     stdout, stderr = running.communicate(timeout=120)
     assert running.returncode == 130, stderr
-    assert "press Ctrl-C again" in stderr
+    assert "Press Ctrl-C again" in stderr
     assert "to resume: studyhall launch small.toml" in stdout
     status = workspace.json("status", "small")
     assert len(begun) <= status["finished"] < 6
@@ -82,7 +82,7 @@ def test_a_study_that_is_ended_at_once_leaves_nothing_running(
     require_gone(workers)
     require_free(workspace)
     runs = [*child_runs(workspace, "small"), *child_runs(workspace, "small", "study")]
-    told = "MLflow has not been told in time" not in stderr  # a busy machine may need longer
+    told = "still look RUNNING in MLflow" not in stderr  # a busy machine may need longer
     assert not told or "RUNNING" not in {run.info.status for run in runs}
     resumed_like(workspace, undisturbed)
 

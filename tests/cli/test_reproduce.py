@@ -24,6 +24,7 @@ def reproduced(tmp_path_factory, mnist_cache) -> tuple[Workspace, str]:
     return workspace, stdout
 
 
+@pytest.mark.long
 def test_published_and_own_figures_stand_side_by_side(reproduced):
     workspace, stdout = reproduced
     assert "0.94 to 0.95" in stdout
@@ -35,6 +36,7 @@ def test_published_and_own_figures_stand_side_by_side(reproduced):
     assert test["agrees"] is True
 
 
+@pytest.mark.long
 def test_the_table_goes_between_the_marks_of_a_page(reproduced):
     workspace, _ = reproduced
     text = (workspace.folder / "page.md").read_text(encoding="utf-8")
@@ -44,6 +46,7 @@ def test_the_table_goes_between_the_marks_of_a_page(reproduced):
     assert "| S3 | mnist_sigmoid | 10,000 iterations | test accuracy | 0.94 to 0.95 | 0.94" in text
 
 
+@pytest.mark.long
 def test_the_readings_of_the_test_split_are_on_record(reproduced):
     workspace, _ = reproduced
     workspace.run("reproduce", "S3")  # reads nothing again, and so adds no run

@@ -28,6 +28,11 @@ SETTINGS = {  # as docs/cluster.md has them
 }
 
 
+def _path() -> str:
+    """The import path of this process's environment, and the repository after it."""
+    return os.pathsep.join(filter(None, (os.environ.get("PYTHONPATH"), str(ROOT))))
+
+
 class Scheduler:
     """The scheduler on a port of its own, which a test can kill and start again.
 
@@ -55,7 +60,7 @@ class Scheduler:
                 stdout=log,
                 stderr=log,
                 cwd=self.folder,
-                env={**os.environ, "PYTHONPATH": str(ROOT)},  # it unpickles what tests submit
+                env={**os.environ, "PYTHONPATH": _path()},  # it unpickles what tests submit
                 start_new_session=True,
             )
         with Client(self.address, timeout=PATIENCE, set_as_default=False):

@@ -26,9 +26,9 @@ AN_HOUR_AHEAD = """\
 import time
 from types import SimpleNamespace
 
-from studyhall.search.workers import host_report
+from studyhall.search.workers import cluster_check
 
-host_report.time = SimpleNamespace(time=lambda: time.time() + 3600)
+cluster_check.time = SimpleNamespace(time=lambda: time.time() + 3600)
 """
 
 

@@ -18,7 +18,7 @@ from studyhall.search.data.recorded_data import fetch_recorded, version_of
 from studyhall.search.data.splits import fill_counts
 from studyhall.search.data.verification import verify
 from studyhall.search.training.building import TrialSeed
-from studyhall.search.training.trial_identity import identify
+from studyhall.search.training.saved_training import identify
 from tests.search.data.own_sets import (
     CLASSES,
     array_file,

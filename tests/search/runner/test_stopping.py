@@ -13,7 +13,7 @@ from studyhall.search.common.options import Options
 from studyhall.search.config.study_spec import StudySpec
 from studyhall.search.runner.interrupts import Terminated
 from studyhall.search.runner.stopping import stop
-from studyhall.search.study.observer import Quiet
+from studyhall.search.study.observer import Observer
 from studyhall.search.study.trial_result import TrialResult
 from tests.search.moons import Moons
 from tests.waiting import wait_for
@@ -21,7 +21,7 @@ from tests.waiting import wait_for
 FINALISTS = {"configurations": 2, "seeds": 2}
 
 
-class Listening(Quiet):
+class Listening(Observer):
     """Acts when a trial of a study, or of its finalists, ends."""
 
     def __init__(self, study: str, number: int, act: Callable[[], object]) -> None:

@@ -11,9 +11,8 @@ from pathlib import Path
 
 from studyhall.model import EpochRecord, weights_sha256
 from studyhall.search.training.building import TrialSeed
-from studyhall.search.training.saved_training import SavedTraining, TrainingSaver
+from studyhall.search.training.saved_training import SavedTraining, TrainingSaver, identify
 from studyhall.search.training.trial import run_trial
-from studyhall.search.training.trial_identity import identify
 from tests.search.training.shades import settings, shades
 
 EPOCHS, PAUSE = 150, 0.02

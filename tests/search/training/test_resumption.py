@@ -17,9 +17,15 @@ import pytest
 import studyhall.search.common.atomic_files
 from studyhall.model import OPTIMIZER_SETTINGS, EpochRecord, weights_sha256
 from studyhall.search.training.building import TrainingData, TrialSeed
-from studyhall.search.training.saved_training import SECONDS, TIMES, TrainingSaver, read, write
+from studyhall.search.training.saved_training import (
+    SECONDS,
+    TIMES,
+    TrainingSaver,
+    identify,
+    read,
+    write,
+)
 from studyhall.search.training.trial import TrialRecord, run_trial
-from studyhall.search.training.trial_identity import identify
 from tests.search.training.shades import settings, shades
 from tests.waiting import wait_for
 

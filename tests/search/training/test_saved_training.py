@@ -12,18 +12,19 @@ import pytest
 from safetensors.numpy import save_file
 
 import studyhall.search.common.atomic_files
-import studyhall.search.training.trial_identity
+import studyhall.search.training.saved_training
 from studyhall.model import EpochRecord, TrainingState, save_checkpoint
 from studyhall.search.common.environment import environment, fixed_blas_threads
 from studyhall.search.common.source_tree import source_digest
 from studyhall.search.training.building import TrialSeed, build_network, start_training
 from studyhall.search.training.saved_training import (
     SavedTraining,
+    TrialIdentity,
+    identify,
     read,
     write,
 )
 from studyhall.search.training.trial import run_trial
-from studyhall.search.training.trial_identity import TrialIdentity, identify
 from tests.search.training.shades import settings, shades
 
 SEED = TrialSeed(5, 7)
@@ -136,7 +137,7 @@ def test_another_training_is_not_read(path, saved, name, other):
 )
 def test_a_training_of_another_environment_is_not_read(path, saved, name, monkeypatch):
     changed = {**environment(), name: "another"}
-    monkeypatch.setattr(studyhall.search.training.trial_identity, "environment", lambda: changed)
+    monkeypatch.setattr(studyhall.search.training.saved_training, "environment", lambda: changed)
     assert read(path, identify(WANTED, SEED, "validation_loss", "data")) is None
 
 
@@ -149,7 +150,7 @@ def test_a_training_with_other_vector_instructions_is_not_read(path, saved, desc
 def test_a_training_of_other_code_is_not_read(path, saved, tmp_path, monkeypatch):
     (tmp_path / "training.py").write_text("faster = True\n")
     changed = source_digest(tmp_path)
-    monkeypatch.setattr(studyhall.search.training.trial_identity, "source_digest", lambda: changed)
+    monkeypatch.setattr(studyhall.search.training.saved_training, "source_digest", lambda: changed)
     asked = identify(WANTED, SEED, "validation_loss", "data")
     assert read(path, asked) is None
 
