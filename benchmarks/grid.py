@@ -25,7 +25,7 @@ from threadpoolctl import threadpool_limits
 from studyhall.search.config.settings import TrialSettings
 from studyhall.search.config.study_file import load_study
 from studyhall.search.data.datasets import fetch, open_dataset
-from studyhall.search.study.space import fixed_point
+from studyhall.search.study.samplers import fixed_point
 
 STUDY, JOBS = "cifar10_grid", 2
 OVERRIDES: tuple[str, ...] = ()  # `table.key=value`, in place of the study file's

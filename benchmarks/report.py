@@ -30,8 +30,9 @@ from study_folder import StudyFolder, environment, study_folder
 
 from studyhall.search.common.addresses import JOURNAL
 from studyhall.search.config.study_file import load_study
+from studyhall.search.study.recorded import open_recorded
 from studyhall.search.study.storage import open_storage
-from studyhall.search.study.studies import open_study, recorded_fingerprint
+from studyhall.search.study.studies import open_study
 
 TRIALS, REAL, TURNS = 1_000, 12, 5
 STUDY = f"""\
@@ -79,7 +80,7 @@ def fill(place: StudyFolder) -> None:
     fill_journal(place.folder / JOURNAL, TRIALS, np.random.default_rng(0))
     storage = open_storage(place.folder / JOURNAL)
     whole = load_study(place.folder / "report.toml", [f"study.trials={TRIALS}"])
-    open_study(storage, whole, str(recorded_fingerprint(storage, "report")))
+    open_study(storage, whole, open_recorded("report", place.folder / JOURNAL).data_fingerprint)
     fill_mlflow(place.folder / "mlflow.db", runs[0].info.run_id, numbers)
     pictures = [Path(run.info.artifact_uri) / "first_layer.png" for run in runs]
     for number in numbers:

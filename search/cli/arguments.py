@@ -55,13 +55,13 @@ def _storage(context: typer.Context, option: typer.CallbackParam, value: str | N
     return address_of_host() if value is None else _refuse_password(context, option, value)
 
 
-StudyArgument = Annotated[
+Study = Annotated[
     str,
     typer.Argument(
         help="Name of a shipped study, or path of a study file.", autocompletion=_complete_study
     ),
 ]
-RecordedArgument = Annotated[
+Recorded = Annotated[
     str,
     typer.Argument(
         help="Name of a recorded study, or path of its study file.",
@@ -69,14 +69,14 @@ RecordedArgument = Annotated[
         callback=_recorded_name,
     ),
 ]
-AnyRecordedArgument = Annotated[
+AnyRecorded = Annotated[
     str | None,
     typer.Argument(
         help="Name of a recorded study, or path of its study file; by default all studies.",
         callback=_recorded_name,
     ),
 ]
-TrackingOption = Annotated[
+Tracking = Annotated[
     str | None,
     typer.Option(
         envvar="MLFLOW_TRACKING_URI",
@@ -84,7 +84,7 @@ TrackingOption = Annotated[
         help="MLflow's address; by default the working folder.",
     ),
 ]
-StorageOption = Annotated[
+Storage = Annotated[
     str | None,
     typer.Option(
         envvar="STUDYHALL_STORAGE",
@@ -92,27 +92,25 @@ StorageOption = Annotated[
         help="Journal file or PostgreSQL database (postgresql://user@host/name) of the studies.",
     ),
 ]
-ClusterOption = Annotated[
+Cluster = Annotated[
     str | None,
     typer.Option(
         envvar="STUDYHALL_CLUSTER",
         help="Run the trials on this Dask cluster, such as tcp://scheduler:8786.",
     ),
 ]
-DataOption = Annotated[
+DataDir = Annotated[
     Path | None,
     typer.Option(envvar="STUDYHALL_DATA", help="Take the data from this folder or archive."),
 ]
-JobsOption = Annotated[int | None, typer.Option("--jobs", "-j", help="Number of worker processes.")]
-SetOption = Annotated[
+Jobs = Annotated[int | None, typer.Option("--jobs", "-j", help="Number of worker processes.")]
+Set = Annotated[
     list[str] | None,
     typer.Option("--set", help="Override a value of the study file: table.key=value."),
 ]
-FreshOption = Annotated[
-    bool, typer.Option("--fresh", help="Set earlier trials aside and start over.")
-]
-QuietOption = Annotated[bool, typer.Option("--quiet", "-q", help="Show no progress.")]
-JsonOption = Annotated[bool, typer.Option("--json", help="Print the result as JSON.")]
+Fresh = Annotated[bool, typer.Option("--fresh", help="Set earlier trials aside and start over.")]
+Observer = Annotated[bool, typer.Option("--quiet", "-q", help="Show no progress.")]
+Json = Annotated[bool, typer.Option("--json", help="Print the result as JSON.")]
 
 
 def require(*problems: str | None) -> None:

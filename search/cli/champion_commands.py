@@ -7,26 +7,14 @@ from typing import Annotated
 
 import typer
 
-from studyhall.search.cli.arguments import (
-    ClusterOption,
-    DataOption,
-    JobsOption,
-    JsonOption,
-    QuietOption,
-    RecordedArgument,
-    StorageOption,
-    TrackingOption,
-    above_zero,
-    at_least_one,
-    require,
-)
+from studyhall.search.cli import arguments as args
 
 champions = typer.Typer()
 
 
 @champions.command()
 def finalists(
-    study: RecordedArgument,
+    study: args.Recorded,
     configurations: Annotated[
         int | None, typer.Option(help="Number of best trials to retrain.")
     ] = None,
@@ -34,20 +22,20 @@ def finalists(
     timeout: Annotated[
         float | None, typer.Option(help="Start no new trainings after this many seconds.")
     ] = None,
-    jobs: JobsOption = None,
-    data_dir: DataOption = None,
-    tracking_uri: TrackingOption = None,
-    storage: StorageOption = None,
-    cluster: ClusterOption = None,
-    quiet: QuietOption = False,
-    json: JsonOption = False,
+    jobs: args.Jobs = None,
+    data_dir: args.DataDir = None,
+    tracking_uri: args.Tracking = None,
+    storage: args.Storage = None,
+    cluster: args.Cluster = None,
+    quiet: args.Observer = False,
+    json: args.Json = False,
 ) -> int:
     """Retrain the best trials from fresh seeds to choose the champion."""
-    require(
-        at_least_one("--configurations", configurations),
-        at_least_one("--seeds", seeds),
-        at_least_one("--jobs", jobs),
-        above_zero("--timeout", timeout),
+    args.require(
+        args.at_least_one("--configurations", configurations),
+        args.at_least_one("--seeds", seeds),
+        args.at_least_one("--jobs", jobs),
+        args.above_zero("--timeout", timeout),
     )
     from studyhall.search.cli.study_view import show_finals
     from studyhall.search.common.options import Options
@@ -70,10 +58,10 @@ def finalists(
 
 @champions.command()
 def evaluate(
-    study: RecordedArgument,
-    data_dir: DataOption = None,
-    tracking_uri: TrackingOption = None,
-    json: JsonOption = False,
+    study: args.Recorded,
+    data_dir: args.DataDir = None,
+    tracking_uri: args.Tracking = None,
+    json: args.Json = False,
 ) -> None:
     """Evaluate a study's champion on the test set."""
     from studyhall.search.cli.champion_view import show_verdict
@@ -87,10 +75,10 @@ def evaluate(
 
 @champions.command()
 def predict(
-    study: RecordedArgument,
+    study: args.Recorded,
     images: Annotated[list[Path], typer.Argument(help="Image files.")],
-    tracking_uri: TrackingOption = None,
-    json: JsonOption = False,
+    tracking_uri: args.Tracking = None,
+    json: args.Json = False,
 ) -> None:
     """Classify images with a study's champion."""
     from studyhall.search.cli.champion_view import show_predictions

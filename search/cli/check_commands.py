@@ -7,15 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from studyhall.search.cli.arguments import (
-    ClusterOption,
-    DataOption,
-    JsonOption,
-    SetOption,
-    StorageOption,
-    StudyArgument,
-    TrackingOption,
-)
+from studyhall.search.cli import arguments as args
 from studyhall.search.cli.output import print_json, print_table
 from studyhall.search.common.errors import StudyhallError
 
@@ -41,10 +33,10 @@ service = typer.Typer(help="Check the database, MLflow, its artifact store and t
 
 @checks.command()
 def check(
-    study: StudyArgument,
-    set_: SetOption = None,
-    data_dir: DataOption = None,
-    json: JsonOption = False,
+    study: args.Study,
+    set_: args.Set = None,
+    data_dir: args.DataDir = None,
+    json: args.Json = False,
 ) -> None:
     """Check the gradients of a study's networks numerically."""
     from studyhall.search.config.study_file import load_study
@@ -84,7 +76,7 @@ def _show_check(check: Check, as_json: bool) -> None:
 
 
 @data.command()
-def fetch(name: NameArgument, data_dir: DataOption = None) -> None:
+def fetch(name: NameArgument, data_dir: args.DataDir = None) -> None:
     """Download, verify and decode a data set, or a study's, into the cache."""
     from studyhall.search.data.data_targets import fetch_data
     from studyhall.search.runner.views import observer
@@ -95,7 +87,7 @@ def fetch(name: NameArgument, data_dir: DataOption = None) -> None:
 
 
 @data.command()
-def verify(name: NameArgument, data_dir: DataOption = None, json: JsonOption = False) -> None:
+def verify(name: NameArgument, data_dir: args.DataDir = None, json: args.Json = False) -> None:
     """Verify every byte of a cached data set, and count duplicates."""
     from studyhall.search.data.data_targets import verify_data
 
@@ -129,10 +121,10 @@ def _service() -> None:
 
 @service.command("check")
 def check_service(
-    tracking_uri: TrackingOption = None,
-    storage: StorageOption = None,
-    cluster: ClusterOption = None,
-    json: JsonOption = False,
+    tracking_uri: args.Tracking = None,
+    storage: args.Storage = None,
+    cluster: args.Cluster = None,
+    json: args.Json = False,
 ) -> int:
     """Check every service that a launch would use, and report all problems."""
     from studyhall.search.common.options import Options

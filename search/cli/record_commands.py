@@ -8,24 +8,15 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from studyhall.search.cli.arguments import (
-    AnyRecordedArgument,
-    DataOption,
-    JsonOption,
-    RecordedArgument,
-    StorageOption,
-    TrackingOption,
-    at_least_one,
-    require,
-)
+from studyhall.search.cli import arguments as args
 from studyhall.search.cli.output import print_json
 from studyhall.search.common.words import counted
 
 if TYPE_CHECKING:
     from studyhall.search.evaluation.replay import Replay
     from studyhall.search.sync.doctor import Examination
-    from studyhall.search.sync.retention import Collection
-    from studyhall.search.sync.sync_studies import Sent
+    from studyhall.search.sync.retention import Cleanup
+    from studyhall.search.sync.sync_studies import SyncResult
 
 _REMOVALS = {
     "run": "deleted run",
@@ -38,14 +29,14 @@ records = typer.Typer()
 
 @records.command()
 def doctor(
-    study: RecordedArgument,
+    study: args.Recorded,
     fix: Annotated[
         bool, typer.Option("--fix", help="Repair what differs, and retrain lost trials.")
     ] = False,
-    data_dir: DataOption = None,
-    tracking_uri: TrackingOption = None,
-    storage: StorageOption = None,
-    json: JsonOption = False,
+    data_dir: args.DataDir = None,
+    tracking_uri: args.Tracking = None,
+    storage: args.Storage = None,
+    json: args.Json = False,
 ) -> int:
     """Compare a study's trials with their runs and files in MLflow."""
     from studyhall.search.common.options import Options
@@ -81,11 +72,11 @@ def _show_examination(examination: Examination, as_json: bool) -> None:
 
 @records.command()
 def sync(
-    study: AnyRecordedArgument = None,
-    data_dir: DataOption = None,
-    tracking_uri: TrackingOption = None,
-    storage: StorageOption = None,
-    json: JsonOption = False,
+    study: args.AnyRecorded = None,
+    data_dir: args.DataDir = None,
+    tracking_uri: args.Tracking = None,
+    storage: args.Storage = None,
+    json: args.Json = False,
 ) -> int:
     """Upload records kept while MLflow was unreachable."""
     from studyhall.search.common.options import Options
@@ -99,7 +90,7 @@ def sync(
     return 1 if any(one.unsent for one in sent) else 0
 
 
-def _show_sent(sent: Sequence[Sent], as_json: bool) -> None:
+def _show_sent(sent: Sequence[SyncResult], as_json: bool) -> None:
     """Print how many records of each study were uploaded, and why others were not."""
     if as_json:
         print_json({"studies": [one.to_dict() for one in sent]})
@@ -120,9 +111,9 @@ def replay(
             metavar="RUN", help="Runs of trials: ids, runs:/ID, or addresses of MLflow's UI."
         ),
     ],
-    data_dir: DataOption = None,
-    tracking_uri: TrackingOption = None,
-    json: JsonOption = False,
+    data_dir: args.DataDir = None,
+    tracking_uri: args.Tracking = None,
+    json: args.Json = False,
 ) -> int:
     """Train recorded trials again and compare them bit for bit."""
     from studyhall.search.evaluation.replay import replay_runs
@@ -166,7 +157,7 @@ def _compared(replay: Replay) -> str:
 
 @records.command()
 def gc(
-    study: AnyRecordedArgument = None,
+    study: args.AnyRecorded = None,
     keep_weights: Annotated[
         int | None,
         typer.Option(help="Remove the weights of all but this many best trials of each study."),
@@ -174,20 +165,20 @@ def gc(
     yes: Annotated[
         bool, typer.Option("--yes", help="Delete for good; by default only list.")
     ] = False,
-    tracking_uri: TrackingOption = None,
-    storage: StorageOption = None,
-    json: JsonOption = False,
+    tracking_uri: args.Tracking = None,
+    storage: args.Storage = None,
+    json: args.Json = False,
 ) -> None:
     """List or delete removed runs, leftovers and old weights."""
     from studyhall.search.common.options import Options
-    from studyhall.search.sync.retention import collect
+    from studyhall.search.sync.retention import clean_up
 
-    require(at_least_one("--keep-weights", keep_weights))
+    args.require(args.at_least_one("--keep-weights", keep_weights))
     options = Options(tracking_uri=tracking_uri, storage=storage)
-    _show_collection(collect(study, options, keep_weights=keep_weights, remove=yes), as_json=json)
+    _show_cleanup(clean_up(study, options, keep_weights=keep_weights, remove=yes), as_json=json)
 
 
-def _show_collection(found: Collection, as_json: bool) -> None:
+def _show_cleanup(found: Cleanup, as_json: bool) -> None:
     """Print what can be or was deleted with its size, and what is kept."""
     if as_json:
         print_json(found.to_dict())

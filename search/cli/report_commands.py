@@ -8,12 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from studyhall.search.cli.arguments import (
-    JsonOption,
-    RecordedArgument,
-    StorageOption,
-    TrackingOption,
-)
+from studyhall.search.cli import arguments as args
 from studyhall.search.cli.output import print_json, print_table
 from studyhall.search.common.words import counted
 
@@ -28,7 +23,7 @@ reports = typer.Typer()
 
 @reports.command()
 def report(
-    study: RecordedArgument,
+    study: args.Recorded,
     output: Annotated[
         Path | None, typer.Option(help="File to write; by default STUDY-report.html.")
     ] = None,
@@ -36,9 +31,9 @@ def report(
         bool, typer.Option("--markdown", help="Write Markdown without plots: STUDY-report.md.")
     ] = False,
     force: ForceOption = False,
-    tracking_uri: TrackingOption = None,
-    storage: StorageOption = None,
-    json: JsonOption = False,
+    tracking_uri: args.Tracking = None,
+    storage: args.Storage = None,
+    json: args.Json = False,
 ) -> None:
     """Write a study's report as one HTML page that needs no network."""
     # Collecting garbage would take a quarter of the time, and this process ends with the report.
@@ -66,11 +61,11 @@ def show_written(written: Written, as_json: bool) -> None:
 
 @reports.command()
 def export(
-    study: RecordedArgument,
+    study: args.Recorded,
     file: Annotated[Path, typer.Argument(help="File to write: .csv or .parquet.")],
     force: ForceOption = False,
-    tracking_uri: TrackingOption = None,
-    storage: StorageOption = None,
+    tracking_uri: args.Tracking = None,
+    storage: args.Storage = None,
 ) -> None:
     """Export a study's trials to a CSV or Parquet file."""
     from studyhall.search.reports.export import export_study
@@ -81,11 +76,11 @@ def export(
 
 @reports.command()
 def compare(
-    first: RecordedArgument,
-    second: RecordedArgument,
-    tracking_uri: TrackingOption = None,
-    storage: StorageOption = None,
-    json: JsonOption = False,
+    first: args.Recorded,
+    second: args.Recorded,
+    tracking_uri: args.Tracking = None,
+    storage: args.Storage = None,
+    json: args.Json = False,
 ) -> None:
     """Compare two recorded studies side by side."""
     from studyhall.search.reports.study_comparison import compare_recorded

@@ -8,17 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from studyhall.search.cli.arguments import (
-    DataOption,
-    FreshOption,
-    JobsOption,
-    JsonOption,
-    QuietOption,
-    StorageOption,
-    TrackingOption,
-    at_least_one,
-    require,
-)
+from studyhall.search.cli import arguments as args
 from studyhall.search.cli.output import print_json, print_table
 from studyhall.search.common.errors import UsageError
 
@@ -35,17 +25,17 @@ reproductions = typer.Typer()
 @reproductions.command()
 def reproduce(
     system: Annotated[str, typer.Argument(help="A reference system, S1 to S5, or all.")],
-    jobs: JobsOption = None,
+    jobs: args.Jobs = None,
     update: Annotated[
         Path | None,
         typer.Option(help="Write the table into this Markdown file, between its marks."),
     ] = None,
-    fresh: FreshOption = False,
-    data_dir: DataOption = None,
-    tracking_uri: TrackingOption = None,
-    storage: StorageOption = None,
-    quiet: QuietOption = False,
-    json: JsonOption = False,
+    fresh: args.Fresh = False,
+    data_dir: args.DataDir = None,
+    tracking_uri: args.Tracking = None,
+    storage: args.Storage = None,
+    quiet: args.Observer = False,
+    json: args.Json = False,
 ) -> None:
     """Run a published system's studies and compare the results."""
     from studyhall.search.common.options import Options
@@ -54,7 +44,7 @@ def reproduce(
     from studyhall.search.runner.views import observer
 
     systems = find_systems(system)
-    require(at_least_one("--jobs", jobs))
+    args.require(args.at_least_one("--jobs", jobs))
     if update:
         _split(update)
     options = Options(

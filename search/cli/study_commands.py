@@ -8,23 +8,7 @@ from typing import Annotated
 
 import typer
 
-from studyhall.search.cli.arguments import (
-    ClusterOption,
-    DataOption,
-    FreshOption,
-    JobsOption,
-    JsonOption,
-    QuietOption,
-    RecordedArgument,
-    SetOption,
-    StorageOption,
-    StudyArgument,
-    TrackingOption,
-    above_zero,
-    at_least_one,
-    proper_name,
-    require,
-)
+from studyhall.search.cli import arguments as args
 from studyhall.search.common.addresses import redact
 from studyhall.search.common.errors import StudyhallError, UsageError
 
@@ -33,21 +17,21 @@ studies = typer.Typer()
 
 @studies.command()
 def launch(
-    study: StudyArgument,
+    study: args.Study,
     trials: Annotated[
         int | None, typer.Option(help="Total number of trials, finished ones included.")
     ] = None,
     timeout: Annotated[
         float | None, typer.Option(help="Start no new trials after this many seconds.")
     ] = None,
-    jobs: JobsOption = None,
-    set_: SetOption = None,
+    jobs: args.Jobs = None,
+    set_: args.Set = None,
     name: Annotated[str | None, typer.Option(help="Run the study under this name.")] = None,
-    fresh: FreshOption = False,
-    data_dir: DataOption = None,
-    tracking_uri: TrackingOption = None,
-    storage: StorageOption = None,
-    cluster: ClusterOption = None,
+    fresh: args.Fresh = False,
+    data_dir: args.DataDir = None,
+    tracking_uri: args.Tracking = None,
+    storage: args.Storage = None,
+    cluster: args.Cluster = None,
     detach: Annotated[
         bool, typer.Option("--detach", help="Hand the launch over to the cluster and return.")
     ] = False,
@@ -58,18 +42,18 @@ def launch(
         bool,
         typer.Option("--no-preflight", help="Also train networks that fail the sanity checks."),
     ] = False,
-    quiet: QuietOption = False,
-    json: JsonOption = False,
+    quiet: args.Observer = False,
+    json: args.Json = False,
 ) -> int:
     """Start, resume or extend a study."""
     from studyhall.search.config.study_file import load_study
 
     problems = [
-        at_least_one("--trials", trials),
-        at_least_one("--jobs", jobs),
-        at_least_one("--attempts", attempts),
-        above_zero("--timeout", timeout),
-        proper_name("--name", name),
+        args.at_least_one("--trials", trials),
+        args.at_least_one("--jobs", jobs),
+        args.at_least_one("--attempts", attempts),
+        args.above_zero("--timeout", timeout),
+        args.proper_name("--name", name),
         "--detach: needs --cluster, which runs the launch" if detach > bool(cluster) else None,
     ]
     overrides = list(set_ or [])
@@ -80,7 +64,7 @@ def launch(
         spec = load_study(study, overrides)
     except UsageError as error:
         problems.append(str(error))
-    require(*problems)
+    args.require(*problems)
     from studyhall.search.cli import study_view
     from studyhall.search.common.options import Options
     from studyhall.search.runner import launcher
@@ -114,7 +98,7 @@ def launch(
 
 
 @studies.command("list")
-def list_studies(storage: StorageOption = None, json: JsonOption = False) -> None:
+def list_studies(storage: args.Storage = None, json: args.Json = False) -> None:
     """List shipped and recorded studies."""
     from studyhall.search.cli.study_view import show_studies
     from studyhall.search.config.study_file import shipped_studies
@@ -125,10 +109,10 @@ def list_studies(storage: StorageOption = None, json: JsonOption = False) -> Non
 
 @studies.command()
 def status(
-    study: RecordedArgument,
-    tracking_uri: TrackingOption = None,
-    storage: StorageOption = None,
-    json: JsonOption = False,
+    study: args.Recorded,
+    tracking_uri: args.Tracking = None,
+    storage: args.Storage = None,
+    json: args.Json = False,
 ) -> None:
     """Show trials, best result, finalists and test evaluations."""
     from studyhall.search.cli.study_view import show_status
@@ -144,12 +128,12 @@ def status(
 
 @studies.command()
 def stop(
-    study: RecordedArgument,
+    study: args.Recorded,
     now: Annotated[
         bool, typer.Option("--now", help="Stop at once and leave running trials unfinished.")
     ] = False,
-    storage: StorageOption = None,
-    json: JsonOption = False,
+    storage: args.Storage = None,
+    json: args.Json = False,
 ) -> None:
     """Stop all launches of a study after their running trials."""
     from studyhall.search.cli.study_view import show_stopping
@@ -160,7 +144,7 @@ def stop(
 
 
 @studies.command()
-def best(study: RecordedArgument, storage: StorageOption = None, json: JsonOption = False) -> None:
+def best(study: args.Recorded, storage: args.Storage = None, json: args.Json = False) -> None:
     """Print the parameters of a study's best trial."""
     from studyhall.search.cli.study_view import show_best
     from studyhall.search.study.recorded import recorded_summary
@@ -174,7 +158,7 @@ def best(study: RecordedArgument, storage: StorageOption = None, json: JsonOptio
 @studies.command()
 def ui(
     port: Annotated[int, typer.Option(help="Port, open to this machine only.")] = 5000,
-    tracking_uri: TrackingOption = None,
+    tracking_uri: args.Tracking = None,
 ) -> None:
     """Serve MLflow's UI for the recorded runs."""
     from studyhall.search.tracking.mlflow_ui import serve

@@ -9,6 +9,7 @@ from urllib.parse import urlsplit, urlunsplit
 
 from studyhall.search.common.errors import UsageError
 
+HOME = ".studyhall"  # beside the journal: locks, and records that MLflow does not have yet
 JOURNAL = "studyhall.journal"
 STORAGE_FILE = "STUDYHALL_STORAGE_FILE"  # the variable that names a file with the address
 _DRIVER = "postgresql+psycopg"

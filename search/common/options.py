@@ -6,7 +6,7 @@ import os
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from studyhall.search.common.addresses import JOURNAL, resolved
+from studyhall.search.common.addresses import HOME, JOURNAL, resolved
 
 
 def usable_cores() -> int:
@@ -70,4 +70,4 @@ class Options:
         """
         address = self.address
         folder = address.parent if isinstance(address, Path) else Path(self.folder).resolve()
-        return folder / ".studyhall"
+        return folder / HOME

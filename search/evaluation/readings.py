@@ -6,10 +6,7 @@ from pathlib import Path
 
 from studyhall.search.common.addresses import redact
 from studyhall.search.common.errors import UsageError
-from studyhall.search.common.options import Options
 from studyhall.search.study.recorded import open_recorded
-from studyhall.search.study.storage import read_storage
-from studyhall.search.study.studies import recorded_fingerprint
 from studyhall.search.tracking.client import missing_database, open_client
 from studyhall.search.tracking.ledger import Ledger, read_ledger
 from studyhall.search.tracking.study_runs import TEST_FINGERPRINT, find_experiment, search_runs
@@ -31,8 +28,7 @@ def recorded_ledger(
         UsageError: this MLflow does not have the study, or it does not answer.
         StudyhallError: MLflow stops answering.
     """
-    opened = read_storage(Options(storage=storage).address)
-    study, fingerprint = open_recorded(name, opened), recorded_fingerprint(opened, name)
+    study = open_recorded(name, storage)
     if path := missing_database(tracking_uri):  # Opening it would create an empty database.
         raise UsageError(f"--tracking-uri: MLflow database {path} does not exist; {_ELSEWHERE}")
     client = open_client(tracking_uri)
@@ -45,4 +41,4 @@ def recorded_ledger(
     wanted = f"tags.`studyhall.kind` = 'study' and tags.`studyhall.study_id` = '{study.study_id}'"
     runs = search_runs(client, experiment_id, wanted, deleted=True)
     test = next((run.data.tags.get(TEST_FINGERPRINT, "") for run in runs), "")
-    return read_ledger(client, experiment_id, fingerprint or "", test)
+    return read_ledger(client, experiment_id, study.data_fingerprint, test)

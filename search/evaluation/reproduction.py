@@ -25,7 +25,7 @@ from studyhall.search.data.recorded_data import require_same_data
 from studyhall.search.evaluation.evaluation import evaluate
 from studyhall.search.evaluation.reference import Quantity, ReferenceStudy, Row, System
 from studyhall.search.runner.launcher import launch
-from studyhall.search.study.observer import Observer, Quiet
+from studyhall.search.study.observer import Observer
 from studyhall.search.study.storage import read_storage
 from studyhall.search.study.studies import recorded_study
 from studyhall.search.tracking.client import open_client
@@ -98,7 +98,7 @@ def reproduce(
         UsageError: the input must be corrected; no work was started.
         StudyhallError: the work failed; finished trials are kept, and a new call resumes.
     """
-    options, observer = options or Options(), observer or Quiet()
+    options, observer = options or Options(), observer or Observer()
     return [
         found
         for study in system.study
@@ -223,12 +223,12 @@ class Measure:
         return known[quantity]
 
     def _measured(self, run: Run, quantity: Quantity) -> float:
-        trained = load_trained(self._client, run)
-        data = trained.settings.data
+        settings, classifier = load_trained(self._client, run)
+        data = settings.data
         if quantity == "train_accuracy":
-            return _train_accuracy(trained.classifier, self._folder, data)
+            return _train_accuracy(classifier, self._folder, data)
         self._enter()
-        evaluation = evaluate(trained.classifier, self._folder, data)
+        evaluation = evaluate(classifier, self._folder, data)
         self.test_examples = max(self.test_examples, evaluation.examples)
         return evaluation.accuracy
 

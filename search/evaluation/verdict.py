@@ -9,11 +9,10 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
-from studyhall.search.common.progress import Progress
+from studyhall.search.common.progress import SILENT, Progress
 from studyhall.search.data.integrity import test_fingerprint
 from studyhall.search.data.recorded_data import fetch_recorded, require_same_data
 from studyhall.search.evaluation.evaluation import Evaluation, evaluate
-from studyhall.search.study.observer import Quiet
 from studyhall.search.tracking.client import open_client
 from studyhall.search.tracking.ledger import (
     ACCURACY,
@@ -58,7 +57,7 @@ def judge(
     name: str,
     tracking_uri: str | None = None,
     data_dir: Path | str | None = None,
-    progress: Progress = Quiet.fetching,
+    progress: Progress = SILENT,
 ) -> Verdict:
     """Evaluate the champion of a study on the test split, and record the result in MLflow.
 

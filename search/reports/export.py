@@ -8,12 +8,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from studyhall.search.common.errors import UsageError
-from studyhall.search.common.options import Options
 from studyhall.search.reports.output_file import output_problems, write_output
 from studyhall.search.reports.recorded_facts import find_tracked, trial_runs
 from studyhall.search.study.recorded import open_recorded
-from studyhall.search.study.storage import read_storage
-from studyhall.search.study.studies import recorded_fingerprint
 from studyhall.search.study.trial_result import TrialResult
 
 if TYPE_CHECKING:
@@ -68,9 +65,8 @@ def export_study(
     """
     path = Path(path)
     require_exportable(path, replace=replace)
-    opened = read_storage(Options(storage=storage).address)
-    study = open_recorded(name, opened)
-    found = find_tracked(study, recorded_fingerprint(opened, name), tracking_uri)
+    study = open_recorded(name, storage)
+    found = find_tracked(study, tracking_uri)
     runs = {number: run.run_id for number, run in trial_runs(*found).items()} if found else {}
     rows = study.begun()
     table = table_of(rows, list(study.spec.search_space), runs)
@@ -96,7 +92,7 @@ def recorded_trials(name: str, storage: Path | str | None = None) -> pd.DataFram
     Raises:
         UsageError: there is no such study, or none of its trials was run here.
     """
-    study = open_recorded(name, read_storage(Options(storage=storage).address))
+    study = open_recorded(name, storage)
     return table_of(study.begun(), list(study.spec.search_space), {})
 
 

@@ -10,18 +10,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from studyhall.search.common.addresses import redact
-from studyhall.search.common.options import Options
 from studyhall.search.reports.study_facts import (
     ChampionFacts,
     EvaluationFacts,
     FinalistsFacts,
     StudyFacts,
     TrackedFacts,
-    TrialRun,
 )
 from studyhall.search.study.recorded import open_recorded, summary_of
-from studyhall.search.study.storage import read_storage
-from studyhall.search.study.studies import finalists_name, recorded_fingerprint, recorded_study
+from studyhall.search.study.studies import recorded_finalists
 from studyhall.search.study.study import Study
 from studyhall.search.tracking.client import missing_database, open_client
 from studyhall.search.tracking.ledger import GAP, read_ledger
@@ -36,6 +33,7 @@ from studyhall.search.tracking.study_runs import (
     find_study,
     search_runs,
 )
+from studyhall.search.tracking.tracked_run import TrackedRun, tracked_run
 
 if TYPE_CHECKING:
     from studyhall.search.tracking.client import MlflowClient
@@ -67,18 +65,13 @@ def read_recorded(
         UsageError: there is no such study, or its storage cannot be reached.
         StudyhallError: MLflow does not answer.
     """
-    opened = read_storage(Options(storage=storage).address)
-    study = open_recorded(name, opened)
-    fingerprint = recorded_fingerprint(opened, name)
-    place = find_tracked(study, fingerprint, tracking_uri)
-    finals = recorded_study(opened, finalists_name(name))
-    if finals and finals.search_id != study.study_id:
-        finals = None  # they belong to a search that was set aside
+    study = open_recorded(name, storage)
+    place, finals = find_tracked(study, tracking_uri), recorded_finalists(study)
     studies = [one.study_id for one in (study, finals) if one]
     facts = StudyFacts(
         spec=study.spec,
-        summary=summary_of(opened, study),
-        fingerprint=fingerprint,
+        summary=summary_of(study),
+        fingerprint=study.data_fingerprint or None,
         trials=study.begun(),
         tracked=_tracked_facts(*place, _champion(*place, name, studies)) if place else None,
         finalists=_finalists_facts(finals) if finals else None,
@@ -129,9 +122,7 @@ def _tracked_facts(
     )
 
 
-def find_tracked(
-    study: Study, fingerprint: str | None, tracking_uri: str | None
-) -> tuple[MlflowClient, StudyRun] | None:
+def find_tracked(study: Study, tracking_uri: str | None) -> tuple[MlflowClient, StudyRun] | None:
     """MLflow's client and the run of a study; None if there is no run, or it was deleted.
 
     The data are not opened for it, so that their sizes and address are those of the study file.
@@ -143,20 +134,20 @@ def find_tracked(
     if missing_database(tracking_uri):
         return None  # opening it would create an empty database
     client, settings = open_client(tracking_uri), study.spec.data_settings
-    data = TrackedData(settings.name, fingerprint or "", "", settings.train, settings.validation)
+    data = TrackedData(
+        settings.name, study.data_fingerprint, "", settings.train, settings.validation
+    )
     found = find_study(client, study.experiment, study.study_id, data)
     return None if found is None or found[1] else (client, found[0])
 
 
-def trial_runs(client: MlflowClient, study: StudyRun) -> dict[int, TrialRun]:
+def trial_runs(client: MlflowClient, study: StudyRun) -> dict[int, TrackedRun]:
     """The ended run of each trial in MLflow, by number; the last one if a trial has several."""
     kind = "tags.`studyhall.kind` = 'trial' and attributes.status != 'RUNNING'"
     wanted = f"tags.`studyhall.study_id` = '{study.study_id}' and {kind}"
     found = search_runs(client, study.experiment_id, wanted)
     return {
-        RunTags(run.info.run_id, run.data.tags).number("studyhall.trial"): TrialRun(
-            str(run.info.run_id), str(run.info.artifact_uri)
-        )
+        RunTags(run.info.run_id, run.data.tags).number("studyhall.trial"): tracked_run(run)
         for run in sorted(found, key=lambda run: int(run.info.start_time or 0))
     }
 

@@ -14,7 +14,7 @@ from studyhall.search.reports.first_layers import first_layers
 from studyhall.search.reports.output_file import output_problems, write_output
 from studyhall.search.reports.recorded_facts import Recorded, read_recorded
 from studyhall.search.reports.report_rendering import render_html, render_markdown
-from studyhall.search.study.report_figures import curve_figure, study_figures
+from studyhall.search.study.interactive_figures import curve_figure, study_figures
 from studyhall.search.tracking.study_runs import REPORT, REPORT_TAG
 from studyhall.search.tracking.study_view import show_study
 from studyhall.search.tracking.tracker import Tracker

@@ -21,7 +21,7 @@ from studyhall.search.reports.reproduction_commands import (
 )
 from studyhall.search.reports.study_facts import StudyFacts
 from studyhall.search.study.champion_choice import words_of
-from studyhall.search.study.report_figures import Figure
+from studyhall.search.study.interactive_figures import Figure
 
 # A script element ends where a browser finds "</script", and "<!--" begins a comment in it.
 _SCRIPT_ESCAPES = {"<": "\\u003c", ">": "\\u003e", "&": "\\u0026"}

@@ -1,4 +1,4 @@
-"""A launch that goes on without the one who started it, as a task of the cluster itself."""
+"""A detached launch: it runs as a task of the cluster, without the process that started it."""
 
 from __future__ import annotations
 
@@ -30,16 +30,16 @@ _PAUSE_SECONDS = 5.0  # before another worker tries to begin
 
 
 def detach(spec: StudySpec, options: Options, observer: Observer) -> StudySummary:
-    """Check all, open the study, and leave the launch to its cluster.
+    """Check everything, open the study, and hand the launch over to its cluster.
 
-    A worker of the cluster runs it, beside trials of its own. If that worker dies, or its host
-    cannot, the cluster gives the launch to another; only with the scheduler it is lost, and a new
-    launch goes on.
+    A worker of the cluster runs it beside its own trials. If that worker dies, or its host cannot
+    run it, the cluster gives it to another. If the scheduler ends, the launch ends too, and a new
+    one resumes the study.
 
     Args:
         spec: The study.
         options: How to run it; `cluster` is the scheduler's address.
-        observer: Who is told of the progress until then.
+        observer: Follows the progress until then.
 
     Returns:
         Where the study stands now.
@@ -95,16 +95,16 @@ def _launch_here(
             run(ready, left.options, observer)
         except Terminated:
             left.say("stopped; running trials are left unfinished")
-        except Exception as error:  # no one else would ever hear of it
+        except Exception as error:  # nothing else reports it
             left.tell(error)
 
 
 class DetachedLaunch:
-    """A launch that was left to the cluster, where a worker is to begin it or to go on with it.
+    """A launch that was handed over to the cluster, for a worker to begin or resume.
 
     Attributes:
-        options: How it is run, with the addresses of whoever left it here until it is prepared.
-        observer: Who is told of the progress.
+        options: How it is run; until it is prepared, with the addresses of the first host.
+        observer: Follows the progress.
     """
 
     observer: Observer
@@ -114,12 +114,12 @@ class DetachedLaunch:
         self._study: Study | None = None
 
     def prepare(self, code: tuple[tuple[str, str], ...]) -> Ready | None:
-        """Prepare a launch that was checked when it was left here, elsewhere as a rule.
+        """Prepare a launch that was already checked on the host that handed it over.
 
-        None if the study was set aside since: another may have its name.
+        Returns None if the study was set aside since: another study may have its name.
 
         Raises:
-            StudyhallError: this host cannot, or not now; another may.
+            StudyhallError: This host cannot run it, or not now; another may.
         """
         name = self._spec.study.name
         self.options = _at_home(self.options)
@@ -138,25 +138,25 @@ class DetachedLaunch:
         return prepare(self._spec, self.options, self.observer)
 
     def is_asked_to_stop(self) -> bool:
-        """Whether someone asked the launch to stop before it had begun here, as far as is known."""
-        with suppress(Exception):  # the database may be what is the matter
+        """Whether the launch was asked to stop before it began here, as far as is known."""
+        with suppress(Exception):  # the database may be the cause
             stops = self.options.stops or 0
             return self._study is not None and self._study.stop_asked().times > stops
         return False
 
     def say(self, words: str) -> None:
-        """Say something of the launch in the worker's log."""
+        """Write a line about the launch to the worker's log."""
         self.observer.note(f"{self._spec.study.name}: {words}")
 
     def tell(self, error: Exception) -> None:
-        """Say what is wrong where someone may look for it: in the log, and in the study."""
+        """Report an error in the worker's log and in the study, where `status` shows it."""
         told = (
             str(error) if isinstance(error, StudyhallError) else f"{type(error).__name__}: {error}"
         )
         trouble = f"on {platform.node()}: {redact_text(told)}"
         self.say(trouble)
         if self._study:
-            with suppress(Exception):  # the database may be what is the matter
+            with suppress(Exception):  # the database may be the cause
                 self._study.note_trouble(trouble)
 
 

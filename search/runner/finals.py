@@ -1,9 +1,8 @@
-"""The final round: the best of a search trained again from fresh seeds, before one is champion."""
+"""Train the best trials of a search again from fresh seeds, and register the champion."""
 
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import TYPE_CHECKING
 
 from pydantic import ValidationError
 
@@ -14,23 +13,19 @@ from studyhall.search.config.study_spec import FinalistsSection
 from studyhall.search.runner.notebook_view import usual_observer
 from studyhall.search.runner.runner import Runner
 from studyhall.search.study.champion_choice import best_of_search
-from studyhall.search.study.finalists import chosen, finalists_spec, with_finals
+from studyhall.search.study.finalists import chosen, finalists_spec
 from studyhall.search.study.observer import Observer
 from studyhall.search.study.reconnection import retry_while_disconnected
-from studyhall.search.study.recorded import recorded_summary
-from studyhall.search.study.storage import exclusive, open_storage
+from studyhall.search.study.recorded import open_recorded, summary_of
 from studyhall.search.study.studies import finalists_name, open_study, recorded_study
 from studyhall.search.study.study import Study
-from studyhall.search.study.summary import StudySummary, summarize
-from studyhall.search.sync.tracked_study import Opened, TrackedStudy, recorded, track
+from studyhall.search.study.summary import StudySummary
+from studyhall.search.sync.tracked_study import StudyWithData, TrackedStudy, track, with_data
 from studyhall.search.tracking.mlflow_ui import pages_of
 from studyhall.search.tracking.registry import register_champion
 from studyhall.search.tracking.study_runs import StudyRun, find_study_run
 from studyhall.search.tracking.tracker import Tracker
 from studyhall.search.workers.pool_choice import require_pool
-
-if TYPE_CHECKING:
-    from studyhall.search.study.storage import BaseStorage
 
 
 def train_finalists(
@@ -42,25 +37,23 @@ def train_finalists(
 ) -> StudySummary:
     """Train the best of a recorded study again from fresh seeds, and register the champion.
 
-    What an earlier call, or a launch, trained of them is kept.
+    Trainings that an earlier call or a launch finished are kept.
 
     Args:
         name: The study.
-        configurations: How many are trained again; by default as its study file says, or 3.
-        seeds: From how many fresh seeds each; by default as its study file says, or 3.
+        configurations: How many to train again; by default as the study file says, or 3.
+        seeds: Fresh seeds for each; by default as the study file says, or 3.
         options: How to run them.
-        observer: Who is told of the progress.
+        observer: Follows the progress.
 
     Raises:
-        UsageError: there is no such study, or none of its trials has completed.
-        StudyhallError: the work failed; what finished is kept, and a new call goes on from there.
+        UsageError: There is no such study, or none of its trials has completed.
+        StudyhallError: The work failed; finished trials are kept, and a new call resumes.
     """
     options, observer = options or Options(), observer or usual_observer()
     require_pool(options, observer.note)
-    recorded_summary(name, options.address)  # before a storage is made where there is none
-    storage = open_storage(options.address)
-    opened = recorded(storage, name, options, observer)
-    search = opened.study
+    search = open_recorded(name, options.address, writable=True)
+    opened = with_data(search, options, observer)
     if search.search_id is not None:
         raise UsageError(f"{name}: is a study of finalists itself; name the search")
     if not chosen(search, 1):
@@ -68,7 +61,7 @@ def train_finalists(
             f"{name}: no trial has completed yet, so there are no finalists; launch the study again"
         )
     wanted = _wanted(search.spec.finalists or FinalistsSection(), configurations, seeds)
-    return run_finals(opened, storage, wanted, options, observer)
+    return run_finals(opened, wanted, options, observer)
 
 
 def _wanted(
@@ -85,19 +78,18 @@ def _wanted(
 
 
 def run_finals(
-    opened: Opened,
-    storage: BaseStorage,
+    opened: StudyWithData,
     wanted: FinalistsSection,
     options: Options,
     observer: Observer,
 ) -> StudySummary:
-    """Train what is missing of a search's finalists; return the search's summary with them."""
-    search, tracked = opened.study, _open(opened, storage, wanted, options)
-    ended = Runner(tracked, storage, options, observer, search).run()
+    """Train the missing finalists of a search; return the search's summary with them."""
+    search, tracked = opened.study, _open(opened, wanted, options)
+    ended = Runner(tracked, options, observer, search).run()
     experiment_id, version = tracked.tracker.study_run.experiment_id, ended.champion_version
     run_id = find_study_run(opened.client, experiment_id, search.study_id)
     uri, study = opened.client.tracking_uri, search.spec.study
-    summary = with_finals(summarize(search), search, storage)
+    summary = summary_of(search)
     if run_id and summary.finals and summary.finals.all_diverged:
         run = StudyRun(uri, search.study_id, experiment_id, run_id, opened.data)
         version = _crown_best_of_search(summary, search, Tracker(run, opened.client))
@@ -111,7 +103,7 @@ def run_finals(
 
 @retry_while_disconnected
 def _crown_best_of_search(summary: StudySummary, search: Study, tracker: Tracker) -> str | None:
-    """Have the best of the search stay the champion: none of its finalists can be."""
+    """Register the best of the search, since all of its finalists diverged."""
     choice = best_of_search(summary.best, summary.finals, provisional=False)
     if choice is None:
         return None
@@ -123,14 +115,12 @@ def _crown_best_of_search(summary: StudySummary, search: Study, tracker: Tracker
 
 
 @retry_while_disconnected
-def _open(
-    opened: Opened, storage: BaseStorage, wanted: FinalistsSection, options: Options
-) -> TrackedStudy:
+def _open(opened: StudyWithData, wanted: FinalistsSection, options: Options) -> TrackedStudy:
     """Open the finalists' study; launches that end together agree on one."""
-    search, client, data, folder = opened
+    search = opened.study
     name = finalists_name(search.spec.study.name)
-    with exclusive(storage, "start"):
-        earlier = recorded_study(storage, name)
+    with search.exclusive("start"):
+        earlier = recorded_study(search.storage, name)
         if earlier and earlier.search_id != search.study_id:
             raise UsageError(
                 f"{name}: another study has the name of these finalists; run the search under "
@@ -138,6 +128,6 @@ def _open(
             )
         best = chosen(search, wanted.configurations)
         spec = finalists_spec(search.spec, best, wanted, earlier.spec if earlier else None)
-        study = open_study(storage, spec, data.fingerprint, search)
-    with exclusive(storage, "tracking"):
-        return track(study, client, data, folder, options)
+        study = open_study(search.storage, spec, opened.data.fingerprint, search)
+    with search.exclusive("tracking"):
+        return track(opened._replace(study=study), options)

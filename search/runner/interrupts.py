@@ -1,4 +1,4 @@
-"""Ctrl-C and SIGTERM: the first Ctrl-C lets running trials finish, anything more ends at once."""
+"""Ctrl-C and SIGTERM: the first Ctrl-C lets running trials finish, any other signal does not."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ class Stop:
     """Whether no further trial should be started; set by a signal, read by the launch.
 
     Attributes:
-        requested: The first Ctrl-C has come.
-        patient: Whether that Ctrl-C lets something finish; set by the launch. Otherwise it ends all
-            at once.
+        requested: The first Ctrl-C was pressed.
+        patient: Whether the first Ctrl-C lets running trials finish; set by the launch. Otherwise
+            it ends the process at once.
     """
 
     def __init__(self) -> None:
@@ -24,7 +24,7 @@ class Stop:
 
 
 class Terminated(BaseException):
-    """The process was told to end at once; no handler of ordinary errors should catch it."""
+    """The process has to end at once; handlers of ordinary errors do not catch this."""
 
     def __init__(self, signal_number: int) -> None:
         super().__init__(signal_number)
@@ -36,13 +36,13 @@ def stop_on_signals(on_first_interrupt: Callable[[], None]) -> Iterator[Stop]:
     """Handle SIGINT and SIGTERM while a study runs.
 
     Args:
-        on_first_interrupt: Called at the first Ctrl-C, to say what happens now.
+        on_first_interrupt: Called at the first Ctrl-C, to report what happens now.
 
     Yields:
         The switch that the first Ctrl-C sets.
 
     Raises:
-        Terminated: a second Ctrl-C, one where nothing is to finish, or SIGTERM.
+        Terminated: At a second Ctrl-C, at a first one while no trial runs, or at SIGTERM.
     """
     stop = Stop()
 
@@ -65,13 +65,14 @@ def stop_on_signals(on_first_interrupt: Callable[[], None]) -> Iterator[Stop]:
 
 @contextmanager
 def ended_when(condition: Callable[[], bool], seconds: float) -> Iterator[None]:
-    """End this process as SIGTERM would, once a condition holds, whatever it is at.
+    """End this process as SIGTERM would, once a condition holds.
 
-    For work in the main thread, which looks at nothing until it is done; elsewhere nothing happens.
+    It is for work in the main thread, which cannot check the condition itself; in any other thread
+    nothing happens.
 
     Args:
-        condition: Asked from another thread; what it raises counts as no.
-        seconds: How often it is asked.
+        condition: Called from another thread; an exception counts as no.
+        seconds: Seconds between two calls.
     """
     if threading.current_thread() is not threading.main_thread():
         yield

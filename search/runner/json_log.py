@@ -1,4 +1,4 @@
-"""A launch as it goes on, for machines that collect logs: a JSON object a line."""
+"""The progress of a launch for log collectors: one JSON object per line."""
 
 from __future__ import annotations
 
@@ -7,11 +7,11 @@ import os
 import sys
 from collections.abc import Mapping
 from datetime import UTC, datetime
-from types import TracebackType
 from typing import TYPE_CHECKING, Literal, Self
 
 from studyhall.search.common.addresses import redact_text
 from studyhall.search.common.errors import UsageError
+from studyhall.search.study.observer import Observer
 
 if TYPE_CHECKING:
     from studyhall.search.config.study_spec import StudySpec
@@ -57,23 +57,12 @@ def write(
     sys.stderr.write(f"{json.dumps(entry)}\n")
 
 
-class JsonLog:
+class JsonLog(Observer):
     """Writes an object for each event of a launch; with `quiet`, for notes alone."""
 
     def __init__(self, quiet: bool = False) -> None:
         self._quiet = quiet
         self._study: str | None = None
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        """Nothing is open."""
 
     @property
     def fetching(self) -> Self:
@@ -112,9 +101,6 @@ class JsonLog:
             trial=result.number,
             values=values,
         )
-
-    def running(self, trials: int) -> None:
-        """Write nothing: a log tells what happened."""
 
     def note(self, message: str) -> None:
         """Say what the user should know."""

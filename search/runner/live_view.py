@@ -1,4 +1,4 @@
-"""A launch as it goes on: a live view on a terminal, a line an event elsewhere."""
+"""The progress of a launch: a live view on a terminal, a line per event elsewhere."""
 
 from __future__ import annotations
 
@@ -22,31 +22,21 @@ from rich.progress import (
 from rich.table import Column
 from rich.text import Text
 
-from studyhall.search.common.words import counted, format_value
+from studyhall.search.common.words import counted
 from studyhall.search.config.study_spec import StudySpec
-from studyhall.search.runner.time_left import TimeLeft
-from studyhall.search.study.summary import Best, StudySummary
+from studyhall.search.runner.tally import Tally, TimeLeft, trial_line
+from studyhall.search.study.observer import Observer
+from studyhall.search.study.summary import StudySummary
 from studyhall.search.study.trial_result import TrialResult
 
 
-class PlainView:
+class PlainView(Observer):
     """Writes a line for each event; for pipes, logs and `--quiet`, which keeps notes alone."""
 
     def __init__(self, console: Console, quiet: bool = False) -> None:
         self._console = console
         self._quiet = quiet
         self._tally: Tally | None = None
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        """Nothing is open."""
 
     @property
     def fetching(self) -> Self:
@@ -60,11 +50,8 @@ class PlainView:
     def advance(self, amount: int) -> None:
         """Show nothing: a line for every block would fill a log."""
 
-    def running(self, trials: int) -> None:
-        """Write nothing: a log tells what happened."""
-
     def note(self, message: str) -> None:
-        """Say what the user should know."""
+        """Write a message that the user should see."""
         self._console.print(message, markup=False, highlight=False, soft_wrap=True)
 
     def begin(self, spec: StudySpec, summary: StudySummary, jobs: int) -> None:
@@ -85,7 +72,7 @@ class PlainView:
             self.note(text)
 
 
-class LiveView:
+class LiveView(Observer):
     """Draws progress, counts and the best trial so far, in place."""
 
     def __init__(self, console: Console, clock: Callable[[], float] = time.monotonic) -> None:
@@ -147,7 +134,7 @@ class LiveView:
         self._running = trials
 
     def note(self, message: str) -> None:
-        """Say what the user should know, above the live part."""
+        """Write a message above the live part."""
         self._console.print(message, markup=False, highlight=False)
 
     def begin(self, spec: StudySpec, summary: StudySummary, jobs: int) -> None:
@@ -182,56 +169,3 @@ class LiveView:
         return Group(
             self._trials, *short[:2], *([values] if tally.best_parameters else []), *short[2:]
         )
-
-
-class Tally:
-    """What the parent knows of a study that runs."""
-
-    def __init__(self, spec: StudySpec, summary: StudySummary) -> None:
-        self.wanted = summary.wanted
-        self.latest: TrialResult | None = None
-        self._rank = spec.study.rank
-        self._states = {name: getattr(summary, name) for name in ("complete", "pruned", "failed")}
-        self._best = summary.best
-
-    @property
-    def finished(self) -> int:
-        """How many trials have ended."""
-        return sum(self._states.values())
-
-    def add(self, result: TrialResult) -> None:
-        """Count a finished trial."""
-        self.latest = result
-        self._states[result.state] += 1
-        if result.state != "complete" or result.value is None:
-            return
-        if self._best is None or self._rank(result.value) < self._rank(self._best.value):
-            self._best = Best(result.number, result.value, dict(result.parameters))
-
-    @property
-    def progress(self) -> str:
-        """How far the study is."""
-        return f"[{self.finished}/{self.wanted}]"
-
-    @property
-    def counts(self) -> str:
-        """The finished trials by state."""
-        return ", ".join(f"{count} {state}" for state, count in self._states.items())
-
-    @property
-    def best_value(self) -> str:
-        """The best trial so far."""
-        return f"best {self._best.value:.4f} (trial {self._best.number})" if self._best else ""
-
-    @property
-    def best_parameters(self) -> str:
-        """What the best trial so far was given."""
-        parameters = self._best.parameters if self._best else {}
-        return ", ".join(f"{name} {format_value(value)}" for name, value in parameters.items())
-
-
-def trial_line(result: TrialResult) -> str:
-    """A finished trial in a line."""
-    value = f" {result.value:.4f}" if result.value is not None else ""
-    why = f" ({result.reason})" if result.state == "failed" else ""
-    return f"trial {result.number} {result.state}{value} in {result.seconds:.1f} s{why}"

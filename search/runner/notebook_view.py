@@ -1,4 +1,4 @@
-"""A launch as it goes on in a notebook: one output that is drawn anew, with a bar and few lines."""
+"""The progress of a launch in a notebook: one output with a bar and a few lines."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ from threading import Lock
 from typing import TYPE_CHECKING, Any, Self
 
 from studyhall.search.config.study_spec import StudySpec
-from studyhall.search.runner.live_view import Tally, trial_line
-from studyhall.search.study.observer import Observer, Quiet
+from studyhall.search.runner.tally import Tally, trial_line
+from studyhall.search.study.observer import Observer
 from studyhall.search.study.summary import StudySummary
 from studyhall.search.study.trial_result import TrialResult
 
@@ -21,8 +21,8 @@ _REDRAW_SECONDS = 0.25  # between two pictures of a download, which has thousand
 
 
 def usual_observer() -> Observer:
-    """Who follows a launch unless the caller says: an output in a notebook, no one in a script."""
-    return NotebookView() if in_notebook() else Quiet()
+    """The observer of a caller who passes none: a view in a notebook, silent in a script."""
+    return NotebookView() if in_notebook() else Observer()
 
 
 def in_notebook() -> bool:
@@ -32,8 +32,10 @@ def in_notebook() -> bool:
     return getattr(shell, "kernel", None) is not None
 
 
-class NotebookView:
+class NotebookView(Observer):
     """Draws progress, counts and the best trial so far, in the output of the cell that launches.
+
+    It ignores `running`: an output that changes every few seconds makes a notebook flicker.
 
     It needs no widgets, so that the output stands as well where notebooks are only shown.
     """
@@ -64,11 +66,8 @@ class NotebookView:
         if time.monotonic() - self._drawn >= _REDRAW_SECONDS:
             self._draw()
 
-    def running(self, trials: int) -> None:
-        """Draw nothing: an output that changes every few seconds makes a notebook flicker."""
-
     def note(self, message: str) -> None:
-        """Say what the user should know, below all else."""
+        """Show a message below all else."""
         self._notes.append(message)
         self._draw()
 

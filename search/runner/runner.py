@@ -1,4 +1,4 @@
-"""A study under way: run what is missing, put right what was interrupted, name the best."""
+"""One launch of a study: run the missing trials, repair records, register the champion."""
 
 from __future__ import annotations
 
@@ -6,14 +6,13 @@ import time
 from contextlib import closing, nullcontext
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from studyhall.search.common.errors import StudyhallError
 from studyhall.search.common.intervals import INTERVALS
 from studyhall.search.common.options import Options
 from studyhall.search.common.owner import end_child
 from studyhall.search.runner.interrupts import Stop, stop_on_signals
-from studyhall.search.runner.stop_requests import StopRequests
+from studyhall.search.runner.stopping import StopRequests
 from studyhall.search.runner.study_files import log_results, log_spec
 from studyhall.search.study.champion_choice import Choice, best_of_search, winner_of_finals
 from studyhall.search.study.finalists import recorded_finals
@@ -31,14 +30,11 @@ from studyhall.search.tracking.registry import register_champion, registered_ver
 from studyhall.search.workers.pool import Action, ClusterUnavailable, UnusableHost
 from studyhall.search.workers.pool_choice import open_pool
 
-if TYPE_CHECKING:
-    from studyhall.search.study.storage import BaseStorage
-
-_DEATHS_ALLOWED = 10  # a worker in a row, while no trial ends: nothing can be trained here
-_LAST_SECONDS = 1.0  # how long the end waits for what MLflow is being sent
-_PATIENCE_SECONDS = 120.0  # how long the end of a launch waits for MLflow
-_STOP_SECONDS = 3.0  # the same of one that was told to finish what runs
-_NOT_TOLD = "MLflow has not been told in time of all that stopped; the next launch does that"
+_DEATHS_ALLOWED = 10  # in a row for each worker, while no trial ends: nothing can train here
+_LAST_SECONDS = 1.0  # how long an aborted launch waits for the upload in progress
+_PATIENCE_SECONDS = 120.0  # how long the end of a launch waits for uploads
+_STOP_SECONDS = 3.0  # how long the end of a stopped launch waits for uploads
+_NOT_UPDATED = "Some runs still look RUNNING in MLflow; the next launch corrects them."
 
 
 @dataclass(eq=False)
@@ -46,21 +42,19 @@ class Runner:
     """One launch of a study, with everything open that it needs.
 
     Attributes:
-        tracked: The study.
-        storage: Where it is recorded.
+        tracked: The study with its runs in MLflow.
         options: How to run it.
-        observer: Who is told of the progress.
-        search: The search, if the study is that of its finalists.
+        observer: Follows the progress.
+        search: The search, if the study trains its finalists.
     """
 
     tracked: TrackedStudy
-    storage: BaseStorage
     options: Options
     observer: Observer
     search: Study | None = None
     _told: set[int] = field(default_factory=set)
-    _before: set[int] = field(default_factory=set)  # finished when the launch began
-    _known_there: bool = False  # MLflow has trials of earlier launches: it is the one it was
+    _before: set[int] = field(default_factory=set)  # trials that had ended when the launch began
+    _known_there: bool = False  # MLflow has runs of earlier launches, so it is the same MLflow
     _said: str = ""
     _deaths: int = 0
     _listened: float = 0.0
@@ -77,11 +71,11 @@ class Runner:
 
     @property
     def _alone(self) -> bool:
-        """Whether one job is done in this thread, which gives no order while a trial runs."""
+        """Whether trials run in this thread, which then looks at nothing else."""
         return self.options.cluster is None and self.pool.size == 1
 
     def run(self) -> StudySummary:
-        """Run the trials that are missing; see `studyhall.search.runner.launcher.launch`."""
+        """Run the missing trials; see `studyhall.search.runner.launcher.launch`."""
         try:
             with stop_on_signals(self._say_stopping) as stop:
                 self._begin()
@@ -91,20 +85,20 @@ class Runner:
                 return self._conclude(stop.requested)
         except BaseException:
             if not self.pool.abort(self.sender):
-                self.observer.note(_NOT_TOLD)
+                self.observer.note(_NOT_UPDATED)
             raise
         finally:
             self.sender.stop(_LAST_SECONDS)
             self.pool.close()
 
     def _begin(self) -> None:
-        """Start from where earlier launches left the study."""
+        """Repair what earlier launches left, and report what they did."""
         self._put_in_order()
         end_broken_readings(self.tracker.client, self.tracker.study_run.experiment_id)
         log_spec(self.tracked)
         jobs, window = self.pool.size, self.study.spec.study.window
         if jobs > window:
-            self.observer.note(f"--jobs {jobs} is more than the window of {window}: some will wait")
+            self.observer.note(f"--jobs {jobs} is more than the window, {window}: some will wait")
         self.observer.begin(self.study.spec, summarize(self.study), jobs)
         self._told = {result.number for result in self.study.finished()}
         self._before = set(self._told)
@@ -136,7 +130,7 @@ class Runner:
         self._report_results()
 
     def _wait(self, ended: ClusterUnavailable | UnusableHost) -> None:
-        """Say once what a host lacks; give up if again and again no other does a trial."""
+        """Report a host's trouble once; count it as a death if no other host trains a trial."""
         if isinstance(ended, UnusableHost) and not self.study.at_work():
             self._count_worker_death(ended.trouble)
         elif ended.trouble != self._said:
@@ -144,7 +138,7 @@ class Runner:
         self._said = ended.trouble
 
     def _report_results(self) -> None:
-        """Report what has ended since the last look, in this launch or in another."""
+        """Report the trials that ended since the last look, in this launch or in another."""
         for result in self.study.finished(self._told):
             self._told.add(result.number)
             self._deaths = 0
@@ -155,35 +149,36 @@ class Runner:
         return self._told >= set(range(self.study.spec.study.trials))
 
     def _listen(self) -> None:
-        """Hear who is at work; kill own workers that hang, before others take them for dead.
+        """Look at the heartbeats; kill own workers that hang, before others count them as dead.
 
-        Each has a place among the workers, and maybe a lock, that others need.
+        A worker that hangs takes the place of another, and may hold a lock.
         """
         if time.monotonic() - self._listened < INTERVALS.listen:
-            return  # listening reads all trials, which costs a database more than a journal
+            return  # it reads all trials, which is slow in a database
         self._listened = time.monotonic()
         self.study.claims.give_up_silent()
         for owner in self.study.claims.silent(INTERVALS.hung):
             if end_child(owner):
-                self.observer.note(f"a worker process has hung for {INTERVALS.hung:g} s; it ends")
+                self.observer.note(f"killed a worker process that hung for {INTERVALS.hung:g} s")
         if not self._alone:
             self.observer.running(len(self.study.at_work()))
 
     def _count_worker_death(self, trouble: str) -> None:
-        """Say what a trial died of; give up if that happens again and again."""
+        """Report why a worker died at a trial; give up if that happens too often in a row."""
         self._deaths += 1
         if self._deaths == max(_DEATHS_ALLOWED, self.options.attempts) * self.pool.size:
             raise StudyhallError(
-                f"{self._name}: {trouble}, and {self._deaths - 1} such troubles "
-                "before it in a row; launch again with fewer --jobs: finished trials are kept"
+                f"{self._name}: {trouble}, after {self._deaths - 1} such errors in a row; launch "
+                "again with fewer --jobs: finished trials are kept"
             )
         self.observer.note(f"{trouble}; the trial is tried again")
 
     def _put_in_order(self, drained_hosts: set[str] | None = None) -> None:
-        """Put right what earlier launches left; what is lost for good is trained again.
+        """Repair the study's runs in MLflow; a record that is lost for good is trained again.
 
-        With a database another machine may still have what seems lost: there the doctor is asked,
-        but for what the hosts of this launch's cluster are known not to have, at its end.
+        With a database, another machine may still have a record that seems lost. Only the user can
+        tell, with `studyhall doctor`, except at the end of a launch on a cluster, whose hosts have
+        all uploaded what they had.
         """
         embedded = isinstance(self.options.address, Path)
         if drained_hosts:
@@ -203,7 +198,7 @@ class Runner:
         self.observer.note("Stopping after the running trials. Press Ctrl-C again to stop at once.")
 
     def _conclude(self, interrupted: bool) -> StudySummary:
-        """See everything sent and the study's run ended; one that was interrupted sees less."""
+        """End the launch; what an interrupted one could not upload is reported, not an error."""
         try:
             return self._close(interrupted)
         except StudyhallError as error:
@@ -213,18 +208,18 @@ class Runner:
             return replace(summarize(self.study), interrupted=True)
 
     def _close(self, interrupted: bool) -> StudySummary:
-        """See everything sent, register the champion, and end the study's run."""
+        """Upload all records, register the champion, and end the study's run."""
         seconds, name = _STOP_SECONDS if interrupted else _PATIENCE_SECONDS, self._name
         if unsent := self.sender.drain(seconds):
             raise StudyhallError(
-                f"{name}: MLflow does not have the record of {_counted(unsent)}, which waits in "
-                f"{self.tracked.job.outbox}; when that is mended, `studyhall sync {name}` sends it"
+                f"{name}: MLflow does not have the record of {_counted(unsent)}; it is kept in "
+                f"{self.tracked.job.outbox}; once MLflow works, run `studyhall sync {name}`"
             )
         drained = self.pool.drain(seconds)
         if unsent := drained.unsent:
             raise StudyhallError(
-                f"{name}: MLflow does not have the record of {_counted(unsent)}, which waits on "
-                "the cluster; when that is mended, the same launch has it sent"
+                f"{name}: MLflow does not have the record of {_counted(unsent)}; it is kept on the "
+                "cluster; once MLflow works, launch again to upload it"
             )
         self.sender.stop(_PATIENCE_SECONDS)
         self._put_in_order(None if interrupted else drained.hosts)
@@ -236,9 +231,9 @@ class Runner:
 
     @retry_while_disconnected
     def _crown(self, summary: StudySummary) -> StudySummary:
-        """Register the champion's model; launches that end together do so one by one."""
+        """Register the champion's model; launches that end together take turns."""
         client, search = self.tracker.client, self.search or self.study
-        name, finals = search.spec.study.name, recorded_finals(self.storage, search)
+        name, finals = search.spec.study.name, recorded_finals(search)
         if choice := self._choose(summary, finals):
             self._await_run(choice.number, summary.interrupted)
             run_id = self.tracker.run_of(choice.number)
@@ -260,7 +255,7 @@ class Runner:
         return winner_of_finals(finals)
 
     def _await_run(self, number: int, interrupted: bool) -> None:
-        """Wait for the run of a trial that another machine has just finished, and is sending."""
+        """Wait while another machine uploads the run of a trial that it has just finished."""
         deadline = time.monotonic() + (_STOP_SECONDS if interrupted else _PATIENCE_SECONDS)
         while number in self.study.recent_elsewhere() and not self.tracker.has_run_of(number):
             if time.monotonic() >= deadline:

@@ -1,4 +1,4 @@
-"""Who shows the progress of a launch: chosen by what it is written to."""
+"""Choose the view of a launch's progress by where it is written to."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from studyhall.search.study.observer import Observer
 
 
 def observer(quiet: bool = False) -> AbstractContextManager[Observer]:
-    """Who shows the progress: a live view on a terminal, plain lines elsewhere, JSON if asked.
+    """The view of the progress: live on a terminal, plain lines elsewhere, JSON if asked for.
 
     Progress goes to stderr, so that stdout holds results alone.
     """

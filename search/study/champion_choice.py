@@ -1,4 +1,4 @@
-"""Which trial of a study is its champion: the finalist that won, or the best of the search."""
+"""Choose a study's champion: the finalist that won, or the best trial of the search."""
 
 from __future__ import annotations
 
@@ -20,13 +20,13 @@ _WORDS: dict[str, str] = {
 
 
 def words_of(selected_by: str) -> str | None:
-    """What to know of a champion that was selected so; None of one that won among finalists."""
+    """A caution about a champion selected in this way; None for one that won among finalists."""
     return _WORDS.get(selected_by)
 
 
 @dataclass(frozen=True)
 class Choice:
-    """The trial whose model is to be the champion: its number in its own study, and its value."""
+    """The trial whose model becomes the champion: its number in its own study, and its value."""
 
     number: int
     value: float
@@ -34,14 +34,14 @@ class Choice:
 
 
 def best_of_search(best: Best | None, finals: Finals | None, *, provisional: bool) -> Choice | None:
-    """The best trial of a search, unless it was among finalists: then the finals decide.
+    """The best trial of a search, unless it was among the finalists: then their results decide.
 
-    If all finalists diverged, there is nothing to decide by, and the best trial stays.
+    If all finalists diverged, the best trial of the search stays.
 
     Args:
         best: The best trial, if one has completed.
-        finals: How the search's finalists did, as far as they are trained.
-        provisional: Whether finalists are still to be trained.
+        finals: The results of the search's finalists, as far as they are trained.
+        provisional: Whether finalists will still be trained.
     """
     if best and finals and finals.all_diverged:
         return Choice(best.number, best.value, "search after finalists diverged")

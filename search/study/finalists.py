@@ -1,4 +1,4 @@
-"""The best of a search, trained again from fresh seeds: who they are, and how they did."""
+"""The finalists of a search: which they are, and the results of training them again."""
 
 from __future__ import annotations
 
@@ -6,7 +6,6 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import TypeAlias
 
-from optuna.storages import BaseStorage
 from optuna.trial import FrozenTrial, TrialState
 
 from studyhall.search.config.section import Scalar
@@ -21,9 +20,9 @@ from studyhall.search.study.studies import finalists_name, recorded_finalists
 from studyhall.search.study.study import Study
 from studyhall.search.study.summary import StudySummary
 
-_WINDOW = 1000  # none of them looks back on another
+_WINDOW = 1000  # so large that no finalist looks back on another
 _Training: TypeAlias = tuple[Retraining, FrozenTrial]
-_REPETITION = "repeat"  # trials that differ in it alone are of one configuration
+_REPETITION = "repeat"  # trials that differ only in this parameter share a configuration
 
 
 def chosen(study: Study, configurations: int) -> list[FrozenTrial]:
@@ -50,12 +49,12 @@ def finalists_spec(
 ) -> FinalistsSpec:
     """The study that trains finalists again.
 
-    What an earlier choice of finalists had trained keeps its place, so that it is done once.
+    Trainings of an earlier choice of finalists keep their places, so that none is repeated.
 
     Args:
         search: The search's study.
         trials: The finalists, as `chosen` names them.
-        wanted: How many seeds they are trained from.
+        wanted: How many seeds to train each from.
         recorded: The finalists' study as it was recorded, if it was.
     """
     before = recorded.retrainings if isinstance(recorded, FinalistsSpec) else ()
@@ -81,10 +80,12 @@ def finalists_spec(
     return FinalistsSpec(**values, search=search.study.name, retrainings=retrainings)
 
 
-def with_finals(summary: StudySummary, search: Study, storage: BaseStorage) -> StudySummary:
-    """A search's summary with how its finalists did, and how many are still to be trained."""
-    study = recorded_finalists(storage, search)
-    finals = finals_of(study, search) if study else None
+def with_finals(summary: StudySummary, search: Study) -> StudySummary:
+    """A search's summary, with the results of its finalists and how many trainings are left."""
+    if isinstance(search.spec, FinalistsSpec):  # it has the search's section, but no finalists
+        return summary
+    study = recorded_finalists(search)
+    finals = _finals_of(study, search) if study else None
     done = finals is not None and finals.current
     pending = search.spec.finalists is not None and summary.best is not None and not done
     progress = _progress(study, search)
@@ -92,7 +93,7 @@ def with_finals(summary: StudySummary, search: Study, storage: BaseStorage) -> S
 
 
 def _progress(study: Study | None, search: Study) -> FinalsProgress | None:
-    """How many trainings of the best that there are now have ended; None if none was asked for."""
+    """How many trainings of the present best trials have ended; None if none is wanted."""
     usual = search.spec.finalists
     wanted = study.spec.finalists if study else usual
     best = chosen(search, wanted.configurations) if wanted else []
@@ -109,24 +110,14 @@ def _progress(study: Study | None, search: Study) -> FinalsProgress | None:
     return FinalsProgress(done, count, command if done < count else None)
 
 
-def recorded_finals(storage: BaseStorage, search: Study) -> Finals | None:
-    """How the finalists of a search did; None while none of them is trained again.
-
-    Args:
-        storage: Where both studies are recorded.
-        search: The search's study.
-    """
-    study = recorded_finalists(storage, search)
-    return finals_of(study, search) if study else None
+def recorded_finals(search: Study) -> Finals | None:
+    """The results of a search's finalists; None while none of them is trained again."""
+    study = recorded_finalists(search)
+    return _finals_of(study, search) if study else None
 
 
-def finals_of(study: Study, search: Study) -> Finals | None:
-    """How the finalists in a study of their own did; None while none of them is trained.
-
-    Args:
-        study: The finalists' study.
-        search: The search that they are the best of.
-    """
+def _finals_of(study: Study, search: Study) -> Finals | None:
+    """The results of the finalists in their own study; None while none of them is trained."""
     spec = study.spec
     if not isinstance(spec, FinalistsSpec) or spec.finalists is None:
         return None

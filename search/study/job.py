@@ -1,4 +1,4 @@
-"""What a worker needs to run the trials of a study."""
+"""The job of a worker: everything it needs to run the trials of a study."""
 
 from __future__ import annotations
 
@@ -12,11 +12,17 @@ from studyhall.search.config.study_spec import StudySpec
 
 @dataclass(frozen=True)
 class Job:
-    """All that a worker needs for the trials of a study: names and settings, no open engine.
+    """Everything that a worker needs for the trials of a study: names and settings, nothing open.
 
-    `attempts` is how many workers in a row a trial may bring down before it is failed; `last` is
-    how many of the study's last trials are begun in the order of what they cost; `sealed` is where
-    the machine has the data that the user named.
+    Attributes:
+        spec: The study.
+        storage: The journal or the address of the database.
+        outbox: The folder of the records to upload.
+        data_folder: The folder of the data.
+        tags: The tags of every trial's run.
+        attempts: How many workers in a row may die at a trial before it is failed.
+        last: How many of the study's last trials are begun longest first.
+        sealed: The paths of the user's data on this machine, which hold the test split.
     """
 
     spec: StudySpec
@@ -29,7 +35,7 @@ class Job:
     sealed: tuple[str, ...] = ()
 
     def handed_on(self) -> Job:
-        """The job as other machines may see it: without the password of the storage."""
+        """The job for other machines: without the password of the storage."""
         if isinstance(self.storage, Path):
             return self
         return replace(self, storage=without_password(self.storage))

@@ -1,24 +1,27 @@
-"""The embedded Optuna storage: one journal file in the working folder."""
+"""The embedded Optuna storage: one journal file, with its locks in the folder `.studyhall`."""
 
 from __future__ import annotations
 
 import os
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
-from filelock import FileLock
+from filelock import FileLock, Timeout
 from optuna.storages import JournalStorage
 from optuna.storages.journal import JournalFileBackend, JournalFileOpenLock
 
+from studyhall.search.common.addresses import HOME
 from studyhall.search.common.errors import UsageError
 
 _POLL_SECONDS = 0.002  # others hold the locks for milliseconds
+# Version 0.1.0 had its locks beside the journal, under the journal's name and these endings.
+_OLD_LOCKS = ("lock", "claims.lock", "start.lock", "tracking.lock", "champion.lock")
 
 
 class Journal(JournalStorage):
-    """Optuna's storage in a file, and a mutex beside it."""
+    """Optuna's storage in a file, and mutexes of its own."""
 
     def __init__(self, path: Path) -> None:
         super().__init__(_File(str(path), lock_obj=_KernelLock(path)))
@@ -26,9 +29,9 @@ class Journal(JournalStorage):
 
     @contextmanager
     def exclusive(self, name: str) -> Iterator[None]:
-        """Keep all others out of blocks of this name; its lock is not that of the file."""
-        # A lock of its own for each call: one object lets every call of its thread in.
-        with FileLock(f"{self._path}.{name}.lock", poll_interval=_POLL_SECONDS):
+        """Keep all others out of blocks of this name; the file itself has another lock."""
+        # A new lock for each call: one object lets every call of its thread in.
+        with FileLock(_lock_file(self._path, f".{name}"), poll_interval=_POLL_SECONDS):
             yield
 
 
@@ -50,19 +53,19 @@ class _File(JournalFileBackend):
 class _KernelLock(JournalFileOpenLock):
     """A lock that the operating system frees when its holder dies, however it dies.
 
-    Optuna's own lock files, which this takes the place of, outlive a killed process and block all
-    others for 30 s.
+    Optuna's own lock files, which this replaces, outlive a killed process and block all others for
+    30 s.
     """
 
     def __init__(self, path: Path) -> None:
         super().__init__(str(path))
         self._path = path
-        self._lock = FileLock(f"{path}.lock")
+        self._lock = FileLock(_lock_file(path))
 
     def acquire(self) -> bool:
         """Wait for the lock, and cut off a last line without its end.
 
-        A process that died while writing, or found the disk full, leaves one; whatever is appended
+        A process that died while writing, or found the disk full, leaves one. A line appended
         behind it would make the file unreadable (optuna issue 5138).
         """
         self._lock.acquire(poll_interval=_POLL_SECONDS)
@@ -89,6 +92,7 @@ def open_journal(path: Path) -> Journal:
         lock = _KernelLock(path)
         lock.acquire()
         lock.release()
+        _remove_old_locks(path)
         return read_journal(path)
     except OSError as error:
         reason = error.strerror or error
@@ -109,6 +113,19 @@ def read_journal(path: Path) -> Journal:
         raise UsageError(
             f"--storage: {path} must be a study's journal, got a line that is no record of one"
         ) from None
+
+
+def _lock_file(path: Path, name: str = "") -> Path:
+    """The file of one of a journal's locks; its folder is created with the first of them."""
+    return path.parent / HOME / f"{path.name}{name}.lock"
+
+
+def _remove_old_locks(path: Path) -> None:
+    """Remove the lock files of version 0.1.0 that no process holds."""
+    for file in (path.with_name(f"{path.name}.{ending}") for ending in _OLD_LOCKS):
+        if file.exists():
+            with suppress(Timeout, OSError), FileLock(file, timeout=0):
+                file.unlink()
 
 
 def _cut_torn_line(path: Path) -> None:

@@ -1,48 +1,46 @@
-"""How a launch tells the one who started it how far it is: a contract, silent by default."""
+"""Progress callbacks of a launch, and a no-op implementation."""
 
 from __future__ import annotations
 
-from typing import Protocol
+from types import TracebackType
+from typing import TYPE_CHECKING, Self
 
 from studyhall.search.common.progress import SILENT, Progress
-from studyhall.search.config.study_spec import StudySpec
-from studyhall.search.study.summary import StudySummary
-from studyhall.search.study.trial_result import TrialResult
+
+if TYPE_CHECKING:  # the command line's JSON log imports this without Optuna
+    from studyhall.search.config.study_spec import StudySpec
+    from studyhall.search.study.summary import StudySummary
+    from studyhall.search.study.trial_result import TrialResult
 
 
-class Observer(Protocol):
-    """What a caller passes in to follow a launch; the command line draws it."""
+class Observer:
+    """Follows a launch, and shows nothing; a subclass overrides the callbacks that it needs."""
+
+    def __enter__(self) -> Self:
+        """Begin to show progress."""
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        """End what `__enter__` began."""
 
     @property
     def fetching(self) -> Progress:
-        """Where the fetch of the data reports to."""
+        """Receives the progress of fetching the data."""
+        return SILENT
 
     def begin(self, spec: StudySpec, summary: StudySummary, jobs: int) -> None:
-        """The study starts, from where earlier launches left it."""
+        """Called when the study starts, with what earlier launches left of it."""
 
     def trial(self, result: TrialResult) -> None:
-        """A trial ended."""
+        """Called when a trial has ended."""
 
     def running(self, trials: int) -> None:
-        """So many trials of the study run now, wherever that is; told every few seconds."""
+        """Called every few seconds with the number of trials that run now, on all machines."""
 
     def note(self, message: str) -> None:
-        """Something happened that the user should know."""
-
-
-class Quiet:
-    """The observer of a caller who wants none, so that no caller writes `if observer`."""
-
-    fetching: Progress = SILENT
-
-    def begin(self, spec: StudySpec, summary: StudySummary, jobs: int) -> None:
-        """Show nothing."""
-
-    def trial(self, result: TrialResult) -> None:
-        """Show nothing."""
-
-    def running(self, trials: int) -> None:
-        """Show nothing."""
-
-    def note(self, message: str) -> None:
-        """Show nothing."""
+        """Called with a message that the user should see."""

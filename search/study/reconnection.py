@@ -1,4 +1,4 @@
-"""Patience with a storage that is away for a while, as a database is that restarts."""
+"""Retry while a database is unreachable, as it is while it restarts."""
 
 from __future__ import annotations
 
@@ -22,18 +22,17 @@ def retry_while_disconnected(
     operation: Callable[Parameters, Result],
     hopeless: Callable[[BaseException], bool] = lambda error: False,
 ) -> Callable[Parameters, Result]:
-    """Repeat an operation on the storage while its database is away, with growing pauses.
+    """Repeat an operation on the storage while its database is unreachable, with growing pauses.
 
-    The operation may have been carried out though it failed: it must be one that can be repeated
-    from its start. Errors that do not come of the connection are raised at once; a journal has
-    none that do.
+    An operation that failed may have taken effect all the same: it must be safe to repeat. Other
+    errors than those of the connection are raised at once; a journal has only those.
 
     Args:
         operation: What to repeat.
-        hopeless: Which errors of the connection are to be raised at once as well.
+        hopeless: Whether an error of the connection should be raised at once as well.
 
     Raises:
-        StudyhallError: the storage has been away for minutes.
+        StudyhallError: The database was unreachable for minutes.
     """
 
     @wraps(operation)

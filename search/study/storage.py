@@ -1,7 +1,7 @@
-"""Where Optuna keeps studies and trials: a journal file, or PostgreSQL, behind one contract.
+"""Optuna's storage of studies and trials: a journal file or PostgreSQL, with the same contract.
 
-Both number the trials of a study without gaps or duplicates, whoever creates them, and refuse
-changes of a finished trial. `exclusive` makes several reads and writes one step for everyone.
+Both number the trials of a study without gaps or duplicates, however many processes create them,
+and refuse changes of a finished trial. `exclusive` makes several reads and writes one step.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ def open_storage(address: str | Path) -> BaseStorage:
     Any number of processes may open a new one at the same moment.
 
     Raises:
-        UsageError: nothing can be written there, or it is not what is offered.
+        UsageError: It cannot be written, or the address is of another kind.
     """
     place = resolved(address)
     if isinstance(place, Path):
@@ -38,11 +38,11 @@ def open_storage(address: str | Path) -> BaseStorage:
 
 
 def reopen_storage(address: str | Path) -> BaseStorage:
-    """Open a storage that the launch has opened before: a database that is away is waited for.
+    """Open a storage that the launch has opened before; wait for a database that is unreachable.
 
     Raises:
-        UsageError: nothing can be written there, or the database does not let this user in.
-        StudyhallError: the database has been away for minutes.
+        UsageError: It cannot be written, or the database refuses this user.
+        StudyhallError: The database was unreachable for minutes.
     """
     place = resolved(address)
     if isinstance(place, Path):
@@ -55,10 +55,10 @@ def reopen_storage(address: str | Path) -> BaseStorage:
 
 
 def read_storage(address: str | Path) -> BaseStorage:
-    """Open a storage to read; where there is none yet, an empty one that is kept nowhere.
+    """Open a storage to read; if there is none yet, return an empty one in memory.
 
     Raises:
-        UsageError: it is no storage, or it cannot be reached.
+        UsageError: It is no storage, or it cannot be reached.
     """
     place = resolved(address)
     if isinstance(place, Path):
@@ -69,17 +69,17 @@ def read_storage(address: str | Path) -> BaseStorage:
 
 
 def require_clock(storage: BaseStorage, address: str | Path) -> None:
-    """See that this machine's clock is that of the storage, by which others judge its records.
+    """Check that this machine's clock agrees with the database's, which other machines rely on.
 
-    A database that is away is waited for.
+    It waits for a database that is unreachable.
 
     Args:
-        storage: What was opened at `address`; a journal has no clock of its own.
-        address: Where it is.
+        storage: An open storage; a journal has no clock of its own.
+        address: Its address.
 
     Raises:
-        UsageError: it is not.
-        StudyhallError: the database has been away for minutes.
+        UsageError: The clocks differ.
+        StudyhallError: The database was unreachable for minutes.
     """
     if isinstance(storage, Journal | InMemoryStorage):
         return
@@ -94,15 +94,15 @@ def require_clock(storage: BaseStorage, address: str | Path) -> None:
 
 
 def exclusive(storage: BaseStorage, name: str) -> AbstractContextManager[None]:
-    """Keep all others that use the storage out of blocks of the same name.
+    """Keep all other users of the storage out of blocks of the same name.
 
-    The block is freed when its process dies, however it dies. In a database, what is written in
-    the block is one transaction: all of it or nothing, and nothing if the process hung so long
-    that another took its turn. Blocks must not be nested; each thread has its own.
+    The block is freed when its process dies, however it dies. In a database, all writes of the
+    block are one transaction: they take effect together, or not at all if the process hung so
+    long that another took its turn. Blocks must not be nested; each thread has its own.
 
     Args:
-        storage: What `open_storage` returned.
-        name: What is guarded; letters, digits, '.', '_' and '-'.
+        storage: A storage from `open_storage`.
+        name: The block's name, of letters, digits, '.', '_' and '-'.
     """
     if isinstance(storage, Journal):
         return storage.exclusive(name)

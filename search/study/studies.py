@@ -1,4 +1,4 @@
-"""The studies of a storage: opened, found, compared with a study file, set aside."""
+"""Create, find, compare and set aside the studies of a storage."""
 
 from __future__ import annotations
 
@@ -31,13 +31,13 @@ class Difference:
 def open_study(
     storage: BaseStorage, spec: StudySpec, fingerprint: str, search: Study | None = None
 ) -> Study:
-    """Open a study to run it: the recorded one if it is the same, a new one if there is none.
+    """Open a study to run it: the recorded one if it is unchanged, a new one if there is none.
 
     Args:
         storage: Where studies are recorded.
         spec: The study.
         fingerprint: That of its data.
-        search: The study of whose finalists it is; their runs are below that study's run.
+        search: The search, if the study trains its finalists; their runs are below its run.
 
     Raises:
         UsageError: the study file or the data changed since the study's trials were run, or the
@@ -69,7 +69,7 @@ def open_study(
 
 
 def recorded_study(storage: BaseStorage, name: str) -> Study | None:
-    """Open a study as it was recorded; None if there is none of that name, or another program's."""
+    """Open a study as it was recorded; None if there is none, or it is another program's."""
     if name not in study_names(storage):
         return None
     attributes = storage.get_study_user_attrs(storage.get_study_id_from_name(name))
@@ -85,11 +85,10 @@ def recorded_study(storage: BaseStorage, name: str) -> Study | None:
         ) from error
 
 
-def recorded_fingerprint(storage: BaseStorage, name: str) -> str | None:
-    """The fingerprint of the data that a recorded study was run on; None if it has none."""
-    attributes = storage.get_study_user_attrs(storage.get_study_id_from_name(name))
-    found = attributes.get(DATA_FINGERPRINT)
-    return None if found is None else str(found)
+def recorded_studies(storage: BaseStorage) -> list[Study]:
+    """Open all of this program's studies in a storage, sorted by name."""
+    studies = (recorded_study(storage, name) for name in sorted(study_names(storage)))
+    return [study for study in studies if study]
 
 
 def finalists_name(search: str) -> str:
@@ -97,9 +96,9 @@ def finalists_name(search: str) -> str:
     return f"{search}{FINALISTS_ENDING}"
 
 
-def recorded_finalists(storage: BaseStorage, search: Study) -> Study | None:
+def recorded_finalists(search: Study) -> Study | None:
     """Open the study of a search's finalists as it was recorded; None if there is none."""
-    study = recorded_study(storage, finalists_name(search.spec.study.name))
+    study = recorded_study(search.storage, finalists_name(search.spec.study.name))
     return study if study and study.search_id == search.study_id else None
 
 
@@ -109,7 +108,7 @@ def study_names(storage: BaseStorage) -> list[str]:
 
 
 def study_ids(storage: BaseStorage) -> dict[str, str]:
-    """The names of the storage's studies by the ids that they keep under any name."""
+    """The names of the storage's studies by their ids, which renaming does not change."""
     every = storage.get_all_studies()
     return {
         study.user_attrs[STUDY_ID]: study.study_name
@@ -118,19 +117,19 @@ def study_ids(storage: BaseStorage) -> dict[str, str]:
     }
 
 
-def set_aside(storage: BaseStorage, study: Study) -> str:
-    """Rename a recorded study, and its finalists', so that its name is free; return the new one."""
-    name, names = study.spec.study.name, study_names(storage)
+def set_aside(study: Study) -> str:
+    """Rename a recorded study and its finalists', to free its name; return the new name."""
+    name, names = study.spec.study.name, study_names(study.storage)
     aside = next(f"{name}.{n}" for n in range(1, len(names) + 2) if f"{name}.{n}" not in names)
-    if own := recorded_finalists(storage, study):  # first: who is killed between can go on
-        _rename(storage, own, finalists_name(aside), {"search": aside})
-    _rename(storage, study, aside, {})
+    if own := recorded_finalists(study):  # first: a launch that is killed can resume
+        _rename(own, finalists_name(aside), {"search": aside})
+    _rename(study, aside, {})
     return aside
 
 
-def _rename(storage: BaseStorage, study: Study, new: str, changes: Mapping[str, object]) -> None:
+def _rename(study: Study, new: str, changes: Mapping[str, object]) -> None:
     """Give a recorded study another name, which must be free."""
-    name = study.spec.study.name
+    storage, name = study.storage, study.spec.study.name
     optuna.copy_study(
         from_study_name=name, from_storage=storage, to_storage=storage, to_study_name=new
     )
@@ -146,7 +145,7 @@ def _rename(storage: BaseStorage, study: Study, new: str, changes: Mapping[str, 
 def differences(
     attributes: Mapping[str, Any], spec: StudySpec, fingerprint: str
 ) -> list[Difference]:
-    """What differs between a study and its record, but for how many trials and finalists."""
+    """The keys that differ between a study and its record, except the numbers of trials."""
     recorded = _comparable(attributes[_SPEC], attributes.get(DATA_FINGERPRINT))
     return _differing(recorded, _comparable(spec.model_dump_json(), fingerprint))
 
@@ -172,9 +171,9 @@ def _differing(recorded: Mapping[str, object], given: Mapping[str, object]) -> l
 
 
 def _comparable(spec: str, fingerprint: object) -> dict[str, object]:
-    """A study by key; the order of its parameters counts, since proposals are drawn in it.
+    """A study by key, with the order of its parameters, since proposals are drawn in it.
 
-    Where the user's own data lie does not: the fingerprint says whether they are the same.
+    The path of the user's own data is left out: the fingerprint shows whether they are the same.
     """
     parsed = json.loads(spec)
     del parsed["study"]["trials"]

@@ -1,4 +1,4 @@
-"""The Optuna side of a study: what is recorded, which trial is next, and one trial's life."""
+"""The Optuna side of a study: its trials, proposing and pruning one, and entering its result."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ from studyhall.search.config.study_spec import StudySpec
 from studyhall.search.study.claim import Claim, claim_of
 from studyhall.search.study.claims import CLAIMS_MUTEX, Claims
 from studyhall.search.study.reconnection import retry_while_disconnected
-from studyhall.search.study.space import distribution_of, sampler_for, suggest
+from studyhall.search.study.samplers import distribution_of, sampler_for, suggest
 from studyhall.search.study.storage import exclusive
 from studyhall.search.study.trial_result import (
     ATTEMPT,
@@ -47,15 +47,15 @@ optuna.logging.set_verbosity(optuna.logging.ERROR)
 
 STUDY_ID = "studyhall.study_id"
 EXPERIMENT = "studyhall.experiment"
-SEARCH_ID = "studyhall.search_id"  # of finalists: the study_id of the search
+SEARCH_ID = "studyhall.search_id"  # in a study of finalists: the study_id of the search
 DATA_FINGERPRINT = "studyhall.data_fingerprint"
 _STOP = "studyhall.stop"
 _TROUBLE = "studyhall.trouble"
-_SENDING_SECONDS = 600.0  # until a run that MLflow does not have counts as missing
+_SENDING_SECONDS = 600.0  # after this, a run that MLflow does not have counts as missing
 
 
 class StopAsked(NamedTuple):
-    """How often launches of a study were asked to stop, and whether at once the last time."""
+    """How often launches of a study were asked to stop; whether the last request was at once."""
 
     times: int
     at_once: bool
@@ -68,39 +68,39 @@ class Study:
         self, storage: BaseStorage, spec: StudySpec, progress: Callable[[int], int] = lambda _: 0
     ) -> None:
         self.spec = spec
-        self._storage = storage
+        self.storage = storage
         self._id = storage.get_study_id_from_name(spec.study.name)
         self.claims = Claims(storage, self._id, spec.study.window, progress)
 
     @cached_property
     def study_id(self) -> str:
-        """What the study's runs in MLflow are found by; a study that starts over has another."""
-        return str(self._storage.get_study_user_attrs(self._id)[STUDY_ID])
+        """The id of the study's runs in MLflow; a study that starts over gets a new one."""
+        return str(self.storage.get_study_user_attrs(self._id)[STUDY_ID])
 
     @property
     def data_fingerprint(self) -> str:
-        """The fingerprint of the data that its trials are run on."""
-        return str(self._storage.get_study_user_attrs(self._id)[DATA_FINGERPRINT])
+        """The fingerprint of the data of its trials; empty in records older than fingerprints."""
+        return str(self.storage.get_study_user_attrs(self._id).get(DATA_FINGERPRINT, ""))
 
     @property
     def experiment(self) -> str:
-        """Where its runs are in MLflow; a study that was set aside leaves them there."""
-        attributes = self._storage.get_study_user_attrs(self._id)
+        """The MLflow experiment of its runs; a study that was set aside keeps it."""
+        attributes = self.storage.get_study_user_attrs(self._id)
         return str(attributes.get(EXPERIMENT, self.spec.study.name))
 
     @property
     def search_id(self) -> str | None:
-        """Of finalists, the `study_id` of the search that they are of."""
-        return self._storage.get_study_user_attrs(self._id).get(SEARCH_ID)
+        """The `study_id` of the search, if this study trains its finalists."""
+        return self.storage.get_study_user_attrs(self._id).get(SEARCH_ID)
 
     def exclusive(self, name: str) -> AbstractContextManager[None]:
-        """Keep all others that work on the storage out of blocks of the same name."""
-        return exclusive(self._storage, name)
+        """Keep all other users of the storage out of blocks of the same name."""
+        return exclusive(self.storage, name)
 
     @retry_while_disconnected
     def trials(self) -> list[FrozenTrial]:
         """Every trial, in the order of their numbers."""
-        return self._storage.get_all_trials(self._id, deepcopy=False)
+        return self.storage.get_all_trials(self._id, deepcopy=False)
 
     def best(self) -> FrozenTrial | None:
         """The completed trial with the best value, the earliest of equals, if any."""
@@ -123,30 +123,30 @@ class Study:
 
     @retry_while_disconnected
     def stop_asked(self) -> StopAsked:
-        """What launches of this study were asked so far, by whoever uses its storage."""
-        return StopAsked(*self._storage.get_study_user_attrs(self._id).get(_STOP, (0, False)))
+        """The requests to stop that this study has had so far."""
+        return StopAsked(*self.storage.get_study_user_attrs(self._id).get(_STOP, (0, False)))
 
     @retry_while_disconnected
     def ask_to_stop(self, *, at_once: bool) -> None:
-        """Ask all launches that are under way to stop, wherever they run."""
-        asked = self._storage.get_study_user_attrs(self._id).get(_STOP, (0, False))
-        self._storage.set_study_user_attr(self._id, _STOP, (asked[0] + 1, at_once))
+        """Ask all running launches of this study to stop, wherever they run."""
+        asked = self.storage.get_study_user_attrs(self._id).get(_STOP, (0, False))
+        self.storage.set_study_user_attr(self._id, _STOP, (asked[0] + 1, at_once))
 
     @property
     def trouble(self) -> str | None:
-        """What keeps the last detached launch from going on, or ended it."""
-        return self._storage.get_study_user_attrs(self._id).get(_TROUBLE)
+        """The error that stopped or ended the last detached launch, if any."""
+        return self.storage.get_study_user_attrs(self._id).get(_TROUBLE)
 
     @retry_while_disconnected
     def note_trouble(self, trouble: str | None) -> None:
-        """Keep the trouble of a detached launch: no one is there to be told."""
-        self._storage.set_study_user_attr(self._id, _TROUBLE, trouble)
+        """Record the error of a detached launch, which has no terminal to print it on."""
+        self.storage.set_study_user_attr(self._id, _TROUBLE, trouble)
 
     def at_work(self) -> dict[int, str]:
-        """The machines that say they are at a trial, by its number.
+        """The machines whose workers train a trial now, by the trial's number.
 
-        One of another machine is not named any more once its last word is too old to be a live
-        worker's, clocks that differ included: who looks once cannot hear that it is silent.
+        A worker on another machine counts until its last heartbeat is too old, even if the clocks
+        differ: a single look cannot tell whether its heartbeat still comes.
         """
         claims = ((t.number, claim_of(t)) for t in self.trials() if not t.state.is_finished())
         return {number: machine(c.owner) for number, c in claims if c and _seems_at_work(c)}
@@ -158,15 +158,15 @@ class Study:
         return finished == self.spec.study.trials
 
     def optuna_study(self) -> optuna.Study:
-        """The study as Optuna's own figures take it."""
-        return optuna.load_study(study_name=self.spec.study.name, storage=self._storage)
+        """The study as Optuna's own plots need it."""
+        return optuna.load_study(study_name=self.spec.study.name, storage=self.storage)
 
     @retry_while_disconnected
     def propose(self, number: int, trial_id: int) -> ProposedTrial:
-        """Propose trial `number`, which was claimed: all that it may look back on has finished."""
-        view = WindowView(self._storage, self._id, trial_id, number, self.spec.study.window)
+        """Propose a trial; all trials that it looks back on have finished."""
+        view = WindowView(self.storage, self._id, trial_id, number, self.spec.study.window)
         study = optuna.Study(
-            "study",  # any: Hyperband draws a trial's bracket from it, so it is that of all studies
+            "study",  # Hyperband draws brackets from this name: it is the same for all studies
             cast("BaseStorage", view),
             sampler=sampler_for(self.spec, number),
             pruner=pruner_for(self.spec),
@@ -175,7 +175,7 @@ class Study:
 
     @retry_while_disconnected
     def accepted(self, number: int, attempt: int) -> bool | None:
-        """Whether what an attempt left is the trial's result; None while that is open."""
+        """Whether an attempt's record is the trial's result; None while the attempt may be."""
         return self._accepted(number, attempt)
 
     def _accepted(self, number: int, attempt: int) -> bool | None:
@@ -188,10 +188,10 @@ class Study:
         return None if claim and claim.attempt == attempt else False
 
     def recent_elsewhere(self, drained_hosts: Container[str] = ()) -> set[int]:
-        """The trials that another machine finished in the last minutes, and may be sending.
+        """The trials that another machine finished in the last minutes, and may be uploading.
 
         Args:
-            drained_hosts: The names of machines that have nothing to send any more.
+            drained_hosts: The names of machines that have uploaded everything.
         """
         since = time.time() - _SENDING_SECONDS
         return {
@@ -205,21 +205,21 @@ class Study:
 
     @retry_while_disconnected
     def finish(self, record: StoredRecord) -> bool:
-        """Enter a trial's outcome, its state last; False if it is another attempt's to enter.
+        """Enter a trial's result, its state last; False if another attempt has the trial.
 
-        Entering it again, or what is missing of it after a crash, changes nothing else.
+        It can be repeated: after a crash it enters what is missing, and changes nothing else.
         """
-        with exclusive(self._storage, CLAIMS_MUTEX):
+        with exclusive(self.storage, CLAIMS_MUTEX):
             if (accepted := self._accepted(record.number, record.attempt)) is not None:
                 return accepted
             self._enter(record)
             return True
 
     def _enter(self, record: StoredRecord) -> None:
-        storage, space = self._storage, self.spec.search_space
+        storage, space = self.storage, self.spec.search_space
         trial_id = storage.get_trial_id_from_study_id_trial_number(self._id, record.number)
         entered = storage.get_trial(trial_id).params
-        for name in (n for n in record.parameters if n not in entered):  # none is taken twice
+        for name in (n for n in record.parameters if n not in entered):
             distribution = distribution_of(space[name])
             value = distribution.to_internal_repr(record.parameters[name])
             storage.set_trial_param(trial_id, name, value, distribution)
@@ -241,10 +241,10 @@ class Study:
 
     def _trial(self, number: int) -> FrozenTrial | None:
         try:
-            trial_id = self._storage.get_trial_id_from_study_id_trial_number(self._id, number)
+            trial_id = self.storage.get_trial_id_from_study_id_trial_number(self._id, number)
         except KeyError:
             return None
-        return self._storage.get_trial(trial_id)
+        return self.storage.get_trial(trial_id)
 
 
 def _seems_at_work(claim: Claim) -> bool:
@@ -280,12 +280,12 @@ class ProposedTrial:
 
     @property
     def notes(self) -> dict[str, Any]:
-        """What the pruner kept of the trial."""
+        """What the pruner noted about the trial."""
         return self._view.notes
 
 
 def pruner_for(spec: StudySpec) -> BasePruner:
-    """The pruner that a study names, over its epochs."""
+    """The pruner of a study, over the epochs of its longest trial."""
     epochs = max(
         settings.training.total_epochs(settings.data.train) for settings in spec.corner_settings()
     )

@@ -1,4 +1,4 @@
-"""Where a study stands, in figures."""
+"""The summary of a study: how many trials it has, by state, and the best of them."""
 
 from __future__ import annotations
 
@@ -29,12 +29,24 @@ class Best:
 class StudySummary:
     """How many trials a study wants and has, by state, and the best of them.
 
-    `unfinished` counts trials that run now or were interrupted; `seconds` is the training time of
-    all finished trials together; `finals` say how its finalists did, as far as they are trained
-    again, `finals_progress` how many of their trainings are done and wanted, and `finals_pending`
-    whether its study file asks for more of them; `champion_version` is the registered model's
-    version; `pages` say where all this is in MLflow's UI; `at_work` are the machines at the trials
-    that are under way, and `trouble` what kept a detached launch from going on.
+    Attributes:
+        name: The study.
+        metric: The metric that it optimizes.
+        wanted: How many trials it is to have.
+        complete: How many completed.
+        pruned: How many were pruned.
+        failed: How many failed.
+        unfinished: How many run now or were interrupted.
+        seconds: The training time of all finished trials together.
+        best: The best completed trial.
+        finals: The results of its finalists, as far as they are trained again.
+        finals_pending: Whether its study file asks for more trainings of finalists.
+        finals_progress: How many of these trainings are done and wanted.
+        champion_version: The version of the registered model.
+        pages: The addresses of the study's pages in MLflow's UI.
+        interrupted: Whether the user stopped the launch.
+        at_work: The machines that train a trial now, by the trial's number.
+        trouble: The error that stopped or ended a detached launch.
     """
 
     name: str
@@ -57,14 +69,14 @@ class StudySummary:
 
     @property
     def finished(self) -> int:
-        """How many trials have ended, in whatever state."""
+        """How many trials have ended, in any state."""
         return self.complete + self.pruned + self.failed
 
     def to_dict(self) -> dict[str, object]:
-        """The summary as JSON holds it."""
+        """The summary for JSON."""
         values = {**asdict(self), "finished": self.finished}
         values["finals"] = self.finals.to_dict() if self.finals else None
-        for name in ("champion_version", "pages", "trouble"):  # not asked for, or none
+        for name in ("champion_version", "pages", "trouble"):  # unknown, or none
             if values[name] is None:
                 del values[name]
         return values

@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 from studyhall.search.common.environment import environment
-from studyhall.search.common.errors import UsageError
 from studyhall.search.common.options import Options
 from studyhall.search.config.study_spec import StudySpec
 from studyhall.search.data.dataset_manifest import mark_used
@@ -18,13 +17,11 @@ from studyhall.search.data.recorded_data import require_same_data, version_of
 from studyhall.search.data.seal import sealed_sources
 from studyhall.search.study.job import Job
 from studyhall.search.study.observer import Observer
-from studyhall.search.study.recorded import recorded_summary
-from studyhall.search.study.storage import open_storage
-from studyhall.search.study.studies import recorded_study
+from studyhall.search.study.recorded import open_recorded
 from studyhall.search.study.study import Study
 from studyhall.search.sync.outbox import Outbox
 from studyhall.search.sync.outbox_uploader import OutboxUploader
-from studyhall.search.sync.restoring import restore
+from studyhall.search.sync.trial_records import restore
 from studyhall.search.tracking.client import open_client
 from studyhall.search.tracking.study_runs import (
     FINGERPRINT,
@@ -36,17 +33,16 @@ from studyhall.search.tracking.study_view import show_study
 from studyhall.search.tracking.tracker import Tracker
 
 if TYPE_CHECKING:
-    from studyhall.search.study.storage import BaseStorage
     from studyhall.search.tracking.client import MlflowClient
 
-_LAST = 4  # trials a worker at the end of a study, among which the longest goes first
+_LAST = 4  # the last trials of a study per worker, of which the longest are begun first
 
-_MANY = 64  # in place of the workers of a cluster, which come and go
+_MANY = 64  # assumed workers of a cluster, whose number changes
 
 
 @dataclass(frozen=True, eq=False)
 class TrackedStudy:
-    """A study, its mirror in MLflow, and what waits to be sent there."""
+    """A study, its runs in MLflow, and the outbox of records to upload."""
 
     study: Study
     tracker: Tracker
@@ -59,31 +55,76 @@ class TrackedStudy:
         return OutboxUploader(self.tracker, self.outbox, self.study.accepted, notify)
 
     def restore(self, number: int) -> None:
-        """Make the record of a finished trial again; see `studyhall.search.sync.restoring`."""
+        """Restore the record of a finished trial; see `studyhall.search.sync.trial_records`."""
         restore(self.study, self.job, number, self.blas_threads)
 
     def end(self, metrics: Mapping[str, float] | None = None) -> None:
-        """End the study's run with its figures, unless another launch is at work on it."""
+        """End the study's run with its metrics, unless another launch is working on it."""
         if not self.study.claims.live():
             whole = self.study.is_whole()
             self.tracker.end_study("FINISHED" if whole else "KILLED", metrics or {})
 
 
-def track(
-    study: Study, client: MlflowClient, data: TrackedData, folder: Path, options: Options
-) -> TrackedStudy:
-    """Open a study's runs, those of an earlier launch if there are any, and its outbox.
+class StudyWithData(NamedTuple):
+    """What the runs of a study are opened with.
+
+    Attributes:
+        study: The study.
+        client: An open client of MLflow.
+        data: What MLflow records of the study's data.
+        folder: Where the data are.
+    """
+
+    study: Study
+    client: MlflowClient
+    data: TrackedData
+    folder: Path
+
+
+def reopen(name: str, options: Options, observer: Observer) -> TrackedStudy:
+    """Open a recorded study with its runs, which are created if there are none.
+
+    Raises:
+        UsageError: There is no such study, or its storage or MLflow does not answer.
+    """
+    study = open_recorded(name, options.address, writable=True)
+    return track(with_data(study, options, observer), options)
+
+
+def with_data(
+    study: Study, options: Options, observer: Observer, *, any_version: bool = False
+) -> StudyWithData:
+    """Find the data of a recorded study, and open MLflow; nothing in MLflow is changed.
 
     Args:
         study: The study.
-        client: An open client.
-        data: What its networks train on.
-        folder: Where that is.
+        options: Where MLflow and the data are.
+        observer: Receives the progress of a fetch.
+        any_version: Accept data that changed since, if the study's own are not here any more.
+
+    Raises:
+        UsageError: The data changed since the study was run, or MLflow does not answer.
+    """
+    client, settings = open_client(options.tracking_uri), study.spec.data_settings
+    folder = version_of(settings, study.data_fingerprint)
+    if folder is None:
+        folder = fetch(settings, data_dir=options.data_dir, progress=observer.fetching)
+        if not any_version:
+            require_same_data(folder, settings, study.data_fingerprint)
+    return StudyWithData(study, client, tracked_data(study.spec, folder), folder)
+
+
+def track(opened: StudyWithData, options: Options) -> TrackedStudy:
+    """Open a study's runs, those of an earlier launch if there are any, and its outbox.
+
+    Args:
+        opened: The study, MLflow and the study's data.
         options: Where things are kept, and how trials are run.
 
     Raises:
         StudyhallError: MLflow does not answer.
     """
+    study, client, data, folder = opened
     mark_used(folder)
     spec = study.spec
     tags = trial_tags(spec, data.fingerprint, options.blas_threads)
@@ -94,7 +135,7 @@ def track(
 
 
 def with_runs(study: Study, tracker: Tracker, folder: Path, options: Options) -> TrackedStudy:
-    """A study whose runs are open; nothing in MLflow is changed."""
+    """A study whose own run is open; this changes nothing in MLflow."""
     tags = trial_tags(study.spec, tracker.study_run.data.fingerprint, options.blas_threads)
     outbox = Outbox(options.home / study.study_id)
     needed = folder, outbox.folder, options.address
@@ -113,7 +154,7 @@ def with_runs(study: Study, tracker: Tracker, folder: Path, options: Options) ->
 
 
 def tracked_data(spec: StudySpec, folder: Path) -> TrackedData:
-    """What MLflow is told of a study's data, which are in `folder`."""
+    """Describe a study's data, which are in `folder`, as a dataset input of MLflow."""
     settings = spec.data_settings
     dataset = open_dataset(settings, folder)
     split = split_dataset(dataset, settings)
@@ -127,54 +168,17 @@ def tracked_data(spec: StudySpec, folder: Path) -> TrackedData:
 
 
 def trial_tags(spec: StudySpec, data_fingerprint: str, blas_threads: int) -> dict[str, str]:
-    """The tags that all runs of a study have: what its results depend on."""
+    """The tags of all runs of a study, which name the causes of its results."""
     described = {f"studyhall.{name}": value for name, value in environment().items()}
     trained = {"studyhall.metric": spec.study.metric, "studyhall.blas_threads": str(blas_threads)}
     return {**described, **trained, FINGERPRINT: data_fingerprint}
 
 
 def run_names(spec: StudySpec) -> Callable[[int], str]:
-    """How the runs of a study's trials are named, by the trials' numbers."""
+    """A function that names the run of a trial, given the trial's number."""
 
     def name(number: int) -> str:
         fresh = spec.fresh(number)
         return f"trial-{fresh.trial:04d}-seed-{fresh.seed}" if fresh else f"trial-{number:04d}"
 
     return name
-
-
-class Opened(NamedTuple):
-    """A study, MLflow's client, and the study's data with the folder that they are in."""
-
-    study: Study
-    client: MlflowClient
-    data: TrackedData
-    folder: Path
-
-
-def reopen(name: str, options: Options, observer: Observer) -> TrackedStudy:
-    """Open a recorded study with its runs, which are created if there are none.
-
-    Raises:
-        UsageError: there is no such study, or nothing answers where it is kept.
-    """
-    storage = open_storage(options.address)
-    return track(*recorded(storage, name, options, observer), options)
-
-
-def recorded(storage: BaseStorage, name: str, options: Options, observer: Observer) -> Opened:
-    """A recorded study, with what its runs are opened with.
-
-    Raises:
-        UsageError: there is no such study, or nothing answers where it is kept.
-    """
-    recorded_summary(name, options.address)  # says what is wrong with the name
-    study = recorded_study(storage, name)
-    if study is None:
-        raise UsageError(f"{name}: another program's study has that name")
-    client, settings = open_client(options.tracking_uri), study.spec.data_settings
-    folder = version_of(settings, study.data_fingerprint)
-    if folder is None:
-        folder = fetch(settings, data_dir=options.data_dir, progress=observer.fetching)
-        require_same_data(folder, settings, study.data_fingerprint)
-    return Opened(study, client, tracked_data(study.spec, folder), folder)

@@ -36,12 +36,12 @@ if TYPE_CHECKING:
     from studyhall.search.runner.finals import train_finalists
     from studyhall.search.runner.launcher import launch
     from studyhall.search.runner.stopping import Stopping, stop
-    from studyhall.search.study.observer import Observer, Quiet
+    from studyhall.search.study.observer import Observer
     from studyhall.search.study.recorded import recorded_summary
     from studyhall.search.study.summary import Best, StudySummary
     from studyhall.search.study.trial_result import TrialResult
     from studyhall.search.sync.doctor import Examination, examine
-    from studyhall.search.sync.sync_studies import Sent, sync_studies
+    from studyhall.search.sync.sync_studies import SyncResult, sync_studies
     from studyhall.search.tracking.ledger import Ledger, Reading
     from studyhall.search.tracking.registry import Champion, champion
     from studyhall.search.training.checking import check_gradients
@@ -56,13 +56,12 @@ __all__ = [
     "Observer",
     "Options",
     "Prediction",
-    "Quiet",
     "Reading",
-    "Sent",
     "Stopping",
     "StudySpec",
     "StudySummary",
     "StudyhallError",
+    "SyncResult",
     "TrialResult",
     "UsageError",
     "Verdict",
@@ -100,10 +99,9 @@ _HOMES = {
     "Observer": "study.observer",
     "Options": "common.options",
     "Prediction": "evaluation.predictions",
-    "Quiet": "study.observer",
     "Ledger": "tracking.ledger",
     "Reading": "tracking.ledger",
-    "Sent": "sync.sync_studies",
+    "SyncResult": "sync.sync_studies",
     "Stopping": "runner.stopping",
     "StudySpec": "config.study_spec",
     "StudySummary": "study.summary",

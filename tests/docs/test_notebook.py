@@ -10,7 +10,7 @@ import pytest
 from nbclient import NotebookClient
 from nbformat import NotebookNode
 
-from studyhall import Quiet, UsageError, recorded_trials
+from studyhall import Observer, UsageError, recorded_trials
 from studyhall.search.runner.notebook_view import usual_observer
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -104,4 +104,4 @@ def test_an_unknown_study_has_no_trials(folder):
 
 
 def test_a_plain_script_is_told_nothing():
-    assert isinstance(usual_observer(), Quiet)
+    assert type(usual_observer()) is Observer

@@ -15,7 +15,7 @@ def created(study: Study, number: int) -> int:
     trials = study.trials()
     if number < len(trials):
         return trials[number]._trial_id
-    return study._storage.create_new_trial(study._id)
+    return study.storage.create_new_trial(study._id)
 
 
 def record_of(

@@ -10,7 +10,7 @@ from typing import Any
 
 from studyhall import StudySpec, StudySummary, launch
 from studyhall.search.common.options import Options
-from studyhall.search.study.observer import Quiet
+from studyhall.search.study.observer import Observer
 from studyhall.search.study.trial_result import TrialResult
 from studyhall.search.sync.doctor import examine
 from tests.search.moons import Moons
@@ -29,7 +29,7 @@ class AnHourAhead(datetime):
 
 
 @dataclass
-class Told(Quiet):
+class Told(Observer):
     """Keeps what it is told, and acts on the first trial that ends."""
 
     at_first: Callable[[], object] = lambda: None

@@ -15,7 +15,7 @@ from studyhall.search.common.environment import code_version
 from studyhall.search.common.intervals import INTERVALS
 from studyhall.search.config.study_spec import StudySpec
 from studyhall.search.runner.launcher import prepare
-from studyhall.search.study.observer import Quiet
+from studyhall.search.study.observer import Observer
 from studyhall.search.study.recorded import recorded_summary
 from studyhall.search.study.storage import read_storage
 from studyhall.search.study.studies import recorded_study
@@ -56,7 +56,7 @@ def assignment(served: Served, host, name, tmp_path, monkeypatch) -> Iterator[As
 
 
 def assigned(spec: StudySpec, served: Served) -> Assignment:
-    tracked = prepare(spec, served.options(), Quiet()).tracked
+    tracked = prepare(spec, served.options(), Observer()).tracked
     code, job = tuple(code_version().items()), tracked.job.handed_on()
     run = tracked.tracker.study_run
     return Assignment(job, tracked.study.study_id, run, 1, code, uuid.uuid4().hex)

@@ -8,13 +8,13 @@ from contextlib import ExitStack
 import pytest
 
 from studyhall import StudyhallError, launch
-from studyhall.search.study.observer import Quiet
+from studyhall.search.study.observer import Observer
 from studyhall.search.sync.doctor import examine
 from studyhall.search.sync.sync_studies import sync_studies
 from tests.service.troubles import without_bucket, without_room
 
 
-class Spoiler(Quiet):
+class Spoiler(Observer):
     """Brings a trouble about when the first trial has ended, and keeps what is said."""
 
     def __init__(self, spoil: Callable[[], object]) -> None:

@@ -10,7 +10,7 @@ from studyhall.search.common.errors import StudyhallError, UsageError
 from studyhall.search.common.service_part import Part
 from studyhall.search.evaluation.readings import recorded_ledger
 from studyhall.search.evaluation.verdict import judge
-from studyhall.search.study.observer import Quiet
+from studyhall.search.study.observer import Observer
 from studyhall.search.study.recorded import recorded_summaries
 from studyhall.search.sync.doctor import examine
 from studyhall.search.sync.sync_studies import sync_studies
@@ -87,10 +87,10 @@ def test_a_launch_of_a_readers_ends_before_any_work(written, signed, name):
         signed.launch(study={"name": name, "trials": 3})
     assert str(caught.value) == (
         f"{name}: must be a study that you may record at {signed.tracking_uri}: this user may not "
-        "do that; who keeps the server can allow it"
+        "do that; the server's administrator can allow it"
     )
     assert written.stands("written").wanted == 2
-    with pytest.raises(UsageError, match="unknown study"):
+    with pytest.raises(UsageError, match="No study named"):
         written.stands("another")
     with signed_in("ada"):
         assert signed.client.get_experiment_by_name("another") is None
@@ -138,7 +138,7 @@ def test_the_file_of_credentials_does_as_well(written, monkeypatch, tmp_path):
         assert champion("written", written.tracking_uri).version == "1"
 
 
-class Meddling(Quiet):
+class Meddling(Observer):
     """Changes a user's password when the first trial has ended."""
 
     def __init__(self, guarded: Guarded) -> None:

@@ -20,7 +20,7 @@ from studyhall.search.config.data_settings import DataSettings
 from studyhall.search.data.datasets import fetch, open_test
 from studyhall.search.data.seal import SealedError, sealed_sources, sealed_test_split
 from studyhall.search.runner.launcher import prepare
-from studyhall.search.study.observer import Quiet
+from studyhall.search.study.observer import Observer
 from studyhall.search.study.storage import open_storage
 from studyhall.search.study.studies import open_study
 from studyhall.search.tracking.study_runs import FINGERPRINT
@@ -220,7 +220,7 @@ def test_a_launch_has_its_workers_seal_the_users_own_source(tmp_path, cache, mon
     place = "elsewhere" if moved else "images"
     spec = SPEC.model_copy(update={"data": settings.model_dump(exclude_defaults=True)})
     options = Options(jobs=2, preflight=False, data_dir=Path(place) if moved else None)
-    job = prepare(spec, options, Quiet()).tracked.job
+    job = prepare(spec, options, Observer()).tracked.job
     found: list[object] = []
 
     def next_action() -> Action:

@@ -46,11 +46,7 @@ def test_each_trial_has_its_row(working_folder, name):
     ended = pd.to_datetime(table["ended"], utc=True)
     assert (ended >= pd.to_datetime(table["started"], utc=True)).all()
     assert table["run_id"].isna().all()  # MLflow was never asked to keep anything here
-    assert sorted(os.listdir(working_folder)) == ["studyhall.journal", *_locks(), name]
-
-
-def _locks() -> list[str]:
-    return sorted(name for name in os.listdir() if name.endswith(".lock"))
+    assert sorted(os.listdir(working_folder)) == [".studyhall", "studyhall.journal", name]
 
 
 def test_a_trial_that_was_not_timed_has_no_seconds(working_folder):
@@ -137,5 +133,5 @@ def test_a_folder_that_cannot_be_written_is_named():
 
 
 def test_an_unknown_study_is_named():
-    assert refused(Path("t.csv")).startswith("s: unknown study; did you mean ")
+    assert refused(Path("t.csv")) == "No study named 's'. `studyhall list` shows all."
     assert not Path("t.csv").exists()

@@ -13,7 +13,6 @@ from studyhall.search.cli.report_commands import show_written
 from studyhall.search.common.addresses import JOURNAL
 from studyhall.search.reports.report import write_report
 from studyhall.search.study.recorded import open_recorded
-from studyhall.search.study.storage import open_storage
 from studyhall.search.tracking.client import open_client
 from studyhall.search.tracking.study_runs import TrackedData, start_study
 from tests.search.reports.fake_study import TRIALS, FakeTrial, record_study
@@ -186,7 +185,7 @@ def test_an_output_in_a_folder_that_is_not_there_is_named(working_folder):
 
 def test_a_page_that_cannot_be_logged_to_mlflow_is_still_written(working_folder, capsys):
     record_study(working_folder)
-    study = open_recorded("s", open_storage(working_folder / JOURNAL))
+    study = open_recorded("s", working_folder / JOURNAL)
     uri, data = f"sqlite:///{working_folder}/mlflow.db", TrackedData("s", "f" * 64, "", 1, 1)
     client = open_client(uri)
     run = start_study(client, study.experiment, study.study_id, data, {})

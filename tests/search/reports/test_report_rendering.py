@@ -12,7 +12,7 @@ from studyhall.search.config.study_spec import FinalistsSection, StudySpec
 from studyhall.search.reports.report_rendering import render_html, render_markdown
 from studyhall.search.reports.study_comparison import compare_studies
 from studyhall.search.reports.study_facts import ChampionFacts, FinalistsFacts
-from studyhall.search.study.report_figures import Figure, curve_figure
+from studyhall.search.study.interactive_figures import Figure, curve_figure
 from tests.search.reports.evaluated_study import FINALS, NOW, evaluated_facts
 from tests.search.reports.parsed_page import parsed
 

@@ -1,4 +1,4 @@
-"""How many trials run, as a launch tells its observer."""
+"""What a launch tells its observer of the trials that run, and which files it leaves."""
 
 from __future__ import annotations
 
@@ -7,11 +7,11 @@ from dataclasses import replace
 import pytest
 
 from studyhall.search.common.intervals import INTERVALS
-from studyhall.search.study.observer import Quiet
+from studyhall.search.study.observer import Observer
 from tests.search.moons import Moons
 
 
-class Told(Quiet):
+class Told(Observer):
     """Keeps what it is told."""
 
     def __init__(self) -> None:
@@ -30,3 +30,18 @@ def test_an_observer_is_told_how_many_trials_are_really_at_work(tmp_path, monkey
     slow = spec.model_copy(update={"training": spec.training | {"epochs": 400}})
     moons.run(slow, observer=told, jobs=jobs)
     assert max(told.numbers) == jobs
+
+
+def test_a_launch_leaves_the_journal_mlflow_s_files_and_one_folder(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    Moons(tmp_path).launch(study={"trials": 1})
+    left = sorted(path.name for path in tmp_path.iterdir())
+    assert left == [".studyhall", "mlflow.db", "mlruns", "studyhall.journal"]
+
+
+def test_a_journal_elsewhere_has_its_locks_beside_it(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    folder = tmp_path / "elsewhere"
+    Moons(tmp_path).launch(study={"trials": 1}, storage=folder / "trials.journal")
+    assert sorted(path.name for path in folder.iterdir()) == [".studyhall", "trials.journal"]
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["elsewhere", "mlflow.db", "mlruns"]

@@ -13,7 +13,7 @@ from studyhall.search.common.options import Options
 from studyhall.search.config.study_spec import StudySpec
 from studyhall.search.runner.interrupts import Terminated
 from studyhall.search.runner.stopping import stop
-from studyhall.search.study.observer import Quiet
+from studyhall.search.study.observer import Observer
 from studyhall.search.study.trial_result import TrialResult
 from tests.search.moons import Moons
 from tests.waiting import wait_for
@@ -21,7 +21,7 @@ from tests.waiting import wait_for
 FINALISTS = {"configurations": 2, "seeds": 2}
 
 
-class Listening(Quiet):
+class Listening(Observer):
     """Acts when a trial of a study, or of its finalists, ends."""
 
     def __init__(self, study: str, number: int, act: Callable[[], object]) -> None:
@@ -95,7 +95,7 @@ def test_a_trial_in_this_process_is_ended_at_once(moons):
 def test_no_finalist_is_trained_after_a_wish_that_came_with_the_last_trial(moons):
     stopped_at(moons, "moons", 5)
     assert moons.summary().finished == 6
-    with pytest.raises(UsageError, match="unknown study"):
+    with pytest.raises(UsageError, match="No study named"):
         moons.summary("moons.finalists")
     moons.launch(FINALISTS)
     assert moons.summary("moons.finalists").finished == 4

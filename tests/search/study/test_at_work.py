@@ -6,6 +6,7 @@ import time
 
 import pytest
 
+from studyhall.search.common.intervals import Intervals
 from studyhall.search.common.owner import new_owner
 from studyhall.search.study.claim import CLAIM
 from studyhall.search.study.storage import open_storage
@@ -25,6 +26,7 @@ def at_work(moons: Moons, owner: str, age: float) -> dict[int, str]:
 @pytest.fixture
 def moons(tmp_path, monkeypatch) -> Moons:
     monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr("studyhall.search.study.study.INTERVALS", Intervals())  # not those of tests
     return Moons(tmp_path)
 
 

@@ -10,10 +10,11 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from filelock import FileLock
 from optuna.trial import FrozenTrial, TrialState
 
 from studyhall.search.common.errors import UsageError
-from studyhall.search.study.storage import open_storage, read_storage
+from studyhall.search.study.storage import exclusive, open_storage, read_storage
 from tests.search.study.processes import Worker
 from tests.search.study.storage_worker import opened
 
@@ -136,3 +137,24 @@ def test_a_file_that_is_no_journal_is_named(tmp_path, text):
     with pytest.raises(UsageError, match="must be a study's journal"):
         read_storage(path)
     assert path.read_text() == text
+
+
+def test_the_locks_are_in_the_folder_for_what_users_need_not_see(tmp_path):
+    path = tmp_path / "journal"
+    with exclusive(open_storage(path), "claims"):
+        assert sorted(file.name for file in tmp_path.iterdir()) == [".studyhall", "journal"]
+        locks = sorted(file.name for file in (tmp_path / ".studyhall").iterdir())
+        assert locks == ["journal.claims.lock", "journal.lock"]
+
+
+def test_lock_files_of_version_0_1_0_are_removed_unless_a_process_holds_them(tmp_path):
+    path, held = tmp_path / "journal", tmp_path / "journal.claims.lock"
+    free = [tmp_path / f"journal.{name}lock" for name in ("", "start.", "tracking.", "champion.")]
+    for file in free:
+        file.touch()
+    with FileLock(held):
+        open_storage(path)
+        assert held.exists()
+        assert not any(file.exists() for file in free)
+    open_storage(path)
+    assert not held.exists()

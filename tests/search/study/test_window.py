@@ -8,7 +8,7 @@ import pytest
 from optuna.trial import TrialState
 
 from studyhall.search.config.study_spec import StudySpec
-from studyhall.search.study.space import fixed_point
+from studyhall.search.study.samplers import fixed_point
 from studyhall.search.study.storage import open_storage
 from studyhall.search.study.studies import open_study
 from studyhall.search.study.study import Study

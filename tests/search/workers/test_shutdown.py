@@ -9,14 +9,14 @@ import pytest
 
 from studyhall import launch
 from studyhall.search.runner.interrupts import Terminated
-from studyhall.search.study.observer import Quiet
+from studyhall.search.study.observer import Observer
 from studyhall.search.study.study import Study
 from studyhall.search.sync.live_points import LivePoints
 from tests.search.moons import Moons
 from tests.waiting import wait_for
 
 
-class Told(Quiet):
+class Told(Observer):
     """Keeps what it is told."""
 
     def __init__(self) -> None:

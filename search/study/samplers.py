@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any, cast
 
 import numpy as np
@@ -14,16 +15,20 @@ from optuna.distributions import (
     IntDistribution,
 )
 from optuna.exceptions import ExperimentalWarning
-from optuna.samplers import BaseSampler, PartialFixedSampler, RandomSampler, TPESampler
-from optuna.trial import Trial
+from optuna.samplers import BaseSampler, GPSampler, PartialFixedSampler, RandomSampler, TPESampler
+from optuna.study import Study
+from optuna.trial import FrozenTrial, Trial
 
-from studyhall.search.config.parameters import CategoricalParameter, FloatParameter, Parameter
-from studyhall.search.config.search_space import Grid, Point, holds
+from studyhall.search.config.parameters import (
+    CategoricalParameter,
+    FloatParameter,
+    Parameter,
+    from_unit,
+)
+from studyhall.search.config.search_space import Grid, Point, Space, holds
 from studyhall.search.config.section import Scalar
 from studyhall.search.config.study_spec import FinalistsSpec, StudySpec
 from studyhall.search.study.evolution import EvolutionSampler
-from studyhall.search.study.gaussian_process import ReproducibleGPSampler
-from studyhall.search.study.quasi_random import QuasiRandom
 
 
 def sampler_for(spec: StudySpec, number: int) -> BaseSampler:
@@ -89,3 +94,62 @@ def _suggest(trial: Trial, name: str, range_: Any) -> Any:
         return trial.suggest_categorical(name, range_.choices)
     ask: Any = trial.suggest_float if isinstance(range_, FloatDistribution) else trial.suggest_int
     return ask(name, range_.low, range_.high, step=range_.step, log=range_.log)
+
+
+class ReproducibleGPSampler(GPSampler):
+    """Optuna's, with one thread: the last bits of a sum depend on how many share it."""
+
+    def sample_relative(
+        self, study: Study, trial: FrozenTrial, search_space: dict[str, BaseDistribution]
+    ) -> dict[str, Any]:
+        """The values of all parameters that every trial has, once ten trials have completed."""
+        with _one_thread():
+            return super().sample_relative(study, trial, search_space)
+
+
+@contextmanager
+def _one_thread() -> Iterator[None]:
+    import scipy.linalg  # noqa: F401  threadpoolctl limits the libraries that are loaded
+    import torch
+    from threadpoolctl import threadpool_limits
+
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        with threadpool_limits(1):
+            yield
+    finally:
+        torch.set_num_threads(before)
+
+
+class QuasiRandom:
+    """The points of a scrambled Sobol' sequence, each a function of the seed and its number alone.
+
+    Any stretch of the sequence covers the space, so that a study may end anywhere and go on. Every
+    parameter has a dimension; a point leaves out those whose conditions do not hold.
+
+    The sequence is Sobol's (1967) with Owen's scrambling as Matousek (1998) does it. Optuna's
+    QMCSampler draws from the same one, but counts its points in the study, as workers come.
+    """
+
+    def __init__(self, space: Space, seed: int) -> None:
+        self._space = space
+        self._seed = seed
+
+    def point(self, number: int) -> Point:
+        """Point `number`, from 0."""
+        point: Point = {}
+        for (name, parameter), place in zip(self._space.items(), self._places(number), strict=True):
+            if holds(parameter, point):
+                point[name] = from_unit(parameter, place)
+        return point
+
+    def _places(self, number: int) -> list[float]:
+        """The place in [0, 1) of every parameter."""
+        from scipy.stats.qmc import Sobol  # half a second, which other samplers do without
+
+        sequence = Sobol(len(self._space), rng=np.random.default_rng(self._seed))
+        if number:  # SciPy cannot skip nothing
+            sequence.fast_forward(number)
+        places: list[float] = sequence.random(1)[0].tolist()
+        return places
