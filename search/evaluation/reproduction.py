@@ -223,12 +223,12 @@ class Measure:
         return known[quantity]
 
     def _measured(self, run: Run, quantity: Quantity) -> float:
-        trained = load_trained(self._client, run)
-        data = trained.settings.data
+        settings, classifier = load_trained(self._client, run)
+        data = settings.data
         if quantity == "train_accuracy":
-            return _train_accuracy(trained.classifier, self._folder, data)
+            return _train_accuracy(classifier, self._folder, data)
         self._enter()
-        evaluation = evaluate(trained.classifier, self._folder, data)
+        evaluation = evaluate(classifier, self._folder, data)
         self.test_examples = max(self.test_examples, evaluation.examples)
         return evaluation.accuracy
 

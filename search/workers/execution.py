@@ -20,10 +20,9 @@ from studyhall.search.study.storage import reopen_storage
 from studyhall.search.study.study import ProposedTrial, Study
 from studyhall.search.sync.live_points import LivePoints
 from studyhall.search.sync.outbox import Outbox
-from studyhall.search.tracking.run_tags import seed_tags
+from studyhall.search.sync.trial_records import store_record, trial_seed
 from studyhall.search.tracking.study_runs import FINGERPRINT
-from studyhall.search.training.building import TrialSeed, multiplications, training_data
-from studyhall.search.training.record import SHOWN, store, value_point
+from studyhall.search.training.building import multiplications, training_data
 from studyhall.search.training.saved_training import TrainingSaver, identify
 from studyhall.search.training.trial import WORKER_DEATH_PREFIX, give_up, run_trial
 from studyhall.search.workers.heartbeat import ClaimLostError, Heartbeat
@@ -138,9 +137,8 @@ class Workplace:
             live.show(epoch)
             return proposed.report(epoch)
 
-        seed = TrialSeed(job.spec.study.seed, number, job.spec.fresh(number))
-        metric, fingerprint = job.spec.study.metric, job.tags[FINGERPRINT]
-        identity = identify(proposed.settings, seed, metric, fingerprint)
+        seed, metric = trial_seed(job, number), job.spec.study.metric
+        identity = identify(proposed.settings, seed, metric, job.tags[FINGERPRINT])
         saver = TrainingSaver(_saved_training(job.outbox, number), identity)
         if claimed.deaths < job.attempts:
             record = run_trial(proposed.settings, data, seed, metric, on_epoch, saver)
@@ -148,18 +146,14 @@ class Workplace:
             times = f"{claimed.deaths} times without getting further"
             trouble = claimed.trouble or "was there enough memory?"
             record = give_up(number, proposed.settings, f"{WORKER_DEATH_PREFIX} {times}: {trouble}")
-        shown = data.split.train[:SHOWN]
-        stored = store(
-            self.outbox.path(number, claimed.attempt),
+        stored = store_record(
+            job,
             record,
-            attempt=claimed.attempt,
+            claimed.attempt,
             parameters=proposed.parameters,
             reports=proposed.reports,
             notes=proposed.notes,
-            points=(*live.points, *value_point(record)),
-            tags={**job.tags, **seed_tags(seed)},
-            examples=data.dataset.train_examples[shown],
-            labels=data.dataset.train_labels[shown],
+            points=tuple(live.points),
         )
         if self.study.finish(stored):
             saver.discard()  # else another attempt has the trial, and this record is not uploaded
