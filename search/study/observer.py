@@ -13,7 +13,7 @@ if TYPE_CHECKING:  # the command line's JSON log imports this without Optuna
     from studyhall.search.study.trial_result import TrialResult
 
 
-class Observer:
+class Observer(Progress):
     """Follows a launch, and shows nothing; a subclass overrides the callbacks that it needs."""
 
     def __enter__(self) -> Self:

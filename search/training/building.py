@@ -17,7 +17,6 @@ from studyhall.model import (
     Batches,
     Examples,
     Network,
-    Optimizer,
     Preprocessing,
     Schedule,
     Training,
@@ -131,28 +130,11 @@ def start_training(
         seed: The source of randomness.
         start: The state of an earlier training with the same settings, data and seed.
     """
-    optimizer, batches = _optimizer(wanted), _batches(network, wanted, data, seed)
     examples, labels, split = data.dataset.train_examples, data.dataset.train_labels, data.split
-    return train(
-        network,
-        optimizer,
-        batches,
-        Examples(examples, labels, split.validation, data.preprocessing, network.dtype),
-        _schedule(wanted),
-        l2=wanted.l2,
-        iterations=wanted.total_iterations(len(split.train)),
-        evaluate_every=wanted.evaluate_every,
-        start=start,
-    )
-
-
-def _batches(
-    network: Network, wanted: TrainingSettings, data: TrainingData, seed: TrialSeed
-) -> Batches:
-    return Batches(
-        data.dataset.train_examples,
-        data.dataset.train_labels,
-        data.split.train,
+    batches = Batches(
+        examples,
+        labels,
+        split.train,
         data.preprocessing,
         wanted.batch_size,
         seed.batches(wanted.repeat),
@@ -160,20 +142,24 @@ def _batches(
         wanted.mirror,
         network.dtype,
     )
-
-
-def _optimizer(wanted: TrainingSettings) -> Optimizer:
-    names = OPTIMIZER_SETTINGS[wanted.optimizer]
-    return make_optimizer(wanted.optimizer, {name: getattr(wanted, name) for name in names})
-
-
-def _schedule(wanted: TrainingSettings) -> Schedule:
-    return Schedule(
+    schedule = Schedule(
         wanted.learning_rate,
         wanted.learning_rate_decay,
         wanted.schedule,
         wanted.step_epochs,
         wanted.warmup_iterations,
+    )
+    taken = {name: getattr(wanted, name) for name in OPTIMIZER_SETTINGS[wanted.optimizer]}
+    return train(
+        network,
+        make_optimizer(wanted.optimizer, taken),
+        batches,
+        Examples(examples, labels, split.validation, data.preprocessing, network.dtype),
+        schedule,
+        l2=wanted.l2,
+        iterations=wanted.total_iterations(len(split.train)),
+        evaluate_every=wanted.evaluate_every,
+        start=start,
     )
 
 
