@@ -149,7 +149,7 @@ def _show_replays(replays: Iterable[Replay], as_json: bool) -> list[Replay]:
 
 def _compared(replay: Replay) -> str:
     if replay.identical:
-        whole = ", every metric, the weights" if replay.trial.weights_sha256 else ", every metric"
+        whole = ", every metric, the weights" if replay.trial.has_weights else ", every metric"
         return f"identical: {len(replay.trial.losses):,} iterations{whole}"
     more = len(replay.differences) - 1
     return f"differs first in {replay.differences[0]}" + (f"; and {more:,} more" if more else "")

@@ -13,10 +13,9 @@ from pathlib import Path
 from statistics import fmean, stdev
 from typing import TYPE_CHECKING
 
-from studyhall.model import Classifier, accuracy
+from studyhall.model import accuracy
 from studyhall.search.common.errors import InterruptedStudyError, StudyhallError
 from studyhall.search.common.options import Options
-from studyhall.search.config.data_settings import DataSettings
 from studyhall.search.config.section import Scalar
 from studyhall.search.config.study_file import load_study
 from studyhall.search.data.datasets import fetch, open_dataset, split_dataset
@@ -223,18 +222,13 @@ class Measure:
         return known[quantity]
 
     def _measured(self, run: Run, quantity: Quantity) -> float:
-        trained = load_trained(self._client, run)
-        data = trained.settings.data
+        settings, classifier = load_trained(self._client, run)
         if quantity == "train_accuracy":
-            return _train_accuracy(trained.classifier, self._folder, data)
+            dataset = open_dataset(settings.data, self._folder)
+            indices = split_dataset(dataset, settings.data).train
+            predictions = classifier.predict(dataset.train_examples[indices])
+            return accuracy(dataset.train_labels[indices], predictions)
         self._enter()
-        evaluation = evaluate(trained.classifier, self._folder, data)
+        evaluation = evaluate(classifier, self._folder, settings.data)
         self.test_examples = max(self.test_examples, evaluation.examples)
         return evaluation.accuracy
-
-
-def _train_accuracy(classifier: Classifier, folder: Path, settings: DataSettings) -> float:
-    dataset = open_dataset(settings, folder)
-    indices = split_dataset(dataset, settings).train
-    predictions = classifier.predict(dataset.train_examples[indices])
-    return accuracy(dataset.train_labels[indices], predictions)

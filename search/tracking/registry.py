@@ -127,8 +127,8 @@ def champion(name: str, tracking_uri: str | None = None) -> Champion:
         raise none from None
     try:
         run = client.get_run(version.run_id or "")
-        trained = load_trained(client, run)
-        accuracy = _validation_accuracy(client, run, trained.settings)
+        settings, classifier = load_trained(client, run)
+        accuracy = _validation_accuracy(client, run, settings)
     except (MlflowException, StudyhallError) as error:
         raise StudyhallError(f"{name}: version {version.version}: {error}") from error
     selected_by = str(version.tags.get("selected_by", "search"))
@@ -137,8 +137,8 @@ def champion(name: str, tracking_uri: str | None = None) -> Champion:
         version=str(version.version),
         run=run,
         selected_by=selected_by,
-        settings=trained.settings,
-        classifier=trained.classifier,
+        settings=settings,
+        classifier=classifier,
         validation_accuracy=accuracy,
     )
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -20,16 +19,8 @@ if TYPE_CHECKING:
     from mlflow.tracking import MlflowClient
 
 
-@dataclass(frozen=True)
-class Trained:
-    """A network with the settings that it was trained with."""
-
-    settings: TrialSettings
-    classifier: Classifier
-
-
-def load_trained(client: MlflowClient, run: Run) -> Trained:
-    """Load what a trial left in MLflow.
+def load_trained(client: MlflowClient, run: Run) -> tuple[TrialSettings, Classifier]:
+    """Load from MLflow the network of a trial, and the settings that it was trained with.
 
     Raises:
         StudyhallError: its files are gone, damaged or cannot be fetched.
@@ -41,7 +32,7 @@ def load_trained(client: MlflowClient, run: Run) -> Trained:
         with downloaded(client, run_id, "settings.json") as path:
             settings = TrialSettings.model_validate_json(path.read_bytes())
         with downloaded(client, run_id, f"{MODEL_FOLDER}/{WEIGHTS_IN_MODEL}") as path:
-            return Trained(settings, load_checkpoint(path))
+            return settings, load_checkpoint(path)
     except (MlflowException, OSError, ValueError) as error:
         if removed := run.data.tags.get(WEIGHTS_REMOVED):
             raise StudyhallError(

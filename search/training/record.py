@@ -28,6 +28,15 @@ from studyhall.search.training.trial import TrialRecord
 
 CURVE_POINTS = 200
 SHOWN = 500  # the most training examples in a trial's plot
+EPOCH_METRICS = (
+    "training_accuracy",
+    "validation_loss",
+    "validation_accuracy",
+    "learning_rate",
+    "gradient_norm",
+    "update_ratio",
+    "dead_relu_share",
+)
 RECORD = "record.json"
 ARTIFACTS = "artifacts"
 WEIGHTS = "weights/model.safetensors"
@@ -83,18 +92,8 @@ def epoch_points(epoch: EpochRecord, stride: int, timestamp: int) -> Iterator[Po
     for step, loss in enumerate(epoch.losses, start=first):
         if step % stride == 0:
             yield Point(key="training_loss", value=float(loss), step=step, timestamp=timestamp)
-    values = {
-        "training_loss_epoch": epoch.training_loss,
-        "training_accuracy": epoch.training_accuracy,
-        "validation_loss": epoch.validation_loss,
-        "validation_accuracy": epoch.validation_accuracy,
-        "learning_rate": epoch.learning_rate,
-        "gradient_norm": epoch.gradient_norm,
-        "update_ratio": epoch.update_ratio,
-        "dead_relu_share": epoch.dead_relu_share,
-        "seconds": epoch.seconds,
-    }
-    for key, value in values.items():
+    values = {name: getattr(epoch, name) for name in (*EPOCH_METRICS, "seconds")}
+    for key, value in {"training_loss_epoch": epoch.training_loss, **values}.items():
         if value is not None and isfinite(value):
             yield Point(key=key, value=float(value), step=epoch.iteration, timestamp=timestamp)
 

@@ -9,7 +9,7 @@ import pytest
 from typer.testing import CliRunner
 
 from studyhall import Options
-from studyhall.search.cli.cli import app
+from studyhall.search.cli.entry import app
 from studyhall.search.common.service_part import Part
 from studyhall.search.runner.service_check import check_service
 from tests.search.moons import Moons
