@@ -18,13 +18,13 @@ from studyhall.search.study.claims import Claims
 from studyhall.search.study.storage import open_storage
 from studyhall.search.study.studies import open_study
 from studyhall.search.study.study import ProposedTrial, Study
+from studyhall.search.sync import trial_records
 from studyhall.search.sync.live_points import LivePoints
 from studyhall.search.sync.outbox import Outbox
 from studyhall.search.tracking.client import open_client
 from studyhall.search.tracking.study_runs import FINGERPRINT, TrackedData, start_study
 from studyhall.search.tracking.tracker import Tracker
 from studyhall.search.training.saved_training import TrainingSaver
-from studyhall.search.workers import execution
 from studyhall.search.workers.execution import Job, Workplace
 
 # What a worker does for a trial beside training it, in the order of its life.
@@ -34,7 +34,7 @@ PARTS: dict[str, tuple[Any, str]] = {
     "prune": (ProposedTrial, "report"),
     "show_points": (LivePoints, "show"),
     "save_training": (TrainingSaver, "offer"),
-    "store": (execution, "store"),
+    "store": (trial_records, "store"),
     "enter": (Study, "finish"),
 }
 Times = dict[str, float]

@@ -15,8 +15,8 @@ from studyhall.search.common.words import counted
 if TYPE_CHECKING:
     from studyhall.search.evaluation.replay import Replay
     from studyhall.search.sync.doctor import Examination
-    from studyhall.search.sync.retention import Collection
-    from studyhall.search.sync.sync_studies import Sent
+    from studyhall.search.sync.retention import Cleanup
+    from studyhall.search.sync.sync_studies import SyncResult
 
 _REMOVALS = {
     "run": "deleted run",
@@ -90,7 +90,7 @@ def sync(
     return 1 if any(one.unsent for one in sent) else 0
 
 
-def _show_sent(sent: Sequence[Sent], as_json: bool) -> None:
+def _show_sent(sent: Sequence[SyncResult], as_json: bool) -> None:
     """Print how many records of each study were uploaded, and why others were not."""
     if as_json:
         print_json({"studies": [one.to_dict() for one in sent]})
@@ -171,14 +171,14 @@ def gc(
 ) -> None:
     """List or delete removed runs, leftovers and old weights."""
     from studyhall.search.common.options import Options
-    from studyhall.search.sync.retention import collect
+    from studyhall.search.sync.retention import clean_up
 
     args.require(args.at_least_one("--keep-weights", keep_weights))
     options = Options(tracking_uri=tracking_uri, storage=storage)
-    _show_collection(collect(study, options, keep_weights=keep_weights, remove=yes), as_json=json)
+    _show_cleanup(clean_up(study, options, keep_weights=keep_weights, remove=yes), as_json=json)
 
 
-def _show_collection(found: Collection, as_json: bool) -> None:
+def _show_cleanup(found: Cleanup, as_json: bool) -> None:
     """Print what can be or was deleted with its size, and what is kept."""
     if as_json:
         print_json(found.to_dict())

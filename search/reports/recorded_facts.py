@@ -16,7 +16,6 @@ from studyhall.search.reports.study_facts import (
     FinalistsFacts,
     StudyFacts,
     TrackedFacts,
-    TrialRun,
 )
 from studyhall.search.study.recorded import open_recorded, summary_of
 from studyhall.search.study.studies import recorded_finalists
@@ -34,6 +33,7 @@ from studyhall.search.tracking.study_runs import (
     find_study,
     search_runs,
 )
+from studyhall.search.tracking.tracked_run import TrackedRun, tracked_run
 
 if TYPE_CHECKING:
     from studyhall.search.tracking.client import MlflowClient
@@ -141,15 +141,13 @@ def find_tracked(study: Study, tracking_uri: str | None) -> tuple[MlflowClient, 
     return None if found is None or found[1] else (client, found[0])
 
 
-def trial_runs(client: MlflowClient, study: StudyRun) -> dict[int, TrialRun]:
+def trial_runs(client: MlflowClient, study: StudyRun) -> dict[int, TrackedRun]:
     """The ended run of each trial in MLflow, by number; the last one if a trial has several."""
     kind = "tags.`studyhall.kind` = 'trial' and attributes.status != 'RUNNING'"
     wanted = f"tags.`studyhall.study_id` = '{study.study_id}' and {kind}"
     found = search_runs(client, study.experiment_id, wanted)
     return {
-        RunTags(run.info.run_id, run.data.tags).number("studyhall.trial"): TrialRun(
-            str(run.info.run_id), str(run.info.artifact_uri)
-        )
+        RunTags(run.info.run_id, run.data.tags).number("studyhall.trial"): tracked_run(run)
         for run in sorted(found, key=lambda run: int(run.info.start_time or 0))
     }
 

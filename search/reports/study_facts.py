@@ -11,6 +11,7 @@ from studyhall.search.study.summary import StudySummary
 from studyhall.search.study.trial_result import TrialResult
 from studyhall.search.tracking.ledger import Ledger
 from studyhall.search.tracking.mlflow_ui import run_route, ui_address
+from studyhall.search.tracking.tracked_run import TrackedRun
 
 
 @dataclass(frozen=True)
@@ -49,14 +50,6 @@ class EvaluationFacts:
     confusion: Sequence[Sequence[int]]
     mistakes: Sequence[tuple[int, str, str, float]]
     images: Mapping[str, bytes]
-
-
-@dataclass(frozen=True)
-class TrialRun:
-    """A trial's run in MLflow, and where its files are."""
-
-    run_id: str
-    artifact_uri: str
 
 
 @dataclass(frozen=True)
@@ -99,7 +92,7 @@ class TrackedFacts:
     uri: str
     experiment_id: str
     run_id: str
-    runs: Mapping[int, TrialRun]
+    runs: Mapping[int, TrackedRun]
     environment: Mapping[str, str]
     blas_threads: int
     evaluation: EvaluationFacts | None = None

@@ -103,7 +103,8 @@ class Tally:
 
 
 def trial_line(result: TrialResult) -> str:
-    """A finished trial in a line."""
+    """A finished trial in a line; the seconds of one that was given up are not known."""
     value = f" {result.value:.4f}" if result.value is not None else ""
+    time = "" if result.seconds is None else f" in {result.seconds:.1f} s"
     why = f" ({result.reason})" if result.state == "failed" else ""
-    return f"trial {result.number} {result.state}{value} in {result.seconds:.1f} s{why}"
+    return f"trial {result.number} {result.state}{value}{time}{why}"

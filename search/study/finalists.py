@@ -82,6 +82,8 @@ def finalists_spec(
 
 def with_finals(summary: StudySummary, search: Study) -> StudySummary:
     """A search's summary, with the results of its finalists and how many trainings are left."""
+    if isinstance(search.spec, FinalistsSpec):  # it has the search's section, but no finalists
+        return summary
     study = recorded_finalists(search)
     finals = _finals_of(study, search) if study else None
     done = finals is not None and finals.current

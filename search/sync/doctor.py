@@ -31,7 +31,7 @@ from studyhall.search.training.record import DamagedRecordError, read
 
 @dataclass(frozen=True)
 class Examination:
-    """What was found of a study, and what became of it; no repairs if none were asked for."""
+    """The findings on a study, and their repairs; None if no repairs were wanted."""
 
     study: str
     found: tuple[Finding, ...]
@@ -43,7 +43,7 @@ class Examination:
         return not self.found if self.repairs is None else not self.repairs.left
 
     def to_dict(self) -> dict[str, object]:
-        """The examination as JSON holds it."""
+        """The examination as JSON."""
         repairs = self.repairs or Repairs((), ())
         return {
             "study": self.study,
@@ -66,26 +66,26 @@ def examine(
     Args:
         name: The study.
         options: Where things are kept.
-        observer: Who is told of a fetch of the data.
-        fix: Repair what is found; what is lost is trained again.
+        observer: Its methods are called when data are fetched.
+        fix: Repair what is found; lost records are restored by training again.
 
     Raises:
         UsageError: there is no such study, nothing answers where it is kept, or its data changed.
         StudyhallError: MLflow does not answer.
     """
     options, observer = options or Options(), observer or Observer()
-    examined = _examined if fix else _looked_at
+    examined = _repaired if fix else _compared
     own = examined(name, options, observer)
     if recorded_study(read_storage(options.address), finalists_name(name)) is None:
         return own
     return _both(own, examined(finalists_name(name), options, observer))
 
 
-def _examined(name: str, options: Options, observer: Observer) -> Examination:
+def _repaired(name: str, options: Options, observer: Observer) -> Examination:
     """Examine a study, and repair what is found."""
     tracked = reopen(name, options, observer)
     try:
-        tracked.study.claims.live_after_grace()  # a dead worker of another machine falls silent
+        tracked.study.claims.live_after_grace()  # a dead worker of another machine loses its claim
         end_broken_readings(tracked.tracker.client, tracked.tracker.study_run.experiment_id)
         adopt(tracked.study, tracked.outbox)
         found = find(tracked, deep=True)
@@ -95,7 +95,7 @@ def _examined(name: str, options: Options, observer: Observer) -> Examination:
 
 
 def _both(search: Examination, finalists: Examination) -> Examination:
-    """What was found of a search, and of its finalists, by whose name each finding begins."""
+    """Join the findings on a search and on its finalists, which begin with the finalists' name."""
     named = f"{finalists.study}: {{}}".format
     found = (replace(finding, problem=named(finding.problem)) for finding in finalists.found)
     repairs = search.repairs
@@ -107,7 +107,7 @@ def _both(search: Examination, finalists: Examination) -> Examination:
     return Examination(search.study, (*search.found, *found), repairs)
 
 
-def _looked_at(name: str, options: Options, observer: Observer) -> Examination:
+def _compared(name: str, options: Options, observer: Observer) -> Examination:
     """Examine a study without changing anything."""
     study = open_recorded(name, options.address)
     opened = with_data(study, options, observer)
@@ -125,12 +125,12 @@ def _looked_at(name: str, options: Options, observer: Observer) -> Examination:
         problem = "the study's own run was deleted in MLflow"
         found.append(Finding("deleted", None, study_run.run_id, problem))
     elif not live and tracked.tracker.study_is_running():
-        problem = "the study's own run is RUNNING, but no worker is at it"
+        problem = "the study's own run is RUNNING, but no worker works on the study"
         found.append(Finding("stale", None, study_run.run_id, problem))
     return Examination(name, tuple(found), None)
 
 
-_RESTORED_UNASKED = 3
+_RESTORED_AT_ONCE = 3
 Restore = Callable[[int], None]
 
 
@@ -138,18 +138,18 @@ def put_in_order(
     tracked: TrackedStudy,
     restore: Restore | None,
     *,
-    at_most: float = _RESTORED_UNASKED,
+    at_most: float = _RESTORED_AT_ONCE,
     drained_hosts: Container[str] = (),
 ) -> Repairs:
-    """Make MLflow what the study says, as far as no worker is at it.
+    """Make MLflow match the study, except for trials that a worker is training.
 
     Args:
-        tracked: The study; nothing of it may be sent meanwhile by this process.
-        restore: Trains again, by its number, a finished trial whose record is lost.
-        at_most: Of how many trials; where MLflow is another than before, more are lost, and it is
-            better to be asked.
-        drained_hosts: The names of machines that have sent everything; another may be about to
-            send what it has just finished.
+        tracked: The study; this process must not be uploading records of it.
+        restore: Trains a finished trial, whose record is lost, again, given its number.
+        at_most: The most lost records to restore. If more are lost, MLflow is probably not the one
+            that was used before, and the user should decide.
+        drained_hosts: The names of machines that have uploaded everything; any other one may be
+            about to upload a trial that it has just finished.
 
     Raises:
         StudyhallError: MLflow does not answer.
@@ -157,7 +157,7 @@ def put_in_order(
     tracked.outbox.sweep()
     adopt(tracked.study, tracked.outbox)
     found = find(tracked, drained_hosts=drained_hosts)
-    if tracked.study.claims.live():  # the launch that is at work sends what waits
+    if tracked.study.claims.live():  # the running launch uploads its records
         found = [finding for finding in found if finding.kind != "unsent"]
     few = sum(finding.kind == "missing" for finding in found) <= at_most
     return mend(tracked, found, restore if few else None)
@@ -166,18 +166,18 @@ def put_in_order(
 def find(
     tracked: TrackedStudy, *, deep: bool = False, drained_hosts: Container[str] = ()
 ) -> list[Finding]:
-    """How MLflow differs from the study, but for trials that are under way or have just ended."""
-    before, entries = _standings(tracked.study), _entries(tracked.outbox)
+    """Compare MLflow with the study, except for trials that are running or have just ended."""
+    before, entries = _results(tracked.study), _entries(tracked.outbox)
     found = compare(list(before.values()), tracked.tracker, tracked.outbox, deep=deep)
-    after = _standings(tracked.study)
+    after = _results(tracked.study)
     busy = {n for n, s in after.items() if before.get(n) != s or s.live_attempt is not None}
-    busy |= {number for number, *_ in entries ^ _entries(tracked.outbox)}  # sent meanwhile
+    busy |= {number for number, *_ in entries ^ _entries(tracked.outbox)}  # uploaded meanwhile
     busy |= tracked.study.recent_elsewhere(drained_hosts)
     return [finding for finding in found if finding.number not in busy]
 
 
-def _standings(study: Study) -> dict[int, TrialResult]:
-    return {standing.number: standing for standing in study.results()}
+def _results(study: Study) -> dict[int, TrialResult]:
+    return {result.number: result for result in study.results()}
 
 
 def _entries(outbox: Outbox) -> set[tuple[Any, ...]]:
@@ -186,22 +186,22 @@ def _entries(outbox: Outbox) -> set[tuple[Any, ...]]:
 
 
 def mend(tracked: TrackedStudy, found: list[Finding], restore: Restore | None) -> Repairs:
-    """Repair what `find` found; with `restore`, by training again what is lost."""
+    """Repair what `find` found; with `restore`, also by training again."""
     return repair(found, tracked.study.results(), tracked.tracker, tracked.outbox, restore)
 
 
 def adopt(study: Study, outbox: Outbox) -> None:
-    """Enter in the study what a worker had stored, but died before it could tell.
+    """Enter results in the study whose worker died after storing the record.
 
-    What was saved of a training that has ended since is deleted.
+    Saved states of trials that have ended are deleted.
     """
-    for waiting in outbox.records():
-        number, attempt = waiting.number, waiting.attempt
+    for entry in outbox.records():
+        number, attempt = entry.number, entry.attempt
         if study.accepted(number, attempt) is None:
             try:
                 study.finish(read(outbox.path(number, attempt)))
             except DamagedRecordError:
-                continue  # the trial is run again, under another attempt
-    for outcome in study.finished():
-        for saved in outbox.folder.glob(f"trial-{outcome.number:04d}.state*"):
+                continue  # the trial will be run again, as another attempt
+    for result in study.finished():
+        for saved in outbox.folder.glob(f"trial-{result.number:04d}.state*"):
             saved.unlink(missing_ok=True)

@@ -1,7 +1,7 @@
-"""A trial's points while it trains: a worker appends them to a file, the sender reads what is new.
+"""A trial's points while it trains: a worker appends them to a file that the uploader reads.
 
-The file holds a JSON line that says when the trial began, and one for each point. Whatever happens
-to it, nothing is lost: the trial's record has all points.
+The file has a JSON line with the time when the trial began, and one for each point. Its loss costs
+nothing, since the trial's record has all points.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 from studyhall.model import EpochRecord
 from studyhall.search.training.record import Point, curve_stride, epoch_points
 
-LIVE_SECONDS = 3.0  # how long a trial trains unseen, and between two updates of its run
+LIVE_SECONDS = 3.0  # before the first update of a trial's run, and between two
 
 
 class _Header(BaseModel):
@@ -26,12 +26,12 @@ class _Header(BaseModel):
 
 
 class LivePoints:
-    """Collects the points of a trial, and writes them down from time to time while it trains.
+    """Collects the points of a trial, and appends them to a file from time to time.
 
     Args:
-        path: The file; it is made when the trial has trained for `seconds`.
-        iterations: How many the trial trains at most.
-        seconds: How long it trains unseen, and between two updates.
+        path: The file, which is created when the trial has trained for `seconds`.
+        iterations: The most iterations that the trial can train for.
+        seconds: The time before the first update, and between two.
     """
 
     def __init__(self, path: Path, iterations: int, seconds: float = LIVE_SECONDS) -> None:
@@ -45,18 +45,18 @@ class LivePoints:
         self._given_up = False
 
     def show(self, epoch: EpochRecord) -> None:
-        """Take in an epoch, and write what is new if it is time to."""
+        """Add the points of an epoch, and write the new ones if it is time to."""
         self.points += epoch_points(epoch, self._stride, int(time.time() * 1000))
         if self._given_up or time.monotonic() - self._shown < self._seconds:
             return
         try:
             self._append()
         except OSError:
-            self._given_up = True  # the disk is full, or another attempt has taken over
+            self._given_up = True  # the disk is full, or another attempt has replaced this one
         self._shown = time.monotonic()
 
     def _append(self) -> None:
-        """Add what is new; a file that was deleted since it was begun stays deleted."""
+        """Append the new points; a file that was deleted since its creation stays deleted."""
         begin = self._written is None
         new: list[BaseModel] = [self._header] if begin else []
         new += self.points[self._written or 0 :]
@@ -67,7 +67,7 @@ class LivePoints:
         descriptor = os.open(self._path, flags, 0o666)
         try:
             if os.write(descriptor, lines) < len(lines):
-                raise OSError("the disk took a part of the lines")
+                raise OSError("the disk took only a part of the lines")
         finally:
             os.close(descriptor)
         self._written = len(self.points)
@@ -75,7 +75,7 @@ class LivePoints:
 
 @dataclass
 class LiveReader:
-    """Reads what is new in a file of points, whole lines alone.
+    """Reads the new points in a file, from complete lines only.
 
     Attributes:
         started: When the trial began, in milliseconds since 1970; None before the first line.
@@ -90,7 +90,7 @@ class LiveReader:
     def new_points(self) -> list[Point]:
         """The points since the last call; none if the file is gone.
 
-        A line that is no point ends what is read of the file.
+        Reading stops at a line that is no point.
         """
         try:
             with self.path.open("rb") as file:

@@ -18,20 +18,20 @@ from studyhall.search.common.options import Options
 from studyhall.search.sync.outbox import Outbox
 
 HOME = "STUDYHALL_HOME"
-_LAUNCHES = ".studyhall"  # in a home: what the launches keep that were left to a worker
+_LAUNCHES = ".studyhall"  # in a home: the folder of detached launches
 
 
 def home() -> Path:
-    """The folder of this host's records; all its workers use the same."""
+    """The folder of this host's records, which all its workers share."""
     return Path(os.environ.get(HOME) or user_state_path("studyhall")).resolve()
 
 
 def make_home() -> Path:
-    """The folder of this host's records, which no other user may see into if it is made now.
+    """The folder of this host's records, which only its user can open if it is created now.
 
     Raises:
         UsageError: it is another user's, who could plant records there.
-        OSError: it cannot be made.
+        OSError: it cannot be created.
     """
     folder = home()
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -51,10 +51,10 @@ def outboxes(options: Options, study_id: str) -> list[Outbox]:
 
 
 def outbox_homes(options: Options) -> list[Path]:
-    """The folders on this machine that have outboxes in them: the working folder's, and a host's.
+    """The folders of this machine that hold outboxes: the working folder's, and a cluster host's.
 
-    Workers that share a volume have numbered folders there, each the home of one. Only what a
-    database records has been on a cluster.
+    Workers that share a volume have a numbered home each in it. Only studies in a database can have
+    been on a cluster.
 
     Raises:
         UsageError: this host's home is another user's.
@@ -70,7 +70,7 @@ def outbox_homes(options: Options) -> list[Path]:
 
 
 def _require_own(folder: Path) -> None:
-    """Refuse a folder of another user but root, who may read and write everything anyhow."""
+    """Refuse another user's folder, unless it is root's, who can write everywhere anyway."""
     if (owner := folder.stat().st_uid) not in (0, os.geteuid()):
         raise UsageError(
             f"{HOME}: must be a folder of your own, or one that is not there yet, got {folder}, "
@@ -83,39 +83,39 @@ def leftovers(options: Options, known: Set[str]) -> Iterator[Path]:
 
     Args:
         options: Where things are kept.
-        known: The ids of the studies that are.
+        known: The ids of the recorded studies.
 
     Raises:
         UsageError: this host's home is another user's.
     """
     for home in outbox_homes(options):
         for folder in sorted(home.glob("*")):
-            if _is_spool(folder) and folder.name not in known:
+            if _is_outbox(folder) and folder.name not in known:
                 yield folder
 
 
 def reason_to_stay(folder: Path, options: Options, tracked: Set[str]) -> str | None:
-    """Why a leftover must stay, in a sentence; None if it may go.
+    """Why a leftover must stay, in a sentence; None if it can be deleted.
 
     Args:
         folder: The leftover.
         options: Where things are kept.
-        tracked: The ids of the studies that MLflow has and the storage has not.
+        tracked: The ids of studies that are in MLflow, but not in the storage.
     """
     if folder.name in tracked:
         return (
-            f"{folder}: is of a study that MLflow has and {redact(options.address)} has not; "
+            f"{folder}: belongs to a study that is in MLflow but not in {redact(options.address)}; "
             "it may be recorded elsewhere"
         )
     if Outbox(folder).records():
         return (
-            f"{folder}: holds records that MLflow does not have; delete it by hand if they are "
-            "of no use"
+            f"{folder}: holds records that MLflow does not have; delete it yourself if you do not "
+            "need them"
         )
     if folder.parent != options.home and Outbox(folder).entries():
         return (
-            f"{folder}: holds what a trial had come to, perhaps of a study in another database; "
-            "delete it by hand if it is of no use"
+            f"{folder}: holds the state of an unfinished trial, perhaps of a study in another "
+            "database; delete it yourself if you do not need it"
         )
     return None
 
@@ -124,17 +124,17 @@ def remove_leftover(folder: Path) -> None:
     """Delete a leftover.
 
     Raises:
-        StudyhallError: a launch is at work in it.
+        StudyhallError: a launch is uploading from it.
     """
     try:
         with Outbox(folder).upload_lock():
             discard(folder)
     except Timeout:
-        raise StudyhallError(f"{folder}: a launch is sending from it; end it first") from None
+        raise StudyhallError(f"{folder}: a launch is uploading from it; end it first") from None
 
 
-def _is_spool(folder: Path) -> bool:
-    """Whether a folder is named as outboxes are: by the id of a study."""
+def _is_outbox(folder: Path) -> bool:
+    """Whether a folder has the name of an outbox: the id of a study."""
     with suppress(ValueError):
         return folder.is_dir() and uuid.UUID(hex=folder.name).hex == folder.name
     return False

@@ -1,4 +1,4 @@
-"""Putting MLflow right where it differs from the study; the study itself is never changed."""
+"""Repairs MLflow where it differs from the study; the study itself is never changed."""
 
 from __future__ import annotations
 
@@ -17,50 +17,50 @@ from studyhall.search.tracking.mlflow_errors import MlflowUnavailableError
 from studyhall.search.tracking.tracked_run import RUN_STATUS
 from studyhall.search.tracking.tracker import Tracker
 
-# What is at hand is used before anything is trained again, and nothing is deleted before that.
+# Existing runs and records are used before a trial is trained again; runs are deleted last.
 _ORDER: tuple[Kind, ...] = (
     *("deleted", "wrong", "unsent", "damaged", "missing", "artifacts", "contents"),
     *("duplicate", "orphaned", "stale"),
 )
-_IN_SPOOL: tuple[Kind, ...] = ("unsent", "damaged", "missing", "artifacts", "contents")
+_IN_OUTBOX: tuple[Kind, ...] = ("unsent", "damaged", "missing", "artifacts", "contents")
 
 Retrain = Callable[[int], object]
 
 
 @dataclass(frozen=True)
 class Repairs:
-    """What was repaired, and what was not, with the reason; a sentence each, without its stop."""
+    """A sentence, without its full stop, for each repair, and for each finding that is left."""
 
     done: tuple[str, ...]
     left: tuple[str, ...]
 
 
 class _CannotRepairError(StudyhallError):
-    """A finding has to stay, for a reason."""
+    """A finding cannot be repaired; the message says why."""
 
 
 def repair(
     findings: Sequence[Finding],
-    standings: Sequence[TrialResult],
+    results: Sequence[TrialResult],
     tracker: Tracker,
     outbox: Outbox,
     retrain: Retrain | None = None,
 ) -> Repairs:
-    """Put right what `mirror.compare` found, and tag the study's run with what was done.
+    """Repair what `run_diff.compare` found, and tag the study's run with each repair.
 
     Args:
         findings: What was found.
-        standings: Every trial of the study, as they were compared.
+        results: Every trial of the study, as they were compared.
         tracker: The study in MLflow.
-        outbox: Where records wait to be sent; what sends them must not be at work.
+        outbox: The outbox of this machine; this process must not be uploading from it.
         retrain: Trains a finished trial again from the study's record of it and stores its record
-            in the outbox, under the attempt that the study accepted; raises StudyhallError if it
-            comes out another way. Without it, what only training mends is left.
+            in the outbox, under the attempt that the study accepted; raises StudyhallError if the
+            result differs. Without it, findings that need training are left.
 
     Raises:
         StudyhallError: MLflow does not answer.
     """
-    known = {standing.number: standing for standing in standings}
+    known = {result.number: result for result in results}
     repairer = _Repairer(tracker, outbox, known, retrain)
     done, left = list[str](), list[str]()
     try:
@@ -94,8 +94,8 @@ class _Repairer:
         self._lock = outbox.upload_lock()
 
     def repair(self, finding: Finding) -> str:
-        """Put one thing right; return what was done."""
-        if finding.kind in _IN_SPOOL:
+        """Repair one finding; return a sentence on the repair."""
+        if finding.kind in _IN_OUTBOX:
             self._hold()
         repairs: dict[Kind, Callable[[Finding], str]] = {
             "deleted": self._restore,
@@ -112,7 +112,7 @@ class _Repairer:
         return repairs[finding.kind](finding)
 
     def release(self) -> None:
-        """Let others send again."""
+        """Let other processes upload again."""
         self._lock.release()
 
     def _hold(self) -> None:
@@ -121,34 +121,34 @@ class _Repairer:
                 self._outbox.folder.mkdir(parents=True, exist_ok=True)
                 self._lock.acquire()
         except Timeout:
-            raise _CannotRepairError("a launch that is under way sends the records") from None
+            raise _CannotRepairError("a running launch uploads the records") from None
 
     def _restore(self, finding: Finding) -> str:
         self._tracker.restore_run(_run_of(finding))
         return f"{_trial(finding)}: restored run {finding.run_id}, which was deleted in MLflow"
 
     def _correct(self, finding: Finding) -> str:
-        standing = self._standing(finding)
-        if standing.finished:
-            status = RUN_STATUS[standing.state]
-            self._tracker.correct(_run_of(finding), status, expected_tags(standing))
+        result = self._result(finding)
+        if result.finished:
+            status = RUN_STATUS[result.state]
+            self._tracker.correct(_run_of(finding), status, expected_tags(result))
         return f"corrected {finding.problem}"
 
     def _send(self, finding: Finding) -> str:
         if not self._upload(finding).upload():
-            return f"{_trial(finding)}: dropped its record, which another machine has sent"
-        return f"{_trial(finding)}: sent its record, which waited"
+            return f"{_trial(finding)}: dropped its record, which another machine has uploaded"
+        return f"{_trial(finding)}: uploaded its record"
 
     def _remove(self, finding: Finding) -> str:
         self._outbox.remove(*self._key(finding))
         return f"{_trial(finding)}: deleted its damaged record; MLflow has all of it"
 
     def _train_again(self, finding: Finding) -> str:
-        """Give the trial a new run: points of another training have other times than the old."""
+        """Give the trial a new run, since the points of another training have other times."""
         self._require_trained(finding)
         self._outbox.forget_run(*self._key(finding))
         if not self._upload(finding).upload():
-            return f"{_trial(finding)}: another machine has sent its record meanwhile"
+            return f"{_trial(finding)}: another machine has uploaded its record meanwhile"
         return f"{_trial(finding)}: trained it again and recorded its run, which was missing"
 
     def _replace_files(self, finding: Finding) -> str:
@@ -172,19 +172,19 @@ class _Repairer:
         return f"deleted a run: {finding.problem}"
 
     def _delete_stale(self, finding: Finding) -> str:
-        """Delete a run, unless it has ended in the meantime and was kept."""
+        """Delete a run, unless it has ended in the meantime."""
         run = self._tracker.find(_run_of(finding))
         if run and not run.is_running and not run.deleted:
             raise _CannotRepairError("it has ended since")
         deleted = self._delete(finding)
         if (now := self._tracker.find(_run_of(finding))) and not now.is_running:
             self._tracker.restore_run(now.run_id)
-            raise _CannotRepairError("it ended just then, and was restored")
+            raise _CannotRepairError("it ended during the repair, and was restored")
         return deleted
 
     def _require_trained(self, finding: Finding) -> None:
         if self._retrain is None:
-            raise _CannotRepairError("only training the trial again mends that")
+            raise _CannotRepairError("only training the trial again can repair that")
         number, attempt = self._key(finding)
         self._retrain(number)
         if not self._outbox.path(number, attempt).exists():
@@ -194,14 +194,14 @@ class _Repairer:
         return RunUpload(self._tracker, self._outbox, *self._key(finding))
 
     def _key(self, finding: Finding) -> tuple[int, int]:
-        standing = self._standing(finding)
-        if standing.attempt is None:
+        result = self._result(finding)
+        if result.attempt is None:
             raise _CannotRepairError("it was recorded before attempts were counted")
-        return standing.number, standing.attempt
+        return result.number, result.attempt
 
-    def _standing(self, finding: Finding) -> TrialResult:
+    def _result(self, finding: Finding) -> TrialResult:
         if finding.number is None:
-            raise _CannotRepairError("it is of no trial")
+            raise _CannotRepairError("it belongs to no trial")
         return self._known[finding.number]
 
 

@@ -1,4 +1,4 @@
-"""What of the records may go for good: a plan, made without changing anything, and carried out."""
+"""A plan of what can be deleted for good, which changes nothing, and its execution."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from studyhall.search.study.studies import finalists_name, recorded_studies, rec
 from studyhall.search.study.study import Study
 from studyhall.search.sync.outbox_homes import leftovers, outboxes, reason_to_stay, remove_leftover
 from studyhall.search.tracking.client import missing_database, open_client
-from studyhall.search.tracking.stored_runs import StoredRuns
+from studyhall.search.tracking.stored_runs import STUDY_ID, StoredRuns
 from studyhall.search.tracking.tracked_run import TrackedRun
 
 if TYPE_CHECKING:
@@ -27,15 +27,15 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Removal:
-    """One thing that may go.
+    """One thing that can be deleted.
 
     Attributes:
-        kind: A run that was deleted in MLflow; the weights of a run; or what a study that is gone
-            has left in the working folder or in a cluster host's home.
-        study: The study's name; of a folder its id, whose name is gone.
+        kind: A run that was deleted in MLflow; the weights of a run; or the outbox of a study that
+            is no longer recorded.
+        study: The study's name; for an outbox the study's id.
         what: The run's id, or the folder.
-        trial: The number of the trial, if it is of one.
-        size: How many bytes its files have.
+        trial: The number of the trial, if it belongs to one.
+        size: The bytes of its files.
     """
 
     kind: Literal["run", "weights", "outbox"]
@@ -46,13 +46,13 @@ class Removal:
 
 
 @dataclass(frozen=True)
-class Collection:
-    """What may go or is gone.
+class Cleanup:
+    """The things that can be deleted, or that were.
 
     Attributes:
-        removals: One entry each.
-        kept: A sentence for each thing that was left though it might have seemed to go.
-        done: Whether it is gone.
+        removals: An entry for each thing.
+        kept: A sentence for each thing that must stay although it looks superfluous.
+        done: Whether the things were deleted.
         manual_command: A command that deletes the runs on MLflow's own host; None if not needed.
     """
 
@@ -63,7 +63,7 @@ class Collection:
 
     @property
     def size(self) -> int:
-        """How many bytes all of it has."""
+        """The bytes of all things."""
         return sum(one.size for one in self.removals)
 
     def to_dict(self) -> dict[str, object]:
@@ -77,27 +77,27 @@ class Collection:
         }
 
 
-def collect(
+def clean_up(
     name: str | None = None,
     options: Options | None = None,
     *,
     keep_weights: int | None = None,
     remove: bool = False,
-) -> Collection:
-    """Find what may go: deleted runs, leftovers of studies that are gone, weights if asked.
+) -> Cleanup:
+    """Find what can be deleted: deleted runs, outboxes of studies that are gone, weights if asked.
 
-    A registered version, a finalist, a reading of the test split, and all of a study that is under
-    way stay. So does a deleted run that is the only one of its trial.
+    Registered versions, finalists, readings of the test split, and everything of a study that is
+    running stay. So does a deleted run that is the only one of its trial.
 
     Args:
-        name: A study; by default all of them, and what studies that are gone have left.
+        name: A study; by default all of them, and outboxes of studies that are gone.
         options: Where things are kept.
-        keep_weights: Of how many of the best trials of each study weights stay; by default of all.
-        remove: Delete it, too.
+        keep_weights: How many of the best trials of each study keep their weights; by default all.
+        remove: Whether to delete what was found.
 
     Raises:
         UsageError: there is no such study, or nothing answers where it is kept.
-        StudyhallError: MLflow does not answer, or did not delete what it was to.
+        StudyhallError: MLflow does not answer, or a deletion failed.
     """
     options = options or Options()
     studies = _studies(name, options)
@@ -112,7 +112,7 @@ def collect(
     if name is None:
         plan.of_gone()
     plan.spare_experiments()
-    found = Collection(tuple(plan.removals), tuple(plan.kept), manual_command=plan.manual_command)
+    found = Cleanup(tuple(plan.removals), tuple(plan.kept), manual_command=plan.manual_command)
     return plan.carry_out(found) if remove else found
 
 
@@ -132,15 +132,15 @@ class _Plan:
 
     @property
     def manual_command(self) -> str | None:
-        """What is to be typed where MLflow's database is."""
+        """The command that deletes the planned runs on MLflow's own host; None if not needed."""
         ids = self._ids("run")
         return self._runs.manual_command(ids) if ids else None
 
     def of_study(self, study: Study, keep_weights: int | None) -> None:
-        """Add what may go of a study that is recorded."""
+        """Add what can be deleted of a recorded study."""
         name = study.spec.study.name
         if study.claims.live_after_grace():
-            self.kept.append(f"{name}: is under way; nothing of it goes")
+            self.kept.append(f"{name}: is running; nothing of it is deleted")
             return
         own = self._runs.of_study(study.experiment, study.study_id)
         self._deleted(name, own)
@@ -149,12 +149,12 @@ class _Plan:
         if not study.is_whole() or any(
             outbox.entries() for outbox in outboxes(self._options, study.study_id)
         ):
-            self.kept.append(f"{name}: has not come to its end; all weights stay")
+            self.kept.append(f"{name}: is not finished; all weights stay")
             return
         self._weights(name, own, self._protected(study, keep_weights))
 
     def _deleted(self, name: str, own: Sequence[TrackedRun]) -> None:
-        """Deleted runs of trials that have another run."""
+        """Add the deleted runs of trials that have another run."""
         whole = {run.number for run in own if not run.deleted and not run.is_running}
         for run in own:
             if not run.deleted or run.run_id in self._registered:
@@ -164,13 +164,13 @@ class _Plan:
             else:
                 self.kept.append(
                     f"{name}: run {run.run_id} was deleted, and is the only one of what it "
-                    f"records; `studyhall doctor {name} --fix` brings it back"
+                    f"records; `studyhall doctor {name} --fix` restores it"
                 )
 
-    def _weights(self, name: str, own: Sequence[TrackedRun], worthy: set[int]) -> None:
+    def _weights(self, name: str, own: Sequence[TrackedRun], protected: set[int]) -> None:
         for run in own:
             kind = run.tags.get("studyhall.kind")
-            if kind != "trial" or run.deleted or run.number is None or run.number in worthy:
+            if kind != "trial" or run.deleted or run.number is None or run.number in protected:
                 continue
             if run.run_id in self._registered or run.is_running:
                 continue
@@ -178,7 +178,7 @@ class _Plan:
                 self._add("weights", name, run, size)
 
     def _protected(self, study: Study, keep: int) -> set[int]:
-        """The best trials, and those that were trained again as finalists."""
+        """The best `keep` trials, and those that finalists retrain."""
         rank = study.spec.study.rank
         ended = [one for one in study.finished() if one.state == "complete"]
         ranked = sorted(ended, key=lambda one: (rank(one.value), one.number))
@@ -186,16 +186,16 @@ class _Plan:
         return {one.number for one in ranked[:keep]} | set(finals.trials if finals else ())
 
     def of_gone(self) -> None:
-        """Add what studies have left that are not recorded any more."""
+        """Add the outboxes of studies that are no longer recorded."""
         known = {study.study_id for study in recorded_studies(self._storage)}
-        strangers = [run for run in self._runs.of_all() if run.study_id not in known]
-        deleted = sum(one.run.deleted for one in strangers)
-        if deleted:  # their records may be in another folder, or in a database
+        unknown = [run for run in self._runs.of_all() if run.tags[STUDY_ID] not in known]
+        deleted = sum(run.deleted for run in unknown)
+        if deleted:  # their studies may be recorded in another folder, or in a database
             self.kept.append(
-                f"{deleted} deleted runs are of studies that {redact(self._options.address)} has "
-                "not, which may be recorded elsewhere"
+                f"{deleted} deleted runs belong to studies that are not in "
+                f"{redact(self._options.address)}; they may be recorded elsewhere"
             )
-        tracked = {one.study_id for one in strangers}
+        tracked = {run.tags[STUDY_ID] for run in unknown}
         for folder in leftovers(self._options, known):
             if why := reason_to_stay(folder, self._options, tracked):
                 self.kept.append(why)
@@ -204,21 +204,21 @@ class _Plan:
             self.removals.append(Removal("outbox", folder.name, str(folder), None, size))
 
     def spare_experiments(self) -> None:
-        """Leave runs alone if MLflow would delete more with them than they are."""
+        """Leave deleted runs alone if MLflow would delete whole experiments with them."""
         if self._ids("run") and (names := self._runs.deleted_experiments()):
             self.removals = [one for one in self.removals if one.kind != "run"]
             self.kept.append(
                 f"deleted runs: with them `mlflow gc` would delete {', '.join(names)} whole, since "
-                "those experiments are deleted; bring them back with `mlflow experiments restore`"
+                "those experiments are deleted; restore them with `mlflow experiments restore`"
             )
 
     def _add(self, kind: Literal["run", "weights"], name: str, run: TrackedRun, size: int) -> None:
         self.removals.append(Removal(kind, name, run.run_id, run.number, size))
 
-    def carry_out(self, found: Collection) -> Collection:
-        """Delete what the plan names, but for runs that only MLflow's server can delete."""
+    def carry_out(self, found: Cleanup) -> Cleanup:
+        """Delete what the plan names, except runs that can only be deleted on MLflow's host."""
         kept, gone = list(found.kept), list[Removal]()
-        self._registered = self._runs.registered()  # to look at all runs may have taken minutes
+        self._registered = self._runs.registered()  # finding the runs may have taken minutes
         for one in self.removals:
             if one.kind == "run":
                 if not found.manual_command:
@@ -229,10 +229,10 @@ class _Plan:
                 gone.append(one)
         if ids := [one.what for one in gone if one.kind == "run"]:
             self._runs.remove(ids)
-        return Collection(tuple(gone), tuple(kept), True, found.manual_command)
+        return Cleanup(tuple(gone), tuple(kept), True, found.manual_command)
 
     def _removed(self, one: Removal) -> str | None:
-        """Delete one thing; return why it stays, if it does."""
+        """Delete one thing, or return why it stays."""
         if one.kind == "weights":
             if one.what in self._registered:
                 return f"{one.study}: run {one.what} was registered just now; its weights stay"

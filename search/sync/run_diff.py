@@ -19,22 +19,22 @@ from studyhall.search.tracking.tracked_run import RUN_STATUS, TrackedRun, preced
 from studyhall.search.tracking.tracker import ARTIFACTS_TAG, Tracker
 
 Kind = Literal[
-    "missing",  # the trial has ended, and there is neither a run nor a waiting record of it
-    "duplicate",  # a second run of what is there once already
+    "missing",  # the trial has ended, but has neither a run nor a record in the outbox
+    "duplicate",  # a second run of a trial
     "orphaned",  # a run of a trial or attempt that the study does not have
-    "stale",  # a run that has not ended, and no one is at it
+    "stale",  # a run that has not ended, although no worker trains it
     "deleted",  # the trial's run was deleted in MLflow
-    "wrong",  # the run's state, reason or digest is not the trial's
-    "contents",  # its parameters or value are not the trial's
-    "artifacts",  # its files are not those that it was given
-    "unsent",  # the trial's record waits
-    "damaged",  # a record of what MLflow has waits, and is not as it was stored
+    "wrong",  # the run's state, reason or digest differs from the trial's
+    "contents",  # its parameters or value differ from the trial's
+    "artifacts",  # its files differ from those that were uploaded
+    "unsent",  # the trial's record is in the outbox, not uploaded yet
+    "damaged",  # the outbox has a damaged record of a trial that MLflow has
 ]
 
 
 @dataclass(frozen=True)
 class Finding:
-    """One way in which MLflow and the study differ; `problem` is a sentence without its stop."""
+    """A difference of MLflow from the study; `problem` is a sentence without its full stop."""
 
     kind: Kind
     number: int | None
@@ -43,49 +43,49 @@ class Finding:
 
 
 def compare(
-    standings: Sequence[TrialResult], tracker: Tracker, outbox: Outbox, *, deep: bool = False
+    results: Sequence[TrialResult], tracker: Tracker, outbox: Outbox, *, deep: bool = False
 ) -> list[Finding]:
-    """Compare what the study says of its trials with their runs in MLflow.
+    """Compare the study's results with the runs of its trials in MLflow.
 
-    Where another launch sends the records of this study from another outbox, what it has not sent
-    yet looks as if it were missing, and a run that it has just begun to end as if it were stale.
+    If another launch uploads records of this study from another outbox, its pending records look
+    missing here, and a run that it is just ending looks stale.
 
     Args:
-        standings: Every trial of the study.
+        results: Every trial of the study.
         tracker: The study in MLflow; asked once for all runs.
-        outbox: Where records wait to be sent.
-        deep: Fetch the files of every run, and compare them with their checksums.
+        outbox: The outbox of this machine.
+        deep: Whether to fetch the files of every run, and compare them with their checksums.
 
     Returns:
-        What differs, in the order of the trials; nothing if MLflow is as it should be.
+        The differences, in the order of the trials; none if MLflow matches the study.
 
     Raises:
         StudyhallError: MLflow does not answer.
     """
     comparison = _Comparison(tracker, outbox, deep)
-    runs, known = tracker.trial_runs(), {standing.number for standing in standings}
-    strangers = [run for run in runs if run.number not in known and not run.deleted]
-    found = [_orphaned(run) for run in strangers]
-    for standing in sorted(standings, key=lambda standing: standing.number):
-        own = [run for run in runs if run.number == standing.number]
-        found += comparison.of_trial(standing, own)
+    runs, known = tracker.trial_runs(), {result.number for result in results}
+    unknown = [run for run in runs if run.number not in known and not run.deleted]
+    found = [_orphaned(run) for run in unknown]
+    for result in sorted(results, key=lambda result: result.number):
+        own = [run for run in runs if run.number == result.number]
+        found += comparison.of_trial(result, own)
     return found
 
 
-def faults(run: TrackedRun, standing: TrialResult) -> list[str]:
-    """What of a run's state is not as the study has it, in words."""
+def faults(run: TrackedRun, result: TrialResult) -> list[str]:
+    """The differences of a run's status and tags from the trial's, in words."""
     return [
         f"{name} is {actual or 'missing'} and must be {expected or 'missing'}"
-        for name, actual, expected in _compared(run, standing)
+        for name, actual, expected in _compared(run, result)
         if actual != expected
     ]
 
 
-def expected_tags(standing: TrialResult) -> dict[str, str | None]:
-    """The tags that a finished trial's run must have; None, one that it must not have."""
-    digest = standing.weights_sha256
+def expected_tags(result: TrialResult) -> dict[str, str | None]:
+    """The tags that a finished trial's run must have; None for one that it must not have."""
+    digest = result.weights_sha256
     weights = {"studyhall.weights_sha256": digest} if digest else {}
-    return {"studyhall.state": standing.state, "studyhall.reason": standing.reason, **weights}
+    return {"studyhall.state": result.state, "studyhall.reason": result.reason, **weights}
 
 
 class _Comparison:
@@ -98,139 +98,137 @@ class _Comparison:
             for waiting in outbox.records()
         }
 
-    def of_trial(self, standing: TrialResult, runs: Sequence[TrackedRun]) -> Iterator[Finding]:
-        """Compare one trial with the runs that say they are of it."""
-        attempt = standing.attempt if standing.finished else standing.live_attempt
+    def of_trial(self, result: TrialResult, runs: Sequence[TrackedRun]) -> Iterator[Finding]:
+        """Compare one trial with the runs whose tags name it."""
+        attempt = result.attempt if result.finished else result.live_attempt
         own = [run for run in runs if run.attempt == attempt]
         for run in runs:
             if run.attempt != attempt and not run.deleted:
                 yield _stale(run) if run.is_running else _orphaned(run)
-        if not standing.finished:
-            yield from self._of_unfinished(standing, own)
-        elif self._damage.get((standing.number, attempt or 0), "no record waits") is None:
-            yield from self._of_waiting(standing, own)
+        if not result.finished:
+            yield from self._of_unfinished(result, own)
+        elif self._damage.get((result.number, attempt or 0), "not in the outbox") is None:
+            yield from self._of_waiting(result, own)
         else:
-            yield from self._of_finished(standing, own)
+            yield from self._of_finished(result, own)
 
-    def _of_unfinished(self, standing: TrialResult, own: Sequence[TrackedRun]) -> Iterator[Finding]:
+    def _of_unfinished(self, result: TrialResult, own: Sequence[TrackedRun]) -> Iterator[Finding]:
         for run in own:
-            if run.deleted or (run.is_running and standing.live_attempt is not None):
+            if run.deleted or (run.is_running and result.live_attempt is not None):
                 continue
             yield _stale(run) if run.is_running else _orphaned(run)
 
-    def _of_waiting(self, standing: TrialResult, own: Sequence[TrackedRun]) -> Iterator[Finding]:
-        """The record goes to the run that the outbox has noted, or to a new one.
+    def _of_waiting(self, result: TrialResult, own: Sequence[TrackedRun]) -> Iterator[Finding]:
+        """Compare a trial whose record will go to the run noted in the outbox, or to a new one.
 
-        A run that says the same is another machine's; `delivery` sees that one is kept.
+        A run with the same result is another machine's; `RunUpload` keeps one of the two.
         """
-        number = standing.number
-        entry = self._outbox.entry(number, standing.attempt or 0)
+        number = result.number
+        entry = self._outbox.entry(number, result.attempt or 0)
         noted = entry.run_id
-        yield Finding("unsent", number, noted, f"trial {number}: its record waits to be sent")
+        yield Finding("unsent", number, noted, f"trial {number}: its record has not been uploaded")
         for run in own:
             if run.deleted or run.run_id == noted or (run.is_running and entry.may_have_strays):
                 continue
             if run.is_running:
                 yield _stale(run)
-            elif faults(run, standing) or _contents_problem(run, standing):
+            elif faults(run, result) or _contents_problem(run, result):
                 yield _duplicate(run)
 
-    def _of_finished(self, standing: TrialResult, own: Sequence[TrackedRun]) -> Iterator[Finding]:
+    def _of_finished(self, result: TrialResult, own: Sequence[TrackedRun]) -> Iterator[Finding]:
         active = [run for run in own if not run.deleted]
-        whole = [run for run in active if not run.is_running or self._is_whole(run, standing)]
-        kept = _best(whole, standing)
+        whole = [run for run in active if not run.is_running or self._is_whole(run, result)]
+        kept = _best(whole, result)
         if kept is None:
-            kept = _best([r for r in own if r.deleted and not r.is_running], standing)
+            kept = _best([r for r in own if r.deleted and not r.is_running], result)
         for run in active:
             if run != kept:
                 yield _stale(run) if run.is_running else _duplicate(run)
-        problem = self._damage.get((standing.number, standing.attempt or 0))
+        problem = self._damage.get((result.number, result.attempt or 0))
         if kept is None:
-            state = f"trial {standing.number}: is {standing.state} in the study, but MLflow has no"
+            state = f"trial {result.number}: is {result.state} in the study, but MLflow has no"
             waits = f", and its record is damaged ({problem})" if problem else ""
-            yield Finding("missing", standing.number, None, f"{state} run of it{waits}")
+            yield Finding("missing", result.number, None, f"{state} run of it{waits}")
             return
         if problem:
-            named = f"trial {standing.number}: MLflow has it, and its record is damaged"
-            yield Finding("damaged", standing.number, kept.run_id, f"{named} ({problem})")
-        yield from self._of_kept(standing, kept)
+            named = f"trial {result.number}: MLflow has it, and its record is damaged"
+            yield Finding("damaged", result.number, kept.run_id, f"{named} ({problem})")
+        yield from self._of_kept(result, kept)
 
-    def _of_kept(self, standing: TrialResult, run: TrackedRun) -> Iterator[Finding]:
-        number, run_id = standing.number, run.run_id
+    def _of_kept(self, result: TrialResult, run: TrackedRun) -> Iterator[Finding]:
+        number, run_id = result.number, run.run_id
         named = f"trial {number}: run {run_id}"
         if run.deleted:
             yield Finding("deleted", number, run_id, f"{named} was deleted in MLflow")
-        if found := faults(run, standing):
+        if found := faults(run, result):
             yield Finding("wrong", number, run_id, f"{named}: {', '.join(found)}")
-        if problem := _contents_problem(run, standing):
+        if problem := _contents_problem(run, result):
             yield Finding("contents", number, run_id, f"{named}: {problem}")
-        elif self._deep and (problem := files_problem(self._tracker, run, standing)):
+        elif self._deep and (problem := files_problem(self._tracker, run, result)):
             yield Finding("artifacts", number, run_id, f"{named}: {problem}")
 
-    def _is_whole(self, run: TrackedRun, standing: TrialResult) -> bool:
-        """Whether a run that says it has not ended has everything all the same."""
-        told = run.tags.get("studyhall.state") is not None
-        return told and files_problem(self._tracker, run, standing) is None
+    def _is_whole(self, run: TrackedRun, result: TrialResult) -> bool:
+        """Whether a run is complete although its status is RUNNING."""
+        tagged = run.tags.get("studyhall.state") is not None
+        return tagged and files_problem(self._tracker, run, result) is None
 
 
-def _best(runs: Sequence[TrackedRun], standing: TrialResult) -> TrackedRun | None:
-    """The run that is most like the trial, of equals the one that takes precedence."""
+def _best(runs: Sequence[TrackedRun], result: TrialResult) -> TrackedRun | None:
+    """The run with the fewest differences from the trial; of equals, the first by precedence."""
 
     def rank(run: TrackedRun) -> tuple[bool, int, tuple[bool, int, str]]:
-        differs = _contents_problem(run, standing) is not None
-        return differs, len(faults(run, standing)), precedence(run)
+        differs = _contents_problem(run, result) is not None
+        return differs, len(faults(run, result)), precedence(run)
 
     return min(runs, key=rank, default=None)
 
 
-def _compared(
-    run: TrackedRun, standing: TrialResult
-) -> Iterator[tuple[str, str | None, str | None]]:
-    """The name, actual and expected text of what says how a trial ended."""
-    yield "status", run.status, RUN_STATUS.get(standing.state)
-    for name, expected in expected_tags(standing).items():
+def _compared(run: TrackedRun, result: TrialResult) -> Iterator[tuple[str, str | None, str | None]]:
+    """Name, actual and expected value of the status and of each tag of a result."""
+    yield "status", run.status, RUN_STATUS.get(result.state)
+    for name, expected in expected_tags(result).items():
         yield name, run.tags.get(name), expected
 
 
-def _contents_problem(run: TrackedRun, standing: TrialResult) -> str | None:
-    expected = {name: str(value) for name, value in (standing.parameters or {}).items()}
+def _contents_problem(run: TrackedRun, result: TrialResult) -> str | None:
+    expected = {name: str(value) for name, value in (result.parameters or {}).items()}
     for name, value in expected.items():
         if run.parameters.get(name) != value:
             return f"{name} is {run.parameters.get(name, 'missing')} and must be {value}"
-    if run.value != standing.value:
-        return f"value is {run.value} and must be {standing.value}"
+    if run.value != result.value:
+        return f"value is {run.value} and must be {result.value}"
     return None
 
 
 def _duplicate(run: TrackedRun) -> Finding:
-    problem = f"trial {run.number}: run {run.run_id} is a second one of it"
+    problem = f"trial {run.number}: run {run.run_id} is a second run of it"
     return Finding("duplicate", run.number, run.run_id, problem)
 
 
 def _orphaned(run: TrackedRun) -> Finding:
-    of = f"attempt {run.attempt} at trial {run.number}, which"
-    problem = f"trial {run.number}: run {run.run_id} is of {of} the study does not have"
+    named = f"trial {run.number}: run {run.run_id}"
+    problem = f"{named} is of attempt {run.attempt}, which the study does not have"
     return Finding("orphaned", run.number, run.run_id, problem)
 
 
 def _stale(run: TrackedRun) -> Finding:
-    problem = f"trial {run.number}: run {run.run_id} is RUNNING, but no worker is at it"
+    problem = f"trial {run.number}: run {run.run_id} is RUNNING, but no worker trains it"
     return Finding("stale", run.number, run.run_id, problem)
 
 
 _WEIGHTS = f"{MODEL_FOLDER}/{WEIGHTS_IN_MODEL}"
 
 
-def files_problem(tracker: Tracker, run: TrackedRun, standing: TrialResult) -> str | None:
-    """Say what is wrong with a run's files; None if all are as they were sent.
+def files_problem(tracker: Tracker, run: TrackedRun, result: TrialResult) -> str | None:
+    """The first problem of a run's files; None if all are as they were uploaded.
 
-    The run's tag holds the checksum of the list of checksums, and the study that of the weights.
+    A tag of the run has the checksum of the list of checksums, the study that of the weights.
 
     Raises:
         StudyhallError: MLflow does not answer.
     """
-    if standing.attempt is None:
-        return None  # from before there were checksums
+    if result.attempt is None:
+        return None  # recorded before there were checksums
     with tempfile.TemporaryDirectory() as temporary:
         try:
             folder = tracker.download(run.run_id, Path(temporary))
@@ -239,15 +237,15 @@ def files_problem(tracker: Tracker, run: TrackedRun, standing: TrialResult) -> s
                 raise
             return "its artifacts cannot be fetched"
         removed = {_WEIGHTS} if WEIGHTS_REMOVED in run.tags else ()
-        problem = damage(folder, removed) or _sums_problem(folder, run, standing)
+        problem = damage(folder, removed) or _sums_problem(folder, run, result)
         return problem and problem.replace(f"{folder}/", "artifact ", 1)
 
 
-def _sums_problem(folder: Path, run: TrackedRun, standing: TrialResult) -> str | None:
+def _sums_problem(folder: Path, run: TrackedRun, result: TrialResult) -> str | None:
     sums = hashlib.sha256((folder / MANIFEST).read_bytes()).hexdigest()
     if sums != run.tags.get(ARTIFACTS_TAG):
         return f"{folder / MANIFEST}: must be the list that the run's tag {ARTIFACTS_TAG} names"
     weights = listed(folder).get(_WEIGHTS)
-    if weights != standing.weights_sha256:
+    if weights != result.weights_sha256:
         return f"{folder / _WEIGHTS}: must be the weights that the study has recorded"
     return None

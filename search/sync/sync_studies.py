@@ -1,4 +1,4 @@
-"""What waits of recorded studies, sent to MLflow by hand."""
+"""Uploads the records of studies that are kept on this machine, at the user's command."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ from studyhall.search.sync.outbox_homes import outboxes
 from studyhall.search.sync.outbox_uploader import FailedUpload
 from studyhall.search.sync.tracked_study import TrackedStudy, reopen
 
-_HURRY_SECONDS = 3.0  # how long the end waits for what MLflow is being sent
+_LAST_SECONDS = 3.0  # for the request that is under way when the time is over
 
 
 @dataclass(frozen=True)
-class Sent:
-    """What `sync_studies` did for one study."""
+class SyncResult:
+    """How many records of one study were uploaded, and which were not."""
 
     study: str
     sent: int
@@ -34,25 +34,25 @@ def sync_studies(
     options: Options | None = None,
     observer: Observer | None = None,
     patience_seconds: float = 60.0,
-) -> list[Sent]:
-    """Send the records that wait on this machine: in the working folder, or as a cluster's host.
+) -> list[SyncResult]:
+    """Upload the records on this machine: in the working folder, and in its home as a cluster host.
 
     Args:
-        name: A study; by default all that something waits of.
+        name: A study; by default all that have records here.
         options: Where things are kept.
-        observer: Who is told of a fetch of the data, and of MLflow's troubles.
-        patience_seconds: How long to try, for each folder in which records wait.
+        observer: Its methods are called when data are fetched, and when MLflow is unavailable.
+        patience_seconds: How long to try, for each outbox.
 
     Raises:
         UsageError: there is no such study, or nothing answers where it is kept.
     """
     options, observer = options or Options(), observer or Observer()
-    names = [name] if name else _waiting(options)
-    return [_send(one, options, observer, patience_seconds) for one in names]
+    names = [name] if name else _studies_with_records(options)
+    return [_sync_study(one, options, observer, patience_seconds) for one in names]
 
 
-def _waiting(options: Options) -> list[str]:
-    """The studies that something waits of."""
+def _studies_with_records(options: Options) -> list[str]:
+    """The names of the studies that have records on this machine."""
     return [
         study.spec.study.name
         for study in recorded_studies(read_storage(options.address))
@@ -60,22 +60,24 @@ def _waiting(options: Options) -> list[str]:
     ]
 
 
-def _send(name: str, options: Options, observer: Observer, patience_seconds: float) -> Sent:
+def _sync_study(
+    name: str, options: Options, observer: Observer, patience_seconds: float
+) -> SyncResult:
     tracked = reopen(name, options, observer)
     try:
         parts = [
-            _send_from(replace(tracked, outbox=outbox), observer, patience_seconds)
+            _sync_outbox(replace(tracked, outbox=outbox), observer, patience_seconds)
             for outbox in outboxes(options, tracked.study.study_id)
         ]
     finally:
         tracked.study.claims.live_after_grace()
         tracked.end()
     unsent = tuple(one for part in parts for one in part.unsent)
-    return Sent(name, sum(part.sent for part in parts), unsent)
+    return SyncResult(name, sum(part.sent for part in parts), unsent)
 
 
-def _send_from(tracked: TrackedStudy, observer: Observer, patience_seconds: float) -> Sent:
-    """Send what waits in one outbox."""
+def _sync_outbox(tracked: TrackedStudy, observer: Observer, patience_seconds: float) -> SyncResult:
+    """Upload the records of one outbox."""
     uploader = tracked.uploader(observer.note)
     try:
         adopt(tracked.study, tracked.outbox)
@@ -83,6 +85,6 @@ def _send_from(tracked: TrackedStudy, observer: Observer, patience_seconds: floa
         uploader.start()
         unsent = tuple(uploader.drain(patience_seconds))
     finally:
-        uploader.stop(_HURRY_SECONDS)
+        uploader.stop(_LAST_SECONDS)
     sent = waiting - len(tracked.outbox.records())
-    return Sent(tracked.study.spec.study.name, sent, unsent)
+    return SyncResult(tracked.study.spec.study.name, sent, unsent)

@@ -21,7 +21,7 @@ from studyhall.search.study.recorded import open_recorded
 from studyhall.search.study.study import Study
 from studyhall.search.sync.outbox import Outbox
 from studyhall.search.sync.outbox_uploader import OutboxUploader
-from studyhall.search.sync.restoring import restore
+from studyhall.search.sync.trial_records import restore
 from studyhall.search.tracking.client import open_client
 from studyhall.search.tracking.study_runs import (
     FINGERPRINT,
@@ -35,14 +35,14 @@ from studyhall.search.tracking.tracker import Tracker
 if TYPE_CHECKING:
     from studyhall.search.tracking.client import MlflowClient
 
-_LAST = 4  # trials a worker at the end of a study, among which the longest goes first
+_LAST = 4  # the last trials of a study per worker, of which the longest are begun first
 
-_MANY = 64  # in place of the workers of a cluster, which come and go
+_MANY = 64  # assumed workers of a cluster, whose number changes
 
 
 @dataclass(frozen=True, eq=False)
 class TrackedStudy:
-    """A study, its mirror in MLflow, and what waits to be sent there."""
+    """A study, its runs in MLflow, and the outbox of records to upload."""
 
     study: Study
     tracker: Tracker
@@ -55,11 +55,11 @@ class TrackedStudy:
         return OutboxUploader(self.tracker, self.outbox, self.study.accepted, notify)
 
     def restore(self, number: int) -> None:
-        """Make the record of a finished trial again; see `studyhall.search.sync.restoring`."""
+        """Restore the record of a finished trial; see `studyhall.search.sync.trial_records`."""
         restore(self.study, self.job, number, self.blas_threads)
 
     def end(self, metrics: Mapping[str, float] | None = None) -> None:
-        """End the study's run with its figures, unless another launch is at work on it."""
+        """End the study's run with its metrics, unless another launch is working on it."""
         if not self.study.claims.live():
             whole = self.study.is_whole()
             self.tracker.end_study("FINISHED" if whole else "KILLED", metrics or {})
@@ -135,7 +135,7 @@ def track(opened: StudyWithData, options: Options) -> TrackedStudy:
 
 
 def with_runs(study: Study, tracker: Tracker, folder: Path, options: Options) -> TrackedStudy:
-    """A study whose runs are open; nothing in MLflow is changed."""
+    """A study whose own run is open; this changes nothing in MLflow."""
     tags = trial_tags(study.spec, tracker.study_run.data.fingerprint, options.blas_threads)
     outbox = Outbox(options.home / study.study_id)
     needed = folder, outbox.folder, options.address
@@ -154,7 +154,7 @@ def with_runs(study: Study, tracker: Tracker, folder: Path, options: Options) ->
 
 
 def tracked_data(spec: StudySpec, folder: Path) -> TrackedData:
-    """What MLflow is told of a study's data, which are in `folder`."""
+    """Describe a study's data, which are in `folder`, as a dataset input of MLflow."""
     settings = spec.data_settings
     dataset = open_dataset(settings, folder)
     split = split_dataset(dataset, settings)
@@ -168,14 +168,14 @@ def tracked_data(spec: StudySpec, folder: Path) -> TrackedData:
 
 
 def trial_tags(spec: StudySpec, data_fingerprint: str, blas_threads: int) -> dict[str, str]:
-    """The tags that all runs of a study have: what its results depend on."""
+    """The tags of all runs of a study, which name the causes of its results."""
     described = {f"studyhall.{name}": value for name, value in environment().items()}
     trained = {"studyhall.metric": spec.study.metric, "studyhall.blas_threads": str(blas_threads)}
     return {**described, **trained, FINGERPRINT: data_fingerprint}
 
 
 def run_names(spec: StudySpec) -> Callable[[int], str]:
-    """How the runs of a study's trials are named, by the trials' numbers."""
+    """A function that names the run of a trial, given the trial's number."""
 
     def name(number: int) -> str:
         fresh = spec.fresh(number)

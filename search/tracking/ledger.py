@@ -1,8 +1,8 @@
-"""The ledger of a test split: who read it, when, with which model, and what came of it.
+"""The ledger of a test split: who evaluated on it, when, which model, and with which result.
 
-A reading is entered before the split is opened and completed after it, so that one that was broken
-off stands there too. It lives in MLflow as a run beside the trials; deleting that run there hides
-it from the UI, not from the ledger.
+A reading of the split is entered before the split is opened and completed after it, so that the
+ledger also has readings that were interrupted. Each one is a run in MLflow beside the trials;
+deleting that run there hides it from the UI, but not from the ledger.
 """
 
 from __future__ import annotations
@@ -50,18 +50,18 @@ class Reading:
     Attributes:
         when: When it began, in UTC.
         who: The user and machine.
-        reader: What read it: an evaluation of one model, or a reproduction of published figures.
-        model: Which model was judged.
-        study_id: The study's; one that started over has another.
-        run_id: The run that stands for the reading.
-        fingerprint: That of the data.
-        examples: How many examples were read; None of a reading without a result.
-        accuracy: Their share that was right; None also where several models were judged.
+        reader: An evaluation of one model, or a reproduction of published figures.
+        model: Which model was evaluated.
+        study_id: The study's id; a study that starts over gets another.
+        run_id: The run that records the reading.
+        fingerprint: The data's.
+        examples: The number of test examples; None for a reading without a result.
+        accuracy: The share of them classified correctly; None also if there were several models.
         interval: Its 95 % interval.
-        test_fingerprint: That of the test part alone; empty in readings of before there was one.
+        test_fingerprint: The test part's; empty in readings from before it was recorded.
         study: The name of the study's experiment.
         experiment_id: That experiment.
-        under_way: Whether it has not ended, as far as that can be seen from here.
+        under_way: Whether it has not ended, as far as this machine can tell.
     """
 
     when: datetime
@@ -93,34 +93,34 @@ class Reading:
 
 @dataclass(frozen=True)
 class Ledger:
-    """The readings of a study, and those of the same test set by other studies, the oldest first.
+    """The readings by a study, and those of the same test set by other studies, the oldest first.
 
-    Those of studies of the same name that were set aside are the study's own: it was the same test
-    set as a rule, and always the same question.
+    Readings by studies of the same name that were set aside count as the study's own: they ask the
+    same question, and normally of the same test set.
     """
 
     own: tuple[Reading, ...] = ()
     others: tuple[Reading, ...] = ()
 
     def without(self, run_id: str) -> Ledger:
-        """The readings but for one."""
+        """The readings except that of one run."""
         return Ledger(tuple(one for one in self.own if one.run_id != run_id), self.others)
 
     @property
     def other_studies(self) -> str:
-        """The names of the other studies, as a sentence lists them."""
+        """The names of the other studies, separated by commas."""
         return ", ".join(sorted({one.study for one in self.others}))
 
 
 @dataclass(frozen=True)
 class Entry:
-    """A reading that has been entered and waits for its result."""
+    """A reading that has been entered and has no result yet."""
 
     client: MlflowClient
     run_id: str
 
     def complete(self, metrics: Mapping[str, float], folder: Path) -> None:
-        """Enter what came of it, and the files that tell more."""
+        """Enter the result and the files with its details."""
         now = int(time.time() * 1000)
         points = [Point(key=k, value=v, step=0, timestamp=now) for k, v in metrics.items()]
         with explained("the reading of the test split"):
@@ -133,17 +133,17 @@ class Entry:
 def reading(
     client: MlflowClient, study_run: Run, reader: Reader, model: str, tags: Mapping[str, str]
 ) -> Iterator[Entry]:
-    """Enter a reading of the test split, before it takes place; one that fails is so marked.
+    """Enter a reading of the test split before it takes place; mark it as failed if it fails.
 
     Args:
         client: An open client.
-        study_run: The study's run, below which the reading stands.
-        reader: What reads.
-        model: Which model is judged.
-        tags: What else the reading's run is to say.
+        study_run: The study's run, which becomes the parent of the reading's.
+        reader: The kind of reading.
+        model: Which model is evaluated.
+        tags: Further tags of the reading's run.
 
     Raises:
-        StudyhallError: MLflow does not take the entry: then nothing is to be read.
+        StudyhallError: MLflow does not take the entry: then nothing may be read.
     """
     described = {
         "mlflow.parentRunId": str(study_run.info.run_id),
@@ -171,13 +171,13 @@ def reading(
 def _reader() -> str:
     try:
         user = getpass.getuser()
-    except (KeyError, OSError):  # as in a container that was given a number alone
+    except (KeyError, OSError):  # as in a container whose user has only a number
         user = f"uid {os.getuid()}"
     return f"{user}@{socket.gethostname()}"
 
 
 def end_broken_readings(client: MlflowClient, experiment_id: str) -> None:
-    """End the readings of an experiment whose process on this machine is gone."""
+    """End the unfinished readings of an experiment whose process on this machine is gone."""
     for reader in READERS:
         wanted = f"tags.`studyhall.kind` = '{reader}' and attributes.status = 'RUNNING'"
         for run in search_runs(client, experiment_id, wanted):
@@ -189,13 +189,13 @@ def end_broken_readings(client: MlflowClient, experiment_id: str) -> None:
 def read_ledger(
     client: MlflowClient, experiment_id: str, fingerprint: str, test_fingerprint: str
 ) -> Ledger:
-    """Every reading of a study's test split, by itself and by all other studies of this MLflow.
+    """All readings of a study's test split, by it and by all other studies in this MLflow.
 
     Args:
         client: An open client.
         experiment_id: The study's experiment.
-        fingerprint: That of its data, by which readings are known that lack the other.
-        test_fingerprint: That of its test part; empty if it is not known.
+        fingerprint: Its data's, which identifies readings without a test fingerprint.
+        test_fingerprint: Its test part's; empty if it is not known.
 
     Raises:
         StudyhallError: MLflow does not answer.
@@ -207,7 +207,7 @@ def read_ledger(
         found += [_reading(run, names[str(run.info.experiment_id)]) for run in runs]
     found.sort(key=lambda one: (one.when, one.run_id))
     own = [one for one in found if one.experiment_id == experiment_id]
-    # Studies of before there was this fingerprint have it in their later readings alone.
+    # Studies from before test fingerprints were recorded have them in later readings only.
     later = {one.test_fingerprint for one in own if one.fingerprint == fingerprint}
     tests, data = (later | {test_fingerprint}) - {""}, {fingerprint} - {""}
     others = [
@@ -220,7 +220,7 @@ def read_ledger(
 
 
 def study_run_of(client: MlflowClient, run: Run) -> Run:
-    """The run of the study that a trial's run belongs to, above that of finalists."""
+    """The run of the search that a trial's run belongs to, also if the trial is a finalist's."""
     while above := run.data.tags.get("mlflow.parentRunId"):
         with explained("the study's run"):
             run = client.get_run(above)
@@ -228,7 +228,7 @@ def study_run_of(client: MlflowClient, run: Run) -> Run:
 
 
 def earlier_measures(client: MlflowClient, trial: Run) -> dict[str, dict[str, float]]:
-    """What the last whole reproduction of a trial's study measured, by run; empty without one.
+    """The measures of the last complete reproduction of a trial's study, by run; empty if none.
 
     Args:
         client: An open client.
@@ -252,7 +252,7 @@ def _reading(run: Run, study: str) -> Reading:
     tags, metrics = run.data.tags, run.data.metrics
     low, high = metrics.get(LOW), metrics.get(HIGH)
     examples = metrics.get(EXAMPLES)
-    version = tags.get("studyhall.judged_version")  # runs of before there was a ledger
+    version = tags.get("studyhall.judged_version")  # runs from before there was a ledger
     return Reading(
         when=datetime.fromtimestamp(int(run.info.start_time) / 1000, UTC),
         who=tags.get(_READER, "not known"),

@@ -1,4 +1,4 @@
-"""Whether runs can be recorded where they are to be: MLflow's server, or a database here."""
+"""Checks whether runs can be recorded in MLflow: on its server, or in a local database."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ _SEARCH = "/api/2.0/mlflow/experiments/search?max_results=1"
 
 
 def check_mlflow(uri: str | None) -> list[Part]:
-    """Look at MLflow and at what keeps its files; nothing stays there.
+    """Check MLflow and its artifact store; nothing stays there.
 
     Args:
         uri: MLflow's address; by default where plain `mlflow ui` looks.
@@ -43,7 +43,7 @@ def _embedded(address: str) -> Part:
     facts: dict[str, str | float] = {"kind": "a database, without a server", "version": _own()}
     watch, problems = Stopwatch(), tuple[str, ...]()
     if missing_database(address):
-        facts["state"] = "not there yet; the first launch makes it"
+        facts["state"] = "not there yet; the first launch creates it"
     else:
         try:
             open_client(address)
@@ -53,14 +53,14 @@ def _embedded(address: str) -> Part:
 
 
 def _folder() -> Part:
-    """Without a server, files are kept beside the database."""
+    """Check the folder of the files, which is beside the database if there is no server."""
     free = shutil.disk_usage(Path.cwd()).free
     facts: dict[str, str | float] = {"kind": "a folder", "free_bytes": free}
     return Part(_STORE, str(Path.cwd()), None, facts)
 
 
 def check_server(address: str) -> Part:
-    """Look at a server of MLflow's, but not at what keeps its files."""
+    """Check a server of MLflow's, but not its artifact store."""
     prepare_client()
     from mlflow.exceptions import MlflowException
 
@@ -86,7 +86,7 @@ def check_server(address: str) -> Part:
 
 
 def _refusal(address: str, answer: Response) -> tuple[str, ...]:
-    """Why the server does not answer what it was asked."""
+    """Why the server refuses the request, and what to do."""
     if answer.ok:
         return ()
     if answer.status_code == 401:
@@ -134,7 +134,7 @@ def _store(address: str) -> Part:
         facts["state"] = f"it takes an administrator: {error.reason}"
         return Part(_STORE, redact(address), None, facts, tried=False)
     except MlflowException as error:
-        problem = f"the server went away while it was asked ({root_cause(error)})"
+        problem = f"the server stopped answering ({root_cause(error)})"
     problems = (problem,) if problem else ()
     return Part(_STORE, redact(address), None if problem else watch.milliseconds, facts, problems)
 

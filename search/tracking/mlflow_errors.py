@@ -1,4 +1,4 @@
-"""What MLflow raises, told apart: what it refuses, and what may succeed at another time."""
+"""The errors of MLflow: those it will always refuse, and those that may succeed later."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from studyhall.search.common.addresses import redact_text
 from studyhall.search.common.errors import StudyhallError
 
-# What MLflow answers when the fault is in what it was sent; anything else may pass.
+# MLflow's answers to a faulty request; after any other answer, the same may succeed later.
 _REFUSALS = {
     "ALREADY_EXISTS",
     "BAD_REQUEST",
@@ -25,18 +25,18 @@ _UNKNOWN = (
     "it does not know this user and password; set MLFLOW_TRACKING_USERNAME and "
     "MLFLOW_TRACKING_PASSWORD, or correct ~/.mlflow/credentials"
 )
-_NOT_ALLOWED = "this user may not do that; who keeps the server can allow it"
+_NOT_ALLOWED = "this user may not do that; the server's administrator can allow it"
 _OTHER_NAME = (
     "it does not answer to the name in this address; its --allowed-hosts must have the name"
 )
 _UNTRUSTED = (
-    "its certificate is of no authority that is trusted here; name the authority's file by "
-    "MLFLOW_TRACKING_SERVER_CERT_PATH"
+    "its certificate is not signed by an authority that is trusted here; set "
+    "MLFLOW_TRACKING_SERVER_CERT_PATH to the authority's file"
 )
 
 
 class MlflowError(StudyhallError):
-    """MLflow did not do what it was asked to; `reason` says why, without what was asked."""
+    """MLflow did not do what it was asked to; `reason` says why, but not what was asked."""
 
     def __init__(self, message: str, reason: str) -> None:
         super().__init__(message)
@@ -44,29 +44,29 @@ class MlflowError(StudyhallError):
 
 
 class MlflowUnavailableError(MlflowError):
-    """MLflow did not answer, or could not do its work just now; the same may succeed later."""
+    """MLflow is unreachable, or cannot do its work just now; the same may succeed later."""
 
 
 class MlflowDeniedError(MlflowUnavailableError):
-    """MLflow does not let this user do it: another password, or right, and it may succeed."""
+    """MLflow does not let this user do it; with another password or right it may succeed."""
 
 
 class MlflowRefusedError(MlflowError):
-    """MLflow does not take what it was sent, and would not take it later."""
+    """MLflow refuses the request, and would refuse it later."""
 
 
 class ArtifactStoreError(MlflowUnavailableError):
-    """MLflow works, but what keeps its files takes none; the same may succeed later."""
+    """MLflow works, but its artifact store takes no files; the same may succeed later."""
 
 
 @contextmanager
 def explained(what: str) -> Iterator[None]:
-    """Turn MLflow's errors into a sentence that names what was being recorded.
+    """Turn MLflow's errors into a sentence that names `what` was being recorded.
 
     Raises:
-        MlflowRefusedError: MLflow does not take it.
+        MlflowRefusedError: MLflow refuses it.
         MlflowDeniedError: MLflow does not let this user do it.
-        MlflowUnavailableError: MLflow does not answer, or has trouble of its own.
+        MlflowUnavailableError: MLflow does not answer, or fails.
     """
     from mlflow.exceptions import MlflowException
     from sqlalchemy.exc import SQLAlchemyError
@@ -85,7 +85,7 @@ def explained(what: str) -> Iterator[None]:
 
 
 def is_disk_full(error: BaseException) -> bool:
-    """Whether an error began with a disk, this machine's or a database's, that has no room."""
+    """Whether an error was caused by a full disk, of this machine or of a database."""
     first = _first(error)
     return getattr(first, "errno", None) in (errno.ENOSPC, errno.EDQUOT) or (
         "database or disk is full" in str(first)
@@ -93,7 +93,7 @@ def is_disk_full(error: BaseException) -> bool:
 
 
 def root_cause(error: BaseException) -> str:
-    """What an error that MLflow wrapped several times began with, such as "Connection refused"."""
+    """The first cause of an error that MLflow wrapped, such as "Connection refused"."""
     first = _first(error)
     if denied := denial(error):
         return denied
@@ -103,7 +103,7 @@ def root_cause(error: BaseException) -> str:
 
 
 def denial(error: BaseException) -> str | None:
-    """Why MLflow does not let this user in, and what to do; None if it is not that."""
+    """Why MLflow does not let this user in, and what to do; None for any other error."""
     status = getattr(getattr(error, "response", None), "status_code", None)
     code = getattr(error, "error_code", None)
     if status == 401 or code == "UNAUTHENTICATED":
@@ -120,10 +120,10 @@ def _first(error: BaseException) -> BaseException:
 
 
 def _is_refusal(error: Exception) -> bool:
-    """Whether MLflow has answered that the fault is in what it was sent.
+    """Whether MLflow has answered that the request is faulty.
 
-    Without an answer, MLflow's client raises an internal error, as it does for a server's own
-    fault; artifacts are sent without it, by `requests`.
+    If there is no answer, MLflow's client raises an internal error, as for a fault of the server.
+    Files are sent by `requests`, whose errors have the response.
     """
     answer = getattr(error, "response", None)
     if answer is not None and hasattr(answer, "status_code"):

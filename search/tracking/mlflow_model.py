@@ -32,10 +32,10 @@ _PACKAGES = ("mlflow", "numpy", "safetensors")
 
 
 def lay_out(folder: Path) -> str:
-    """Complete a record's artifacts: the MLflow model, and SHA256SUMS of them all.
+    """Complete a record's artifacts by the MLflow model, and SHA256SUMS of them all.
 
-    What was laid out before is left as it is, so that a record that is sent again is the same: a
-    model that is written anew has another id and another time.
+    Artifacts that are complete already stay as they are, so that a record which is uploaded again
+    is the same: a model that is written anew has another id and another time.
 
     Returns:
         The SHA-256 of SHA256SUMS.
@@ -52,7 +52,7 @@ def lay_out(folder: Path) -> str:
 
 
 def write_model(folder: Path) -> None:
-    """Lay the MLflow model of a trial's record among its artifacts, if it has weights.
+    """Write the MLflow model of a trial's record among its artifacts, if it has weights.
 
     The model takes raw examples, uint8 images (N, height, width, channels) or float32 points
     (N, 2), so that preprocessing cannot be forgotten, and answers {"label": int64 (N,),
@@ -98,7 +98,7 @@ def write_model(folder: Path) -> None:
 
 
 def _pack_code(archive: Path) -> None:
-    """Pack the loader, with the same bytes each time: a record that is sent again has them."""
+    """Pack the loader, with the same bytes each time, for a record that is uploaded again."""
     archive.parent.mkdir()
     with zipfile.ZipFile(archive, "w") as packed:
         for module in sorted(MODEL.rglob("*.py")):

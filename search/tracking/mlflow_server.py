@@ -25,13 +25,13 @@ def is_server(uri: str) -> bool:
 
 
 def ask(uri: str, path: str, method: str = "GET", **request: Any) -> Response:
-    """What the server answers, whatever its status.
+    """Send a request; return the answer, whatever its status.
 
     Args:
         uri: The server's address.
-        path: What is asked for, from its first slash.
-        method: As in HTTP.
-        request: What else `requests` is told.
+        path: The path of the request, from its first slash.
+        method: The method of HTTP.
+        request: Further arguments of `requests`.
 
     Raises:
         MlflowException: no answer came.
@@ -40,7 +40,7 @@ def ask(uri: str, path: str, method: str = "GET", **request: Any) -> Response:
     from mlflow.utils.rest_utils import http_request
 
     once: dict[str, Any] = {"max_retries": 0, "raise_on_status": False, "timeout": 10}
-    # The server cuts the connection after an error of its own, which the next request would meet.
+    # The server cuts the connection after an internal error, which would fail the next request.
     once["extra_headers"] = {"Connection": "close"}
     response: Response = http_request(
         get_default_host_creds(uri), path, method, **{**once, **request}
@@ -48,23 +48,13 @@ def ask(uri: str, path: str, method: str = "GET", **request: Any) -> Response:
     return response
 
 
-def ask_for_file(uri: str, name: str, method: str = "GET", **request: Any) -> Response:
-    """What the server answers to a request for a file that it passes on, whatever its status.
-
-    Args:
-        uri: The server's address.
-        name: The file's name within the artifact store.
-        method: "GET", "PUT" or "DELETE".
-        request: What else `requests` is told.
-
-    Raises:
-        MlflowException: no answer came.
-    """
+def _ask_for_file(uri: str, name: str, method: str = "GET", **request: Any) -> Response:
+    """Send a request for a file in the artifact store, which the server proxies."""
     return ask(uri, f"{_ARTIFACTS}/{name}", method, **request)
 
 
 def error_text(response: Response) -> str:
-    """The reason that an answer gives, on one line; its status if it gives none."""
+    """The reason in an answer, on one line; its status if there is none."""
     try:
         body = response.json()
     except ValueError:
@@ -78,19 +68,20 @@ _LARGE = 20_000 * _SMALL  # as a network's weights: a store that is nearly full 
 
 
 def store_problem(uri: str, experiment_id: str | None = None) -> str | None:
-    """Write files through the server, read them back and delete them; say what goes wrong.
+    """Write files through the server, read them back and delete them; return what goes wrong.
 
     Args:
         uri: The server's address.
-        experiment_id: Among whose files to write; by default beside those of all experiments, where
-            a server that knows its users may let none but its administrators write.
+        experiment_id: The experiment among whose files to write. By default the files are written
+            beside those of all experiments, where a server that knows its users may allow only
+            administrators to write.
 
     Raises:
         MlflowDeniedError: this user may not write there.
         MlflowException: the server itself does not answer.
     """
     folder = f"{experiment_id}/studyhall-check" if experiment_id else "studyhall-check"
-    # The small one first: a server that has no use for a large one cuts the connection.
+    # The small file comes first: a server that cannot store a large one cuts the connection.
     return _problem_with(uri, folder, _SMALL) or _problem_with(uri, folder, _LARGE)
 
 
@@ -99,10 +90,10 @@ def _problem_with(uri: str, folder: str, content: bytes) -> str | None:
     written = _put(uri, name, content)
     if written is None or not written.ok:
         return _why(uri, name, written)
-    read = ask_for_file(uri, name)
+    read = _ask_for_file(uri, name)
     if not read.ok or read.content != content:
         return f"gives back another file than it was given ({error_text(read)})"
-    deleted = ask_for_file(uri, name, "DELETE")
+    deleted = _ask_for_file(uri, name, "DELETE")
     if not deleted.ok:
         return f"deletes no files ({error_text(deleted)}); allow the server's key to"
     return None
@@ -112,7 +103,7 @@ def _put(uri: str, name: str, content: bytes) -> Response | None:
     from mlflow.exceptions import MlflowException
 
     try:
-        return ask_for_file(uri, name, "PUT", data=content)
+        return _ask_for_file(uri, name, "PUT", data=content)
     except MlflowException:
         if content is _SMALL:
             raise
@@ -121,10 +112,10 @@ def _put(uri: str, name: str, content: bytes) -> Response | None:
 
 @contextmanager
 def store_explained(uri: str, experiment_id: str) -> Iterator[None]:
-    """Say why an experiment's files are not taken, if the server itself is at work.
+    """Say why an experiment's files are not stored, if the server itself works.
 
     Raises:
-        ArtifactStoreError: what keeps the server's files takes none now.
+        ArtifactStoreError: the server's artifact store takes no files now.
     """
     from mlflow.exceptions import MlflowException
 
@@ -133,7 +124,7 @@ def store_explained(uri: str, experiment_id: str) -> Iterator[None]:
     except (MlflowException, OSError) as error:
         answer = getattr(error, "response", None)
         refused = answer is not None and answer.status_code < 500
-        # A server that hangs would hang here again, and an interrupted launch is to end soon.
+        # A server that hangs would hang again, and an interrupted launch must end soon.
         if not is_server(uri) or refused or "timed out" in root_cause(error):
             raise
         try:
@@ -147,12 +138,12 @@ def store_explained(uri: str, experiment_id: str) -> Iterator[None]:
 
 
 def _why(uri: str, name: str, written: Response | None) -> str:
-    """The server hides why a file was not written; reading tells."""
+    """Find out by reading why a file was not written, which the server does not say."""
     if written is not None and written.status_code in (401, 403):
         raise MlflowDeniedError(error_text(written), error_text(written))
     if written is not None and "serve-artifacts" in (text := error_text(written)):
         return f"is not reached through the server ({text.split('.')[0]})"
-    read = ask_for_file(uri, f"{name}.none")  # what was written in part may answer in any way
+    read = _ask_for_file(uri, f"{name}.none")  # `name` may be there in part
     text = error_text(read).partition(": ")[2] or error_text(read)
     if "bucket" in text.lower() and "not exist" in text.lower():
         return "lacks the bucket that the server's --artifacts-destination names; create it"
@@ -167,6 +158,6 @@ def _why(uri: str, name: str, written: Response | None) -> str:
             "write; make room or allow it; the server's log says more"
         )
     return (
-        "does not answer the server: it is away, or MLFLOW_S3_ENDPOINT_URL names another place; "
+        "does not answer the server: start it, or correct MLFLOW_S3_ENDPOINT_URL; "
         "the server's log says more"
     )

@@ -1,4 +1,4 @@
-"""MLflow's UI: the server that shows it, the pages of a study, and the addresses of runs."""
+"""MLflow's UI: the server that shows it, a study's pages, and addresses that a user copies."""
 
 from __future__ import annotations
 
@@ -22,16 +22,16 @@ if TYPE_CHECKING:
 HOST = "127.0.0.1"
 # MLflow's job runner doubles the server's start and memory, and the UI does not need it.
 _ENVIRONMENT = {"MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false"}
-# MLflow's own list takes each name that begins like a private address: 10.example.com, which its
-# owner may have point to this machine. Any port, as a tunnel gives it another.
+# MLflow's own list allows names that only begin like a private address, such as 10.example.com,
+# which its owner may point to this machine. Any port is allowed: a tunnel changes it.
 _HOSTS = {"MLFLOW_SERVER_ALLOWED_HOSTS": f"{HOST},{HOST}:*,localhost,localhost:*"}
 
 
 def serve(port: int, tracking_uri: str | None) -> NoReturn:
-    """Become the server of the UI, on the loopback address alone; Ctrl-C ends it.
+    """Replace this process by the UI's server, on the loopback address only; Ctrl-C ends it.
 
     Raises:
-        UsageError: the port is taken or no port, or a server serves the runs already.
+        UsageError: the port is invalid or in use, or the address is already that of a server.
     """
     if tracking_uri and urlsplit(tracking_uri).scheme in ("http", "https"):
         address = ui_address(tracking_uri)
@@ -44,24 +44,24 @@ def serve(port: int, tracking_uri: str | None) -> NoReturn:
             probe.bind((HOST, port))
         except OSError:
             raise UsageError(f"--port: {port} is taken; name another, such as {port + 1}") from None
-    # As variables: a database's address may hold a password, and arguments are seen by everyone.
+    # A database's address may hold a password, and all users can see a process's arguments.
     store = {"MLFLOW_BACKEND_STORE_URI": tracking_uri} if tracking_uri else {}
     address = f"http://{HOST}:{port}"
     print(f"MLflow's UI comes up at {address} in a few seconds; Ctrl-C ends it", flush=True)
     command = ["-m", "mlflow", "ui", "--host", HOST, "--port", str(port), "--workers", "1"]
-    # In place of this process, so that a signal to it reaches the server.
+    # The server replaces this process, so that a signal to it reaches the server.
     environment = {**_HOSTS, **os.environ, **_ENVIRONMENT, **store}
     os.execve(sys.executable, [sys.executable, *command], environment)  # noqa: S606
 
 
 LOCAL = "http://127.0.0.1:5000"  # where `studyhall ui` serves a folder's own runs
-_TRAINING = "workflowType=machine_learning"  # without it the UI is about traces of agents
-_SQLITE, _DATABASE = "sqlite:///", "mlflow.db"  # where MLflow looks if it is told of no other place
+_TRAINING = "workflowType=machine_learning"  # without it the UI shows traces of agents
+_SQLITE, _DATABASE = "sqlite:///", "mlflow.db"  # MLflow's default database
 VIEW = "studyhall"  # the shared view of an experiment, see `studyhall.search.tracking.study_view`
 
 
 def ui_address(uri: str) -> str:
-    """A server's address as it may be shown: without the name and password of a user."""
+    """A server's address without the name and password of a user."""
     parts = urlsplit(uri.rstrip("/"))
     return parts._replace(netloc=parts.netloc.rpartition("@")[2]).geturl()
 
@@ -74,13 +74,13 @@ def run_route(experiment_id: str, run_id: str) -> str:
 def pages_of(
     uri: str, experiment_id: str, run_id: str, study: StudySection, version: str | None
 ) -> Pages:
-    """Where a study is in MLflow's UI.
+    """The addresses of a study in MLflow's UI.
 
     Args:
         uri: MLflow's address.
         experiment_id: The study's experiment.
         run_id: The study's run.
-        study: Its name, which the registered model has too, and which values are better.
+        study: Its name, which is also the registered model's, and its direction.
         version: The champion's version, if there is one.
     """
     served = urlsplit(uri).scheme in ("http", "https")
@@ -97,7 +97,7 @@ def pages_of(
 
 
 def _command(uri: str) -> str:
-    """What serves a database's runs; the password of its address is not told."""
+    """The command that serves a database's runs, without the password in its address."""
     store = uri.removeprefix(_SQLITE)
     if store != uri and Path(store).absolute() == Path(_DATABASE).absolute():
         return "studyhall ui"
@@ -105,7 +105,7 @@ def _command(uri: str) -> str:
 
 
 def _trials(study: StudySection) -> str:
-    """What has the UI show a study's trials, the best first."""
+    """The query that makes the UI show a study's trials, the best first."""
     wanted = {
         "searchFilter": "tags.`studyhall.kind` = 'trial'",
         "orderByKey": "metrics.`value`",
@@ -122,16 +122,16 @@ _IN_UI = re.compile(rf"/experiments/[^/]+/runs/{_ID}(?:[/?].*)?")
 
 @dataclass(frozen=True)
 class RunAddress:
-    """A run, and the server whose UI the user saw it in, if that was said."""
+    """A run, and the server whose UI showed it, if the address names one."""
 
     run_id: str
     server: str | None = None
 
     def stores(self, tracking_uri: str | None) -> list[str | None]:
-        """Where to look for the run, one after the other; None is MLflow's default.
+        """The addresses of MLflow to search for the run, in order; None is MLflow's default.
 
-        A run's id is given once in the world, so that a run of that id in the working folder is
-        the one that is meant, also when the UI that showed it was closed since.
+        Ids of runs are unique, so that a run of that id in the working folder is the right one,
+        even if the UI that showed it has been closed since.
         """
         if tracking_uri or not self.server:
             return [tracking_uri]
@@ -139,7 +139,7 @@ class RunAddress:
 
 
 def parse_run(text: str) -> RunAddress:
-    """Read what a user typed or copied.
+    """Parse the name of a run that a user typed or copied.
 
     Args:
         text: `ID`, `runs:/ID`, `runs:/ID/model`, or an address of the UI such as

@@ -1,4 +1,4 @@
-"""The best model of a study in MLflow's registry: registered, found again, loaded."""
+"""The champion of a study in MLflow's registry: registered, found and loaded."""
 
 from __future__ import annotations
 
@@ -23,10 +23,10 @@ _NONE_THERE = ("RESOURCE_DOES_NOT_EXIST", "INVALID_PARAMETER_VALUE")
 
 @dataclass(frozen=True)
 class Champion:
-    """A registered model, loaded, with what is known of its training.
+    """A registered model, loaded, with the facts of its training.
 
-    `validation_accuracy` is that of the weights that were kept, whatever it was selected by; None
-    if it is not on record.
+    `validation_accuracy` is that of the kept weights, whatever the study selects by; None if it was
+    not recorded.
     """
 
     name: str
@@ -48,14 +48,14 @@ def register_champion(
 ) -> str:
     """Register a trial's model as the champion of a study; return the version.
 
-    A run that is registered already keeps its version.
+    A run that is already registered keeps its version.
 
     Args:
         client: An open client.
-        name: The study, which is the registered model too.
+        name: The study, and the registered model.
         run_id: The run of the best trial.
-        value: Its value, kept as a tag of the version.
-        selected_by: How it was selected, kept as another.
+        value: Its value, which becomes a tag of the version.
+        selected_by: How it was selected, which becomes another tag.
     """
     from mlflow.exceptions import MlflowException
 
@@ -76,10 +76,10 @@ def register_champion(
 
 
 def _source(client: MlflowClient, run_id: str) -> str:
-    """Where a run's model is.
+    """The source of a registered version.
 
-    A server that hands files on does not find them by the run: its UI would show an error. In a
-    folder the run is better, which finds them also when the folder has moved.
+    A server that proxies files does not find them by the run: its UI would show an error. For files
+    in a folder the run is the better source, since it still finds them when the folder has moved.
     """
     stored = str(client.get_run(run_id).info.artifact_uri)
     root = stored if stored.startswith("mlflow-artifacts:") else f"runs:/{run_id}"
@@ -114,7 +114,7 @@ def champion(name: str, tracking_uri: str | None = None) -> Champion:
         f"{name}: no champion is registered here; launch the study until a trial has completed"
     )
     if missing_database(tracking_uri):
-        raise none  # and leave no empty database behind
+        raise none  # opening the client would create an empty database
     client = open_client(tracking_uri)
     from mlflow.exceptions import MlflowException
 
@@ -144,7 +144,7 @@ def champion(name: str, tracking_uri: str | None = None) -> Champion:
 
 
 def _validation_accuracy(client: MlflowClient, run: Run, settings: TrialSettings) -> float | None:
-    """The validation accuracy of a run's weights: of its last epoch, or of the one it kept."""
+    """The validation accuracy of a run's weights: after the last epoch, or after the kept one."""
     metric, found = run.data.tags.get("studyhall.metric"), run.data.metrics
     if metric == "validation_accuracy":
         return found.get("value")

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 
 def load_trained(client: MlflowClient, run: Run) -> tuple[TrialSettings, Classifier]:
-    """Load from MLflow the network of a trial, and the settings that it was trained with.
+    """Load the settings and the trained network of a trial from its run.
 
     Raises:
         StudyhallError: its files are gone, damaged or cannot be fetched.
@@ -43,13 +43,24 @@ def load_trained(client: MlflowClient, run: Run) -> tuple[TrialSettings, Classif
 
 @contextmanager
 def downloaded(client: MlflowClient, run_id: str, path: str) -> Iterator[Path]:
-    """A copy of a run's artifact, for as long as it is looked at."""
+    """Fetch a file of a run, to read within the `with` statement."""
     with tempfile.TemporaryDirectory() as folder:
         yield Path(client.download_artifacts(run_id, path, folder))
 
 
+def download(artifact_uri: str, folder: Path, tracking_uri: str | None) -> Path:
+    """Fetch a file by its address into a folder; return its path there."""
+    from mlflow.artifacts import download_artifacts
+
+    return Path(
+        download_artifacts(
+            artifact_uri=artifact_uri, dst_path=str(folder), tracking_uri=tracking_uri
+        )
+    )
+
+
 def artifact_bytes(client: MlflowClient, run_id: str, path: str) -> bytes | None:
-    """An artifact's content; None if the run has none of that name.
+    """The content of a run's file; None if the run has none of that name.
 
     Raises:
         StudyhallError: MLflow does not answer.
@@ -69,18 +80,7 @@ def artifact_bytes(client: MlflowClient, run_id: str, path: str) -> bytes | None
 
 
 def missing_artifact(error: Exception) -> bool:
-    """Whether an error of MLflow's means that there is no such artifact."""
+    """Whether an error of MLflow's means that there is no such file."""
     status = getattr(getattr(error, "response", None), "status_code", None)
     named = getattr(error, "error_code", None) == "RESOURCE_DOES_NOT_EXIST"
     return named or status == 404 or "No such" in str(error)
-
-
-def download(artifact_uri: str, folder: Path, tracking_uri: str | None) -> Path:
-    """Fetch an artifact into a folder; return where it is there."""
-    from mlflow.artifacts import download_artifacts
-
-    return Path(
-        download_artifacts(
-            artifact_uri=artifact_uri, dst_path=str(folder), tracking_uri=tracking_uri
-        )
-    )

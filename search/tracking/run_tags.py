@@ -12,11 +12,14 @@ from studyhall.search.training.building import TrialSeed
 
 Word = TypeVar("Word", bound=str)
 _ENVIRONMENT = ("code.", "machine.", "library.", "python")
+_SEED = "studyhall.seed"
+FINALIST = "studyhall.finalist"  # the trial of the search that a finalist retrains
+FRESH_SEED = "studyhall.fresh_seed"
 
 
 @dataclass(frozen=True)
 class RunTags:
-    """The tags of one run; each method that asks for one raises StudyhallError without it."""
+    """The tags of one run; a method that needs a tag raises StudyhallError if it is missing."""
 
     run_id: str
     values: Mapping[str, str]
@@ -54,18 +57,13 @@ class RunTags:
         )
 
     def environment(self) -> dict[str, str]:
-        """What the run says of code, machine and libraries, by the names of `environment`."""
+        """The code, machine and libraries of the run, under the names of `environment`."""
         names = {key.removeprefix("studyhall."): value for key, value in self.values.items()}
         return {name: value for name, value in names.items() if name.startswith(_ENVIRONMENT)}
 
 
-_SEED = "studyhall.seed"
-FINALIST = "studyhall.finalist"  # the trial of the search that was trained again
-FRESH_SEED = "studyhall.fresh_seed"
-
-
 def seed_tags(seed: TrialSeed) -> dict[str, str]:
-    """The tags of a trial's run: the study's seed, and of a finalist which trial and fresh seed."""
+    """The tags that name a trial's seeds: the study's, and a finalist's trial and fresh seed."""
     fresh = (
         {FINALIST: str(seed.fresh.trial), FRESH_SEED: str(seed.fresh.seed)} if seed.fresh else {}
     )
@@ -73,7 +71,7 @@ def seed_tags(seed: TrialSeed) -> dict[str, str]:
 
 
 def tagged_seed(tags: RunTags) -> TrialSeed:
-    """Read back what `seed_tags` wrote.
+    """Read the tags that `seed_tags` wrote.
 
     Raises:
         StudyhallError: a tag is missing or no number.

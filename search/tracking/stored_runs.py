@@ -1,4 +1,4 @@
-"""The runs in MLflow with the files that they keep: how large they are, and taking them away."""
+"""The runs in MLflow with the size of their files, and their deletion."""
 
 from __future__ import annotations
 
@@ -7,7 +7,6 @@ import shlex
 import subprocess
 import sys
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
@@ -23,16 +22,9 @@ if TYPE_CHECKING:
     from mlflow.tracking import MlflowClient
 
 _WEIGHTS = f"{MODEL_FOLDER}/{WEIGHTS_IN_MODEL}"
+STUDY_ID = "studyhall.study_id"  # the tag of all runs
 _URIS = ("MLFLOW_BACKEND_STORE_URI", "MLFLOW_TRACKING_URI")
 _PAGE = 200
-
-
-@dataclass(frozen=True)
-class UnknownRun:
-    """A run of Studyhall's, with the id of its study."""
-
-    study_id: str
-    run: TrackedRun
 
 
 class StoredRuns:
@@ -47,19 +39,20 @@ class StoredRuns:
         self._uri = str(client.tracking_uri)
 
     def of_study(self, experiment: str, study_id: str) -> list[TrackedRun]:
-        """All runs of a study, the deleted ones too."""
+        """All runs of a study, including deleted ones."""
         found = find_experiment(self._client, experiment)
         if found is None:
             return []
         wanted = f"tags.`studyhall.study_id` = '{study_id}'"
         return [tracked_run(run) for run in search_runs(self._client, found, wanted, deleted=True)]
 
-    def of_all(self) -> Iterator[UnknownRun]:
-        """All runs of Studyhall's, those of deleted experiments too."""
+    def of_all(self) -> Iterator[TrackedRun]:
+        """All runs of Studyhall's, including those of deleted experiments."""
         for experiment_id in experiment_names(self._client):
             wanted = "tags.`studyhall.study_id` LIKE '%'"
-            for run in search_runs(self._client, experiment_id, wanted, deleted=True):
-                yield UnknownRun(run.data.tags["studyhall.study_id"], tracked_run(run))
+            yield from map(
+                tracked_run, search_runs(self._client, experiment_id, wanted, deleted=True)
+            )
 
     def deleted_experiments(self) -> list[str]:
         """The names of the experiments that were deleted in MLflow."""
@@ -70,7 +63,7 @@ class StoredRuns:
         return [str(experiment.name) for experiment in found]
 
     def registered(self) -> set[str]:
-        """The runs that a registered version is of."""
+        """The ids of the runs whose models are registered."""
         runs, token = set[str](), None
         with explained("the registry"):
             while True:
@@ -80,7 +73,7 @@ class StoredRuns:
                     return runs
 
     def size(self, run_id: str, folder: str | None = None) -> int:
-        """How many bytes the files of a run have, or those in one of its folders."""
+        """The bytes of a run's files, or of those in one of its folders."""
         with explained(f"run {run_id}"):
             found = self._client.list_artifacts(run_id, folder)
         return sum(
@@ -88,11 +81,11 @@ class StoredRuns:
         )
 
     def weights_size(self, run_id: str) -> int:
-        """How many bytes the weights of a run have; 0 if it has none."""
+        """The bytes of a run's weights; 0 if it has none."""
         return self.size(run_id, os.path.dirname(_WEIGHTS))
 
     def remove_weights(self, run_id: str) -> None:
-        """Delete the weights of a run, which says so before: who is killed between can go on."""
+        """Delete the weights of a run; the run is tagged first, in case that is interrupted."""
         from mlflow.store.artifact.artifact_repository_registry import get_artifact_repository
 
         now = datetime.now(UTC).isoformat(timespec="seconds")
@@ -104,18 +97,18 @@ class StoredRuns:
             files.delete_artifacts(_WEIGHTS)  # type: ignore[no-untyped-call]
 
     def manual_command(self, run_ids: Sequence[str]) -> str | None:
-        """The command that deletes deleted runs where a server's database is; None without one."""
+        """The command that purges runs on the server's own host; None if there is no server."""
         if not is_server(self._uri):
             return None
-        address = ui_address(self._uri)  # MLflow's client takes a user from its own variables, too
+        address = ui_address(self._uri)  # MLflow's client finds the user in its own variables
         command = ["mlflow", "gc", "--tracking-uri", address, "--run-ids", ",".join(run_ids)]
         return f"{shlex.join(command)} --backend-store-uri … --artifacts-destination …"
 
     def remove(self, run_ids: Sequence[str]) -> None:
-        """Delete deleted runs for good, with their files, where MLflow's database is at hand.
+        """Purge deleted runs with their files, if MLflow's database is on this machine.
 
         Raises:
-            StudyhallError: MLflow did not.
+            StudyhallError: MLflow failed.
         """
         done = subprocess.run(
             [sys.executable, "-m", "mlflow", "gc", "--run-ids", ",".join(run_ids)],
@@ -124,12 +117,12 @@ class StoredRuns:
             text=True,
         )
         if done.returncode:
-            last = (done.stderr.strip().splitlines() or ["it gives no reason"])[-1]
-            raise StudyhallError(f"`mlflow gc` failed: {last}; what it deleted is gone")
+            last = (done.stderr.strip().splitlines() or ["it gave no reason"])[-1]
+            raise StudyhallError(f"`mlflow gc` failed: {last}; runs it had deleted before are gone")
 
 
 def experiment_names(client: MlflowClient) -> dict[str, str]:
-    """The names of all experiments by their ids, those of deleted ones too."""
+    """The names of all experiments by their ids, including deleted ones."""
     from mlflow.entities import ViewType
 
     names, token = dict[str, str](), None

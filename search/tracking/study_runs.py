@@ -1,7 +1,6 @@
-"""What stands in MLflow for a study and its trials.
+"""The experiment and the own run of a study in MLflow, and searches among a study's runs.
 
 Runs are named by explicit ids: MLflow's fluent "active run" is state of a process and a thread.
-MLflow is imported when a client is opened, not before: it takes a second or two.
 """
 
 from __future__ import annotations
@@ -21,12 +20,12 @@ if TYPE_CHECKING:
     from mlflow.tracking import MlflowClient as MlflowClient
 
 _NONE_THERE = ("RESOURCE_DOES_NOT_EXIST", "INVALID_PARAMETER_VALUE")
-FINGERPRINT = "studyhall.data_fingerprint"  # the tag of a run
-TEST_FINGERPRINT = "studyhall.test_fingerprint"  # that of a study's run, and of a reading's
-REPORT = "report/report.html"  # among the files of a study's run, which then has the tag
+FINGERPRINT = "studyhall.data_fingerprint"  # a tag of every run
+TEST_FINGERPRINT = "studyhall.test_fingerprint"  # of a study's own run, and of evaluations
+REPORT = "report/report.html"  # a file of a study's own run, which then has the tag
 REPORT_TAG = "studyhall.report"
-WEIGHTS_REMOVED = "studyhall.weights_removed"  # when they were deleted on purpose
-FINALISTS = "finalists"  # the run of a search's finalists
+WEIGHTS_REMOVED = "studyhall.weights_removed"  # a tag: when `studyhall gc` deleted them
+FINALISTS = "finalists"  # the name of the finalists' run
 
 
 @dataclass(frozen=True)
@@ -42,7 +41,7 @@ class TrackedData:
 
 @dataclass(frozen=True)
 class StudyRun:
-    """Where a study is tracked: all that a worker needs to record its trials."""
+    """The own run of a study: all that a worker needs to record trials."""
 
     uri: str
     study_id: str
@@ -64,10 +63,10 @@ def start_study(
     Args:
         client: An open client.
         name: The study's name: that of the experiment too.
-        study_id: What the study's runs are found by; a study that starts over has another.
+        study_id: Identifies the study's runs; a study that starts over gets another.
         data: The dataset input.
-        tags: What the parent run is to say of itself.
-        search_id: Of finalists, the study_id of their search, below whose run theirs stands.
+        tags: Further tags of the parent run.
+        search_id: For finalists, the study_id of their search, whose run is the parent of theirs.
     """
     from mlflow.entities import RunTag
 
@@ -87,45 +86,6 @@ def start_study(
     return StudyRun(client.tracking_uri, study_id, experiment_id, run_id, data)
 
 
-def show_experiment(client: MlflowClient, experiment_id: str, tags: Mapping[str, str]) -> None:
-    """Tell MLflow's UI how to show an experiment."""
-    with explained("the study's experiment"):
-        known = client.get_experiment(experiment_id).tags
-        for name, value in tags.items():
-            if known.get(name) != value:
-                client.set_experiment_tag(experiment_id, name, value)
-
-
-def has_report(client: MlflowClient, study_run: StudyRun) -> bool:
-    """Whether a report was added to a study's run."""
-    with explained("the study's run"):
-        return REPORT_TAG in client.get_run(study_run.run_id).data.tags
-
-
-def show_run(client: MlflowClient, study_run: StudyRun, note: str) -> None:
-    """Give a study's run its description."""
-    with explained("the study's run"):
-        client.set_tag(study_run.run_id, "mlflow.note.content", note)
-
-
-def find_study(
-    client: MlflowClient, name: str, study_id: str, data: TrackedData
-) -> tuple[StudyRun, bool] | None:
-    """The parent run of a study as it is, if it has one, and whether it was deleted in MLflow."""
-    with explained(f"experiment {name}"):
-        experiment = client.get_experiment_by_name(name)
-        if experiment is None or experiment.lifecycle_stage == "deleted":
-            return None
-        wanted = f"tags.`studyhall.kind` = 'study' and tags.`studyhall.study_id` = '{study_id}'"
-        found = search_runs(client, experiment.experiment_id, wanted, deleted=True)
-    if not found:
-        return None
-    run = StudyRun(
-        client.tracking_uri, study_id, experiment.experiment_id, str(found[0].info.run_id), data
-    )
-    return run, found[0].info.lifecycle_stage == "deleted"
-
-
 def _open_experiment(client: MlflowClient, name: str) -> str:
     experiment = client.get_experiment_by_name(name)
     if experiment is None:
@@ -135,28 +95,42 @@ def _open_experiment(client: MlflowClient, name: str) -> str:
     return str(experiment.experiment_id)
 
 
-def find_study_run(client: MlflowClient, experiment_id: str, study_id: str) -> str | None:
-    """The parent run of a study, restored if it was deleted in MLflow; None if there is none."""
-    wanted = f"tags.`studyhall.kind` = 'study' and tags.`studyhall.study_id` = '{study_id}'"
-    found = search_runs(client, experiment_id, wanted, deleted=True)
-    if not found:
+def find_study(
+    client: MlflowClient, name: str, study_id: str, data: TrackedData
+) -> tuple[StudyRun, bool] | None:
+    """The own run of a study, if it has one, and whether it was deleted in MLflow."""
+    experiment_id = find_experiment(client, name)
+    if experiment_id is None or (run := _own_run(client, experiment_id, study_id)) is None:
         return None
-    run_id = str(found[0].info.run_id)
-    if found[0].info.lifecycle_stage == "deleted":
+    found = StudyRun(client.tracking_uri, study_id, experiment_id, str(run.info.run_id), data)
+    return found, run.info.lifecycle_stage == "deleted"
+
+
+def find_study_run(client: MlflowClient, experiment_id: str, study_id: str) -> str | None:
+    """The id of a study's own run, which is restored if it was deleted; None if there is none."""
+    if (run := _own_run(client, experiment_id, study_id)) is None:
+        return None
+    run_id = str(run.info.run_id)
+    if run.info.lifecycle_stage == "deleted":
         client.restore_run(run_id)
     return run_id
+
+
+def _own_run(client: MlflowClient, experiment_id: str, study_id: str) -> Run | None:
+    wanted = f"tags.`studyhall.kind` = 'study' and tags.`studyhall.study_id` = '{study_id}'"
+    return next(iter(search_runs(client, experiment_id, wanted, deleted=True)), None)
 
 
 def search_runs(
     client: MlflowClient, experiments: str | Sequence[str], wanted: str, deleted: bool = False
 ) -> list[Run]:
-    """Every run of experiments that fits a filter, page by page; deleted ones too if asked.
+    """All runs of experiments that match a filter.
 
     Args:
         client: An open client.
         experiments: The id of an experiment, or those of several.
         wanted: The filter.
-        deleted: Whether deleted runs are wanted too.
+        deleted: Whether to include runs that were deleted in MLflow.
     """
     from mlflow.entities import ViewType
 
@@ -182,37 +156,36 @@ def find_experiment(client: MlflowClient, name: str) -> str | None:
 
 
 def complete_trials(client: MlflowClient, experiment: str, study_id: str) -> list[Run]:
-    """The runs of a study's trials that trained to their end, in the order of their numbers.
+    """The runs of a study's complete trials, in the order of their numbers.
 
     Args:
         client: An open client.
         experiment: The name of the study's experiment.
-        study_id: What the study's runs are found by.
+        study_id: Identifies the study's runs.
     """
-    with explained(f"experiment {experiment}"):
-        found = client.get_experiment_by_name(experiment)
+    experiment_id = find_experiment(client, experiment)
     kind = "tags.`studyhall.kind` = 'trial' and tags.`studyhall.state` = 'complete'"
     wanted = f"tags.`studyhall.study_id` = '{study_id}' and {kind}"
-    runs = search_runs(client, found.experiment_id, wanted) if found else []
+    runs = search_runs(client, experiment_id, wanted) if experiment_id else []
     return sorted(runs, key=lambda run: int(run.data.tags["studyhall.trial"]))
 
 
 def metrics_of(points: Sequence[Point]) -> list[Metric]:
-    """The points as MLflow takes them."""
+    """Convert points to MLflow's metrics."""
     from mlflow.entities import Metric
 
     return [Metric(p.key, p.value, p.timestamp, p.step) for p in points]
 
 
 def dataset_input(data: TrackedData) -> DatasetInput:
-    """The data set as MLflow takes it."""
+    """Convert a data set to MLflow's dataset input."""
     from mlflow.entities import Dataset, DatasetInput, InputTag
 
     profile = {"train": data.train, "validation": data.validation, "sha256": data.fingerprint}
-    # Without a scheme it is the name of a file or folder of the user's own.
+    # An address without a scheme is the user's own file or folder.
     kind, key = ("http", "url") if ":" in data.source_url else ("local", "uri")
     source = json.dumps({key: data.source_url})
-    # MLflow keeps 36 characters of a digest; the whole fingerprint is in the profile and a tag.
+    # MLflow keeps 36 characters of a digest; the profile and a tag have the whole fingerprint.
     dataset = Dataset(data.name, data.fingerprint[:36], kind, source, profile=json.dumps(profile))
     return DatasetInput(dataset, [InputTag("mlflow.data.context", "training")])
 

@@ -1,4 +1,4 @@
-"""How MLflow's UI shows a study: what its experiment is, and which columns come first."""
+"""How MLflow's UI shows a study: its description, its report and the columns that come first."""
 
 from __future__ import annotations
 
@@ -8,14 +8,9 @@ import zlib
 from typing import TYPE_CHECKING
 
 from studyhall.search.config.study_spec import FinalistsSpec, StudySpec
+from studyhall.search.tracking.mlflow_errors import explained
 from studyhall.search.tracking.mlflow_ui import VIEW, run_route
-from studyhall.search.tracking.study_runs import (
-    REPORT,
-    StudyRun,
-    has_report,
-    show_experiment,
-    show_run,
-)
+from studyhall.search.tracking.study_runs import REPORT, REPORT_TAG, StudyRun
 
 if TYPE_CHECKING:
     from mlflow.tracking import MlflowClient
@@ -25,10 +20,10 @@ _TAGS = ("studyhall.state", "studyhall.reason")
 
 
 def experiment_tags(spec: StudySpec, note: str) -> dict[str, str]:
-    """The tags of a study's experiment that MLflow's UI goes by.
+    """The tags of a study's experiment that MLflow's UI reads.
 
-    The experiment is one of training, not of traces, and a view of it that can be opened by its
-    address has values and parameters as the first columns.
+    They mark the experiment as one of training, not of traces, and define a view, which can be
+    opened by its address, with values and parameters as the first columns.
 
     Args:
         spec: The study.
@@ -42,11 +37,11 @@ def experiment_tags(spec: StudySpec, note: str) -> dict[str, str]:
 
 
 def description(spec: StudySpec, report: str | None = None) -> str:
-    """What a study is, in words, for the top of its page; Markdown.
+    """Describe a study in Markdown, for the top of its page.
 
     Args:
         spec: The study.
-        report: The address of its report, if it has one; within the UI.
+        report: The address of its report within the UI, if it has one.
     """
     study, data = spec.study, spec.data_settings
     examples = f"{data.train:,} training and {data.validation:,} validation examples"
@@ -55,7 +50,7 @@ def description(spec: StudySpec, report: str | None = None) -> str:
         return (
             f"Finalists of study **{spec.search}**: its best configurations trained again from "
             f"fresh seeds, for the best {study.metric} by mean on {data.name} ({examples}). Their "
-            f"trainings are the runs below; `studyhall status {spec.search}` says how they did. "
+            f"trainings are the runs below; `studyhall status {spec.search}` shows their results. "
             f"{read}"
         )
     finalists = ""
@@ -68,7 +63,7 @@ def description(spec: StudySpec, report: str | None = None) -> str:
         f"Study **{study.name}**: {study.sampler} search over {', '.join(spec.search_space)}, "
         f"pruner {study.pruner}, seed {study.seed}, for the best {study.metric} on {data.name} "
         f"({examples}).{finalists} "
-        f"Its trials are the runs below; `studyhall status {study.name}` says where it stands. "
+        f"Its trials are the runs below; `studyhall status {study.name}` shows their results. "
         f"{read}"
     )
 
@@ -78,7 +73,7 @@ def _view(spec: StudySpec) -> dict[str, object]:
     parameters = [f"params.`{name}`" for name in spec.search_space]
     tags = [f"tags.`{name}`" for name in _TAGS]
     return {
-        "orderByKey": "attributes.start_time",  # any other order hides who is below whom
+        "orderByKey": "attributes.start_time",  # any other order hides which run is whose parent
         "orderByAsc": True,
         "searchFilter": "",
         "selectedColumns": [*metrics, *parameters, *tags],
@@ -86,25 +81,31 @@ def _view(spec: StudySpec) -> dict[str, object]:
 
 
 def _packed(view: dict[str, object]) -> str:
-    """A view as the UI itself writes it into the tag."""
+    """Encode a view as the UI itself does in the tag."""
     return "deflate;" + base64.b64encode(zlib.compress(json.dumps(view).encode())).decode()
 
 
 def show_study(
     client: MlflowClient, study_run: StudyRun, spec: StudySpec, *, above: bool = True
 ) -> None:
-    """Have MLflow's UI say what a study is, lead to its report, and show what matters first.
+    """Set the description and the view of a study in MLflow's UI.
 
     Args:
         client: An open client.
         study_run: The study's run.
         spec: The study.
-        above: Whether it stands above all runs of its experiment, as finalists do not.
+        above: Whether it is a search, which stands above all runs of its experiment.
     """
     report = None
-    if has_report(client, study_run):
-        report = f"{run_route(study_run.experiment_id, study_run.run_id)}/artifacts/{REPORT}"
-    note = description(spec, report)
-    show_run(client, study_run, note)
-    if above:
-        show_experiment(client, study_run.experiment_id, experiment_tags(spec, note))
+    with explained("the study's run"):
+        if REPORT_TAG in client.get_run(study_run.run_id).data.tags:
+            report = f"{run_route(study_run.experiment_id, study_run.run_id)}/artifacts/{REPORT}"
+        note = description(spec, report)
+        client.set_tag(study_run.run_id, "mlflow.note.content", note)
+    if not above:
+        return
+    with explained("the study's experiment"):
+        known = client.get_experiment(study_run.experiment_id).tags
+        for name, value in experiment_tags(spec, note).items():
+            if known.get(name) != value:
+                client.set_experiment_tag(study_run.experiment_id, name, value)

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from mlflow.tracking import MlflowClient
 
 ARTIFACTS_TAG = "studyhall.artifacts_sha256"  # of their manifest, which is one of them
-_METRICS_A_REQUEST = 1000  # MLflow refuses more
+_METRICS_PER_REQUEST = 1000  # MLflow refuses more
 _TAG_LENGTH = 5000  # MLflow refuses more than that or 8000, as the database allows
 
 
@@ -54,7 +54,7 @@ class Tracker:
 
     @property
     def client(self) -> MlflowClient:
-        """MLflow's client, opened when it is first needed: the server may be away until then.
+        """MLflow's client, opened when first needed: the server may be unreachable until then.
 
         Raises:
             UsageError: nothing answers at the address.
@@ -70,7 +70,7 @@ class Tracker:
             number: The trial's number.
             attempt: Which attempt at it, from 1.
             started: Milliseconds since 1970.
-            restored: Whether it is for a record that was lost and made again.
+            restored: Whether it is for a record that was lost and restored.
         """
         tags = {
             "mlflow.parentRunId": self.study_run.run_id,
@@ -87,7 +87,7 @@ class Tracker:
         return str(run.info.run_id)
 
     def find_open(self, number: int, attempt: int, *, restored: bool = False) -> list[str]:
-        """The runs of an attempt, or of its record made again, that have not ended, by age."""
+        """The unfinished runs of an attempt, or of its restored record, the oldest first."""
         attempted = f"tags.`studyhall.attempt` = '{attempt}'"
         trial = f"tags.`studyhall.trial` = '{number}'"
         found = self._trials(f"attributes.status = 'RUNNING' and {trial} and {attempted}")
@@ -95,24 +95,24 @@ class Tracker:
         return [str(run.info.run_id) for run in sorted(own, key=lambda r: r.info.start_time)]
 
     def log_data(self, run_id: str) -> None:
-        """Say which data a run was trained on."""
+        """Record which data a run was trained on."""
         with explained(f"run {run_id}"):
             self.client.log_inputs(run_id, datasets=[dataset_input(self.study_run.data)])
 
     def log_points(self, run_id: str, points: Sequence[Point]) -> None:
         """Add points to a run's metrics."""
         with explained(f"run {run_id}"):
-            for start in range(0, len(points), _METRICS_A_REQUEST):
-                metrics = metrics_of(points[start : start + _METRICS_A_REQUEST])
+            for start in range(0, len(points), _METRICS_PER_REQUEST):
+                metrics = metrics_of(points[start : start + _METRICS_PER_REQUEST])
                 self.client.log_batch(run_id, metrics=metrics)
 
     def log_record(
         self, run_id: str, folder: Path, record: StoredRecord, points_sent: int = 0
     ) -> None:
-        """Send a trial's record to its run, and end the run in the matching state.
+        """Upload a trial's record to its run, and end the run in the matching state.
 
-        A record may be sent again, as a whole or from where it was broken off: MLflow keeps equal
-        points, parameters and tags once, and a file takes the place of one of its name.
+        A record can be uploaded again, from its start or from where it was interrupted: MLflow
+        keeps equal points, parameters and tags once, and a file replaces one of the same name.
 
         Args:
             run_id: The trial's run.
@@ -121,7 +121,7 @@ class Tracker:
             points_sent: How many of the record's points the run already has.
 
         Raises:
-            OSError: the model cannot be laid among the artifacts.
+            OSError: the model cannot be written among the artifacts.
             MlflowError: MLflow does not take the record, or not now.
         """
         from mlflow.entities import Param, RunTag
@@ -135,23 +135,23 @@ class Tracker:
                 params=[Param(name, str(value)) for name, value in record.parameters.items()],
                 tags=[RunTag(name, value) for name, value in tags.items()],
             )
-            self._send_files(run_id, folder / ARTIFACTS)
+            self._upload_files(run_id, folder / ARTIFACTS)
             self.client.set_terminated(run_id, RUN_STATUS[record.state], record.ended)
 
     def log_files(self, run_id: str, folder: Path) -> None:
-        """Send the files of a record alone, for a run that has the rest."""
+        """Upload only the files of a record, for a run that has the rest."""
         sum_of_sums = lay_out(folder)
         with explained(f"run {run_id}"):
             self.client.set_tag(run_id, ARTIFACTS_TAG, sum_of_sums)
-            self._send_files(run_id, folder / ARTIFACTS)
+            self._upload_files(run_id, folder / ARTIFACTS)
 
     def download(self, run_id: str, folder: Path) -> Path:
-        """Fetch the files of a run into a folder; return the folder that they are in."""
+        """Fetch the files of a run into a folder; return the folder that holds them."""
         with explained(f"run {run_id}"):
             return Path(self.client.download_artifacts(run_id, "", str(folder)))
 
     def correct(self, run_id: str, status: str, tags: Mapping[str, str | None]) -> None:
-        """Give an ended run its status and tags; a tag that is None is taken away."""
+        """Set the status and the tags of an ended run; a tag whose value is None is deleted."""
         from mlflow.entities import RunTag
 
         present = [RunTag(name, value) for name, value in tags.items() if value is not None]
@@ -167,19 +167,19 @@ class Tracker:
                 self.client.update_run(run_id, status)
 
     def append_tag(self, name: str, lines: Sequence[str]) -> None:
-        """Add lines to a tag of the study's run; what is too long is cut at its start."""
+        """Add lines to a tag of the study's run; a text that is too long is cut at its start."""
         with explained("the study's run"):
             before = self.client.get_run(self.study_run.run_id).data.tags.get(name)
             text = "\n".join([*([before] if before else []), *lines])
             self.client.set_tag(self.study_run.run_id, name, text[-_TAG_LENGTH:])
 
     def trial_runs(self) -> list[TrackedRun]:
-        """Every run of the study's trials, the deleted ones too, the oldest first."""
+        """All runs of the study's trials, including deleted ones, the oldest first."""
         found = self._trials("attributes.status != ''", deleted=True)
         return sorted((tracked_run(run) for run in found), key=lambda run: run.started)
 
     def find(self, run_id: str) -> TrackedRun | None:
-        """A run as it is now, deleted or not; None if MLflow no longer has it."""
+        """The current state of a run, deleted or not; None if MLflow no longer has it."""
         from mlflow.exceptions import MlflowException
 
         with explained(f"run {run_id}"):
@@ -191,12 +191,12 @@ class Tracker:
                 raise
 
     def restore_run(self, run_id: str) -> None:
-        """Take a run back that was deleted in MLflow."""
+        """Restore a run that was deleted in MLflow."""
         with explained(f"run {run_id}"):
             self.client.restore_run(run_id)
 
     def delete_run(self, run_id: str) -> None:
-        """Delete a run; nothing if MLflow has none of that id."""
+        """Delete a run, if MLflow has it."""
         from mlflow.exceptions import MlflowException
 
         with explained(f"run {run_id}"):
@@ -207,7 +207,7 @@ class Tracker:
                     raise
 
     def answers(self) -> bool:
-        """Whether MLflow finds the study's experiment: it and its database are at work."""
+        """Whether MLflow finds the study's experiment, and so works with its database."""
         try:
             with explained("the study"):
                 self.client.get_experiment(self.study_run.experiment_id)
@@ -238,10 +238,7 @@ class Tracker:
         return bool(self._ended_runs_of(number))
 
     def ended_runs(self, number: int, attempt: int) -> list[TrackedRun]:
-        """The ended runs of an attempt, and of its record made again.
-
-        The first is the one that is kept of several that say the same.
-        """
+        """The ended runs of an attempt, and of its restored record, sorted by `precedence`."""
         ended = self._ended_runs_of(number)
         found = [run for run in ended if run.attempt == attempt and not run.deleted]
         return sorted(found, key=precedence)
@@ -253,7 +250,7 @@ class Tracker:
     def log_study_artifacts(self, folder: Path) -> None:
         """Add the files of a folder to the study's run."""
         with explained("the study's files"):
-            self._send_files(self.study_run.run_id, folder)
+            self._upload_files(self.study_run.run_id, folder)
 
     def study_is_running(self) -> bool:
         """Whether the study's own run has not ended."""
@@ -263,14 +260,14 @@ class Tracker:
     def end_study(
         self, status: Literal["FINISHED", "KILLED", "FAILED"], metrics: Mapping[str, float]
     ) -> None:
-        """Write the study's figures to its run and end it."""
+        """Write the study's metrics to its run and end it."""
         now = int(time.time() * 1000)
         points = [Point(key=k, value=v, step=0, timestamp=now) for k, v in metrics.items()]
         self.log_points(self.study_run.run_id, points)
         with explained("the study's run"):
             self.client.set_terminated(self.study_run.run_id, status)
 
-    def _send_files(self, run_id: str, folder: Path) -> None:
+    def _upload_files(self, run_id: str, folder: Path) -> None:
         with store_explained(self.study_run.uri, self.study_run.experiment_id):
             self.client.log_artifacts(run_id, str(folder))
 

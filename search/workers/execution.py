@@ -21,12 +21,11 @@ from studyhall.search.study.storage import reopen_storage
 from studyhall.search.study.study import ProposedTrial, Study
 from studyhall.search.sync.live_points import LivePoints
 from studyhall.search.sync.outbox import Outbox
-from studyhall.search.tracking.run_tags import seed_tags
+from studyhall.search.sync.trial_records import store_record, trial_seed
 from studyhall.search.tracking.study_runs import FINGERPRINT
-from studyhall.search.training.building import TrialSeed, multiplications, training_data
-from studyhall.search.training.record import SHOWN, StoredRecord, store, value_point
+from studyhall.search.training.building import multiplications, training_data
 from studyhall.search.training.saved_training import TrainingSaver, identify
-from studyhall.search.training.trial import WORKER_DEATH_PREFIX, TrialRecord, give_up, run_trial
+from studyhall.search.training.trial import WORKER_DEATH_PREFIX, give_up, run_trial
 from studyhall.search.workers.heartbeat import ClaimLostError, Heartbeat
 
 _TROUBLE_LENGTH = 300
@@ -141,40 +140,28 @@ class Workplace:
 
         saver = self._saver(number, proposed.settings)
         if claimed.deaths < job.attempts:
-            seed, metric = self._seed(number), job.spec.study.metric
+            seed, metric = trial_seed(job, number), job.spec.study.metric
             record = run_trial(proposed.settings, data, seed, metric, on_epoch, saver)
         else:
             times = f"{claimed.deaths} times without getting further"
             trouble = claimed.trouble or "was there enough memory?"
             record = give_up(number, proposed.settings, f"{WORKER_DEATH_PREFIX} {times}: {trouble}")
-        if self.study.finish(self._store(claimed, proposed, record, live)):
-            saver.discard()  # else another attempt has the trial, and this record is not uploaded
-
-    def _seed(self, number: int) -> TrialSeed:
-        return TrialSeed(self.job.spec.study.seed, number, self.job.spec.fresh(number))
-
-    def _saver(self, number: int, settings: TrialSettings) -> TrainingSaver:
-        metric, fingerprint = self.job.spec.study.metric, self.job.tags[FINGERPRINT]
-        identity = identify(settings, self._seed(number), metric, fingerprint)
-        return TrainingSaver(_saved_training(self.job.outbox, number), identity)
-
-    def _store(
-        self, claimed: Claim, proposed: ProposedTrial, record: TrialRecord, live: LivePoints
-    ) -> StoredRecord:
-        data = training_data(self.job.data_folder, proposed.settings.data)
-        shown = data.split.train[:SHOWN]
-        return store(
-            self.outbox.path(claimed.number, claimed.attempt),
+        stored = store_record(
+            job,
             record,
-            attempt=claimed.attempt,
+            claimed.attempt,
             parameters=proposed.parameters,
             reports=proposed.reports,
             notes=proposed.notes,
-            points=(*live.points, *value_point(record)),
-            tags={**self.job.tags, **seed_tags(self._seed(claimed.number))},
-            examples=data.dataset.train_examples[shown],
-            labels=data.dataset.train_labels[shown],
+            points=tuple(live.points),
         )
+        if self.study.finish(stored):
+            saver.discard()  # else another attempt has the trial, and this record is not uploaded
+
+    def _saver(self, number: int, settings: TrialSettings) -> TrainingSaver:
+        metric, fingerprint = self.job.spec.study.metric, self.job.tags[FINGERPRINT]
+        identity = identify(settings, trial_seed(self.job, number), metric, fingerprint)
+        return TrainingSaver(_saved_training(self.job.outbox, number), identity)
 
 
 def _trouble(error: BaseException) -> str | None:

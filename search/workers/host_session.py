@@ -30,8 +30,8 @@ from studyhall.search.sync.doctor import adopt
 from studyhall.search.sync.outbox import Outbox
 from studyhall.search.sync.outbox_homes import make_home
 from studyhall.search.sync.outbox_uploader import FailedUpload
-from studyhall.search.sync.restoring import restore
 from studyhall.search.sync.tracked_study import TrackedStudy, run_names
+from studyhall.search.sync.trial_records import restore
 from studyhall.search.tracking.study_runs import FINGERPRINT, StudyRun
 from studyhall.search.tracking.tracker import Tracker
 from studyhall.search.workers.execution import Workplace

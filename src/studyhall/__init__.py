@@ -41,7 +41,7 @@ if TYPE_CHECKING:
     from studyhall.search.study.summary import Best, StudySummary
     from studyhall.search.study.trial_result import TrialResult
     from studyhall.search.sync.doctor import Examination, examine
-    from studyhall.search.sync.sync_studies import Sent, sync_studies
+    from studyhall.search.sync.sync_studies import SyncResult, sync_studies
     from studyhall.search.tracking.ledger import Ledger, Reading
     from studyhall.search.tracking.registry import Champion, champion
     from studyhall.search.training.checking import check_gradients
@@ -57,11 +57,11 @@ __all__ = [
     "Options",
     "Prediction",
     "Reading",
-    "Sent",
     "Stopping",
     "StudySpec",
     "StudySummary",
     "StudyhallError",
+    "SyncResult",
     "TrialResult",
     "UsageError",
     "Verdict",
@@ -101,7 +101,7 @@ _HOMES = {
     "Prediction": "evaluation.predictions",
     "Ledger": "tracking.ledger",
     "Reading": "tracking.ledger",
-    "Sent": "sync.sync_studies",
+    "SyncResult": "sync.sync_studies",
     "Stopping": "runner.stopping",
     "StudySpec": "config.study_spec",
     "StudySummary": "study.summary",

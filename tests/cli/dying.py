@@ -15,6 +15,7 @@ import optuna
 import studyhall.search.study.claims
 import studyhall.search.study.study
 import studyhall.search.sync.tracked_study
+import studyhall.search.sync.trial_records
 import studyhall.search.tracking.tracker
 import studyhall.search.workers.execution
 
@@ -59,9 +60,9 @@ POINTS: dict[str, tuple[Any, str, Callable[..., Any]]] = {
         then_die(studyhall.search.study.claims.Claims.next, 4),
     ),
     "record stored": (
-        studyhall.search.workers.execution,
+        studyhall.search.sync.trial_records,
         "store",
-        then_die(studyhall.search.workers.execution.store, 4),
+        then_die(studyhall.search.sync.trial_records.store, 4),
     ),
     "study told": (
         studyhall.search.study.study.Study,

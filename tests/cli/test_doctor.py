@@ -81,7 +81,7 @@ def spoil(study: Workspace, client: MlflowClient) -> None:
 
 HARMS = {
     "deleted": (delete, "was deleted in MLflow"),
-    "duplicate": (double, "is a second one of it"),
+    "duplicate": (double, "is a second run of it"),
     "orphaned": (invent, "which the study does not have"),
     "wrong": (leave_running, "status is RUNNING and must be FINISHED"),
     "wrong too": (call_failed, "status is FAILED and must be FINISHED"),

@@ -70,7 +70,7 @@ def test_the_command_prints_a_line_a_part_and_its_json_the_same(stack):
 
 TROUBLES = [
     (without_bucket, "artifact store", "lacks the bucket"),
-    (without_store, "artifact store", "does not answer the server: it is away"),
+    (without_store, "artifact store", "does not answer the server: start it"),
     (without_server, "MLflow", "no server answers"),
 ]
 
@@ -139,7 +139,7 @@ def test_the_places_of_one_machine_are_well_before_and_after_a_launch(tmp_path, 
     parts = check_service(options)
     assert all(part.healthy for part in parts)
     assert [part.facts.get("state") for part in parts[:2]] == [
-        "not there yet; the first launch makes it"
+        "not there yet; the first launch creates it"
     ] * 2
     assert not list(tmp_path.iterdir())
     moons.launch(study={"trials": 1})

@@ -15,14 +15,14 @@ from studyhall.search.study.storage import read_storage
 from studyhall.search.study.studies import recorded_study
 from studyhall.search.sync.doctor import examine
 from studyhall.search.sync.outbox import Outbox
-from studyhall.search.sync.retention import collect
+from studyhall.search.sync.retention import clean_up
 from tests.service.stack import BUCKET
 
 
 def test_weights_go_through_the_server_and_runs_by_the_command_that_is_printed(served):
     served.launch(study={"name": "swept", "trials": 3})
     stack, client, options = served.stack, served.client, served.options()
-    done = collect("swept", options, keep_weights=1, remove=True)
+    done = clean_up("swept", options, keep_weights=1, remove=True)
     assert [one.kind for one in done.removals] == ["weights"] * 2
     experiment = client.get_experiment_by_name("swept").experiment_id
     left = list((stack.bucket / experiment).rglob("*.safetensors"))
@@ -37,7 +37,7 @@ def test_weights_go_through_the_server_and_runs_by_the_command_that_is_printed(s
     client.log_text(second, "x", "note.txt")
     client.set_terminated(second)
     client.delete_run(second)
-    found = collect("swept", options, remove=True)
+    found = clean_up("swept", options, remove=True)
     assert not found.removals
     type_on_server(found.manual_command, stack)
     with pytest.raises(MlflowException, match="not found"):
@@ -58,7 +58,7 @@ def test_what_studies_that_are_gone_left_on_a_cluster_s_host_goes(served, tmp_pa
         outbox.folder.mkdir(parents=True)
         (outbox.folder / "sending.lock").touch()
     at_work.live(0, 1).write_text("a point")  # of a study that another database records
-    found = collect(None, served.options(), remove=True)
+    found = clean_up(None, served.options(), remove=True)
     assert [one.what for one in found.removals if one.kind == "outbox"] == [str(empty.folder)]
     assert any(said.startswith(f"{at_work.folder}: ") for said in found.kept)
     assert known.folder.exists()

@@ -63,7 +63,7 @@ def test_a_server_with_a_certificate_of_another_authority_is_refused(proxy, tmp_
     with signed_in(READER), pytest.raises(UsageError) as caught:
         open_client(proxy.address)
     assert str(caught.value).endswith(
-        "(its certificate is of no authority that is trusted here; name the authority's file by "
+        "(its certificate is not signed by an authority that is trusted here; set "
         "MLFLOW_TRACKING_SERVER_CERT_PATH)"
     )
 

@@ -9,9 +9,10 @@ from pathlib import Path
 import pytest
 
 from studyhall.search.reports.recorded_facts import read_recorded
-from studyhall.search.reports.study_facts import EvaluationFacts, StudyFacts, TrackedFacts, TrialRun
+from studyhall.search.reports.study_facts import EvaluationFacts, StudyFacts, TrackedFacts
 from studyhall.search.study.finals_facts import Finalist, Finals, Retrained
 from studyhall.search.tracking.ledger import Ledger, Reading
+from studyhall.search.tracking.tracked_run import TrackedRun
 from tests.search.reports.fake_study import record_study
 
 NOW = datetime(2026, 1, 2, 3, 4, tzinfo=UTC)
@@ -66,7 +67,10 @@ def evaluated_facts(folder: Path) -> StudyFacts:
         patch.chdir(folder)
         patch.delenv("MLFLOW_TRACKING_URI", raising=False)
         found = read_recorded("s").facts
-    runs = {number: TrialRun(f"run{number}", "") for number in range(4)}
+    runs = {
+        number: TrackedRun(f"run{number}", number, 1, "FINISHED", False, 0, {}, {}, None, "")
+        for number in range(4)
+    }
     environment = {"code.version": "1.2", "code.commit": "abc", "code.dirty": "true"}
     tracked = TrackedFacts(
         SERVER, "5", "parent", runs, environment, 2, EVALUATION, Ledger(LEDGER_ENTRIES)

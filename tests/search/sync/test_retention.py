@@ -16,7 +16,7 @@ from studyhall.search.study.storage import open_storage
 from studyhall.search.study.studies import recorded_study
 from studyhall.search.sync.doctor import examine
 from studyhall.search.sync.outbox import Outbox
-from studyhall.search.sync.retention import collect
+from studyhall.search.sync.retention import clean_up
 from studyhall.search.tracking.run_files import load_trained
 from tests.search.created import created
 from tests.search.moons import Moons
@@ -41,11 +41,11 @@ def weights(moons: Moons) -> dict[str, bool]:
 
 def test_only_weights_of_trials_that_matter_are_kept_and_the_record_stays_whole(kept):
     options = kept.options()
-    planned = collect("moons", options, keep_weights=2)
+    planned = clean_up("moons", options, keep_weights=2)
     assert all(weights(kept).values())
     assert {one.kind for one in planned.removals} == {"weights"}
     assert len(planned.removals) == 4
-    done = collect("moons", options, keep_weights=2, remove=True)
+    done = clean_up("moons", options, keep_weights=2, remove=True)
     assert done.removals == planned.removals
     assert done.size == sum(one.size for one in planned.removals) > 1000
     removed = {one.what for one in done.removals}
@@ -59,13 +59,13 @@ def test_only_weights_of_trials_that_matter_are_kept_and_the_record_stays_whole(
         load_trained(kept.client, run)
     [replayed] = replay_runs([sorted(removed)[0]], kept.tracking_uri)
     assert replayed.identical
-    assert not collect("moons", options, keep_weights=2).removals
+    assert not clean_up("moons", options, keep_weights=2).removals
 
 
 def test_what_changed_since_it_was_looked_at_stays(tmp_path, monkeypatch):
     moons = Moons(tmp_path)
     moons.launch(study={"trials": 3})
-    planned = collect("moons", moons.options(), keep_weights=1)
+    planned = clean_up("moons", moons.options(), keep_weights=1)
     assert len(planned.removals) == 2
     registered, other = (one.what for one in planned.removals)
 
@@ -74,7 +74,7 @@ def test_what_changed_since_it_was_looked_at_stays(tmp_path, monkeypatch):
         moons.client.create_model_version("moons", f"runs:/{registered}/model", registered)
 
     monkeypatch.setattr("studyhall.search.sync.retention._Plan.spare_experiments", register)
-    done = collect("moons", moons.options(), keep_weights=1, remove=True)
+    done = clean_up("moons", moons.options(), keep_weights=1, remove=True)
     assert [one.what for one in done.removals] == [other]
     assert done.kept == (f"moons: run {registered} was registered just now; its weights stay",)
     assert weights(moons)[registered]
@@ -92,7 +92,7 @@ def test_weights_of_a_study_that_was_launched_since_it_was_looked_at_stay(tmp_pa
         assert study.claims.next(3) is not None
 
     monkeypatch.setattr("studyhall.search.sync.retention._Plan.spare_experiments", launch)
-    done = collect("moons", moons.options(), keep_weights=1, remove=True)
+    done = clean_up("moons", moons.options(), keep_weights=1, remove=True)
     assert not done.removals
     [why] = done.kept
     assert why.startswith("moons: was launched or set aside just now; run ")
@@ -106,14 +106,14 @@ def test_a_folder_that_a_launch_is_at_stays_and_the_rest_is_told(tmp_path):
     for outbox in (busy, free):
         outbox.folder.mkdir(parents=True)
     with busy.upload_lock():
-        done = collect(None, moons.options(), remove=True)
+        done = clean_up(None, moons.options(), remove=True)
     assert [one.what for one in done.removals] == [str(free.folder)]
-    assert done.kept == (f"{busy.folder}: a launch is sending from it; end it first",)
+    assert done.kept == (f"{busy.folder}: a launch is uploading from it; end it first",)
     assert busy.folder.exists()
 
 
 def test_a_file_that_is_missing_beside_removed_weights_is_still_found(kept):
-    collect("moons", kept.options(), keep_weights=2, remove=True)
+    clean_up("moons", kept.options(), keep_weights=2, remove=True)
     removed = next(run for run, there in weights(kept).items() if not there)
     curve = Path(kept.client.get_run(removed).info.artifact_uri) / "training_loss.csv"
     content = curve.read_bytes()
@@ -136,7 +136,7 @@ def test_a_second_run_of_a_trial_goes_for_good_and_the_only_one_stays(tmp_path):
     client.set_terminated(second)
     client.delete_run(second)
     client.delete_run(only.info.run_id)
-    found = collect(None, moons.options(), remove=True)
+    found = clean_up(None, moons.options(), remove=True)
     assert [(one.kind, one.what, one.size) for one in found.removals] == [("run", second, 100)]
     assert any(only.info.run_id in sentence for sentence in found.kept)
     with pytest.raises(Exception, match="not found"):
@@ -154,10 +154,10 @@ def test_what_may_be_recorded_elsewhere_stays(tmp_path):
     left = options.home / run.data.tags["studyhall.study_id"]
     left.mkdir(parents=True)
     (left / "trial-0000.1.live").write_text("x")
-    found = collect(None, options, remove=True)
+    found = clean_up(None, options, remove=True)
     assert not found.removals
     assert any(str(left) in said and "recorded elsewhere" in said for said in found.kept)
-    assert any("3 deleted runs are of studies" in said for said in found.kept)
+    assert any("3 deleted runs belong to studies" in said for said in found.kept)
     assert left.exists()
     assert moons.client.get_run(run.info.run_id)
 
@@ -167,7 +167,7 @@ def test_records_that_no_one_has_sent_stay(tmp_path):
     moons.launch(study={"trials": 1})
     outbox = Outbox(moons.options().home / uuid.uuid4().hex)
     store_trial(outbox, 0)
-    found = collect(None, moons.options(), remove=True)
+    found = clean_up(None, moons.options(), remove=True)
     assert not found.removals
     assert any("holds records that MLflow does not have" in sentence for sentence in found.kept)
     assert outbox.records()
@@ -181,7 +181,7 @@ def test_deleted_experiments_are_not_swept_away_with_a_run(tmp_path):
     second = client.create_run(run.info.experiment_id, tags=tags).info.run_id
     client.delete_run(second)
     client.delete_experiment(client.create_experiment("other"))
-    found = collect(None, moons.options(), remove=True)
+    found = clean_up(None, moons.options(), remove=True)
     assert not found.removals
     assert "other whole" in found.kept[-1]
     assert client.get_run(second)

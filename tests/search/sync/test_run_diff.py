@@ -66,7 +66,7 @@ FAULTS: dict[str, tuple[Plant, list[tuple[str, int | None]]]] = {
     "all files gone": (lambda s: s.drop_files(2), [("artifacts", 2)]),
     "other sum": (lambda s: s.set_tag(2, "artifacts_sha256", "0" * 64), [("artifacts", 2)]),
 }
-ONLY_TRAINING_MENDS = {"missing", "contents", "artifacts"}
+ONLY_TRAINING_REPAIRS = {"missing", "contents", "artifacts"}
 
 
 @pytest.fixture(scope="module")
@@ -120,10 +120,10 @@ def test_a_fault_is_found_named_and_put_right(scene: Scene, fault: str) -> None:
 def test_without_training_again_the_rest_is_put_right(scene: Scene, fault: str) -> None:
     plant, expected = FAULTS[fault]
     plant(scene)
-    left = [kind for kind, _ in expected if kind in ONLY_TRAINING_MENDS]
+    left = [kind for kind, _ in expected if kind in ONLY_TRAINING_REPAIRS]
     repairs = scene.repair(retraining=False)
     assert len(repairs.left) == len(left)
-    assert all("; only training the trial again mends that" in line for line in repairs.left)
+    assert all("; only training the trial again can repair that" in line for line in repairs.left)
     assert [finding.kind for finding in scene.compare()] == left
 
 
@@ -155,7 +155,7 @@ def test_what_another_process_is_sending_is_left_to_it(scene: Scene) -> None:
     with lock:
         repairs = scene.repair()
     assert repairs.left == (
-        "trial 0: its record waits to be sent; a launch that is under way sends the records",
+        "trial 0: its record has not been uploaded; a running launch uploads the records",
     )
     assert len(repairs.done) == 1
     assert [finding.kind for finding in scene.compare()] == ["unsent"]

@@ -1,0 +1,138 @@
+"""The record of a trial put into the outbox: by its worker, or restored by training it again."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+from studyhall.search.common.environment import fixed_blas_threads
+from studyhall.search.common.errors import StudyhallError
+from studyhall.search.config.section import Scalar
+from studyhall.search.study.job import Job
+from studyhall.search.study.study import Study
+from studyhall.search.study.trial_result import ATTEMPT, WEIGHTS
+from studyhall.search.sync.outbox import Outbox
+from studyhall.search.tracking.run_tags import seed_tags
+from studyhall.search.training.building import TrialSeed, training_data
+from studyhall.search.training.record import (
+    RESTORED,
+    SHOWN,
+    Point,
+    StoredRecord,
+    curve_stride,
+    epoch_points,
+    store,
+    value_point,
+)
+from studyhall.search.training.trial import (
+    WORKER_DEATH_PREFIX,
+    TrialRecord,
+    give_up,
+    pruned_after,
+    run_trial,
+)
+
+if TYPE_CHECKING:
+    from studyhall.search.study.storage import FrozenTrial
+
+
+def trial_seed(job: Job, number: int) -> TrialSeed:
+    """The seeds of a trial: the study's, the trial's number, and a finalist's fresh seed."""
+    return TrialSeed(job.spec.study.seed, number, job.spec.fresh(number))
+
+
+def store_record(
+    job: Job,
+    record: TrialRecord,
+    attempt: int,
+    *,
+    parameters: Mapping[str, Scalar],
+    reports: Mapping[int, float],
+    notes: Mapping[str, Any],
+    points: tuple[Point, ...],
+    tags: Mapping[str, str] | None = None,
+) -> StoredRecord:
+    """Write a trial's record to the job's outbox, all of it or nothing.
+
+    Args:
+        job: The study's trials.
+        record: The result of the training.
+        attempt: Which attempt at the trial it was, from 1.
+        parameters: The trial's values from the search space.
+        reports: The values that were reported to the pruner, by epoch.
+        notes: The pruner's attributes of the trial.
+        points: The trial's metrics while it trained; its value is added.
+        tags: Tags besides those of the job and of the seeds.
+
+    Raises:
+        StudyhallError: the disk is full or the folder cannot be written.
+    """
+    data = training_data(job.data_folder, record.settings.data)
+    shown = data.split.train[:SHOWN]
+    return store(
+        Outbox(job.outbox).path(record.number, attempt),
+        record,
+        attempt=attempt,
+        parameters=parameters,
+        reports=reports,
+        notes=notes,
+        points=(*points, *value_point(record)),
+        tags={**job.tags, **seed_tags(trial_seed(job, record.number)), **(tags or {})},
+        examples=data.dataset.train_examples[shown],
+        labels=data.dataset.train_labels[shown],
+    )
+
+
+def restore(study: Study, job: Job, number: int, blas_threads: int) -> None:
+    """Train a finished trial again, and put its record into the job's outbox.
+
+    Args:
+        study: The study, which records how the trial was trained and ended.
+        job: The study's trials; its outbox gets the record.
+        number: The trial.
+        blas_threads: Threads of the matrix products, as in the study's launches.
+
+    Raises:
+        StudyhallError: the result differs from the recorded one, as on another kind of machine.
+    """
+    trial = study.trials()[number]
+    settings = study.spec.resolve(trial.params)
+    reason = str(trial.user_attrs.get("reason"))
+    if reason.startswith(WORKER_DEATH_PREFIX):
+        record = give_up(number, settings, reason)
+    else:
+        last = max(trial.intermediate_values) if trial.state.name == "PRUNED" else None
+        data = training_data(job.data_folder, settings.data)
+        with fixed_blas_threads(blas_threads):
+            metric, on_epoch = study.spec.study.metric, pruned_after(last, reason)
+            record = run_trial(settings, data, trial_seed(job, number), metric, on_epoch)
+    attempt = int(trial.user_attrs[ATTEMPT])
+    stored = store_record(
+        job,
+        record,
+        attempt,
+        parameters=trial.params,
+        reports=trial.intermediate_values,
+        notes=dict(trial.system_attrs),
+        points=_points(record, job),
+        tags={RESTORED: "true"},
+    )
+    if not _agrees(trial, record, stored.tags.get("studyhall.weights_sha256")):
+        Outbox(job.outbox).remove(number, attempt)
+        raise StudyhallError(
+            f"trial {number}: its record is lost, and training it again gave another result; "
+            "restore it on the machine that trained it"
+        )
+
+
+def _points(record: TrialRecord, job: Job) -> tuple[Point, ...]:
+    data = training_data(job.data_folder, record.settings.data)
+    iterations = record.settings.training.total_iterations(len(data.split.train))
+    stride, now = curve_stride(iterations), int(time.time() * 1000)
+    return tuple(point for epoch in record.epochs for point in epoch_points(epoch, stride, now))
+
+
+def _agrees(trial: FrozenTrial, record: TrialRecord, weights: str | None) -> bool:
+    recorded = trial.value, trial.user_attrs.get(WEIGHTS), trial.user_attrs.get("reason")
+    return recorded == (record.value, weights, record.reason)
