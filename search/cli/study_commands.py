@@ -116,7 +116,7 @@ def status(
 ) -> None:
     """Show trials, best result, finalists and test evaluations."""
     from studyhall.search.cli.study_view import show_status
-    from studyhall.search.evaluation.readings import recorded_ledger
+    from studyhall.search.evaluation.verdict import recorded_ledger
     from studyhall.search.study.recorded import recorded_summary
 
     summary = recorded_summary(study, storage)

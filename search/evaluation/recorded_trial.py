@@ -207,16 +207,9 @@ def _reading(run_id: str, what: str) -> Iterator[None]:
 def _require_consistent(
     run: str, settings: TrialSettings, parameters: Mapping[str, str], spec: StudySpec | None
 ) -> None:
-    """Refuse settings that were changed after the trial was trained.
+    """Refuse settings that were changed after the trial was trained; the first such key is named.
 
-    Args:
-        run: How messages name the run.
-        settings: The content of the run's settings.json.
-        parameters: The trial's parameters in MLflow.
-        spec: The study; without it, only parameters that are named after a key are checked.
-
-    Raises:
-        StudyhallError: settings.json contradicts them; the message names the first such key.
+    Without `spec`, only parameters that are named after a key are checked.
     """
     given = {name: _scalar(value) for name, value in parameters.items()}
     found = settings.model_dump()

@@ -41,6 +41,7 @@ if TYPE_CHECKING:
 Given = TypeVar("Given")
 Result = TypeVar("Result")
 Value = float | str | None
+EnvironmentChange = tuple[str, str | None, str | None]
 Points = Mapping[tuple[int, str], Sequence[float]]
 
 
@@ -74,15 +75,6 @@ class ReplayDifference:
         return {**asdict(self), **values}
 
 
-@dataclass(frozen=True)
-class EnvironmentChange:
-    """A code version, machine or library that differs from the recorded one; None is unknown."""
-
-    name: str
-    recorded: str | None
-    here: str | None
-
-
 @dataclass(frozen=True, eq=False)
 class Replay:
     """A trial that was trained again.
@@ -90,7 +82,8 @@ class Replay:
     Attributes:
         trial: the recorded trial.
         differences: where the replay differs from it, the earliest first.
-        environment: where this environment differs from the recorded one.
+        environment: each code version, machine or library that differs: its name, the recorded
+            value and the one here; None is unknown.
     """
 
     trial: RecordedTrial
@@ -112,7 +105,10 @@ class Replay:
             "iterations": len(self.trial.losses),
             "differences": len(self.differences),
             "first_difference": self.differences[0].to_dict() if self.differences else None,
-            "environment": [asdict(change) for change in self.environment],
+            "environment": [
+                {"name": name, "recorded": recorded, "here": here}
+                for name, recorded, here in self.environment
+            ],
         }
 
 
@@ -201,7 +197,7 @@ def _replay(trial: RecordedTrial, folder: Path) -> Replay:
 def _environment_changes(trial: RecordedTrial) -> list[EnvironmentChange]:
     recorded, here = trial.environment, environment()
     return [
-        EnvironmentChange(name, recorded.get(name), here.get(name))
+        (name, recorded.get(name), here.get(name))
         for name in sorted(recorded.keys() | here.keys())
         if recorded.get(name) != here.get(name)
     ]
