@@ -55,11 +55,14 @@ def classify(
         raise UsageError("\n".join(problems))
     raw = np.stack(images)
     answers = zip(pictures, classifier.predict(raw), classifier.probabilities(raw), strict=True)
-    found = []
-    for picture, predicted, row in answers:
-        shares = dict(zip(classifier.classes, row.tolist(), strict=True))
-        label = classifier.classes[predicted]
-        # Of equal probabilities, which different scores can round to, the predicted class is first.
-        ranked = sorted(shares, key=lambda name: (-shares[name], name != label))
-        found.append(Prediction(str(picture), label, {name: shares[name] for name in ranked}))
-    return found
+    classes = classifier.classes
+    return [
+        _prediction(str(picture), classes[label], row.tolist(), classes)
+        for picture, label, row in answers
+    ]
+
+
+def _prediction(picture: str, label: str, row: list[float], classes: Sequence[str]) -> Prediction:
+    # Of equal probabilities, which different scores can round to, the predicted class is first.
+    ranked = sorted(zip(classes, row, strict=True), key=lambda item: (-item[1], item[0] != label))
+    return Prediction(picture, label, dict(ranked))

@@ -88,10 +88,12 @@ def run_trial(
     trial = _Trial(settings, data, seed, metric)
     training = trial.start(saver.load() if saver else None)
     state, reason, losses = trial.follow(training, on_epoch, saver)
-    value, classifier, source = trial.restore(), None, data.dataset
+    value, classifier, dataset = trial.restore(), None, data.dataset
     if state != "failed":
-        shape, dtype = source.example_shape, source.train_examples.dtype
-        classifier = Classifier(trial.network, data.preprocessing, source.classes, shape, dtype)
+        info, dtype = dataset.info, dataset.train_examples.dtype
+        classifier = Classifier(
+            trial.network, data.preprocessing, info.classes, info.example_shape, dtype
+        )
     return TrialRecord(
         number=seed.number,
         settings=settings,
