@@ -61,7 +61,7 @@ class Runner:
 
     def __post_init__(self) -> None:
         self.study, self.tracker = self.tracked.study, self.tracked.tracker
-        self.sender = self.tracked.uploader(self.observer.note)
+        self.uploader = self.tracked.uploader(self.observer.note)
         self.pool = open_pool(self.tracked, self.options)
         self._requests = StopRequests(self.search or self.study, self.options.stops)
 
@@ -84,11 +84,11 @@ class Runner:
                 self._work(stop, deadline)
                 return self._conclude(stop.requested)
         except BaseException:
-            if not self.pool.abort(self.sender):
+            if not self.pool.abort(self.uploader):
                 self.observer.note(_NOT_UPDATED)
             raise
         finally:
-            self.sender.stop(_LAST_SECONDS)
+            self.uploader.stop(_LAST_SECONDS)
             self.pool.close()
 
     def _begin(self) -> None:
@@ -105,7 +105,7 @@ class Runner:
         if self._before and self.options.cluster is not None:
             ended = {run.number for run in self.tracker.trial_runs() if not run.is_running}
             self._known_there = not self._before.isdisjoint(ended)
-        self.sender.start()
+        self.uploader.start()
 
     def _work(self, stop: Stop, deadline: float) -> None:
         def next_action() -> Action:
@@ -210,7 +210,7 @@ class Runner:
     def _close(self, interrupted: bool) -> StudySummary:
         """Upload all records, register the champion, and end the study's run."""
         seconds, name = _STOP_SECONDS if interrupted else _PATIENCE_SECONDS, self._name
-        if unsent := self.sender.drain(seconds):
+        if unsent := self.uploader.drain(seconds):
             raise StudyhallError(
                 f"{name}: MLflow does not have the record of {_counted(unsent)}; it is kept in "
                 f"{self.tracked.job.outbox}; once MLflow works, run `studyhall sync {name}`"
@@ -221,7 +221,7 @@ class Runner:
                 f"{name}: MLflow does not have the record of {_counted(unsent)}; it is kept on the "
                 "cluster; once MLflow works, launch again to upload it"
             )
-        self.sender.stop(_PATIENCE_SECONDS)
+        self.uploader.stop(_PATIENCE_SECONDS)
         self._put_in_order(None if interrupted else drained.hosts)
         summary = replace(summarize(self.study), interrupted=interrupted)
         log_results(self.tracked)
