@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Container
+from collections.abc import Container
 from dataclasses import asdict, astuple, dataclass, replace
 from typing import Any
 
@@ -14,7 +14,7 @@ from studyhall.search.study.studies import finalists_name, recorded_study
 from studyhall.search.study.study import Study
 from studyhall.search.study.trial_result import TrialResult
 from studyhall.search.sync.outbox import Outbox
-from studyhall.search.sync.repair import Repairs, repair
+from studyhall.search.sync.repair import Repairs, Retrain, repair
 from studyhall.search.sync.run_diff import Finding, compare
 from studyhall.search.sync.tracked_study import (
     TrackedStudy,
@@ -89,7 +89,9 @@ def _repaired(name: str, options: Options, observer: Observer) -> Examination:
         end_broken_readings(tracked.tracker.client, tracked.tracker.study_run.experiment_id)
         adopt(tracked.study, tracked.outbox)
         found = find(tracked, deep=True)
-        return Examination(name, tuple(found), mend(tracked, found, tracked.restore))
+        results, outbox = tracked.study.results(), tracked.outbox
+        repairs = repair(found, results, tracked.tracker, outbox, tracked.restore)
+        return Examination(name, tuple(found), repairs)
     finally:
         tracked.end()
 
@@ -131,12 +133,11 @@ def _compared(name: str, options: Options, observer: Observer) -> Examination:
 
 
 _RESTORED_AT_ONCE = 3
-Restore = Callable[[int], None]
 
 
 def put_in_order(
     tracked: TrackedStudy,
-    restore: Restore | None,
+    restore: Retrain | None,
     *,
     at_most: float = _RESTORED_AT_ONCE,
     drained_hosts: Container[str] = (),
@@ -159,8 +160,9 @@ def put_in_order(
     found = find(tracked, drained_hosts=drained_hosts)
     if tracked.study.claims.live():  # the running launch uploads its records
         found = [finding for finding in found if finding.kind != "unsent"]
-    few = sum(finding.kind == "missing" for finding in found) <= at_most
-    return mend(tracked, found, restore if few else None)
+    if sum(finding.kind == "missing" for finding in found) > at_most:
+        restore = None
+    return repair(found, tracked.study.results(), tracked.tracker, tracked.outbox, restore)
 
 
 def find(
@@ -183,11 +185,6 @@ def _results(study: Study) -> dict[int, TrialResult]:
 def _entries(outbox: Outbox) -> set[tuple[Any, ...]]:
     """All entries, with the runs that they go to; points that a trial adds are no difference."""
     return {astuple(replace(entry, live=False)) for entry in outbox.entries()}
-
-
-def mend(tracked: TrackedStudy, found: list[Finding], restore: Restore | None) -> Repairs:
-    """Repair what `find` found; with `restore`, also by training again."""
-    return repair(found, tracked.study.results(), tracked.tracker, tracked.outbox, restore)
 
 
 def adopt(study: Study, outbox: Outbox) -> None:

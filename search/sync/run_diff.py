@@ -64,20 +64,20 @@ def compare(
     """
     comparison = _Comparison(tracker, outbox, deep)
     runs, known = tracker.trial_runs(), {result.number for result in results}
-    unknown = [run for run in runs if run.number not in known and not run.deleted]
-    found = [_orphaned(run) for run in unknown]
+    found = [_orphaned(run) for run in runs if run.number not in known and not run.deleted]
     for result in sorted(results, key=lambda result: result.number):
-        own = [run for run in runs if run.number == result.number]
-        found += comparison.of_trial(result, own)
+        found += comparison.of_trial(result, [run for run in runs if run.number == result.number])
     return found
 
 
 def faults(run: TrackedRun, result: TrialResult) -> list[str]:
     """The differences of a run's status and tags from the trial's, in words."""
+    expected = {"status": RUN_STATUS.get(result.state), **expected_tags(result)}
+    actual = {**run.tags, "status": run.status}
     return [
-        f"{name} is {actual or 'missing'} and must be {expected or 'missing'}"
-        for name, actual, expected in _compared(run, result)
-        if actual != expected
+        f"{name} is {actual.get(name) or 'missing'} and must be {value or 'missing'}"
+        for name, value in expected.items()
+        if actual.get(name) != value
     ]
 
 
@@ -90,13 +90,9 @@ def expected_tags(result: TrialResult) -> dict[str, str | None]:
 
 class _Comparison:
     def __init__(self, tracker: Tracker, outbox: Outbox, deep: bool) -> None:
-        self._tracker = tracker
-        self._outbox = outbox
-        self._deep = deep
-        self._damage = {
-            (waiting.number, waiting.attempt): damage(outbox.path(waiting.number, waiting.attempt))
-            for waiting in outbox.records()
-        }
+        self._tracker, self._outbox, self._deep = tracker, outbox, deep
+        waiting = [(entry.number, entry.attempt) for entry in outbox.records()]
+        self._damage = {key: damage(outbox.path(*key)) for key in waiting}
 
     def of_trial(self, result: TrialResult, runs: Sequence[TrackedRun]) -> Iterator[Finding]:
         """Compare one trial with the runs whose tags name it."""
@@ -181,13 +177,6 @@ def _best(runs: Sequence[TrackedRun], result: TrialResult) -> TrackedRun | None:
         return differs, len(faults(run, result)), precedence(run)
 
     return min(runs, key=rank, default=None)
-
-
-def _compared(run: TrackedRun, result: TrialResult) -> Iterator[tuple[str, str | None, str | None]]:
-    """Name, actual and expected value of the status and of each tag of a result."""
-    yield "status", run.status, RUN_STATUS.get(result.state)
-    for name, expected in expected_tags(result).items():
-        yield name, run.tags.get(name), expected
 
 
 def _contents_problem(run: TrackedRun, result: TrialResult) -> str | None:
