@@ -93,10 +93,7 @@ def leftovers(options: Options, known: Set[str]) -> Iterator[Path]:
 def reason_to_stay(folder: Path, options: Options, tracked: Set[str]) -> str | None:
     """Why a leftover must stay, in a sentence; None if it can be deleted.
 
-    Args:
-        folder: The leftover.
-        options: Where things are kept.
-        tracked: The ids of studies that are in MLflow, but not in the storage.
+    `tracked` has the ids of the studies that are in MLflow, but not in the storage.
     """
     if folder.name in tracked:
         return (

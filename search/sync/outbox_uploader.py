@@ -139,18 +139,16 @@ class OutboxUploader:
         return self._answered >= asked and all(failed.final for failed in self._left)
 
     def _run(self) -> None:
+        lock = self._outbox.upload_lock()
         try:
-            lock = self._outbox.upload_lock()
-            try:
-                while not self._stopping.is_set():
-                    self._wake.wait(self._guarded_pass(lock))
-                    self._wake.clear()
-            finally:
-                lock.release()
+            while not self._stopping.is_set():
+                self._wake.wait(self._guarded_pass(lock))
+                self._wake.clear()
         except BaseException as error:
             self._error = error
             raise
         finally:
+            lock.release()
             with self._passed:
                 self._passed.notify_all()
 

@@ -13,7 +13,7 @@ from studyhall.search.common.errors import StudyhallError
 from studyhall.search.common.manifest import MANIFEST, damage, listed
 from studyhall.search.study.trial_result import TrialResult
 from studyhall.search.sync.outbox import Outbox
-from studyhall.search.tracking.mlflow_model import MODEL_FOLDER, WEIGHTS_IN_MODEL
+from studyhall.search.tracking.mlflow_model import WEIGHTS_FILE
 from studyhall.search.tracking.study_runs import WEIGHTS_REMOVED
 from studyhall.search.tracking.tracked_run import RUN_STATUS, TrackedRun, precedence
 from studyhall.search.tracking.tracker import ARTIFACTS_TAG, Tracker
@@ -55,9 +55,6 @@ def compare(
         tracker: The study in MLflow; asked once for all runs.
         outbox: The outbox of this machine.
         deep: Whether to fetch the files of every run, and compare them with their checksums.
-
-    Returns:
-        The differences, in the order of the trials; none if MLflow matches the study.
 
     Raises:
         StudyhallError: MLflow does not answer.
@@ -102,17 +99,13 @@ class _Comparison:
             if run.attempt != attempt and not run.deleted:
                 yield _stale(run) if run.is_running else _orphaned(run)
         if not result.finished:
-            yield from self._of_unfinished(result, own)
+            for run in own:
+                if not run.deleted and not (run.is_running and result.live_attempt is not None):
+                    yield _stale(run) if run.is_running else _orphaned(run)
         elif self._damage.get((result.number, attempt or 0), "not in the outbox") is None:
             yield from self._of_waiting(result, own)
         else:
             yield from self._of_finished(result, own)
-
-    def _of_unfinished(self, result: TrialResult, own: Sequence[TrackedRun]) -> Iterator[Finding]:
-        for run in own:
-            if run.deleted or (run.is_running and result.live_attempt is not None):
-                continue
-            yield _stale(run) if run.is_running else _orphaned(run)
 
     def _of_waiting(self, result: TrialResult, own: Sequence[TrackedRun]) -> Iterator[Finding]:
         """Compare a trial whose record will go to the run noted in the outbox, or to a new one.
@@ -205,9 +198,6 @@ def _stale(run: TrackedRun) -> Finding:
     return Finding("stale", run.number, run.run_id, problem)
 
 
-_WEIGHTS = f"{MODEL_FOLDER}/{WEIGHTS_IN_MODEL}"
-
-
 def files_problem(tracker: Tracker, run: TrackedRun, result: TrialResult) -> str | None:
     """The first problem of a run's files; None if all are as they were uploaded.
 
@@ -225,7 +215,7 @@ def files_problem(tracker: Tracker, run: TrackedRun, result: TrialResult) -> str
             if not tracker.answers():
                 raise
             return "its artifacts cannot be fetched"
-        removed = {_WEIGHTS} if WEIGHTS_REMOVED in run.tags else ()
+        removed = {WEIGHTS_FILE} if WEIGHTS_REMOVED in run.tags else ()
         problem = damage(folder, removed) or _sums_problem(folder, run, result)
         return problem and problem.replace(f"{folder}/", "artifact ", 1)
 
@@ -234,7 +224,7 @@ def _sums_problem(folder: Path, run: TrackedRun, result: TrialResult) -> str | N
     sums = hashlib.sha256((folder / MANIFEST).read_bytes()).hexdigest()
     if sums != run.tags.get(ARTIFACTS_TAG):
         return f"{folder / MANIFEST}: must be the list that the run's tag {ARTIFACTS_TAG} names"
-    weights = listed(folder).get(_WEIGHTS)
+    weights = listed(folder).get(WEIGHTS_FILE)
     if weights != result.weights_sha256:
-        return f"{folder / _WEIGHTS}: must be the weights that the study has recorded"
+        return f"{folder / WEIGHTS_FILE}: must be the weights that the study has recorded"
     return None

@@ -17,14 +17,7 @@ from studyhall.search.training.record import RESTORED, DamagedRecordError, Point
 
 
 class RunUpload:
-    """Uploads one attempt at a trial; only the process that holds the outbox's lock may use one.
-
-    Args:
-        tracker: The study in MLflow.
-        outbox: The folder of the attempt's record and points.
-        number: The trial.
-        attempt: The attempt at it.
-    """
+    """Uploads one attempt at a trial; only the process that holds the outbox's lock may use one."""
 
     def __init__(self, tracker: Tracker, outbox: Outbox, number: int, attempt: int) -> None:
         self._tracker, self._outbox, self._key = tracker, outbox, (number, attempt)

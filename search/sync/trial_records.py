@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from studyhall.search.common.environment import fixed_blas_threads
 from studyhall.search.common.errors import StudyhallError
@@ -17,9 +17,6 @@ from studyhall.search.tracking.run_tags import seed_tags
 from studyhall.search.training import record as records
 from studyhall.search.training import trial as training
 from studyhall.search.training.building import TrialSeed, training_data
-
-if TYPE_CHECKING:
-    from studyhall.search.study.storage import FrozenTrial
 
 
 def trial_seed(job: Job, number: int) -> TrialSeed:
@@ -40,15 +37,8 @@ def store_record(
 ) -> records.StoredRecord:
     """Write a trial's record to the job's outbox, all of it or nothing.
 
-    Args:
-        job: The study's trials.
-        record: The result of the training.
-        attempt: Which attempt at the trial it was, from 1.
-        parameters: The trial's values from the search space.
-        reports: The values that were reported to the pruner, by epoch.
-        notes: The pruner's attributes of the trial.
-        points: The trial's metrics while it trained; its value is added.
-        tags: Tags besides those of the job and of the seeds.
+    The arguments are those of `records.store`. The trial's value is added to the points, and the
+    tags of the job and of the trial's seeds to the tags.
 
     Raises:
         StudyhallError: the disk is full or the folder cannot be written.
@@ -72,11 +62,7 @@ def store_record(
 def restore(study: Study, job: Job, number: int, blas_threads: int) -> None:
     """Train a finished trial again, and put its record into the job's outbox.
 
-    Args:
-        study: The study, which records how the trial was trained and ended.
-        job: The study's trials; its outbox gets the record.
-        number: The trial.
-        blas_threads: Threads of the matrix products, as in the study's launches.
+    The threads of the matrix products must be as many as in the study's launches.
 
     Raises:
         StudyhallError: the result differs from the recorded one, as on another kind of machine.
@@ -103,7 +89,8 @@ def restore(study: Study, job: Job, number: int, blas_threads: int) -> None:
         points=_points(record, job),
         tags={records.RESTORED: "true"},
     )
-    if not _agrees(trial, record, stored.tags.get("studyhall.weights_sha256")):
+    recorded = trial.value, trial.user_attrs.get(WEIGHTS), trial.user_attrs.get("reason")
+    if recorded != (record.value, stored.tags.get("studyhall.weights_sha256"), record.reason):
         Outbox(job.outbox).remove(number, attempt)
         raise StudyhallError(
             f"trial {number}: its record is lost, and training it again gave another result; "
@@ -118,8 +105,3 @@ def _points(record: training.TrialRecord, job: Job) -> tuple[records.Point, ...]
     return tuple(
         point for epoch in record.epochs for point in records.epoch_points(epoch, stride, now)
     )
-
-
-def _agrees(trial: FrozenTrial, record: training.TrialRecord, weights: str | None) -> bool:
-    recorded = trial.value, trial.user_attrs.get(WEIGHTS), trial.user_attrs.get("reason")
-    return recorded == (record.value, weights, record.reason)
