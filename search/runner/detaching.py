@@ -122,7 +122,13 @@ class DetachedLaunch:
             StudyhallError: This host cannot run it, or not now; another may.
         """
         name = self._spec.study.name
-        self.options = _at_home(self.options)
+        self.options = replace(
+            self.options,
+            cluster=HERE,
+            folder=home(),
+            storage=address_of_host() or self.options.storage,
+            tracking_uri=os.environ.get("MLFLOW_TRACKING_URI", self.options.tracking_uri),
+        )
         storage = reopen_storage(self.options.address)
         if self._id not in (known := study_ids(storage)):
             raise StudyhallError(
@@ -131,7 +137,7 @@ class DetachedLaunch:
             )
         if known[self._id] != name:
             return None
-        self._study = recorded_study(storage, name)  # first: whoever asks to stop asks there
+        self._study = recorded_study(storage, name)  # first: it has the requests to stop
         if different := code_difference(dict(code)):
             raise StudyhallError(f"its code is not that of the launch ({different})")
         make_home()
@@ -150,22 +156,9 @@ class DetachedLaunch:
 
     def tell(self, error: Exception) -> None:
         """Report an error in the worker's log and in the study, where `status` shows it."""
-        told = (
-            str(error) if isinstance(error, StudyhallError) else f"{type(error).__name__}: {error}"
-        )
-        trouble = f"on {platform.node()}: {redact_text(told)}"
+        kind = "" if isinstance(error, StudyhallError) else f"{type(error).__name__}: "
+        trouble = f"on {platform.node()}: {redact_text(f'{kind}{error}')}"
         self.say(trouble)
         if self._study:
             with suppress(Exception):  # the database may be the cause
                 self._study.note_trouble(trouble)
-
-
-def _at_home(given: Options) -> Options:
-    """The options of a launch with the folder and the addresses of this host."""
-    return replace(
-        given,
-        cluster=HERE,
-        folder=home(),
-        storage=address_of_host() or given.storage,
-        tracking_uri=os.environ.get("MLFLOW_TRACKING_URI", given.tracking_uri),
-    )

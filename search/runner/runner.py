@@ -27,6 +27,7 @@ from studyhall.search.sync.tracked_study import TrackedStudy
 from studyhall.search.tracking.ledger import end_broken_readings
 from studyhall.search.tracking.mlflow_ui import pages_of
 from studyhall.search.tracking.registry import register_champion, registered_version
+from studyhall.search.tracking.tracker import Tracker
 from studyhall.search.workers.pool import Action, ClusterUnavailable, UnusableHost
 from studyhall.search.workers.pool_choice import open_pool
 
@@ -232,20 +233,13 @@ class Runner:
     @retry_while_disconnected
     def _crown(self, summary: StudySummary) -> StudySummary:
         """Register the champion's model; launches that end together take turns."""
-        client, search = self.tracker.client, self.search or self.study
-        name, finals = search.spec.study.name, recorded_finals(search)
-        if choice := self._choose(summary, finals):
+        search, run = self.search or self.study, self.tracker.study_run
+        if choice := self._choose(summary, recorded_finals(search)):
             self._await_run(choice.number, summary.interrupted)
-            run_id = self.tracker.run_of(choice.number)
-            with search.exclusive("champion"):
-                version: str | None = register_champion(
-                    client, name, run_id, choice.value, choice.selected_by
-                )
+            version: str | None = crown(choice, search, self.tracker)
         else:
-            version = registered_version(client, name)
-        run = self.tracker.study_run
-        study = search.spec.study
-        pages = pages_of(run.uri, run.experiment_id, run.run_id, study, version)
+            version = registered_version(self.tracker.client, search.spec.study.name)
+        pages = pages_of(run.uri, run.experiment_id, run.run_id, search.spec.study, version)
         return replace(summary, champion_version=version, pages=pages)
 
     def _choose(self, summary: StudySummary, finals: Finals | None) -> Choice | None:
@@ -261,6 +255,15 @@ class Runner:
             if time.monotonic() >= deadline:
                 return
             time.sleep(INTERVALS.order)
+
+
+def crown(choice: Choice, search: Study, tracker: Tracker) -> str:
+    """Register the model of a trial's run as the champion of a search; return its version."""
+    run_id = tracker.run_of(choice.number)
+    with search.exclusive("champion"):
+        return register_champion(
+            tracker.client, search.spec.study.name, run_id, choice.value, choice.selected_by
+        )
 
 
 def _counted(unsent: list[FailedUpload]) -> str:

@@ -77,7 +77,8 @@ class Claims:
         if self._first(trials) + min(last, self._window) >= wanted:
             if len(trials) < wanted:
                 self._create(wanted)
-            costs = self._costs(wanted, cost)
+            trials = self._trials()
+            costs = {n: cost(n, trials[n]._trial_id) for n in self._free(trials, wanted)}
         with exclusive(self._storage, CLAIMS_MUTEX):
             trials = self._trials()
             free = self._free(trials, wanted)
@@ -195,10 +196,6 @@ class Claims:
         with exclusive(self._storage, CLAIMS_MUTEX):
             for _ in range(len(self._trials()), wanted):
                 self._storage.create_new_trial(self._study_id)
-
-    def _costs(self, wanted: int, cost: Cost) -> dict[int, float]:
-        trials = self._trials()
-        return {n: cost(n, trials[n]._trial_id) for n in self._free(trials, wanted)}
 
     def _first(self, trials: Sequence[FrozenTrial]) -> int:
         """Index of the first unfinished trial; all before it are final and not read again."""

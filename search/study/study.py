@@ -9,13 +9,7 @@ from functools import cached_property
 from typing import Any, NamedTuple, cast
 
 import optuna
-from optuna.pruners import (
-    BasePruner,
-    HyperbandPruner,
-    MedianPruner,
-    NopPruner,
-    SuccessiveHalvingPruner,
-)
+from optuna import pruners
 from optuna.storages import BaseStorage
 from optuna.trial import FrozenTrial, Trial, TrialState
 
@@ -129,8 +123,8 @@ class Study:
     @retry_while_disconnected
     def ask_to_stop(self, *, at_once: bool) -> None:
         """Ask all running launches of this study to stop, wherever they run."""
-        asked = self.storage.get_study_user_attrs(self._id).get(_STOP, (0, False))
-        self.storage.set_study_user_attr(self._id, _STOP, (asked[0] + 1, at_once))
+        asked = self.stop_asked()
+        self.storage.set_study_user_attr(self._id, _STOP, (asked.times + 1, at_once))
 
     @property
     def trouble(self) -> str | None:
@@ -284,15 +278,15 @@ class ProposedTrial:
         return self._view.notes
 
 
-def pruner_for(spec: StudySpec) -> BasePruner:
+def pruner_for(spec: StudySpec) -> pruners.BasePruner:
     """The pruner of a study, over the epochs of its longest trial."""
     epochs = max(
         settings.training.total_epochs(settings.data.train) for settings in spec.corner_settings()
     )
-    pruners: dict[str, Callable[[], BasePruner]] = {
-        "none": NopPruner,
-        "median": MedianPruner,
-        "successive_halving": SuccessiveHalvingPruner,
-        "hyperband": lambda: HyperbandPruner(min_resource=1, max_resource=epochs),
+    known: dict[str, Callable[[], pruners.BasePruner]] = {
+        "none": pruners.NopPruner,
+        "median": pruners.MedianPruner,
+        "successive_halving": pruners.SuccessiveHalvingPruner,
+        "hyperband": lambda: pruners.HyperbandPruner(min_resource=1, max_resource=epochs),
     }
-    return pruners[spec.study.pruner]()
+    return known[spec.study.pruner]()
