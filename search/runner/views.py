@@ -8,11 +8,18 @@ from collections.abc import Callable
 from contextlib import AbstractContextManager
 from typing import Self
 
-from rich import progress as rich_progress
 from rich.console import Console, Group, RenderableType
 from rich.live import Live
 from rich.padding import Padding
-from rich.progress import BarColumn, Progress, TaskID, TextColumn
+from rich.progress import (
+    BarColumn,
+    DownloadColumn,
+    MofNCompleteColumn,
+    Progress,
+    TaskID,
+    TextColumn,
+    TimeElapsedColumn,
+)
 from rich.table import Column
 from rich.text import Text
 
@@ -89,17 +96,14 @@ class LiveView(Observer):
         self._console = console
         self._clock = clock
         self._bytes = Progress(
-            TextColumn("{task.description}"),
-            BarColumn(),
-            rich_progress.DownloadColumn(),
-            console=console,
+            TextColumn("{task.description}"), BarColumn(), DownloadColumn(), console=console
         )
         self._trials = Progress(
             # The bar takes what is left of a narrow terminal; a long name is cut first.
             TextColumn("{task.description}", table_column=Column(no_wrap=True, max_width=20)),
             BarColumn(bar_width=None),
-            rich_progress.MofNCompleteColumn(),
-            rich_progress.TimeElapsedColumn(),
+            MofNCompleteColumn(),
+            TimeElapsedColumn(),
             # Not Rich's own, which forgets whatever ended more than half a minute ago.
             TextColumn("left {task.fields[left]}", style="progress.remaining"),
             console=console,

@@ -80,9 +80,7 @@ def distribution_of(parameter: Parameter) -> BaseDistribution:
     low, high, log = parameter.low, parameter.high, parameter.log
     if isinstance(parameter, parameters.FloatParameter):
         return FloatDistribution(low, high, log=log, step=parameter.step)
-    return distributions.IntDistribution(
-        parameter.low, parameter.high, log=log, step=parameter.step
-    )
+    return IntDistribution(parameter.low, parameter.high, log=log, step=parameter.step)
 
 
 def _suggest(trial: Trial, name: str, range_: Any) -> Any:

@@ -6,7 +6,6 @@ and refuse changes of a finished trial. `exclusive` makes several reads and writ
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from contextlib import AbstractContextManager
 from datetime import UTC, datetime
 from pathlib import Path
