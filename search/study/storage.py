@@ -99,9 +99,7 @@ def exclusive(storage: BaseStorage, name: str) -> AbstractContextManager[None]:
         storage: A storage from `open_storage`.
         name: The block's name, of letters, digits, '.', '_' and '-'.
     """
-    block: Callable[[str], AbstractContextManager[None]] | None = getattr(
-        storage, "exclusive", None
-    )
-    if block is None:
+    if not hasattr(storage, "exclusive"):
         raise TypeError(f"exclusive: must be a storage that open_storage opened, got {storage!r}")
-    return block(name)
+    block: AbstractContextManager[None] = storage.exclusive(name)
+    return block
