@@ -95,10 +95,17 @@ class Database(_CachedStorage):
         loses connection, lock and transaction together: when it wakes up, it cannot overwrite what
         others have written since.
         """
-        with self._forgetting(), self._database.engine.begin() as connection:
-            _lock(connection, name)
-            with self._through(connection):
-                yield
+        try:
+            with self._database.engine.begin() as connection:
+                _lock(connection, name)
+                with self._through(connection):
+                    yield
+        except BaseException:  # rolled back: the cache may hold what was written
+            with self._reading, self._lock:
+                self._studies.clear()
+                self._trial_id_to_study_id_and_number.clear()
+                self._study_id_and_number_to_trial_id.clear()
+            raise
 
     @contextmanager
     def _through(self, connection: Connection) -> Iterator[None]:
@@ -112,18 +119,6 @@ class Database(_CachedStorage):
         finally:
             sessions.registry.set(usual)  # first: closing fails if the connection is lost
             own.close()
-
-    @contextmanager
-    def _forgetting(self) -> Iterator[None]:
-        """Clear the cache if the transaction is rolled back: the cache may hold its writes."""
-        try:
-            yield
-        except BaseException:
-            with self._reading, self._lock:
-                self._studies.clear()
-                self._trial_id_to_study_id_and_number.clear()
-                self._study_id_and_number_to_trial_id.clear()
-            raise
 
 
 def open_database(address: str) -> Database:
