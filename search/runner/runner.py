@@ -16,7 +16,6 @@ from studyhall.search.runner.stopping import StopRequests
 from studyhall.search.runner.study_files import log_results, log_spec
 from studyhall.search.study.champion_choice import Choice, best_of_search, winner_of_finals
 from studyhall.search.study.finalists import recorded_finals
-from studyhall.search.study.finals_facts import Finals
 from studyhall.search.study.observer import Observer
 from studyhall.search.study.reconnection import retry_while_disconnected
 from studyhall.search.study.study import Study
@@ -111,7 +110,7 @@ class Runner:
     def _work(self, stop: Stop, deadline: float) -> None:
         def next_action() -> Action:
             self._report_results()
-            if self._whole:
+            if self._told >= set(range(self.study.spec.study.trials)):
                 return Action.STOP
             self._listen()
             self._requests.heed(stop, self.observer.note)
@@ -144,10 +143,6 @@ class Runner:
             self._told.add(result.number)
             self._deaths = 0
             self.observer.trial(result)
-
-    @property
-    def _whole(self) -> bool:
-        return self._told >= set(range(self.study.spec.study.trials))
 
     def _listen(self) -> None:
         """Look at the heartbeats; kill own workers that hang, before others count them as dead.
@@ -234,19 +229,19 @@ class Runner:
     def _crown(self, summary: StudySummary) -> StudySummary:
         """Register the champion's model; launches that end together take turns."""
         search, run = self.search or self.study, self.tracker.study_run
-        if choice := self._choose(summary, recorded_finals(search)):
+        finals = recorded_finals(search)
+        if self.search:
+            choice = winner_of_finals(finals)
+        else:
+            provisional = self.study.spec.finalists is not None
+            choice = best_of_search(summary.best, finals, provisional=provisional)
+        if choice:
             self._await_run(choice.number, summary.interrupted)
             version: str | None = crown(choice, search, self.tracker)
         else:
             version = registered_version(self.tracker.client, search.spec.study.name)
         pages = pages_of(run.uri, run.experiment_id, run.run_id, search.spec.study, version)
         return replace(summary, champion_version=version, pages=pages)
-
-    def _choose(self, summary: StudySummary, finals: Finals | None) -> Choice | None:
-        if self.search is None:
-            provisional = self.study.spec.finalists is not None
-            return best_of_search(summary.best, finals, provisional=provisional)
-        return winner_of_finals(finals)
 
     def _await_run(self, number: int, interrupted: bool) -> None:
         """Wait while another machine uploads the run of a trial that it has just finished."""

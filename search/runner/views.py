@@ -81,8 +81,10 @@ class PlainView(Observer):
     def trial(self, result: TrialResult) -> None:
         """Write a finished trial's line."""
         if self._tally:
-            self._tally.add(result)
-            self._line(f"{self._tally.progress}  {trial_line(result)}  {self._tally.best_value}")
+            tally = self._tally
+            tally.add(result)
+            done = f"[{tally.finished}/{tally.wanted}]"
+            self._line(f"{done}  {trial_line(result)}  {tally.best_value}")
 
     def _line(self, text: str) -> None:
         if not self._quiet:

@@ -142,12 +142,12 @@ class Claims:
     def live_after_grace(self) -> dict[int, int]:
         """The same as `live`, after listening until silent owners on other machines are dead."""
         deadline = self._clock() + INTERVALS.grace + INTERVALS.cluster
-        while (live := self.live()) and self._far() and self._clock() < deadline:
+        while (live := self.live()) and self._clock() < deadline:
+            owners = (claim.owner for claim in self._claims().values() if claim.owner)
+            if all(is_running(owner) is not None for owner in owners):
+                break
             time.sleep(INTERVALS.cluster)
         return live
-
-    def _far(self) -> bool:
-        return any(is_running(c.owner) is None for c in self._claims().values() if c.owner)
 
     @retry_while_disconnected
     def silent(self, seconds: float) -> set[str]:

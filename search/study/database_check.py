@@ -9,7 +9,7 @@ from pathlib import Path
 
 import sqlalchemy
 from optuna.storages import RDBStorage
-from sqlalchemy import Connection
+from sqlalchemy import Connection, text
 
 from studyhall.search.common.addresses import redact, resolved
 from studyhall.search.common.errors import StudyhallError, UsageError
@@ -52,9 +52,12 @@ def _database(address: str) -> Part:
     try:
         with look_into(address) as connection:
             watch = Stopwatch()
-            facts["version"] = str(connection.execute(_sql("SHOW server_version")).scalar_one())
+            facts["version"] = str(connection.execute(text("SHOW server_version")).scalar_one())
             milliseconds = watch.milliseconds
-            facts["clock_difference_seconds"], problems = _clock(connection)
+            theirs = connection.execute(text("SELECT clock_timestamp()")).scalar_one()
+            facts["clock_difference_seconds"], problems = clock_problems(
+                "the database", theirs, datetime.now(UTC)
+            )
             made = set(TABLES) <= set(sqlalchemy.inspect(connection).get_table_names())
             _write(connection, made)
             if made:
@@ -67,24 +70,19 @@ def _database(address: str) -> Part:
     return Part(_NAME, redact(address), milliseconds, facts, problems)
 
 
-def _clock(connection: Connection) -> tuple[float, tuple[str, ...]]:
-    theirs: datetime = connection.execute(_sql("SELECT clock_timestamp()")).scalar_one()
-    return clock_problems("the database", theirs, datetime.now(UTC))
-
-
 def _write(connection: Connection, made: bool) -> None:
     """Write as a launch does, the tables or a study in them, and roll that back."""
     name = f"studyhall-check-{uuid.uuid4().hex}"
     if made:
-        connection.execute(_sql("INSERT INTO studies (study_name) VALUES (:name)"), {"name": name})
+        connection.execute(text("INSERT INTO studies (study_name) VALUES (:name)"), {"name": name})
     else:
-        connection.execute(_sql(f'CREATE TABLE "{name}" (number INTEGER)'))
+        connection.execute(text(f'CREATE TABLE "{name}" (number INTEGER)'))
     connection.rollback()
 
 
 def _schema(connection: Connection, address: str) -> tuple[str, tuple[str, ...]]:
     """The version of Optuna's tables, and the problem with it, if any."""
-    found = connection.execute(_sql("SELECT version_num FROM alembic_version")).scalar()
+    found = connection.execute(text("SELECT version_num FROM alembic_version")).scalar()
     versions = _known_versions()
     if found == versions[0]:
         return f"{found}, the version that this Optuna needs", ()
@@ -104,7 +102,3 @@ def _known_versions() -> list[str]:
         return own.get_all_versions()
     finally:
         own.engine.dispose()
-
-
-def _sql(statement: str) -> sqlalchemy.TextClause:
-    return sqlalchemy.text(statement)

@@ -78,22 +78,18 @@ class EvolutionSampler(BaseSampler):
         trials = study.get_trials(deepcopy=False, states=_FINISHED)
         whole = [trial for trial in trials if self._space.keys() <= trial.params.keys()]
         size = population(len(self._space))
-        groups = [
-            self._group(whole[start : start + size], study.direction)
-            for start in range(0, len(whole) - size + 1, size)
-        ]
+        groups = list[Group]()
+        for start in range(0, len(whole) - size + 1, size):
+            ranked = sorted(whole[start : start + size], key=lambda t: _rank(t, study.direction))
+            groups.append(tuple(self._place(trial) for trial in ranked))
         places = _evolution(len(self._space), groups).ask(self._seed)
         return {
             name: from_unit(parameter, place)
             for (name, parameter), place in zip(self._space.items(), places, strict=True)
         }
 
-    def _group(self, trials: list[FrozenTrial], direction: StudyDirection) -> Group:
-        best_first = sorted(trials, key=lambda trial: _rank(trial, direction))
-        return tuple(
-            tuple(to_unit(p, trial.params[name]) for name, p in self._space.items())
-            for trial in best_first
-        )
+    def _place(self, trial: FrozenTrial) -> Places:
+        return tuple(to_unit(p, trial.params[name]) for name, p in self._space.items())
 
 
 def _rank(trial: FrozenTrial, direction: StudyDirection) -> tuple[float, ...]:

@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable, Container
 from contextlib import AbstractContextManager
 from functools import cached_property
-from typing import Any, NamedTuple, cast
+from typing import NamedTuple, cast
 
 import optuna
 from optuna import pruners
@@ -249,13 +249,21 @@ def _seems_at_work(claim: Claim) -> bool:
 
 
 class ProposedTrial:
-    """A trial that has its parameters and is about to train."""
+    """A trial that has its parameters and is about to train.
+
+    Attributes:
+        parameters: Its values of the search space.
+        settings: The settings that follow from them.
+        reports: The values reported so far, by epoch.
+        notes: The pruner's notes about the trial.
+    """
 
     def __init__(self, trial: Trial, view: WindowView, spec: StudySpec) -> None:
         self.parameters: dict[str, Scalar] = suggest(trial, spec)
         self.settings: TrialSettings = spec.resolve(self.parameters)
+        self.reports = view.reports
+        self.notes = view.notes
         self._trial = trial
-        self._view = view
         self._spec = spec
         self._epochs = self.settings.training.total_epochs(self.settings.data.train)
 
@@ -266,16 +274,6 @@ class ProposedTrial:
         if epoch.epoch == self._epochs or not retry_while_disconnected(self._trial.should_prune)():
             return None
         return pruning_reason(self._spec.study.pruner, self._spec.study.metric, epoch)
-
-    @property
-    def reports(self) -> dict[int, float]:
-        """The values reported so far, by epoch."""
-        return self._view.reports
-
-    @property
-    def notes(self) -> dict[str, Any]:
-        """What the pruner noted about the trial."""
-        return self._view.notes
 
 
 def pruner_for(spec: StudySpec) -> pruners.BasePruner:
