@@ -57,7 +57,7 @@ def opened(spec: StudySpec, folder: Path) -> OpenedStudy:
     dataset = open_dataset(settings, data)
     split = split_dataset(dataset, settings)
     sizes = (len(split.train), len(split.validation))
-    tracked = TrackedData(settings.name, fingerprint(data, split), dataset.source_url, *sizes)
+    tracked = TrackedData(settings.name, fingerprint(data, split), dataset.info.source_url, *sizes)
     study = open_study(open_storage(options.address), spec, tracked.fingerprint)
     client = open_client()
     study_run = start_study(client, spec.study.name, study.study_id, tracked, {})

@@ -80,7 +80,8 @@ class Server:
 
     def kill(self) -> None:
         """End it and its workers as a power cut would."""
-        os.killpg(self.process.pid, signal.SIGKILL)
+        with suppress(ProcessLookupError):  # a test has killed it already
+            os.killpg(self.process.pid, signal.SIGKILL)
         self.process.wait()
 
     def restart(self) -> None:

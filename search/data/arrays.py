@@ -52,15 +52,10 @@ def array_path(folder: Path, split: str, kind: str) -> Path:
 
 
 def write_arrays(folder: Path, info: DatasetInfo, pieces: Iterable[Piece]) -> list[str]:
-    """Write pieces to their places in the .npy files.
+    """Write pieces, which come in any order, to their places in the .npy files of a new folder.
 
     Ordinary writes raise an error on a full disk; writing through a memory map would end the
     process without an exception.
-
-    Args:
-        folder: a new, empty folder.
-        info: the data set.
-        pieces: in any order.
 
     Returns:
         The parts that no piece held, such as "the labels of data_batch_3".
@@ -107,13 +102,7 @@ class _ArrayWriter:
 
 
 def map_array(path: Path) -> npt.NDArray[Any]:
-    """Map an array of the cache into memory.
-
-    Args:
-        path: the array's file.
-
-    Returns:
-        The array with the type and shape in its file, read-only.
+    """Map an array of the cache into memory, read-only, with the type and shape in its file.
 
     Raises:
         UsageError: the file is missing, cut short, or not an array.
@@ -128,13 +117,7 @@ def map_array(path: Path) -> npt.NDArray[Any]:
 
 
 def open_array(folder: Path, info: DatasetInfo, split: str, kind: str) -> npt.NDArray[Any]:
-    """Map an array of a known data set into memory.
-
-    Args:
-        folder: the data set's folder in the cache.
-        info: the data set.
-        split: "train" or "test".
-        kind: "images" or "labels".
+    """Map the "images" or "labels" of a split, in a data set's folder, into memory.
 
     Returns:
         The data set's type (count, *example_shape), or uint8 (count,) for labels; read-only.

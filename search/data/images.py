@@ -58,10 +58,7 @@ class Header:
 
 
 def header(content: bytes) -> Header:
-    """Read the header of an image, without its pixels.
-
-    Args:
-        content: the image's file.
+    """Read the header of an image from its file's content, without the pixels.
 
     Raises:
         UndecodableError: it is not an image of FORMATS, or its values would be clipped.
@@ -92,10 +89,14 @@ def pixels(
         UndecodableError: it is not an image of FORMATS, it is damaged or cut short, or its values
             would be clipped, as those of a 16-bit grey image.
     """
+    from PIL import Image, ImageOps
+
     image = _opened(content)
     with _explained():
         upright = _upright(image).convert("L" if channels == 1 else "RGB")
-    fitted = _fit(upright, size) if size else upright
+    fitted = upright
+    if size:
+        fitted = ImageOps.fit(upright, (size[1], size[0]), Image.Resampling.LANCZOS)
     return np.asarray(fitted).reshape(fitted.height, fitted.width, channels)
 
 
@@ -158,13 +159,6 @@ def _orientation(image: Image) -> int:
         return int(image.getexif().get(_ORIENTATION, 1))
     except Exception:  # damaged metadata raise many kinds of errors, and the pixels may be sound
         return 1
-
-
-def _fit(image: Image, size: tuple[int, int]) -> Image:
-    """Crop an image, centred, to the aspect ratio of (height, width), and scale it."""
-    from PIL import Image, ImageOps
-
-    return ImageOps.fit(image, (size[1], size[0]), Image.Resampling.LANCZOS)
 
 
 def _opened(content: bytes) -> Image:

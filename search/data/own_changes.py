@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
-import numpy.typing as npt
 
 from studyhall.search.common.errors import UsageError
 from studyhall.search.data.arrays import open_array, read_provenance
@@ -15,14 +14,15 @@ from studyhall.search.data.cache import cache_folder
 from studyhall.search.data.catalog import SPLITS, DatasetInfo
 from studyhall.search.data.dataset_manifest import DatasetManifest, last_used, read_manifest
 from studyhall.search.data.faults import Example, ExampleNames, Fault, FaultKind, Findings
-from studyhall.search.data.own_data import own_source, variant_of
-from studyhall.search.data.own_examples import OwnExamples, OwnSource
+from studyhall.search.data.own_data import OwnSource, own_source, variant_of
+from studyhall.search.data.own_examples import OwnExamples
 from studyhall.search.data.recorded_data import versions
 
 if TYPE_CHECKING:
     from studyhall.search.config.data_settings import DataSettings
 
 NEXT_STEP = "restore it, or take the data as they are now with `studyhall data fetch`"
+_ADDED = "was added after the data were decoded"
 Change = tuple[str, Fault | None]
 
 
@@ -113,13 +113,9 @@ def _changed_files(
         was, now = manifest.sums.get(name), sums.get(name)
         if was == now:
             continue
-        what = "was removed" if now is None else "has changed"
-        example, when = None, "since it was decoded"
-        if was is None:
-            what, when = "was added", "after the data were decoded"
-        else:
-            example = names.example(*index_of[name])
-        yield _change(str(source.place / name), f"{what} {when}", "file", example)
+        what = f"{'was removed' if now is None else 'has changed'} since it was decoded"
+        example = None if was is None else names.example(*index_of[name])
+        yield _change(str(source.place / name), what if example else _ADDED, "file", example)
 
 
 def _changed_rows(
@@ -130,7 +126,7 @@ def _changed_rows(
     changes = list(_decoded_rows(place, examples, manifest, folder))
     decoded = {name for names in manifest.files.values() for name in names}
     present = [name for names in examples.files.values() for name in names]
-    news = [f"{n} was added after the data were decoded" for n in present if n not in decoded]
+    news = [f"{name} {_ADDED}" for name in present if name not in decoded]
     if not changes and not news:
         news = ["has changed since it was decoded, but has the same examples"]
     yield from changes
@@ -154,7 +150,8 @@ def _decoded_rows(
             class_name = examples.classes[examples.labels[part][row]]
             if class_name != example.class_name:
                 yield _change(place, f"is of class {class_name} now", "label", example)
-            if not _same(examples.row(part, row), images[index]):
+            now, was = examples.row(part, row), images[index]
+            if now.dtype != was.dtype or not np.array_equal(now, was):
                 yield _change(place, "has another image than was decoded", "image", example)
 
 
@@ -162,7 +159,3 @@ def _change(path: str, what: str, kind: FaultKind, example: Example | None) -> C
     """Return the sentence and the fault of a change; `example` is None for an added file."""
     subject = f"{example.part} index {example}, " if example else ""
     return f"{path}: {subject}{what}; {NEXT_STEP}", Fault(kind, example, path)
-
-
-def _same(one: npt.NDArray[Any], other: npt.NDArray[Any]) -> bool:
-    return one.shape == other.shape and one.dtype == other.dtype and np.array_equal(one, other)

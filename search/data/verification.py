@@ -8,7 +8,6 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import numpy as np
-import numpy.typing as npt
 
 from studyhall.search.common.errors import UsageError
 from studyhall.search.data.arrays import open_array
@@ -149,7 +148,9 @@ def _duplicates(folder: Path, info: DatasetInfo, split: Split | None) -> tuple[D
     for part, indices in parts.items():
         images = open_array(folder, info, _array_of(part), "images")
         for index in indices.tolist():
-            found.setdefault(_digest(images[index]), []).append((part, index))
+            content = np.ascontiguousarray(images[index]).data
+            digest = hashlib.blake2b(content, digest_size=16).digest()
+            found.setdefault(digest, []).append((part, index))
     groups = [group for group in found.values() if len({part for part, _ in group}) > 1]
     names = ExampleNames(folder, info)
     return tuple(
@@ -172,8 +173,3 @@ def _counts(duplicates: tuple[Duplicate, ...], split: bool) -> Mapping[str, int]
         f"{one} and {other}": sum({one, other} <= found.parts for found in duplicates)
         for one, other in pairs
     }
-
-
-def _digest(row: npt.NDArray[np.generic]) -> bytes:
-    """Return a digest of an example's bytes."""
-    return hashlib.blake2b(np.ascontiguousarray(row).data, digest_size=16).digest()

@@ -39,7 +39,7 @@ def log_results(tracked: TrackedStudy) -> None:
 def _draw_samples(tracked: TrackedStudy, path: Path) -> None:
     """Show what the networks are to tell apart, if it can be seen."""
     dataset = open_dataset(tracked.study.spec.data_settings, tracked.job.data_folder)
-    if len(dataset.example_shape) == 3:
+    if len(dataset.info.example_shape) == 3:
         examples, labels = dataset.train_examples[:SAMPLES], dataset.train_labels[:SAMPLES]
-        titles = [dataset.classes[label] for label in labels]
+        titles = [dataset.info.classes[label] for label in labels]
         titled_images(path, np.asarray(examples, np.uint8), titles)

@@ -81,11 +81,6 @@ class Tally:
             self._best = Best(result.number, result.value, dict(result.parameters))
 
     @property
-    def progress(self) -> str:
-        """How far the study is."""
-        return f"[{self.finished}/{self.wanted}]"
-
-    @property
     def counts(self) -> str:
         """The finished trials by state."""
         return ", ".join(f"{count} {state}" for state, count in self._states.items())
@@ -103,7 +98,8 @@ class Tally:
 
 
 def trial_line(result: TrialResult) -> str:
-    """A finished trial in a line."""
+    """A finished trial in a line; the seconds of one that was given up are not known."""
     value = f" {result.value:.4f}" if result.value is not None else ""
+    time = "" if result.seconds is None else f" in {result.seconds:.1f} s"
     why = f" ({result.reason})" if result.state == "failed" else ""
-    return f"trial {result.number} {result.state}{value} in {result.seconds:.1f} s{why}"
+    return f"trial {result.number} {result.state}{value}{time}{why}"

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from difflib import get_close_matches
 from pathlib import Path
 
 from studyhall.search.common.errors import UsageError
 from studyhall.search.common.options import Options
-from studyhall.search.config.study_file import shipped_studies
+from studyhall.search.config.study_file import shipped_studies, unknown_study
 from studyhall.search.study.finalists import with_finals
 from studyhall.search.study.storage import open_storage, read_storage
 from studyhall.search.study.studies import recorded_studies, recorded_study
@@ -36,9 +35,7 @@ def open_recorded(name: str, storage: Path | str | None = None, *, writable: boo
     if name in shipped_studies():
         raise UsageError(f"{name}: no trial was run here yet; start with `studyhall launch {name}`")
     here = (study.spec.study.name for study in recorded_studies(opened))
-    known = sorted({*here, *shipped_studies()})
-    near = " or ".join(f"'{n}'" for n in get_close_matches(name, known, n=3, cutoff=0.5) or known)
-    raise UsageError(f"{name}: unknown study; did you mean {near}?")
+    raise unknown_study(name, sorted({*here, *shipped_studies()}))
 
 
 def recorded_summary(name: str, storage: Path | str | None = None) -> StudySummary:

@@ -142,7 +142,7 @@ def tracked_data(spec: StudySpec, folder: Path) -> TrackedData:
     return TrackedData(
         name=settings.name,
         fingerprint=fingerprint(folder, split),
-        source_url=dataset.source_url,
+        source_url=dataset.info.source_url,
         train=len(split.train),
         validation=len(split.validation),
     )

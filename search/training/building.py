@@ -94,9 +94,9 @@ def build_network(
 def architecture_of(wanted: NetworkSettings, dataset: Dataset) -> Architecture:
     """The architecture that settings describe for a data set."""
     return Architecture(
-        prod(dataset.example_shape),
+        prod(dataset.info.example_shape),
         wanted.hidden,
-        outputs_of(wanted.loss, len(dataset.classes)),
+        outputs_of(wanted.loss, len(dataset.info.classes)),
         wanted.activation,
         wanted.dropout,
         wanted.loss,

@@ -113,7 +113,7 @@ def check_gradients(spec: StudySpec, data_folder: Path) -> Check:
             f"same at every pass, got {', '.join(map(str, rates))}; check a study without it, such "
             "as this one with `--set network.dropout=0.0` if it is set there"
         )
-    classes = len(open_dataset(kinds[0].data, data_folder).classes)
+    classes = len(open_dataset(kinds[0].data, data_folder).info.classes)
     networks = (checked for one in kinds for checked in _network(spec, one, data_folder))
     compared = [*_parts(kinds, classes), *networks]
     return Check(tuple(compared), tuple(rates))

@@ -225,8 +225,8 @@ def _classifier(network: Network, data: TrainingData) -> Classifier:
     return Classifier(
         network,
         data.preprocessing,
-        dataset.classes,
-        dataset.example_shape,
+        dataset.info.classes,
+        dataset.info.example_shape,
         dataset.train_examples.dtype,
     )
 

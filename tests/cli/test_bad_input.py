@@ -63,8 +63,8 @@ def complaints(workspace: Workspace, *arguments: object, code: int = 2) -> list[
         (["status", "cifar10"],
          ["cifar10: no trial was run here yet; start with `studyhall launch cifar10`"]),
         (["best", "cifar1"],
-         ["cifar1: unknown study; did you mean 'cifar10' or 'cifar10_grid' or "
-          "'cifar10_best'?"]),
+         ["No study named 'cifar1'. Did you mean 'cifar10' or 'cifar10_grid' or 'cifar10_best'? "
+          "`studyhall list` shows all."]),
         (["replay", "0123456789abcdef0123456789abcdef"], None),
         (
             ["data", "fetch", "cifar"],

@@ -104,7 +104,7 @@ def test_a_table_names_the_run_of_each_trial(told):
         ),
         (
             ["report", "smal"],
-            ["smal: unknown study; did you mean 'small'?"],
+            ["No study named 'smal'. Did you mean 'small'? `studyhall list` shows all."],
         ),
     ],
     ids=["export", "report"],

@@ -42,7 +42,7 @@ def test_training_goes_on_without_the_server_and_what_waited_is_sent(tracked, se
     wait_for(lambda: finished(tracked) >= 1)
     server.kill()
     wait_for(lambda: finished(tracked) == 6)
-    wait_for(lambda: "MLflow does not answer" in log.read_text())
+    wait_for(lambda: "MLflow is unavailable" in log.read_text())
     server.start()
     stdout, _ = process.communicate(timeout=300)
     assert process.returncode == 0, log.read_text()

@@ -90,7 +90,7 @@ def test_a_launch_of_a_readers_ends_before_any_work(written, signed, name):
         "do that; the server's administrator can allow it"
     )
     assert written.stands("written").wanted == 2
-    with pytest.raises(UsageError, match="unknown study"):
+    with pytest.raises(UsageError, match="No study named"):
         written.stands("another")
     with signed_in("ada"):
         assert signed.client.get_experiment_by_name("another") is None

@@ -79,7 +79,7 @@ def test_two_processes_fetch_the_real_data_once_between_them(cache: Path) -> Non
 
 def test_a_process_waits_while_another_fetches(tiny: Any, cache: Path, tmp_path: Path) -> None:
     archive = tiny.authors_archive(tmp_path / "archive.tar.gz")
-    with exclusive(cache, "tiny", SILENT):
+    with exclusive(cache / "tiny", SILENT):
         child = _start(tiny.info, archive)
         assert child.stdout is not None
         told = child.stdout.readline().decode()
@@ -92,7 +92,7 @@ def test_a_process_waits_while_another_fetches(tiny: Any, cache: Path, tmp_path:
 @pytest.mark.timeout(60)
 def test_a_ready_data_set_is_used_without_the_lock(tiny: Any, cache: Path, tmp_path: Path) -> None:
     folder = fetch(tiny.info, data_dir=tiny.authors_archive(tmp_path / "archive.tar.gz"))
-    with exclusive(cache, "tiny", SILENT):
+    with exclusive(cache / "tiny", SILENT):
         assert fetch(tiny.info) == folder
 
 
@@ -136,7 +136,7 @@ def test_a_full_disk_is_reported_and_nothing_remains(tiny: Any, cache: Path) -> 
     pieces = [Piece("train", "images", 0, np.zeros((100, 32, 32, 3), np.uint8))]
 
     def fill() -> None:
-        with exclusive(cache, "tiny", SILENT), staging(cache, "tiny") as temporary:
+        with exclusive(cache / "tiny", SILENT), staging(cache / "tiny") as temporary:
             (temporary / "train_images.npy").symlink_to("/dev/full")
             write_arrays(temporary, tiny.info, pieces)
 

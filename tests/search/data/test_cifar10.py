@@ -45,7 +45,7 @@ def test_first_labels_and_class_counts_are_the_published_ones(cifar10_cache: Pat
 
 def test_first_image_is_a_frog_in_colour_the_right_way_up(cifar10_cache: Path) -> None:
     dataset = open_dataset("cifar10", cifar10_cache)
-    assert dataset.classes[dataset.train_labels[0]] == "frog"
+    assert dataset.info.classes[dataset.train_labels[0]] == "frog"
     assert dataset.train_examples[0, 0, 0].tolist() == [59, 62, 63]
     assert dataset.train_examples[0, 0, 1].tolist() == [43, 46, 45]
     assert dataset.train_examples[0, 31, 31].tolist() == [123, 92, 72]

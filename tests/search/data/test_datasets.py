@@ -35,8 +35,8 @@ def test_the_training_part_is_mapped_and_cannot_be_written(tiny: Any, folder: Pa
     np.testing.assert_array_equal(dataset.train_examples, tiny.images[:5].reshape(100, 32, 32, 3))
     np.testing.assert_array_equal(dataset.train_labels, tiny.labels[:5].ravel())
     assert dataset.train_labels.dtype == np.int64
-    assert dataset.example_shape == (32, 32, 3)
-    assert len(dataset.classes) == 10
+    assert dataset.info.example_shape == (32, 32, 3)
+    assert len(dataset.info.classes) == 10
     assert not dataset.train_examples.flags.writeable
     assert not dataset.train_labels.flags.writeable
 

@@ -82,8 +82,8 @@ def test_every_spelling_in_every_folder_is_read(
     dataset = open_dataset(small, cache / "small")
     np.testing.assert_array_equal(dataset.train_examples[..., 0], IMAGES["train"])
     np.testing.assert_array_equal(dataset.train_labels, LABELS["train"])
-    assert dataset.example_shape == (28, 28, 1)
-    assert dataset.source_url == "http://yann.lecun.com/exdb/mnist/"
+    assert dataset.info.example_shape == (28, 28, 1)
+    assert dataset.info.source_url == "http://yann.lecun.com/exdb/mnist/"
 
 
 @pytest.mark.parametrize("suffix", ["", ".gz"])

@@ -34,7 +34,7 @@ def test_images_and_labels_are_taken_as_they_are(tmp_path: Path, cache: Path) ->
     settings = own(array_file(tmp_path / "pets.npz", content))
     folder = fetch(settings)
     dataset, (test, labels) = open_dataset(settings, folder), open_test(settings, folder)
-    assert (dataset.classes, dataset.example_shape) == (CLASSES, (6, 8, 3))
+    assert (dataset.info.classes, dataset.info.example_shape) == (CLASSES, (6, 8, 3))
     np.testing.assert_array_equal(dataset.train_examples, content["train_images"])
     np.testing.assert_array_equal(dataset.train_labels, content["train_labels"])
     np.testing.assert_array_equal(test, content["test_images"])
@@ -52,7 +52,7 @@ def test_arrays_may_have_the_names_that_others_use(
     settings = own(array_file(tmp_path / "pets.npz", renamed))
     dataset = open_dataset(settings, fetch(settings))
     np.testing.assert_array_equal(dataset.train_examples, content["train_images"])
-    assert dataset.classes == ("0", "1", "2")
+    assert dataset.info.classes == ("0", "1", "2")
 
 
 @pytest.mark.parametrize("kind", [np.float32, np.float64])
@@ -64,19 +64,19 @@ def test_points_may_have_any_number_of_inputs(tmp_path: Path, cache: Path, kind:
     folder = fetch(settings)
     dataset, (test, sealed) = open_dataset(settings, folder), open_test(settings, folder)
     assert dataset.train_examples.dtype == np.float32
-    assert (dataset.classes, dataset.example_shape) == (("a", "b", "c"), (7,))
+    assert (dataset.info.classes, dataset.info.example_shape) == (("a", "b", "c"), (7,))
     assert (dataset.train_examples.shape, test.shape) == ((24, 7), (6, 7))
     assert np.bincount(sealed).tolist() == [2, 2, 2]
     known = dict(zip(map(bytes, points.astype("<f4")), labels.tolist(), strict=True))
     for row, label in zip(dataset.train_examples, dataset.train_labels, strict=True):
-        assert dataset.classes[label] == known[bytes(row)]
+        assert dataset.info.classes[label] == known[bytes(row)]
 
 
 def test_images_without_channels_are_grey(tmp_path: Path, cache: Path) -> None:
     content = arrays()
     grey = {f"{part}_images": content[f"{part}_images"][..., 0] for part in ("train", "test")}
     settings = own(array_file(tmp_path / "pets.npz", changed(**grey)))
-    assert open_dataset(settings, fetch(settings)).example_shape == (6, 8, 1)
+    assert open_dataset(settings, fetch(settings)).info.example_shape == (6, 8, 1)
 
 
 def test_labels_may_stand_in_a_column_and_be_any_whole_numbers(tmp_path: Path, cache: Path) -> None:
@@ -87,7 +87,7 @@ def test_labels_may_stand_in_a_column_and_be_any_whole_numbers(tmp_path: Path, c
     )
     settings = own(array_file(tmp_path / "pets.npz", content))
     dataset = open_dataset(settings, fetch(settings))
-    assert dataset.classes == ("-1", "7", "20")
+    assert dataset.info.classes == ("-1", "7", "20")
     assert dataset.train_labels[:3].tolist() == [1, 0, 2]
 
 

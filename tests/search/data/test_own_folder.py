@@ -32,8 +32,8 @@ def test_images_are_ordered_by_class_and_name_and_sealed_where_they_are(
     settings = own(place)
     folder = fetch(settings)
     dataset, (test, labels) = open_dataset(settings, folder), open_test(settings, folder)
-    assert dataset.classes == CLASSES
-    assert dataset.example_shape == (6, 8, 3)
+    assert dataset.info.classes == CLASSES
+    assert dataset.info.example_shape == (6, 8, 3)
     assert dataset.train_labels.tolist() == labels.tolist() == [0, 0, 0, 1, 1, 1, 2, 2, 2]
     for split, found in (("train", dataset.train_examples), ("test", test)):
         names = [place / split / name / f"{number}.png" for name in CLASSES for number in range(3)]
@@ -64,14 +64,14 @@ def test_all_grey_images_have_one_channel_and_others_three(
     tmp_path: Path, cache: Path, shape: tuple[int, ...], channels: int
 ) -> None:
     settings = own(image_folder(tmp_path / "pets", shape=shape))
-    assert open_dataset(settings, fetch(settings)).example_shape == (6, 8, channels)
+    assert open_dataset(settings, fetch(settings)).info.example_shape == (6, 8, channels)
 
 
 def test_one_image_with_colours_makes_all_of_them_rgb(tmp_path: Path, cache: Path) -> None:
     place = image_folder(tmp_path / "pets", shape=(6, 8))
     write_image(place / "cat" / "0.png", random_pixels(np.random.default_rng(1), 6, 8, 3))
     settings = own(place)
-    assert open_dataset(settings, fetch(settings)).example_shape == (6, 8, 3)
+    assert open_dataset(settings, fetch(settings)).info.example_shape == (6, 8, 3)
 
 
 @pytest.mark.parametrize("shape", [(6, 8), (6, 8, 3)])
@@ -82,7 +82,7 @@ def test_an_image_to_classify_becomes_what_it_would_be_among_the_data(
     path = write_image(place / "train" / "cat" / "0.png", np.full(shape, 250, np.uint8))
     settings = own(place, image_size=[4, 3])
     dataset = open_dataset(settings, fetch(settings))
-    found = read_image(path, dataset.example_shape, light_on_dark=False)
+    found = read_image(path, dataset.info.example_shape, light_on_dark=False)
     np.testing.assert_array_equal(found, dataset.train_examples[0])
 
 
@@ -133,7 +133,7 @@ def test_beside_the_classes_only_files_named_like_images_are_refused(
     place = image_folder(tmp_path / "pets")
     for name in ("paper.pdf", "weights.h5", "figure.eps"):
         (place / name).write_text("about these images")
-    assert open_dataset(own(place), fetch(own(place))).classes == CLASSES
+    assert open_dataset(own(place), fetch(own(place))).info.classes == CLASSES
     (place / "X.JPG").write_text("called like one")
     assert complaints(place) == [
         f"{place}/X.JPG: must lie in the folder of its class; move it there or delete it"
@@ -231,7 +231,7 @@ def test_a_class_with_the_name_of_a_part_is_to_be_renamed_and_nothing_else(
         f"of a data set; rename it, such as to {reserved}_class"
     ]
     (place / reserved).rename(place / f"{reserved}_class")
-    assert open_dataset(own(place), fetch(own(place))).classes == (
+    assert open_dataset(own(place), fetch(own(place))).info.classes == (
         "cat",
         "dog",
         f"{reserved}_class",

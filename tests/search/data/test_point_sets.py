@@ -50,9 +50,9 @@ def test_points_are_drawn_into_the_cache_and_mapped(cache: Path, name: str) -> N
     assert isinstance(dataset.train_examples, np.memmap)
     assert (dataset.train_examples.shape, dataset.train_examples.dtype) == ((10_000, 2), np.float32)
     assert dataset.train_labels.dtype == np.int64
-    assert dataset.example_shape == (2,)
-    assert dataset.classes == ("0", "1")
-    assert dataset.source_url == f"studyhall:{name}?seed=3&noise=0.25"
+    assert dataset.info.example_shape == (2,)
+    assert dataset.info.classes == ("0", "1")
+    assert dataset.info.source_url == f"studyhall:{name}?seed=3&noise=0.25"
     assert not dataset.train_examples.flags.writeable
 
 

@@ -133,5 +133,5 @@ def test_a_folder_that_cannot_be_written_is_named():
 
 
 def test_an_unknown_study_is_named():
-    assert refused(Path("t.csv")).startswith("s: unknown study; did you mean ")
+    assert refused(Path("t.csv")) == "No study named 's'. `studyhall list` shows all."
     assert not Path("t.csv").exists()

@@ -11,6 +11,7 @@ import pytest
 from studyhall import UsageError, launch
 from studyhall.search.cli import entry
 from studyhall.search.runner.views import observer
+from studyhall.search.study.trial_result import TrialResult
 from tests.search.moons import Moons
 
 NAMES = ["time", "level", "study", "trial", "event", "message", "values"]
@@ -41,6 +42,13 @@ def test_a_launch_writes_an_object_for_its_begin_and_each_trial(tmp_path, logged
     last = events[-1]
     assert (last["study"], last["level"], last["values"]["state"]) == ("moons", "info", "complete")
     assert set(last["values"]["parameters"]) == {"hidden_size", "learning_rate"}
+
+
+def test_a_trial_that_was_given_up_has_trained_for_no_seconds(logged):
+    with observer() as progress:
+        progress.trial(TrialResult(3, "failed", reason="worker died: 2 in a row"))
+    [event] = logged()
+    assert (event["level"], event["trial"], event["values"]["seconds"]) == ("warning", 3, 0.0)
 
 
 def test_quiet_keeps_notes_and_a_password_is_left_out(logged):

@@ -95,7 +95,7 @@ def test_a_trial_in_this_process_is_ended_at_once(moons):
 def test_no_finalist_is_trained_after_a_wish_that_came_with_the_last_trial(moons):
     stopped_at(moons, "moons", 5)
     assert moons.summary().finished == 6
-    with pytest.raises(UsageError, match="unknown study"):
+    with pytest.raises(UsageError, match="No study named"):
         moons.summary("moons.finalists")
     moons.launch(FINALISTS)
     assert moons.summary("moons.finalists").finished == 4
@@ -116,5 +116,5 @@ def test_finalists_are_stopped_by_the_name_of_their_search(moons):
 
 def test_what_is_not_there_cannot_be_stopped(moons):
     moons.launch(study={"trials": 1})
-    with pytest.raises(UsageError, match="did you mean 'moons'"):
+    with pytest.raises(UsageError, match="Did you mean 'moons'"):
         stop("moon", Options(**moons.places))

@@ -69,6 +69,12 @@ def test_the_best_of_the_search_are_trained_from_each_fresh_seed(final):
     assert finals.optimism == pytest.approx(leader.value - leader.mean)
 
 
+def test_the_study_of_finalists_has_no_finalists_itself(final):
+    summary = final.summary("moons.finalists")
+    assert (summary.finished, summary.wanted) == (6, 6)
+    assert (summary.finals, summary.finals_pending, summary.finals_progress) == (None, False, None)
+
+
 def test_the_champion_is_the_typical_training_of_the_best_by_mean(final):
     winner = final.summary().finals.winner
     run = final.client.get_run(final.champion.run_id)

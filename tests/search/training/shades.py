@@ -8,6 +8,7 @@ import numpy as np
 
 from studyhall.model import Preprocessing
 from studyhall.search.config.settings import TrialSettings
+from studyhall.search.data.catalog import DatasetInfo
 from studyhall.search.data.datasets import Dataset
 from studyhall.search.data.splits import Split
 from studyhall.search.training.building import TrainingData
@@ -19,14 +20,15 @@ def shades() -> TrainingData:
     generator = np.random.default_rng(0)
     labels = np.arange(60) % 2
     images = generator.integers(0, 128, (60, 4, 4, 3)) + 100 * labels[:, None, None, None]
-    dataset = Dataset(
+    info = DatasetInfo(
         name="shades",
         classes=("dark", "light"),
         example_shape=(4, 4, 3),
-        train_examples=images.astype(np.uint8),
-        train_labels=labels,
+        batches=(),
+        origin=None,
         source_url="https://example.org",
     )
+    dataset = Dataset(info, images.astype(np.uint8), labels)
     split = Split(train=np.arange(40), validation=np.arange(40, 60))
     preprocessing = Preprocessing.fit(dataset.train_examples, split.train, "standardize")
     return TrainingData(dataset, split, preprocessing)

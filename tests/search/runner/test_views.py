@@ -11,8 +11,8 @@ import pytest
 from rich.console import Console
 
 from studyhall.search.config.study_spec import StudySpec
-from studyhall.search.runner.live_view import LiveView, PlainView
-from studyhall.search.runner.views import observer
+from studyhall.search.runner.tally import trial_line
+from studyhall.search.runner.views import LiveView, PlainView, observer
 from studyhall.search.study.summary import StudySummary
 from studyhall.search.study.trial_result import TrialResult
 
@@ -127,6 +127,11 @@ def test_the_time_left_is_told_however_long_trials_take(minutes):
     for _ in range(11):
         view.trial(OUTCOME)
     assert left() == "0:00:00"
+
+
+def test_a_trial_that_was_given_up_has_no_seconds():
+    line = trial_line(TrialResult(3, "failed", reason="worker died: 2 in a row"))
+    assert line == "trial 3 failed (worker died: 2 in a row)"
 
 
 def test_a_long_reason_takes_one_line():
