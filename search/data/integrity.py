@@ -124,14 +124,10 @@ def _changed(folder: Path, info: DatasetInfo, batch: Batch) -> npt.NDArray[np.in
 
 
 def fingerprint(folder: Path, split: Split) -> str:
-    """Return the hex SHA-256 over every image, label and split index of a data set.
+    """Return the hex SHA-256 over every image, label and split index of a data set in the cache.
 
     It also covers types and shapes and, for the user's data, the names of the classes. It does not
     depend on the machine's byte order.
-
-    Args:
-        folder: the data set's folder in the cache.
-        split: int64 indices of the training images.
 
     Raises:
         UsageError: an array cannot be opened.

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
 from studyhall.search.common.progress import SILENT, Progress
@@ -20,12 +19,7 @@ class Observer(Progress):
         """Begin to show progress."""
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *error: object) -> None:
         """End what `__enter__` began."""
 
     @property

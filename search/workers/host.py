@@ -17,7 +17,7 @@ from studyhall.search.workers.host_session import Assignment, HostSession
 from studyhall.search.workers.pool import UnusableHost
 
 Result = TypeVar("Result")
-_STOP_SECONDS = 5.0  # how long a host waits for the record that its sender is sending
+_STOP_SECONDS = 5.0  # how long a host waits for the record that is being uploaded
 
 
 class Host:

@@ -105,6 +105,9 @@ def _become(files: list[int], words: list[str], folder: str, environment: dict[s
 
 def main() -> None:
     """Import what is wanted, serve commands, and be one of them."""
+    from studyhall.search.tracking.client import prepare_client
+
+    prepare_client()  # as a command does before it imports MLflow
     for name in _WANTED:
         __import__(name)
     sys.path.remove(str(ROOT))  # as it is for the installed program
