@@ -48,7 +48,7 @@ def command_line() -> str:
     with tempfile.TemporaryDirectory() as folder:
         page = Path(folder) / "page.md"
         words = [
-            "studyhall.search.cli.cli",
+            "studyhall.search.cli.entry",
             "utils",
             "docs",
             "--name",

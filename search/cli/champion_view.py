@@ -111,16 +111,12 @@ def _print_earlier(ledger: Ledger) -> None:
 
 def _print_readings(readings: Sequence[Reading]) -> None:
     for one in sorted(readings, key=lambda one: one.when):
-        print(f"  {_line(one)}")
-
-
-def _line(one: Reading) -> str:
-    result = one.incomplete or f"{one.examples:,} examples"
-    if one.accuracy is not None:
-        result = f"accuracy {one.accuracy:.4f} on {result}"
-    when = one.when.astimezone().strftime("%Y-%m-%d %H:%M")
-    data = one.fingerprint[:12] or "not known"
-    return f"{when}, {one.who}: {one.reader} of {one.model}\n    {result}, data {data}"
+        result = one.incomplete or f"{one.examples:,} examples"
+        if one.accuracy is not None:
+            result = f"accuracy {one.accuracy:.4f} on {result}"
+        when = one.when.astimezone().strftime("%Y-%m-%d %H:%M")
+        print(f"  {when}, {one.who}: {one.reader} of {one.model}")
+        print(f"    {result}, data {one.fingerprint[:12] or 'not known'}")
 
 
 def print_confusion(found: Evaluation, run_id: str) -> None:
@@ -136,10 +132,15 @@ def print_confusion(found: Evaluation, run_id: str) -> None:
         print("rows: true class, columns: predicted class")
         console.print(table)
         return
-    confused = _confused(found)
+    confused = [
+        (count, true, predicted)
+        for true, counts in zip(found.classes, found.confusion, strict=True)
+        for predicted, count in zip(found.classes, counts, strict=True)
+        if count and predicted != true
+    ]
     if confused:
         print("most often confused:")
-    for count, true, predicted in confused[:_CONFUSIONS]:
+    for count, true, predicted in sorted(confused, key=lambda one: -one[0])[:_CONFUSIONS]:
         print(f"  {true} taken for {predicted} {counted(count, 'time')}")
     print(f"all counts: confusion_matrix.json of run {run_id} in MLflow")
 
@@ -159,14 +160,3 @@ def _confusion_table(found: Evaluation) -> Table:
     for row, counts in zip(rows, found.confusion, strict=True):
         table.add_row(escape(row), *map(str, counts))
     return table
-
-
-def _confused(found: Evaluation) -> list[tuple[int, str, str]]:
-    """How often a class was predicted as another: count, true, predicted; the largest first."""
-    pairs = [
-        (count, true, predicted)
-        for true, counts in zip(found.classes, found.confusion, strict=True)
-        for predicted, count in zip(found.classes, counts, strict=True)
-        if count and predicted != true
-    ]
-    return sorted(pairs, key=lambda pair: -pair[0])

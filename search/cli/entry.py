@@ -1,4 +1,4 @@
-"""The entry point of the command line: errors become sentences and exit codes."""
+"""The command line: it collects the commands, and turns errors into sentences and exit codes."""
 
 from __future__ import annotations
 
@@ -7,13 +7,38 @@ import signal
 import sys
 import traceback
 from types import FrameType
+from typing import Annotated
 
 import typer
 from typer.exceptions import TyperException
 
-from studyhall.search.cli.cli import app
+from studyhall.search.cli.champion_commands import champions
+from studyhall.search.cli.check_commands import checks, data, service
+from studyhall.search.cli.record_commands import records
+from studyhall.search.cli.report_commands import reports
+from studyhall.search.cli.reproduce_command import reproductions
+from studyhall.search.cli.study_commands import studies
 from studyhall.search.common.addresses import redact_text
 from studyhall.search.common.errors import StudyhallError, remedy
+
+app = typer.Typer(
+    name="studyhall",
+    help="Search hyperparameters of small NumPy networks, and record every trial in MLflow.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+for group in (studies, champions, reports, checks, reproductions, records):
+    app.add_typer(group)
+app.add_typer(data, name="data")
+app.add_typer(service, name="service")
+
+
+@app.callback()
+def _options(
+    debug: Annotated[bool, typer.Option("--debug", help="Show the traceback of an error.")] = False,
+) -> None:
+    """Accept the options before a command; `main` acts on --debug."""
 
 
 def main() -> None:

@@ -140,16 +140,15 @@ def _show_replays(replays: Iterable[Replay], as_json: bool) -> list[Replay]:
     if len(found) > 1:
         print(f"{identical} of {len(found)} identical")
     changes = Counter(change for replay in found for change in replay.environment)
-    for change, count in changes.items():
+    for (name, was, here), count in changes.items():
         runs = f" ({count} of {len(found)} runs)" if count < len(found) else ""
-        was, here = change.recorded or "not known", change.here or "not known"
-        print(f"environment: {change.name} was {was}, here {here}{runs}")
+        print(f"environment: {name} was {was or 'not known'}, here {here or 'not known'}{runs}")
     return found
 
 
 def _compared(replay: Replay) -> str:
     if replay.identical:
-        whole = ", every metric, the weights" if replay.trial.weights_sha256 else ", every metric"
+        whole = ", every metric, the weights" if replay.trial.has_weights else ", every metric"
         return f"identical: {len(replay.trial.losses):,} iterations{whole}"
     more = len(replay.differences) - 1
     return f"differs first in {replay.differences[0]}" + (f"; and {more:,} more" if more else "")

@@ -116,7 +116,7 @@ def status(
 ) -> None:
     """Show trials, best result, finalists and test evaluations."""
     from studyhall.search.cli.study_view import show_status
-    from studyhall.search.evaluation.readings import recorded_ledger
+    from studyhall.search.evaluation.verdict import recorded_ledger
     from studyhall.search.study.recorded import recorded_summary
 
     summary = recorded_summary(study, storage)
@@ -149,10 +149,7 @@ def best(study: args.Recorded, storage: args.Storage = None, json: args.Json = F
     from studyhall.search.cli.study_view import show_best
     from studyhall.search.study.recorded import recorded_summary
 
-    summary = recorded_summary(study, storage)
-    if summary.best is None:
-        raise UsageError(f"{summary.name}: no trial has completed yet; launch the study again")
-    show_best(summary, as_json=json)
+    show_best(recorded_summary(study, storage), as_json=json)
 
 
 @studies.command()

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from studyhall.search.cli.champion_view import ledger_as_json, print_ledger
 from studyhall.search.cli.output import print_json, print_table
+from studyhall.search.common.errors import UsageError
 from studyhall.search.common.pages import Pages
 from studyhall.search.common.words import counted, format_value
 from studyhall.search.study.summary import StudySummary
@@ -82,10 +83,14 @@ def show_stopping(stopping: Stopping, as_json: bool) -> None:
 
 
 def show_best(summary: StudySummary, as_json: bool) -> None:
-    """Print the number, value and parameters of the best trial."""
+    """Print the number, value and parameters of the best trial.
+
+    Raises:
+        UsageError: there is none.
+    """
     best = summary.best
     if best is None:
-        return
+        raise UsageError(f"{summary.name}: no trial has completed yet; launch the study again")
     if as_json:
         parameters = {"parameters": best.parameters}
         print_json({"trial": best.number, summary.metric: best.value, **parameters})

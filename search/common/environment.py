@@ -66,10 +66,8 @@ def _git() -> dict[str, str]:
     if not (checkout / ".git").exists():
         return {}
     try:
-        commit, changes = (
-            _ask_git(checkout, "rev-parse", "HEAD"),
-            _ask_git(checkout, "status", "-s"),
-        )
+        commit = _ask_git(checkout, "rev-parse", "HEAD")
+        changes = _ask_git(checkout, "status", "-s")
     except (OSError, subprocess.SubprocessError):
         return {}
     return {"code.commit": commit, "code.dirty": str(bool(changes)).lower()}

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 
 
 @dataclass(frozen=True)
@@ -24,7 +24,3 @@ class Pages:
     champion: str | None
     served: bool
     command: str | None = None
-
-    def to_dict(self) -> dict[str, object]:
-        """The pages as JSON holds them."""
-        return asdict(self)

@@ -1,12 +1,13 @@
-"""Progress callbacks of long work, and an implementation that does nothing."""
+"""Progress callbacks of long work."""
 
 from __future__ import annotations
 
-from typing import Protocol
 
+class Progress:
+    """Callbacks for the steps of a fetch, which show nothing; a subclass overrides them.
 
-class Progress(Protocol):
-    """Callbacks for the steps of a fetch; the command line draws a progress bar with them."""
+    The command line draws a progress bar with them.
+    """
 
     def start(self, description: str, total: int | None) -> None:
         """Begin a step; the one before it has ended.
@@ -23,17 +24,4 @@ class Progress(Protocol):
         """Show a sentence that stays visible, such as why another source is tried."""
 
 
-class Silent:
-    """A Progress that shows nothing, so that no function needs ``if progress``."""
-
-    def start(self, description: str, total: int | None) -> None:
-        """Show nothing."""
-
-    def advance(self, amount: int) -> None:
-        """Show nothing."""
-
-    def note(self, message: str) -> None:
-        """Show nothing."""
-
-
-SILENT = Silent()
+SILENT = Progress()

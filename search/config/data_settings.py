@@ -5,24 +5,11 @@ from __future__ import annotations
 import re
 from typing import Annotated, Literal
 
-from pydantic import BeforeValidator, Field, Tag, ValidationInfo, field_validator
+from pydantic import Field, ValidationInfo, field_validator
 
-from studyhall.search.config.section import (
-    EACH,
-    ONE,
-    ONE_OR_EACH,
-    Count,
-    Section,
-    Seed,
-    as_tuple,
-    rule,
-)
+from studyhall.search.config.section import Count, OneOrEach, Section, Seed, rule
 
 Side = Annotated[int, Field(ge=1, le=4096)]
-ImageSize = Annotated[
-    Annotated[Side, Tag(ONE)] | Annotated[tuple[Side, Side], BeforeValidator(as_tuple), Tag(EACH)],
-    ONE_OR_EACH,
-]
 # A test compares these with the data sets that exist; checking a name needs no NumPy this way.
 POINT_SETS = ("two_blobs", "two_moons")
 DATA_NAMES = ("cifar10", "mnist", *POINT_SETS)
@@ -45,7 +32,7 @@ class DataSettings(Section):
         description="Data of your own: a folder of images by class, or a `.npz` file; a relative "
         "path starts at the study file's folder.",
     )
-    image_size: ImageSize | None = Field(
+    image_size: OneOrEach[Side, tuple[Side, Side]] | None = Field(
         None,
         description="The size that images of your own are resized to: one side, or height and "
         "width; without it all images must have one size.",

@@ -13,7 +13,7 @@ from typing import Annotated, Literal, Self
 
 from pydantic import BeforeValidator, Field, model_validator
 
-from studyhall.search.config.section import Count, Scalar, Section, as_tuple, rule
+from studyhall.search.config.section import Count, Scalar, Section, TupleOf, rule
 
 
 def _as_condition(value: object) -> object:
@@ -120,9 +120,7 @@ class CategoricalParameter(_Conditional):
     """One of a list of values; the only kind that a grid can have."""
 
     type: Literal["categorical"] = Field(description="One of a list.")
-    choices: Annotated[tuple[Scalar, ...], BeforeValidator(as_tuple)] = Field(
-        description="The values, one at least, all different."
-    )
+    choices: TupleOf[Scalar] = Field(description="The values, one at least, all different.")
 
     @model_validator(mode="after")
     def _choices(self) -> Self:

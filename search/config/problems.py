@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from difflib import get_close_matches
 from typing import Any
@@ -73,7 +74,9 @@ def _rule(details: ErrorDetails, path: KeyPath) -> str:
     if kind == "missing":
         return "is required"
     if kind == "extra_forbidden":
-        return f"unknown key{near(str(path[-1]), _known_keys(path))}"
+        parameter = path[0] == "search_space"
+        known = _PARAMETER_KEYS if parameter else _KEYS.get(path[:-1], frozenset())
+        return f"unknown key{near(str(path[-1]), known)}"
     if kind.startswith("union_tag"):
         tag = value.get("type") if isinstance(value, dict) else value
         return f"type must be 'int', 'float' or 'categorical', got {tag!r}"
@@ -86,12 +89,6 @@ def _rule(details: ErrorDetails, path: KeyPath) -> str:
     if base in _TYPES:
         return f"must be {_TYPES[base]}, {got}"
     return f"{details['msg'][0].lower()}{details['msg'][1:]}, {got}"
-
-
-def _known_keys(path: KeyPath) -> frozenset[str]:
-    if path[0] == "search_space":
-        return _PARAMETER_KEYS
-    return _KEYS.get(path[:-1], frozenset())
 
 
 def near(name: str, names: frozenset[str]) -> str:
@@ -116,7 +113,10 @@ class CheckedSpace:
     def __init__(self, table: Mapping[str, Any], spec: StudySpec | None) -> None:
         """Check a table; `spec` is that of the whole file if it is valid, so as not to redo it."""
         self.table = table
-        self.valid = spec.search_space if spec else _valid(table)
+        self.valid: dict[str, Parameter] = spec.search_space if spec else {}
+        for key, value in () if spec else table.items():
+            with suppress(ValidationError):  # it is among the mistakes of the whole file
+                self.valid[key] = _PARAMETER.validate_python(value)
         self.sound: dict[str, Parameter] = {}
         self.problems: list[Problem] = []
         for name, parameter in self.valid.items():
@@ -157,13 +157,3 @@ def _broken(asked: Parameter, values: tuple[Scalar, ...]) -> Iterator[str]:
     for value in values:
         if not asked.contains(value):
             yield f"must be one of its choices {list(asked.choices)}, got {value!r}"
-
-
-def _valid(table: Mapping[str, Any]) -> dict[str, Parameter]:
-    valid: dict[str, Parameter] = {}
-    for name, value in table.items():
-        try:
-            valid[name] = _PARAMETER.validate_python(value)
-        except ValidationError:
-            continue  # its own mistakes are among those of the whole file
-    return valid

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, TypeVar
 
-from pydantic import BaseModel, ConfigDict, Discriminator, Field
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Discriminator, Field, Tag
 from pydantic_core import PydanticCustomError
 
 Scalar = bool | int | float | str
@@ -13,10 +13,6 @@ Seed = Annotated[int, Field(ge=0, lt=2**32)]
 Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 NotNegative = Annotated[float, Field(ge=0, allow_inf_nan=False)]
 
-# The tags of a union of one value and a list of values; they never reach the user.
-ONE, EACH = "one for all layers", "one for each layer"
-ONE_OR_EACH = Discriminator(lambda value: EACH if isinstance(value, list | tuple) else ONE)
-
 
 class Section(BaseModel):
     """A table of a study file: strict types, no unknown keys, immutable."""
@@ -24,9 +20,20 @@ class Section(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
 
 
-def as_tuple(value: object) -> object:
-    """A TOML list as the tuple that a frozen settings object holds."""
+def _as_tuple(value: object) -> object:
     return tuple(value) if isinstance(value, list) else value
+
+
+Item = TypeVar("Item")
+Items = TypeVar("Items")
+# A TOML list, as the tuple that a frozen settings object holds.
+TupleOf = Annotated[tuple[Item, ...], BeforeValidator(_as_tuple)]
+# The tags of a union of one value and a list of values; they never reach the user.
+ONE, EACH = "one for all layers", "one for each layer"
+OneOrEach = Annotated[
+    Annotated[Item, Tag(ONE)] | Annotated[Items, BeforeValidator(_as_tuple), Tag(EACH)],
+    Discriminator(lambda value: EACH if isinstance(value, list | tuple) else ONE),
+]
 
 
 def rule(message: str) -> PydanticCustomError:

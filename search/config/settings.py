@@ -4,18 +4,16 @@ from __future__ import annotations
 
 from typing import Annotated, Literal, Self
 
-from pydantic import BeforeValidator, Field, Tag, model_validator
+from pydantic import Field, model_validator
 
 from studyhall.search.config.data_settings import DataSettings
 from studyhall.search.config.section import (
-    EACH,
-    ONE,
-    ONE_OR_EACH,
     Count,
     NotNegative,
+    OneOrEach,
     Positive,
     Section,
-    as_tuple,
+    TupleOf,
     rule,
 )
 
@@ -29,19 +27,15 @@ class NetworkSettings(Section):
     `activation` and `dropout` are one value for all hidden layers, or a list with one for each.
     """
 
-    hidden: Annotated[tuple[Count, ...], BeforeValidator(as_tuple)] = Field(
+    hidden: TupleOf[Count] = Field(
         description="The hidden layers' widths, numbers or names of parameters; `[]` for none.",
     )
-    activation: Annotated[
-        Annotated[Activation, Tag(ONE)]
-        | Annotated[tuple[Activation, ...], BeforeValidator(as_tuple), Tag(EACH)],
-        ONE_OR_EACH,
-    ] = Field("relu", description="The activation after each hidden layer; one for all, or a list.")
-    dropout: Annotated[
-        Annotated[Rate, Tag(ONE)]
-        | Annotated[tuple[Rate, ...], BeforeValidator(as_tuple), Tag(EACH)],
-        ONE_OR_EACH,
-    ] = Field(0.0, description="The share of units to drop in training; one for all, or a list.")
+    activation: OneOrEach[Activation, tuple[Activation, ...]] = Field(
+        "relu", description="The activation after each hidden layer; one for all, or a list."
+    )
+    dropout: OneOrEach[Rate, tuple[Rate, ...]] = Field(
+        0.0, description="The share of units to drop in training; one for all, or a list."
+    )
     loss: Literal["softmax_cross_entropy", "sigmoid_cross_entropy", "mean_squared_error"] = Field(
         "softmax_cross_entropy", description="The loss to minimize."
     )

@@ -64,8 +64,7 @@ def load_study(study: str | Path, overrides: Sequence[str] = ()) -> StudySpec:
             file, the key, the rule and the value.
     """
     path = find_study(str(study))
-    text = _read(path)
-    raw = _parse(text, path.name)
+    text, raw = _read(path)
     _anchor(raw, path.absolute().parent)
     for override in overrides:
         _override(raw, override)
@@ -91,21 +90,19 @@ def recorded_name(study: str) -> str:
     return load_study(study).study.name if study.endswith(".toml") else study
 
 
-def _read(path: Path) -> str:
+def _read(path: Path) -> tuple[str, dict[str, Any]]:
+    """The text of a study file, and its tables."""
     try:
-        return path.read_text(encoding="utf-8")
+        text = path.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
         raise UsageError(f"{path}: cannot be read as UTF-8 text: {error}") from None
-
-
-def _parse(text: str, name: str) -> dict[str, Any]:
     try:
-        return tomllib.loads(text)
+        return text, tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
         message, _, place = str(error).partition(" (at ")
         found = re.match(r"line (\d+)", place)
         line = found[1] if found else str(text.rstrip().count("\n") + 1)
-        raise UsageError(f"{name}:{line}: not valid TOML: {message}") from None
+        raise UsageError(f"{path.name}:{line}: not valid TOML: {message}") from None
 
 
 def _anchor(raw: dict[str, Any], folder: Path) -> None:

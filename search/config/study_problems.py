@@ -25,12 +25,7 @@ from studyhall.search.config.search_space import (
     point_with,
 )
 from studyhall.search.config.settings import SETTING_KEYS, TrainingSettings, TrialSettings
-from studyhall.search.config.study_spec import (
-    FINALISTS_ENDING,
-    StudySection,
-    StudySpec,
-    overlay,
-)
+from studyhall.search.config.study_spec import FINALISTS_ENDING, StudySection, StudySpec, overlay
 
 _ALL_KEYS = frozenset[str]().union(*SETTING_KEYS.values())
 _FIXED_DATA = SETTING_KEYS["data"] - {"preprocessing"}
@@ -46,7 +41,11 @@ def validate_study(raw: Mapping[str, Any], describe: Callable[[Problem], str] = 
     Raises:
         UsageError: mistakes in it; every one, a line each.
     """
-    spec, problems = _structure(raw)
+    spec, problems = None, list[Problem]()
+    try:
+        spec = StudySpec.model_validate(raw)
+    except ValidationError as error:  # unknown or missing keys, wrong types, values out of range
+        problems += [problem_of(details) for details in error.errors()]
     space = CheckedSpace(_table(raw, "search_space"), spec)
     problems += [
         *_reserved(raw),
@@ -62,14 +61,6 @@ def validate_study(raw: Mapping[str, Any], describe: Callable[[Problem], str] = 
         distinct = {str(problem): problem for problem in problems}
         raise UsageError("\n".join(map(describe, distinct.values())))
     return spec
-
-
-def _structure(raw: Mapping[str, Any]) -> tuple[StudySpec | None, list[Problem]]:
-    """Unknown and missing tables and keys, wrong types, values out of range."""
-    try:
-        return StudySpec.model_validate(raw), []
-    except ValidationError as error:
-        return None, [problem_of(details) for details in error.errors()]
 
 
 def _reserved(raw: Mapping[str, Any]) -> Iterator[Problem]:
@@ -133,7 +124,9 @@ def _attributed(
     if name in point:
         return Problem(("search_space", name), str(problem))
     if name in space.sound:
-        return Problem(problem.path, _without_value(name, space.sound))
+        conditions = describe_conditions(space.sound[name].conditions)
+        rule = f"names '{name}', which has a value only when {conditions}; search it without "
+        return Problem(problem.path, f"{rule}`when`, or set a value here")
     if name in space.table or (key in space.table and key not in space.sound):
         return None  # the parameter's own mistake is reported under its own name
     if missing and key in space.sound:
@@ -142,14 +135,6 @@ def _attributed(
         rule = f"{active}; set {section}.{key} as well, for the trials where it is not"
         return Problem(("search_space", key), rule)
     return problem
-
-
-def _without_value(name: str, space: Space) -> str:
-    conditions = describe_conditions(space[name].conditions)
-    return (
-        f"names '{name}', which has a value only when {conditions}; search it without `when`, "
-        "or set a value here"
-    )
 
 
 def _mentioned(raw: Mapping[str, Any], path: KeyPath) -> str:
@@ -192,10 +177,8 @@ def _search_space(raw: Mapping[str, Any], space: CheckedSpace) -> Iterator[Probl
 
 def _unused(raw: Mapping[str, Any], space: CheckedSpace) -> Iterator[Problem]:
     """A setting of optimizers or schedules must be one that the study's optimizers have."""
-    from studyhall.model import (  # NumPy, which --help does without
-        OPTIMIZER_SETTINGS,
-        SCHEDULE_SETTINGS,
-    )
+    # They import NumPy, which --help does without.
+    from studyhall.model import OPTIMIZER_SETTINGS, SCHEDULE_SETTINGS
 
     yield from _without_owner(raw, space, "optimizer", OPTIMIZER_SETTINGS)
     yield from _without_owner(raw, space, "schedule", SCHEDULE_SETTINGS)

@@ -7,12 +7,12 @@ from collections.abc import Mapping
 from functools import cached_property
 from typing import Annotated, Any, Literal, NamedTuple, Self
 
-from pydantic import AfterValidator, BeforeValidator, Field, model_validator
+from pydantic import AfterValidator, Field, model_validator
 
 from studyhall.search.config.data_settings import DataSettings
 from studyhall.search.config.parameters import Parameter
 from studyhall.search.config.search_space import corners
-from studyhall.search.config.section import Count, Scalar, Section, Seed, as_tuple, rule
+from studyhall.search.config.section import Count, Scalar, Section, Seed, TupleOf, rule
 from studyhall.search.config.settings import SETTING_KEYS, TrialSettings
 
 NAME_PATTERN = re.compile(r"^[A-Za-z0-9][A-Za-z0-9._-]*$")
@@ -108,7 +108,7 @@ class StudySpec(Section):
     search_space: Annotated[dict[str, Parameter], Field(min_length=1)] = Field(
         description="The parameters, at least one, each a table under its name."
     )
-    enqueue: Annotated[tuple[dict[str, Scalar], ...], BeforeValidator(as_tuple)] = Field(
+    enqueue: TupleOf[dict[str, Scalar]] = Field(
         (), description="Good known points to try first: a value for each active parameter."
     )
     finalists: FinalistsSection | None = Field(
@@ -170,7 +170,7 @@ class FinalistsSpec(StudySpec):
     """
 
     search: str
-    retrainings: Annotated[tuple[Retraining, ...], BeforeValidator(as_tuple), Field(min_length=1)]
+    retrainings: Annotated[TupleOf[Retraining], Field(min_length=1)]
 
     def enqueued(self, number: int) -> dict[str, Scalar]:
         """All values of a trial: those of the search's trial."""

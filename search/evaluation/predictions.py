@@ -55,14 +55,14 @@ def classify(
         raise UsageError("\n".join(problems))
     raw = np.stack(images)
     answers = zip(pictures, classifier.predict(raw), classifier.probabilities(raw), strict=True)
+    classes = classifier.classes
     return [
-        _prediction(str(picture), classifier.classes[label], row.tolist(), classifier.classes)
+        _prediction(str(picture), classes[label], row.tolist(), classes)
         for picture, label, row in answers
     ]
 
 
 def _prediction(picture: str, label: str, row: list[float], classes: Sequence[str]) -> Prediction:
-    # The predicted class comes first: probabilities can round to the same number where scores
-    # differ.
+    # Of equal probabilities, which different scores can round to, the predicted class is first.
     ranked = sorted(zip(classes, row, strict=True), key=lambda item: (-item[1], item[0] != label))
     return Prediction(picture, label, dict(ranked))

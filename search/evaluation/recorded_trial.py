@@ -22,6 +22,7 @@ from studyhall.search.tracking.run_files import downloaded
 from studyhall.search.tracking.run_tags import RunTags, tagged_seed
 from studyhall.search.tracking.study_runs import FINGERPRINT, WEIGHTS_REMOVED
 from studyhall.search.training.building import TrialSeed
+from studyhall.search.training.record import EPOCH_METRICS
 from studyhall.search.training.trial import TrialState
 
 if TYPE_CHECKING:
@@ -29,20 +30,11 @@ if TYPE_CHECKING:
     from studyhall.search.tracking.study_runs import Run
 
 LOSSES = "training_loss.csv"
+WEIGHTS = "studyhall.weights_sha256"
 STORED_WEIGHTS = f"{MODEL_FOLDER}/{WEIGHTS_IN_MODEL}"
 # These metrics are the same in every replay; `seconds` is not, and is left out.
-METRICS = (
-    "training_loss",
-    "training_loss_epoch",
-    "training_accuracy",
-    "validation_loss",
-    "validation_accuracy",
-    "learning_rate",
-    "gradient_norm",
-    "update_ratio",
-    "dead_relu_share",
-    "value",
-)
+METRICS = ("training_loss", "training_loss_epoch", *EPOCH_METRICS, "value")
+STATE, REASON, STATUS = "studyhall.state", "studyhall.reason", "the run's status"
 
 
 @dataclass(frozen=True, eq=False)
@@ -55,12 +47,8 @@ class RecordedTrial:
         seed: the study's seed and the trial's number, from which its random numbers follow.
         metric: the metric that the study optimizes.
         settings: the settings that the trial was trained with.
-        state: how it ended.
-        reason: why it was pruned or failed.
-        status: the run's state in MLflow's terms.
-        weights_sha256: the digest of its weights, from the run's tag.
-        stored_sha256: the digest of the weights' file in the run; None without such a file.
-        weights_removed: whether `studyhall gc` deleted that file.
+        ending: its state, the reason for it, the run's status, and the digests of its weights by
+            their tag and their file; that of a file that `studyhall gc` deleted is left out.
         losses: the training loss by iteration, 1 for the first.
         points: the values of its metrics by iteration and key; several where a point was logged
             more than once.
@@ -74,17 +62,17 @@ class RecordedTrial:
     seed: TrialSeed
     metric: Metric
     settings: TrialSettings
-    state: TrialState
-    reason: str | None
-    status: str
-    weights_sha256: str | None
-    stored_sha256: str | None
-    weights_removed: bool
+    ending: Mapping[str, str | None]
     losses: Mapping[int, float]
     points: Mapping[tuple[int, str], Sequence[float]]
     fingerprint: str
     blas_threads: int
     environment: Mapping[str, str]
+
+    @property
+    def has_weights(self) -> bool:
+        """Whether it recorded weights, as all but failed trials do."""
+        return self.ending[WEIGHTS] is not None
 
     @property
     def name(self) -> str:
@@ -109,22 +97,25 @@ def read_trial(client: MlflowClient, run: Run) -> RecordedTrial:
     settings = _settings(client, run_id)
     _require_consistent(f"run {run_id}", settings, run.data.params, spec)
     states: tuple[TrialState, ...] = get_args(TrialState)
-    state = tags.choice("studyhall.state", states)
-    weights, removed = tags.get("studyhall.weights_sha256"), tags.get(WEIGHTS_REMOVED)
+    metrics: tuple[Metric, ...] = get_args(Metric)
+    ending = {
+        STATE: tags.choice(STATE, states),
+        REASON: tags.get(REASON),
+        STATUS: str(run.info.status),
+        WEIGHTS: tags.get(WEIGHTS),
+    }
+    if tags.get(WEIGHTS_REMOVED) is None:
+        ending[STORED_WEIGHTS] = _stored_sha256(client, run_id) if ending[WEIGHTS] else None
     with _reading(run_id, "experiment"):
         study = str(client.get_experiment(run.info.experiment_id).name)
     return RecordedTrial(
         run_id=run_id,
         study=study,
         seed=tagged_seed(tags),
-        metric=_metric(tags, spec),
+        # Runs older than this tag have the metric in the study file alone.
+        metric=tags.choice("studyhall.metric", metrics, spec.study.metric if spec else None),
         settings=settings,
-        state=state,
-        reason=tags.get("studyhall.reason"),
-        status=str(run.info.status),
-        weights_sha256=weights,
-        stored_sha256=_stored_sha256(client, run_id) if weights and not removed else None,
-        weights_removed=removed is not None,
+        ending=ending,
         losses=_losses(client, run_id, tags),
         points=_points(client, run),
         fingerprint=tags.required(FINGERPRINT),
@@ -167,12 +158,6 @@ def _study_spec(client: MlflowClient, tags: RunTags) -> StudySpec | None:
         return None
 
 
-def _metric(tags: RunTags, spec: StudySpec | None) -> Metric:
-    """The metric that the study optimizes; from the study file for runs older than the tag."""
-    metrics: tuple[Metric, ...] = get_args(Metric)
-    return tags.choice("studyhall.metric", metrics, spec.study.metric if spec else None)
-
-
 def _settings(client: MlflowClient, run_id: str) -> TrialSettings:
     with _reading(run_id, "settings.json"), downloaded(client, run_id, "settings.json") as path:
         return TrialSettings.model_validate_json(path.read_bytes())
@@ -190,7 +175,7 @@ def _losses(client: MlflowClient, run_id: str, tags: RunTags) -> dict[int, float
         if header != ["iteration", "training_loss"]:
             raise ValueError(f"its first line is {header}")
     if not losses:
-        reason = tags.get("studyhall.reason")
+        reason = tags.get(REASON)
         raise UsageError(f"run {run_id}: the trial trained nothing that can be compared: {reason}")
     return losses
 
@@ -222,22 +207,22 @@ def _reading(run_id: str, what: str) -> Iterator[None]:
 def _require_consistent(
     run: str, settings: TrialSettings, parameters: Mapping[str, str], spec: StudySpec | None
 ) -> None:
-    """Refuse settings that were changed after the trial was trained.
+    """Refuse settings that were changed after the trial was trained; the first such key is named.
 
-    Args:
-        run: How messages name the run.
-        settings: The content of the run's settings.json.
-        parameters: The trial's parameters in MLflow.
-        spec: The study; without it, only parameters that are named after a key are checked.
-
-    Raises:
-        StudyhallError: settings.json contradicts them; the message names the first such key.
+    Without `spec`, only parameters that are named after a key are checked.
     """
     given = {name: _scalar(value) for name, value in parameters.items()}
     found = settings.model_dump()
     written = found if spec is None else {name: getattr(spec, name) for name in found}
     expected = overlay(written, given)
-    wanted = _validated(run, expected).model_dump()
+    try:
+        wanted = TrialSettings.model_validate(expected).model_dump()
+    except ValidationError as error:
+        problem = error.errors()[0]
+        path = ".".join(map(str, problem["loc"]))
+        raise StudyhallError(
+            f"{run}: its parameters are not valid settings: {path}: {problem['msg']}"
+        ) from error
     # Defaults are not compared, because another version of Studyhall can have other ones.
     given_keys = ((section, key) for section, keys in expected.items() for key in keys)
     # The path is not compared: a launch after the data were moved records their new path.
@@ -248,17 +233,6 @@ def _require_consistent(
                 f"{run}: its settings.json was changed: {section}.{key} is {now!r}, and was "
                 f"{was!r} by its study and parameters"
             )
-
-
-def _validated(run: str, tables: Mapping[str, Mapping[str, object]]) -> TrialSettings:
-    try:
-        return TrialSettings.model_validate(tables)
-    except ValidationError as error:
-        problem = error.errors()[0]
-        key = ".".join(map(str, problem["loc"]))
-        raise StudyhallError(
-            f"{run}: its parameters are not valid settings: {key}: {problem['msg']}"
-        ) from error
 
 
 def _scalar(text: str) -> Scalar:

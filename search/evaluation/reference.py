@@ -6,11 +6,11 @@ import tomllib
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import BeforeValidator, Field
+from pydantic import Field
 
 from studyhall.search.common.errors import UsageError
 from studyhall.search.common.source_tree import STUDIES
-from studyhall.search.config.section import Scalar, Section, as_tuple
+from studyhall.search.config.section import Scalar, Section, TupleOf
 
 REFERENCE = STUDIES / "reference"
 
@@ -47,7 +47,7 @@ class ReferenceStudy(Section):
     """A shipped study, and the published numbers that it reproduces."""
 
     name: str
-    row: Annotated[tuple[Row, ...], Field(min_length=1), BeforeValidator(as_tuple)]
+    row: Annotated[TupleOf[Row], Field(min_length=1)]
 
 
 class System(Section):
@@ -55,7 +55,7 @@ class System(Section):
 
     name: str
     title: str
-    study: Annotated[tuple[ReferenceStudy, ...], Field(min_length=1), BeforeValidator(as_tuple)]
+    study: Annotated[TupleOf[ReferenceStudy], Field(min_length=1)]
 
 
 def system_names() -> list[str]:

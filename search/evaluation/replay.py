@@ -19,7 +19,11 @@ from studyhall.search.data.recorded_data import fetch_recorded, require_same_dat
 from studyhall.search.evaluation.recorded_trial import (
     LOSSES,
     METRICS,
+    REASON,
+    STATE,
+    STATUS,
     STORED_WEIGHTS,
+    WEIGHTS,
     RecordedTrial,
     read_trial,
 )
@@ -37,6 +41,7 @@ if TYPE_CHECKING:
 Given = TypeVar("Given")
 Result = TypeVar("Result")
 Value = float | str | None
+EnvironmentChange = tuple[str, str | None, str | None]
 Points = Mapping[tuple[int, str], Sequence[float]]
 
 
@@ -70,15 +75,6 @@ class ReplayDifference:
         return {**asdict(self), **values}
 
 
-@dataclass(frozen=True)
-class EnvironmentChange:
-    """A code version, machine or library that differs from the recorded one; None is unknown."""
-
-    name: str
-    recorded: str | None
-    here: str | None
-
-
 @dataclass(frozen=True, eq=False)
 class Replay:
     """A trial that was trained again.
@@ -86,7 +82,8 @@ class Replay:
     Attributes:
         trial: the recorded trial.
         differences: where the replay differs from it, the earliest first.
-        environment: where this environment differs from the recorded one.
+        environment: each code version, machine or library that differs: its name, the recorded
+            value and the one here; None is unknown.
     """
 
     trial: RecordedTrial
@@ -108,7 +105,10 @@ class Replay:
             "iterations": len(self.trial.losses),
             "differences": len(self.differences),
             "first_difference": self.differences[0].to_dict() if self.differences else None,
-            "environment": [asdict(change) for change in self.environment],
+            "environment": [
+                {"name": name, "recorded": recorded, "here": here}
+                for name, recorded, here in self.environment
+            ],
         }
 
 
@@ -174,52 +174,33 @@ def _read(
 
 
 def _replay(trial: RecordedTrial, folder: Path) -> Replay:
+    """Train a trial again, and compare all but the seconds with its record, bit for bit.
+
+    Differences on the curves come in the order of the training, then those of the final state.
+    """
+    wanted = trial.settings.training
+    recorded = {(i, LOSSES): [loss] for i, loss in trial.losses.items()} | dict(trial.points)
     with fixed_blas_threads(trial.blas_threads):
         data = training_data(folder, trial.settings.data)
         examples = len(data.split.train)
-        on_epoch = pruned_after(_last_epoch(trial, examples), trial.reason or "")
+        per_epoch, last = wanted.iterations_per_epoch(examples), None
+        if trial.ending[STATE] == "pruned":  # after the last point of any of its curves
+            last = -(-max(iteration for iteration, _ in recorded) // per_epoch)
+        on_epoch = pruned_after(last, trial.ending[REASON] or "")
         trained = run_trial(trial.settings, data, trial.seed, trial.metric, on_epoch)
-        found = _differences(trial, trained, examples)
+        points = _points(trained, curve_stride(wanted.total_iterations(examples)))
+        on_curves = _curve_differences(recorded, points, per_epoch)
+        found = [*on_curves, *_final_differences(trial, trained)]
         return Replay(trial, found, _environment_changes(trial))
-
-
-def _last_epoch(trial: RecordedTrial, examples: int) -> int | None:
-    """The last epoch of a pruned trial: that of the last point of any of its curves."""
-    if trial.state != "pruned":
-        return None
-    last = max([*trial.losses, *(step for step, _ in trial.points)])
-    per_epoch = trial.settings.training.iterations_per_epoch(examples)
-    return -(-last // per_epoch)
 
 
 def _environment_changes(trial: RecordedTrial) -> list[EnvironmentChange]:
     recorded, here = trial.environment, environment()
     return [
-        EnvironmentChange(name, recorded.get(name), here.get(name))
+        (name, recorded.get(name), here.get(name))
         for name in sorted(recorded.keys() | here.keys())
         if recorded.get(name) != here.get(name)
     ]
-
-
-def _differences(
-    recorded: RecordedTrial, trained: TrialRecord, train_examples: int
-) -> list[ReplayDifference]:
-    """Compare a recorded trial with its replay bit for bit, except for the seconds.
-
-    Args:
-        recorded: The recorded trial.
-        trained: The result of training it again.
-        train_examples: How many examples it trained on.
-
-    Returns:
-        Differences on the curves in the order of the training, then those of the final state.
-    """
-    training = recorded.settings.training
-    stride = curve_stride(training.total_iterations(train_examples))
-    old = {(i, LOSSES): [loss] for i, loss in recorded.losses.items()} | dict(recorded.points)
-    per_epoch = training.iterations_per_epoch(train_examples)
-    on_curves = _curve_differences(old, _points(trained, stride), per_epoch)
-    return [*on_curves, *_final_differences(recorded, trained)]
 
 
 def _points(trained: TrialRecord, stride: int) -> dict[tuple[int, str], list[float]]:
@@ -247,23 +228,19 @@ def _curve_differences(old: Points, new: Points, per_epoch: int) -> list[ReplayD
 
 def _final_differences(recorded: RecordedTrial, trained: TrialRecord) -> list[ReplayDifference]:
     weights = weights_sha256(trained.classifier) if trained.classifier else None
-    ends: list[tuple[str, Value, Value]] = [
-        ("studyhall.state", recorded.state, trained.state),
-        ("studyhall.reason", recorded.reason, _reason(recorded, trained)),
-        ("the run's status", recorded.status, RUN_STATUS[trained.state]),
-        ("studyhall.weights_sha256", recorded.weights_sha256, weights),
-    ]
-    if not recorded.weights_removed:
-        ends.append((STORED_WEIGHTS, recorded.stored_sha256, weights))
-    return [ReplayDifference(*end) for end in ends if end[1] != end[2]]
-
-
-def _reason(recorded: RecordedTrial, trained: TrialRecord) -> str | None:
-    """Why the replay ended; for a pruned trial, with the epoch and value of the replay."""
-    if trained.state != "pruned":
-        return trained.reason
-    pruner = (recorded.reason or "").partition(" ")[0]
-    return pruning_reason(pruner, recorded.metric, trained.epochs[-1])
+    reason = trained.reason
+    if trained.state == "pruned":  # it has the recorded reason, and may have pruned elsewhere
+        pruner = (recorded.ending[REASON] or "").partition(" ")[0]
+        reason = pruning_reason(pruner, recorded.metric, trained.epochs[-1])
+    here = {
+        STATE: trained.state,
+        REASON: reason,
+        STATUS: RUN_STATUS[trained.state],
+        WEIGHTS: weights,
+        STORED_WEIGHTS: weights,
+    }
+    ends = recorded.ending.items()
+    return [ReplayDifference(name, was, here[name]) for name, was in ends if was != here[name]]
 
 
 def _same(before: float | None, after: float | None) -> bool:

@@ -13,10 +13,9 @@ from pathlib import Path
 from statistics import fmean, stdev
 from typing import TYPE_CHECKING
 
-from studyhall.model import Classifier, accuracy
+from studyhall.model import accuracy
 from studyhall.search.common.errors import InterruptedStudyError, StudyhallError
 from studyhall.search.common.options import Options
-from studyhall.search.config.data_settings import DataSettings
 from studyhall.search.config.section import Scalar
 from studyhall.search.config.study_file import load_study
 from studyhall.search.data.datasets import fetch, open_dataset, split_dataset
@@ -28,14 +27,8 @@ from studyhall.search.runner.launcher import launch
 from studyhall.search.study.observer import Observer
 from studyhall.search.study.storage import read_storage
 from studyhall.search.study.studies import recorded_study
+from studyhall.search.tracking import ledger
 from studyhall.search.tracking.client import open_client
-from studyhall.search.tracking.ledger import (
-    EXAMPLES,
-    Entry,
-    earlier_measures,
-    reading,
-    study_run_of,
-)
 from studyhall.search.tracking.run_files import load_trained
 from studyhall.search.tracking.study_runs import FINGERPRINT, TEST_FINGERPRINT, complete_trials
 
@@ -122,11 +115,10 @@ def _reproduce(
     folder = fetch(spec.data_settings, data_dir=options.data_dir, progress=observer.fetching)
     require_same_data(folder, spec.data_settings, runs[0].data.tags[FINGERPRINT])
     test = {TEST_FINGERPRINT: test_fingerprint(folder)}
-    with ExitStack() as ledger:
-        study_run, model = study_run_of(client, runs[0]), f"the trials of {system}"
-        enter = cache(
-            lambda: ledger.enter_context(reading(client, study_run, "reproduction", model, test))
-        )
+    with ExitStack() as entered:
+        study_run, model = ledger.study_run_of(client, runs[0]), f"the trials of {system}"
+        reading = ledger.reading(client, study_run, "reproduction", model, test)
+        enter = cache(lambda: entered.enter_context(reading))
         measure = Measure(client, folder, enter)
         found = [_compare(system, study.name, row, runs, measure) for row in study.row]
         if measure.any_new:
@@ -135,6 +127,7 @@ def _reproduce(
 
 
 def _compare(system: str, study: str, row: Row, runs: list[Run], measure: Measure) -> Reproduced:
+    """Measure the trials that a published number describes, and say whether it agrees."""
     chosen = _matching(study, runs, row.where)
     if row.best:
         chosen = [max(chosen, key=lambda run: measure(run, "validation_accuracy"))]
@@ -143,16 +136,12 @@ def _compare(system: str, study: str, row: Row, runs: list[Run], measure: Measur
     if row.low is not None or row.high is not None:
         agrees = (row.low or 0.0) <= fmean(values) <= (1.0 if row.high is None else row.high)
     elif others := row.above or row.below:
-        pairs = _by_repetition(chosen, _matching(study, runs, others))
+        known = {run.data.params.get("repeat"): run for run in _matching(study, runs, others)}
+        # A trial whose counterpart of the same repetition failed is left out.
+        pairs = [(r, known[n]) for r in chosen if (n := r.data.params.get("repeat")) in known]
         ours, theirs = ([measure(pair[i], row.quantity) for pair in pairs] for i in (0, 1))
         agrees = _mostly_above(ours, theirs) if row.above else _mostly_above(theirs, ours)
     return Reproduced(system, study, row.label, row.quantity, row.published, values, agrees)
-
-
-def _by_repetition(runs: list[Run], others: list[Run]) -> list[tuple[Run, Run]]:
-    """Pairs of trials of the same repetition; a trial whose counterpart failed is left out."""
-    known = {run.data.params.get("repeat"): run for run in others}
-    return [(r, known[n]) for r in runs if (n := r.data.params.get("repeat")) in known]
 
 
 def _mostly_above(values: Sequence[float], others: Sequence[float]) -> bool:
@@ -175,9 +164,9 @@ def _matching(study: str, runs: list[Run], where: Mapping[str, Scalar]) -> list[
     return found
 
 
-def _record(entry: Entry, found: list[Reproduced], measure: Measure) -> None:
+def _record(entry: ledger.Entry, found: list[Reproduced], measure: Measure) -> None:
     metrics = {f"{f.quantity}_{f.label}".replace(",", ""): f.mean for f in found}
-    metrics |= {EXAMPLES: float(measure.test_examples)} if measure.test_examples else {}
+    metrics |= {ledger.EXAMPLES: float(measure.test_examples)} if measure.test_examples else {}
     # Both keys are read back by later versions.
     content = {"figures": [f.to_dict() for f in found], "readings": measure.values}
     with tempfile.TemporaryDirectory() as temporary:
@@ -216,7 +205,7 @@ class Measure:
         if quantity == "accuracy_gap":
             return self(run, "train_accuracy") - self(run, "test_accuracy")
         if not self.values:
-            self.values = earlier_measures(self._client, run)
+            self.values = ledger.earlier_measures(self._client, run)
         known = self.values.setdefault(str(run.info.run_id), {})
         if quantity not in known:
             known[quantity], self.any_new = self._measured(run, quantity), True
@@ -224,17 +213,12 @@ class Measure:
 
     def _measured(self, run: Run, quantity: Quantity) -> float:
         settings, classifier = load_trained(self._client, run)
-        data = settings.data
         if quantity == "train_accuracy":
-            return _train_accuracy(classifier, self._folder, data)
+            dataset = open_dataset(settings.data, self._folder)
+            indices = split_dataset(dataset, settings.data).train
+            predictions = classifier.predict(dataset.train_examples[indices])
+            return accuracy(dataset.train_labels[indices], predictions)
         self._enter()
-        evaluation = evaluate(classifier, self._folder, data)
+        evaluation = evaluate(classifier, self._folder, settings.data)
         self.test_examples = max(self.test_examples, evaluation.examples)
         return evaluation.accuracy
-
-
-def _train_accuracy(classifier: Classifier, folder: Path, settings: DataSettings) -> float:
-    dataset = open_dataset(settings, folder)
-    indices = split_dataset(dataset, settings).train
-    predictions = classifier.predict(dataset.train_examples[indices])
-    return accuracy(dataset.train_labels[indices], predictions)

@@ -1,4 +1,4 @@
-"""Evaluate a champion: reload it from the registry, run it on the test split, record the result."""
+"""Evaluate a champion on the test split, record the result, and list all such evaluations."""
 
 from __future__ import annotations
 
@@ -9,25 +9,20 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
+from studyhall.search.common.addresses import redact
+from studyhall.search.common.errors import UsageError
 from studyhall.search.common.progress import SILENT, Progress
 from studyhall.search.data.integrity import test_fingerprint
 from studyhall.search.data.recorded_data import fetch_recorded, require_same_data
 from studyhall.search.evaluation.evaluation import Evaluation, evaluate
-from studyhall.search.tracking.client import open_client
-from studyhall.search.tracking.ledger import (
-    ACCURACY,
-    EXAMPLES,
-    GAP,
-    HIGH,
-    LOW,
-    Ledger,
-    read_ledger,
-    reading,
-    study_run_of,
-)
+from studyhall.search.study.recorded import open_recorded
+from studyhall.search.tracking import ledger
+from studyhall.search.tracking.client import missing_database, open_client
 from studyhall.search.tracking.registry import Champion, champion
-from studyhall.search.tracking.study_runs import TEST_FINGERPRINT
+from studyhall.search.tracking.study_runs import TEST_FINGERPRINT, find_experiment, search_runs
 from studyhall.search.training.plots import confusion_picture, titled_images
+
+_ELSEWHERE = "pass the address that the study was launched with, or set MLFLOW_TRACKING_URI"
 
 
 @dataclass(frozen=True)
@@ -44,7 +39,7 @@ class Verdict:
     champion: Champion
     evaluation: Evaluation
     run_id: str
-    earlier: Ledger
+    earlier: ledger.Ledger
 
     @property
     def gap(self) -> float | None:
@@ -77,25 +72,21 @@ def judge(
     folder = fetch_recorded(settings, winner.data_fingerprint, data_dir, progress)
     require_same_data(folder, settings, winner.data_fingerprint)
     client = open_client(tracking_uri)
-    study_run, model = study_run_of(client, winner.run), f"{name} version {winner.version}"
+    study_run, model = ledger.study_run_of(client, winner.run), f"{name} version {winner.version}"
     judged = {
         "studyhall.judged_run": str(winner.run.info.run_id),
         "studyhall.judged_version": winner.version,
         TEST_FINGERPRINT: test_fingerprint(folder),
     }
     with (
-        reading(client, study_run, "evaluation", model, judged) as entry,
+        ledger.reading(client, study_run, "evaluation", model, judged) as entry,
         tempfile.TemporaryDirectory() as temporary,
     ):
         # Read after this entry was made, so that of two at the same time only one can be first.
-        ledger = read_ledger(
-            client,
-            winner.run.info.experiment_id,
-            winner.data_fingerprint,
-            judged[TEST_FINGERPRINT],
-        )
+        experiment, test = winner.run.info.experiment_id, judged[TEST_FINGERPRINT]
+        entries = ledger.read_ledger(client, experiment, winner.data_fingerprint, test)
         evaluation = evaluate(winner.classifier, folder, settings)
-        verdict = Verdict(winner, evaluation, entry.run_id, ledger.without(entry.run_id))
+        verdict = Verdict(winner, evaluation, entry.run_id, entries.without(entry.run_id))
         _write_files(Path(temporary), evaluation)
         entry.complete(_metrics(verdict), Path(temporary))
     return verdict
@@ -120,11 +111,11 @@ def _metrics(verdict: Verdict) -> dict[str, float]:
     # A separate prefix, because a class can be named "low" or "high".
     by_class = {f"test_accuracy_of_{key}": shares[n] for key, n in _metric_keys(shares).items()}
     return {
-        ACCURACY: evaluation.accuracy,
-        LOW: low,
-        HIGH: high,
-        EXAMPLES: evaluation.examples,
-        **({} if gap is None else {GAP: gap}),
+        ledger.ACCURACY: evaluation.accuracy,
+        ledger.LOW: low,
+        ledger.HIGH: high,
+        ledger.EXAMPLES: evaluation.examples,
+        **({} if gap is None else {ledger.GAP: gap}),
         **by_class,
     }
 
@@ -141,3 +132,33 @@ def _metric_keys(names: Iterable[str]) -> dict[str, str]:
             key += "_"
         keys[key] = name
     return keys
+
+
+def recorded_ledger(
+    name: str, storage: Path | str | None = None, tracking_uri: str | None = None
+) -> ledger.Ledger:
+    """Every evaluation on a recorded study's test split, by this study and by others.
+
+    Args:
+        name: The study.
+        storage: The storage that holds it; by default the journal of the working folder.
+        tracking_uri: MLflow's address; by default where plain `mlflow ui` looks.
+
+    Raises:
+        UsageError: this MLflow does not have the study, or it does not answer.
+        StudyhallError: MLflow stops answering.
+    """
+    study = open_recorded(name, storage)
+    if path := missing_database(tracking_uri):  # Opening it would create an empty database.
+        raise UsageError(f"--tracking-uri: MLflow database {path} does not exist; {_ELSEWHERE}")
+    client = open_client(tracking_uri)
+    experiment_id = find_experiment(client, study.experiment)
+    if experiment_id is None:
+        place = redact(client.tracking_uri)
+        raise UsageError(
+            f"--tracking-uri: {place} has no experiment {study.experiment}; {_ELSEWHERE}"
+        )
+    wanted = f"tags.`studyhall.kind` = 'study' and tags.`studyhall.study_id` = '{study.study_id}'"
+    runs = search_runs(client, experiment_id, wanted, deleted=True)
+    test = next((run.data.tags.get(TEST_FINGERPRINT, "") for run in runs), "")
+    return ledger.read_ledger(client, experiment_id, study.data_fingerprint, test)

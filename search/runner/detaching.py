@@ -30,7 +30,7 @@ _PAUSE_SECONDS = 5.0  # before another worker tries to begin
 
 
 def detach(spec: StudySpec, options: Options, observer: Observer) -> StudySummary:
-    """Check everything, open the study, and hand the launch over to its cluster.
+    """Check everything, open the study, hand the launch over to its cluster; return a summary.
 
     A worker of the cluster runs it beside its own trials. If that worker dies, or its host cannot
     run it, the cluster gives it to another. If the scheduler ends, the launch ends too, and a new
@@ -41,12 +41,9 @@ def detach(spec: StudySpec, options: Options, observer: Observer) -> StudySummar
         options: How to run it; `cluster` is the scheduler's address.
         observer: Follows the progress until then.
 
-    Returns:
-        Where the study stands now.
-
     Raises:
-        UsageError: something to correct was found before any work started.
-        StudyhallError: the work failed.
+        UsageError: Something has to be corrected; no work was started.
+        StudyhallError: The work failed.
     """
     ready = prepare(spec, options, observer)
     tracked = ready.tracked
@@ -78,25 +75,19 @@ def _launch_here(
     task, left = DetachedTask(), DetachedLaunch(spec, given, study_id)
     with views.observer() as observer:  # into the log of the worker
         left.observer = observer
+        ready = None
         try:
-            ready = left.prepare(code)
-        except Terminated:
-            return left.say("stopped; running trials are left unfinished")
-        except Exception as error:
-            left.tell(error)
-            if left.is_asked_to_stop() or task.count_failure() >= PATIENCE_SECONDS:
-                return None
-            time.sleep(_PAUSE_SECONDS)
-            task.reschedule()
-        if ready is None:
-            return None
-        task.secede()  # not before: no trial may be at work while the data are verified
-        try:
-            run(ready, left.options, observer)
+            if ready := left.prepare(code):
+                task.secede()  # not before: no trial may be at work while the data are verified
+                run(ready, left.options, observer)
         except Terminated:
             left.say("stopped; running trials are left unfinished")
         except Exception as error:  # nothing else reports it
             left.tell(error)
+            if ready or left.is_asked_to_stop() or task.count_failure() >= PATIENCE_SECONDS:
+                return
+            time.sleep(_PAUSE_SECONDS)
+            task.reschedule()
 
 
 class DetachedLaunch:
@@ -122,7 +113,13 @@ class DetachedLaunch:
             StudyhallError: This host cannot run it, or not now; another may.
         """
         name = self._spec.study.name
-        self.options = _at_home(self.options)
+        self.options = replace(
+            self.options,
+            cluster=HERE,
+            folder=home(),
+            storage=address_of_host() or self.options.storage,
+            tracking_uri=os.environ.get("MLFLOW_TRACKING_URI", self.options.tracking_uri),
+        )
         storage = reopen_storage(self.options.address)
         if self._id not in (known := study_ids(storage)):
             raise StudyhallError(
@@ -131,7 +128,7 @@ class DetachedLaunch:
             )
         if known[self._id] != name:
             return None
-        self._study = recorded_study(storage, name)  # first: whoever asks to stop asks there
+        self._study = recorded_study(storage, name)  # first: it has the requests to stop
         if different := code_difference(dict(code)):
             raise StudyhallError(f"its code is not that of the launch ({different})")
         make_home()
@@ -150,22 +147,9 @@ class DetachedLaunch:
 
     def tell(self, error: Exception) -> None:
         """Report an error in the worker's log and in the study, where `status` shows it."""
-        told = (
-            str(error) if isinstance(error, StudyhallError) else f"{type(error).__name__}: {error}"
-        )
-        trouble = f"on {platform.node()}: {redact_text(told)}"
+        kind = "" if isinstance(error, StudyhallError) else f"{type(error).__name__}: "
+        trouble = f"on {platform.node()}: {redact_text(f'{kind}{error}')}"
         self.say(trouble)
         if self._study:
             with suppress(Exception):  # the database may be the cause
                 self._study.note_trouble(trouble)
-
-
-def _at_home(given: Options) -> Options:
-    """The options of a launch with the folder and the addresses of this host."""
-    return replace(
-        given,
-        cluster=HERE,
-        folder=home(),
-        storage=address_of_host() or given.storage,
-        tracking_uri=os.environ.get("MLFLOW_TRACKING_URI", given.tracking_uri),
-    )

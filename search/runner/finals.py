@@ -11,7 +11,7 @@ from studyhall.search.common.options import Options
 from studyhall.search.config.problems import problem_of
 from studyhall.search.config.study_spec import FinalistsSection
 from studyhall.search.runner.notebook_view import usual_observer
-from studyhall.search.runner.runner import Runner
+from studyhall.search.runner.runner import Runner, crown
 from studyhall.search.study.champion_choice import best_of_search
 from studyhall.search.study.finalists import chosen, finalists_spec
 from studyhall.search.study.observer import Observer
@@ -22,7 +22,6 @@ from studyhall.search.study.study import Study
 from studyhall.search.study.summary import StudySummary
 from studyhall.search.sync.tracked_study import StudyWithData, TrackedStudy, track, with_data
 from studyhall.search.tracking.mlflow_ui import pages_of
-from studyhall.search.tracking.registry import register_champion
 from studyhall.search.tracking.study_runs import StudyRun, find_study_run
 from studyhall.search.tracking.tracker import Tracker
 from studyhall.search.workers.pool import require_pool
@@ -105,13 +104,7 @@ def run_finals(
 def _crown_best_of_search(summary: StudySummary, search: Study, tracker: Tracker) -> str | None:
     """Register the best of the search, since all of its finalists diverged."""
     choice = best_of_search(summary.best, summary.finals, provisional=False)
-    if choice is None:
-        return None
-    run_id = tracker.run_of(choice.number)
-    with search.exclusive("champion"):
-        return register_champion(
-            tracker.client, summary.name, run_id, choice.value, choice.selected_by
-        )
+    return crown(choice, search, tracker) if choice else None
 
 
 @retry_while_disconnected

@@ -6,9 +6,11 @@ import signal
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
+from dataclasses import dataclass
 from types import FrameType
 
 
+@dataclass
 class Stop:
     """Whether no further trial should be started; set by a signal, read by the launch.
 
@@ -18,9 +20,8 @@ class Stop:
             it ends the process at once.
     """
 
-    def __init__(self) -> None:
-        self.requested = False
-        self.patient = False
+    requested: bool = False
+    patient: bool = False
 
 
 class Terminated(BaseException):

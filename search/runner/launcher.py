@@ -6,7 +6,7 @@ import tempfile
 import time
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 
 from filelock import FileLock
 
@@ -20,7 +20,13 @@ from studyhall.search.runner.runner import Runner
 from studyhall.search.study.finalists import with_finals
 from studyhall.search.study.observer import Observer
 from studyhall.search.study.reconnection import retry_while_disconnected
-from studyhall.search.study.storage import exclusive, open_storage, read_storage, require_clock
+from studyhall.search.study.storage import (
+    BaseStorage,
+    exclusive,
+    open_storage,
+    read_storage,
+    require_clock,
+)
 from studyhall.search.study.studies import open_study, recorded_finalists, recorded_study, set_aside
 from studyhall.search.study.study import Study
 from studyhall.search.study.summary import StudySummary
@@ -36,9 +42,6 @@ from studyhall.search.tracking.client import open_client, require_writer
 from studyhall.search.tracking.study_runs import TrackedData
 from studyhall.search.training.preflight import check_networks, require_data, require_installed
 from studyhall.search.workers.pool import require_pool
-
-if TYPE_CHECKING:
-    from studyhall.search.study.storage import BaseStorage
 
 
 class Ready(NamedTuple):
@@ -178,11 +181,7 @@ def _end_earlier(earlier: Study, options: Options, observer: Observer) -> None:
 
 
 def _require_home(home: Path) -> None:
-    """Check now, not after the first trial, that records can be kept.
-
-    Raises:
-        UsageError: The folder cannot be written.
-    """
+    """Check now, not after the first trial, that records can be kept."""
     try:
         home.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryFile(dir=home):
@@ -195,11 +194,7 @@ def _require_home(home: Path) -> None:
 
 
 def _require_idle(study: Study) -> None:
-    """Check that no other launch runs a study.
-
-    Raises:
-        UsageError: One does.
-    """
+    """Check that no other launch runs a study."""
     if running := study.claims.live_after_grace():
         raise UsageError(
             f"--fresh: another launch is running {study.spec.study.name} (trial "

@@ -17,31 +17,25 @@ from studyhall.search.study.trial_result import TrialResult
 if TYPE_CHECKING:
     from IPython.display import DisplayHandle
 
-_REDRAW_SECONDS = 0.25  # between two pictures of a download, which has thousands of blocks
+_REDRAW_SECONDS = 0.25  # between two redraws during a download, which has thousands of blocks
 
 
 def usual_observer() -> Observer:
     """The observer of a caller who passes none: a view in a notebook, silent in a script."""
-    return NotebookView() if in_notebook() else Observer()
-
-
-def in_notebook() -> bool:
-    """Whether this process is a kernel of Jupyter's."""
-    ipython = sys.modules.get("IPython")  # a kernel has imported it; nothing else needs to
+    ipython = sys.modules.get("IPython")  # a kernel of Jupyter's has imported it
     shell = ipython.get_ipython() if ipython else None
-    return getattr(shell, "kernel", None) is not None
+    return Observer() if getattr(shell, "kernel", None) is None else NotebookView()
 
 
 class NotebookView(Observer):
     """Draws progress, counts and the best trial so far, in the output of the cell that launches.
 
-    It ignores `running`: an output that changes every few seconds makes a notebook flicker.
-
-    It needs no widgets, so that the output stands as well where notebooks are only shown.
+    It ignores `running`: an output that changes every few seconds makes a notebook flicker. It
+    needs no widgets, so that the output also shows where a notebook is only viewed.
     """
 
     def __init__(self) -> None:
-        self._lock = Lock()  # what sends records has a thread of its own, and notes of its own
+        self._lock = Lock()  # the uploader adds notes from its own thread
         self._handle: DisplayHandle | None = None
         self._notes: list[str] = []
         self._step = ""
@@ -93,14 +87,14 @@ class NotebookView(Observer):
         with self._lock:
             text = "\n".join(self._lines())
             bar = f'<progress value="{self._done}" max="{self._total}"></progress>'
-            picture: dict[str, Any] = {
+            output: dict[str, Any] = {
                 "text/plain": text,
                 "text/html": f"{bar if self._total else ''}<pre>{html.escape(text)}</pre>",
             }
             if self._handle is None:
-                self._handle = display(picture, raw=True, display_id=True)
+                self._handle = display(output, raw=True, display_id=True)
             else:
-                self._handle.update(picture, raw=True)
+                self._handle.update(output, raw=True)
             self._drawn = time.monotonic()
 
     def _lines(self) -> list[str]:

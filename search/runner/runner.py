@@ -16,7 +16,6 @@ from studyhall.search.runner.stopping import StopRequests
 from studyhall.search.runner.study_files import log_results, log_spec
 from studyhall.search.study.champion_choice import Choice, best_of_search, winner_of_finals
 from studyhall.search.study.finalists import recorded_finals
-from studyhall.search.study.finals_facts import Finals
 from studyhall.search.study.observer import Observer
 from studyhall.search.study.reconnection import retry_while_disconnected
 from studyhall.search.study.study import Study
@@ -27,6 +26,7 @@ from studyhall.search.sync.tracked_study import TrackedStudy
 from studyhall.search.tracking.ledger import end_broken_readings
 from studyhall.search.tracking.mlflow_ui import pages_of
 from studyhall.search.tracking.registry import register_champion, registered_version
+from studyhall.search.tracking.tracker import Tracker
 from studyhall.search.workers.local_pool import LocalPool
 from studyhall.search.workers.pool import Action, ClusterUnavailable, UnusableHost, WorkerPool
 
@@ -61,7 +61,7 @@ class Runner:
 
     def __post_init__(self) -> None:
         self.study, self.tracker = self.tracked.study, self.tracked.tracker
-        self.sender = self.tracked.uploader(self.observer.note)
+        self.uploader = self.tracked.uploader(self.observer.note)
         if self.options.cluster is None:
             self.pool: WorkerPool = LocalPool(self.tracked, self.options)
         else:
@@ -89,11 +89,11 @@ class Runner:
                 self._work(stop, deadline)
                 return self._conclude(stop.requested)
         except BaseException:
-            if not self.pool.abort(self.sender):
+            if not self.pool.abort(self.uploader):
                 self.observer.note(_NOT_UPDATED)
             raise
         finally:
-            self.sender.stop(_LAST_SECONDS)
+            self.uploader.stop(_LAST_SECONDS)
             self.pool.close()
 
     def _begin(self) -> None:
@@ -110,12 +110,12 @@ class Runner:
         if self._before and self.options.cluster is not None:
             ended = {run.number for run in self.tracker.trial_runs() if not run.is_running}
             self._known_there = not self._before.isdisjoint(ended)
-        self.sender.start()
+        self.uploader.start()
 
     def _work(self, stop: Stop, deadline: float) -> None:
         def next_action() -> Action:
             self._report_results()
-            if self._whole:
+            if self._told >= set(range(self.study.spec.study.trials)):
                 return Action.STOP
             self._listen()
             self._requests.heed(stop, self.observer.note)
@@ -148,10 +148,6 @@ class Runner:
             self._told.add(result.number)
             self._deaths = 0
             self.observer.trial(result)
-
-    @property
-    def _whole(self) -> bool:
-        return self._told >= set(range(self.study.spec.study.trials))
 
     def _listen(self) -> None:
         """Look at the heartbeats; kill own workers that hang, before others count them as dead.
@@ -215,7 +211,7 @@ class Runner:
     def _close(self, interrupted: bool) -> StudySummary:
         """Upload all records, register the champion, and end the study's run."""
         seconds, name = _STOP_SECONDS if interrupted else _PATIENCE_SECONDS, self._name
-        if unsent := self.sender.drain(seconds):
+        if unsent := self.uploader.drain(seconds):
             raise StudyhallError(
                 f"{name}: MLflow does not have the record of {_counted(unsent)}; it is kept in "
                 f"{self.tracked.job.outbox}; once MLflow works, run `studyhall sync {name}`"
@@ -226,7 +222,7 @@ class Runner:
                 f"{name}: MLflow does not have the record of {_counted(unsent)}; it is kept on the "
                 "cluster; once MLflow works, launch again to upload it"
             )
-        self.sender.stop(_PATIENCE_SECONDS)
+        self.uploader.stop(_PATIENCE_SECONDS)
         self._put_in_order(None if interrupted else drained_hosts)
         summary = replace(summarize(self.study), interrupted=interrupted)
         log_results(self.tracked)
@@ -237,27 +233,20 @@ class Runner:
     @retry_while_disconnected
     def _crown(self, summary: StudySummary) -> StudySummary:
         """Register the champion's model; launches that end together take turns."""
-        client, search = self.tracker.client, self.search or self.study
-        name, finals = search.spec.study.name, recorded_finals(search)
-        if choice := self._choose(summary, finals):
-            self._await_run(choice.number, summary.interrupted)
-            run_id = self.tracker.run_of(choice.number)
-            with search.exclusive("champion"):
-                version: str | None = register_champion(
-                    client, name, run_id, choice.value, choice.selected_by
-                )
+        search, run = self.search or self.study, self.tracker.study_run
+        finals = recorded_finals(search)
+        if self.search:
+            choice = winner_of_finals(finals)
         else:
-            version = registered_version(client, name)
-        run = self.tracker.study_run
-        study = search.spec.study
-        pages = pages_of(run.uri, run.experiment_id, run.run_id, study, version)
-        return replace(summary, champion_version=version, pages=pages)
-
-    def _choose(self, summary: StudySummary, finals: Finals | None) -> Choice | None:
-        if self.search is None:
             provisional = self.study.spec.finalists is not None
-            return best_of_search(summary.best, finals, provisional=provisional)
-        return winner_of_finals(finals)
+            choice = best_of_search(summary.best, finals, provisional=provisional)
+        if choice:
+            self._await_run(choice.number, summary.interrupted)
+            version: str | None = crown(choice, search, self.tracker)
+        else:
+            version = registered_version(self.tracker.client, search.spec.study.name)
+        pages = pages_of(run.uri, run.experiment_id, run.run_id, search.spec.study, version)
+        return replace(summary, champion_version=version, pages=pages)
 
     def _await_run(self, number: int, interrupted: bool) -> None:
         """Wait while another machine uploads the run of a trial that it has just finished."""
@@ -266,6 +255,15 @@ class Runner:
             if time.monotonic() >= deadline:
                 return
             time.sleep(INTERVALS.order)
+
+
+def crown(choice: Choice, search: Study, tracker: Tracker) -> str:
+    """Register the model of a trial's run as the champion of a search; return its version."""
+    run_id = tracker.run_of(choice.number)
+    with search.exclusive("champion"):
+        return register_champion(
+            tracker.client, search.spec.study.name, run_id, choice.value, choice.selected_by
+        )
 
 
 def _counted(unsent: list[FailedUpload]) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import signal
 from collections.abc import Callable
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 
 from studyhall.search.common.errors import UsageError
 from studyhall.search.common.intervals import INTERVALS
@@ -26,11 +26,7 @@ class Stopping:
 
     def to_dict(self) -> dict[str, object]:
         """The same for JSON."""
-        return {
-            "study": self.study,
-            "at_once": self.at_once,
-            "at_work": {str(number): machine for number, machine in self.at_work.items()},
-        }
+        return asdict(self)
 
 
 def stop(name: str, options: Options | None = None, *, at_once: bool = False) -> Stopping:

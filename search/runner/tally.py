@@ -81,11 +81,6 @@ class Tally:
             self._best = Best(result.number, result.value, dict(result.parameters))
 
     @property
-    def progress(self) -> str:
-        """How far the study is."""
-        return f"[{self.finished}/{self.wanted}]"
-
-    @property
     def counts(self) -> str:
         """The finished trials by state."""
         return ", ".join(f"{count} {state}" for state, count in self._states.items())

@@ -77,7 +77,8 @@ class Claims:
         if self._first(trials) + min(last, self._window) >= wanted:
             if len(trials) < wanted:
                 self._create(wanted)
-            costs = self._costs(wanted, cost)
+            trials = self._trials()
+            costs = {n: cost(n, trials[n]._trial_id) for n in self._free(trials, wanted)}
         with exclusive(self._storage, CLAIMS_MUTEX):
             trials = self._trials()
             free = self._free(trials, wanted)
@@ -141,12 +142,12 @@ class Claims:
     def live_after_grace(self) -> dict[int, int]:
         """The same as `live`, after listening until silent owners on other machines are dead."""
         deadline = self._clock() + INTERVALS.grace + INTERVALS.cluster
-        while (live := self.live()) and self._far() and self._clock() < deadline:
+        while (live := self.live()) and self._clock() < deadline:
+            owners = (claim.owner for claim in self._claims().values() if claim.owner)
+            if all(is_running(owner) is not None for owner in owners):
+                break
             time.sleep(INTERVALS.cluster)
         return live
-
-    def _far(self) -> bool:
-        return any(is_running(c.owner) is None for c in self._claims().values() if c.owner)
 
     @retry_while_disconnected
     def silent(self, seconds: float) -> set[str]:
@@ -195,10 +196,6 @@ class Claims:
         with exclusive(self._storage, CLAIMS_MUTEX):
             for _ in range(len(self._trials()), wanted):
                 self._storage.create_new_trial(self._study_id)
-
-    def _costs(self, wanted: int, cost: Cost) -> dict[int, float]:
-        trials = self._trials()
-        return {n: cost(n, trials[n]._trial_id) for n in self._free(trials, wanted)}
 
     def _first(self, trials: Sequence[FrozenTrial]) -> int:
         """Index of the first unfinished trial; all before it are final and not read again."""

@@ -1,4 +1,4 @@
-"""Whether studies can be kept where they are to be: a journal, or a PostgreSQL database."""
+"""Check that studies can be recorded in a journal or a PostgreSQL database."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from pathlib import Path
 
 import sqlalchemy
 from optuna.storages import RDBStorage
-from sqlalchemy import Connection
+from sqlalchemy import Connection, text
 
 from studyhall.search.common.addresses import redact, resolved
 from studyhall.search.common.errors import StudyhallError, UsageError
@@ -22,10 +22,10 @@ _NAME = "database"
 
 
 def check_database(address: str | Path) -> Part:
-    """Look at what records studies and trials; nothing is created or kept there.
+    """Check the storage of studies and trials, without creating or changing anything.
 
-    A database is asked for its version, its clock and the state of Optuna's tables, and is written
-    to in a transaction that is rolled back.
+    The check of a database covers its version, its clock, Optuna's tables, and a write in a
+    transaction that is rolled back.
     """
     place = resolved(address)
     return _journal(place) if isinstance(place, Path) else _database(place)
@@ -33,16 +33,16 @@ def check_database(address: str | Path) -> Part:
 
 def _journal(path: Path) -> Part:
     watch, problems = Stopwatch(), list[str]()
-    facts: dict[str, str | float] = {"kind": "journal, of this machine alone"}
+    facts: dict[str, str | float] = {"kind": "journal, for this machine only"}
     try:
         facts["studies"] = len(read_storage(path).get_all_studies())
     except StudyhallError as error:
         problems.append(str(error))
     folder = path if path.exists() else next(f for f in path.parents if f.exists())
     if not os.access(folder, os.W_OK):
-        problems.append(f"{folder}: must be writable; make it so, or name another by --storage")
+        problems.append(f"{folder} is not writable; change that, or name another with --storage")
     if not path.exists():
-        facts["state"] = "not there yet; the first launch makes it"
+        facts["state"] = "not there yet; the first launch creates it"
     return Part(_NAME, str(path), watch.milliseconds, facts, tuple(problems))
 
 
@@ -52,59 +52,53 @@ def _database(address: str) -> Part:
     try:
         with look_into(address) as connection:
             watch = Stopwatch()
-            facts["version"] = str(connection.execute(_sql("SHOW server_version")).scalar_one())
+            facts["version"] = str(connection.execute(text("SHOW server_version")).scalar_one())
             milliseconds = watch.milliseconds
-            facts["clock_difference_seconds"], problems = _clock(connection)
+            theirs = connection.execute(text("SELECT clock_timestamp()")).scalar_one()
+            facts["clock_difference_seconds"], problems = clock_problems(
+                "the database", theirs, datetime.now(UTC)
+            )
             made = set(TABLES) <= set(sqlalchemy.inspect(connection).get_table_names())
             _write(connection, made)
             if made:
                 facts["schema"], of_schema = _schema(connection, address)
                 problems += of_schema
             else:
-                facts["schema"] = "no tables yet; the first launch makes them"
+                facts["schema"] = "no tables yet; the first launch creates them"
     except UsageError as error:
         problems += (str(error).removeprefix("--storage: "),)
     return Part(_NAME, redact(address), milliseconds, facts, problems)
 
 
-def _clock(connection: Connection) -> tuple[float, tuple[str, ...]]:
-    theirs: datetime = connection.execute(_sql("SELECT clock_timestamp()")).scalar_one()
-    return clock_problems("the database", theirs, datetime.now(UTC))
-
-
 def _write(connection: Connection, made: bool) -> None:
-    """Write as a launch does, and take it back: the tables, or a study in them."""
+    """Write as a launch does, the tables or a study in them, and roll that back."""
     name = f"studyhall-check-{uuid.uuid4().hex}"
     if made:
-        connection.execute(_sql("INSERT INTO studies (study_name) VALUES (:name)"), {"name": name})
+        connection.execute(text("INSERT INTO studies (study_name) VALUES (:name)"), {"name": name})
     else:
-        connection.execute(_sql(f'CREATE TABLE "{name}" (number INTEGER)'))
+        connection.execute(text(f'CREATE TABLE "{name}" (number INTEGER)'))
     connection.rollback()
 
 
 def _schema(connection: Connection, address: str) -> tuple[str, tuple[str, ...]]:
-    """The version of Optuna's tables, and what is wrong with it."""
-    found = connection.execute(_sql("SELECT version_num FROM alembic_version")).scalar()
+    """The version of Optuna's tables, and the problem with it, if any."""
+    found = connection.execute(text("SELECT version_num FROM alembic_version")).scalar()
     versions = _known_versions()
     if found == versions[0]:
-        return f"{found}, as this Optuna needs it", ()
+        return f"{found}, the version that this Optuna needs", ()
     if found in versions:
-        return f"{found}, this Optuna needs {versions[0]}", (old_tables(address),)
+        return f"{found}, but this Optuna needs {versions[0]}", (old_tables(address),)
     problem = (
-        f"{redact(address)} has the tables of a later Optuna; install the version of Studyhall "
-        "here that the other machines have"
+        f"{redact(address)} has the tables of a later Optuna; install the same version of "
+        "Studyhall here as on the other machines"
     )
     return f"{found}, unknown to this Optuna, which needs {versions[0]}", (problem,)
 
 
 def _known_versions() -> list[str]:
     """The versions of its tables that the installed Optuna knows, the one that it needs first."""
-    own = RDBStorage("sqlite://")  # in memory: Optuna tells them of an open storage alone
+    own = RDBStorage("sqlite://")  # in memory: Optuna needs an open storage to list them
     try:
         return own.get_all_versions()
     finally:
         own.engine.dispose()
-
-
-def _sql(statement: str) -> sqlalchemy.TextClause:
-    return sqlalchemy.text(statement)

@@ -1,4 +1,4 @@
-"""A database's address read, and a sentence for why the database cannot be opened."""
+"""Parse the address of a database, and explain why it cannot be opened."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ from sqlalchemy.exc import ArgumentError, SQLAlchemyError
 from studyhall.search.common.addresses import password_is_plain, redact, without_password
 from studyhall.search.common.errors import UsageError
 
-_OLD_TABLES = "optuna storage upgrade"  # what Optuna's own message advises
-# Of a server that is there and lets no one in; the driver has no code of errors for connecting.
+_OLD_TABLES = "optuna storage upgrade"  # from the message of Optuna's own error
+# Parts of the messages of a server that refuses a connection; the driver has no codes for these.
 _REFUSALS = (
     "authentication failed",
     "no password supplied",
@@ -27,10 +27,10 @@ _REFUSALS = (
 
 
 def parsed(address: str) -> URL:
-    """The parts of a database's address.
+    """Parse the address of a database.
 
     Raises:
-        UsageError: it is malformed.
+        UsageError: The address is malformed.
     """
     try:
         if password_is_plain(address):
@@ -45,10 +45,10 @@ def parsed(address: str) -> URL:
 
 @contextmanager
 def explained(address: str) -> Iterator[None]:
-    """Say in a sentence why a database cannot be opened, and never its password.
+    """Explain errors of a database in a sentence, without its password.
 
     Raises:
-        UsageError: it cannot.
+        UsageError: The block failed since the database cannot be opened.
     """
     try:
         yield
@@ -67,15 +67,15 @@ def explained(address: str) -> Iterator[None]:
 
 
 def old_tables(address: str) -> str:
-    """What is wrong with tables that an earlier Optuna made, and what mends it."""
+    """The problem with tables that an earlier Optuna created, and how to upgrade them."""
     return (
-        f"{redact(address)} has the tables of an earlier Optuna; end all launches, back it up, and "
-        f"bring it up to date with `optuna storage upgrade --storage '{without_password(address)}'`"
+        f"{redact(address)} has the tables of an earlier Optuna; stop all launches, back it up and "
+        f"upgrade it with `optuna storage upgrade --storage '{without_password(address)}'`"
     )
 
 
 def reason(error: BaseException, url: URL) -> str:
-    """The first line of what the database or its driver said, without a password."""
+    """The first line of the error of the database or its driver, without a password."""
     line = error_text(error)
     for secret in filter(None, (url.password, url.query.get("password"))):
         line = line.replace(str(secret), "***")
@@ -83,12 +83,12 @@ def reason(error: BaseException, url: URL) -> str:
 
 
 def error_text(error: BaseException) -> str:
-    """The first line of what the database or its driver said."""
+    """The first line of the error of the database or its driver."""
     while error.__cause__ is not None:
         error = error.__cause__
     return (str(error).strip().splitlines() or [type(error).__name__])[0]
 
 
 def is_refusal(error: BaseException) -> bool:
-    """Whether a database could not be opened in a way that no waiting mends."""
+    """Whether the database refused the connection, so that trying again would not help."""
     return any(words in error_text(error) for words in _REFUSALS)

@@ -84,8 +84,7 @@ def with_finals(summary: StudySummary, search: Study) -> StudySummary:
     """A search's summary, with the results of its finalists and how many trainings are left."""
     if isinstance(search.spec, FinalistsSpec):  # it has the search's section, but no finalists
         return summary
-    study = recorded_finalists(search)
-    finals = _finals_of(study, search) if study else None
+    study, finals = recorded_finalists(search), recorded_finals(search)
     done = finals is not None and finals.current
     pending = search.spec.finalists is not None and summary.best is not None and not done
     progress = _progress(study, search)
@@ -113,13 +112,8 @@ def _progress(study: Study | None, search: Study) -> FinalsProgress | None:
 def recorded_finals(search: Study) -> Finals | None:
     """The results of a search's finalists; None while none of them is trained again."""
     study = recorded_finalists(search)
-    return _finals_of(study, search) if study else None
-
-
-def _finals_of(study: Study, search: Study) -> Finals | None:
-    """The results of the finalists in their own study; None while none of them is trained."""
-    spec = study.spec
-    if not isinstance(spec, FinalistsSpec) or spec.finalists is None:
+    spec = study.spec if study else None
+    if study is None or not isinstance(spec, FinalistsSpec) or spec.finalists is None:
         return None
     seeds, ranked = spec.finalists.seeds, chosen(search, len(search.trials()))
     trainings, named = _trainings(study), {one.trial for one in spec.retrainings}

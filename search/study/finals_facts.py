@@ -1,4 +1,4 @@
-"""How the finalists of a search did and how far they are trained, in plain values."""
+"""The results of the finalists of a search, and the progress of their training."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from studyhall.search.config.section import Scalar
 
 @dataclass(frozen=True)
 class Retrained:
-    """A finalist trained from one fresh seed: its trial among the finalists' and its value."""
+    """A training of a finalist from a fresh seed: its number in the finalists' study, its value."""
 
     number: int
     seed: int
@@ -19,14 +19,14 @@ class Retrained:
 
 @dataclass(frozen=True)
 class Finalist:
-    """A configuration of a search and how it did when it was trained again.
+    """A configuration of a search, and the results of training it again.
 
     Attributes:
-        trial: The trial of the search.
-        value: Its value there.
-        parameters: What it was given of the search space.
+        trial: The number of its trial in the search.
+        value: The value of that trial.
+        parameters: The parameters of that trial.
         retrained: Its trainings from fresh seeds that completed, in the order of the seeds.
-        failed: How many others diverged.
+        failed: The number of its trainings that diverged.
     """
 
     trial: int
@@ -37,17 +37,17 @@ class Finalist:
 
     @property
     def values(self) -> tuple[float, ...]:
-        """What the fresh seeds gave."""
+        """The values of its trainings from fresh seeds."""
         return tuple(one.value for one in self.retrained)
 
     @property
     def mean(self) -> float:
-        """Their mean; one at least has completed."""
+        """The mean of these values; at least one training has completed."""
         return fmean(self.values)
 
     @property
     def deviation(self) -> float | None:
-        """Their standard deviation (with n - 1), if there are two at least."""
+        """Their standard deviation (with n - 1); None for a single value."""
         return stdev(self.values) if len(self.values) > 1 else None
 
 
@@ -57,14 +57,14 @@ class Finals:
 
     Attributes:
         study: The finalists' own study.
-        metric: What the search selects by.
+        metric: The metric by which the search selects.
         direction: "maximize" or "minimize".
-        seeds: How many fresh seeds each was to be trained from.
-        finalists: Those with a training that completed, the winner first; none if all diverged.
-        leader: The best trial of the search among them.
-        diverged: The trials of which no training completed.
-        current: Whether they are the best of the search as it is now, all of them trained. If not,
-            they are those that were trained before more trials came, or the first of them.
+        seeds: The number of fresh seeds for each finalist.
+        finalists: The finalists with a completed training, the winner first; empty if all diverged.
+        leader: The number of the finalist whose trial was the best of the search.
+        diverged: The numbers of the finalists without a completed training.
+        current: Whether these are the best trials of the search as it is now, and all are trained.
+            If not, the search was extended since, or only some of them are trained.
     """
 
     study: str
@@ -78,22 +78,22 @@ class Finals:
 
     @property
     def trials(self) -> frozenset[int]:
-        """Their trials in the search."""
+        """The numbers of all finalists' trials in the search."""
         return frozenset((*self.diverged, *(one.trial for one in self.finalists)))
 
     @property
     def winner(self) -> Finalist | None:
-        """The configuration with the best mean, of those that failed least; None of none."""
+        """The finalist with the best mean among those with the fewest failures; None if none."""
         return self.finalists[0] if self.finalists else None
 
     @property
     def all_diverged(self) -> bool:
-        """Whether the best are all trained, and none of them to its end: then none can win."""
+        """Whether all finalists are trained and no training completed, so that none can win."""
         return self.current and not self.finalists
 
     @property
     def typical(self) -> Retrained | None:
-        """The winner's training in the middle by value, the worse of two: not the luckiest."""
+        """The winner's training with the median value, or the worse of the middle two."""
         if self.winner is None:
             return None
         ranked = sorted(self.winner.retrained, key=lambda one: (self._sign * one.value, one.number))
@@ -101,21 +101,21 @@ class Finals:
 
     @property
     def optimism(self) -> float | None:
-        """By how much the best in the search was better than the mean of its fresh trainings.
+        """The selection bias: the best score of the search minus the mean of its retrainings.
 
-        The best of many trials is the best by luck too; this is the part of its lead that fresh
-        seeds took back. Negative if they did better; None if all of them diverged.
+        It is positive if the search score was better, in either direction of the metric, and None
+        if all retrainings of that trial diverged.
         """
         if self.leader in self.diverged:
             return None
-        return self._sign * (self.luckiest.value - self.luckiest.mean)
+        return self._sign * (self.search_leader.value - self.search_leader.mean)
 
     @property
-    def luckiest(self) -> Finalist:
-        """The finalist that was the best in the search.
+    def search_leader(self) -> Finalist:
+        """The finalist with the best score in the search.
 
         Raises:
-            ValueError: there are no finalists.
+            ValueError: There are no finalists.
         """
         return max(self.finalists, key=lambda one: (self._sign * one.value, -one.trial))
 
@@ -124,7 +124,7 @@ class Finals:
         return 1 if self.direction == "maximize" else -1
 
     def to_dict(self) -> dict[str, object]:
-        """The finals as JSON holds them."""
+        """The finals for JSON."""
         rows = [
             {**asdict(one), "mean": one.mean, "deviation": one.deviation} for one in self.finalists
         ]
@@ -140,13 +140,12 @@ class Finals:
 
 @dataclass(frozen=True)
 class FinalsProgress:
-    """How far the finalists are trained that are the best of a search as it is now.
+    """The progress of training the finalists: the best trials of a search as it is now.
 
     Attributes:
-        done: How many of their trainings from fresh seeds have ended.
-        wanted: How many there are to be.
-        to_go_on: The command that trains the others; None if there are none, or the search is not
-            done yet.
+        done: The number of their trainings from fresh seeds that have ended.
+        wanted: The number of trainings wanted.
+        to_go_on: The command that trains the rest; None if all are done, or the search is not.
     """
 
     done: int

@@ -39,11 +39,7 @@ class _File(JournalFileBackend):
     """Optuna's file of a journal, whose errors name it."""
 
     def append_logs(self, logs: list[dict[str, Any]]) -> None:
-        """Append lines.
-
-        Raises:
-            OSError: the disk does not take them; one that it took in part is cut off later.
-        """
+        """Append lines; a line that was written in part is cut off later."""
         try:
             super().append_logs(logs)
         except OSError as error:
@@ -51,10 +47,9 @@ class _File(JournalFileBackend):
 
 
 class _KernelLock(JournalFileOpenLock):
-    """A lock that the operating system frees when its holder dies, however it dies.
+    """A lock that the operating system frees when its holder dies.
 
-    Optuna's own lock files, which this replaces, outlive a killed process and block all others for
-    30 s.
+    Optuna's own lock files outlive a killed process and block all others for 30 s.
     """
 
     def __init__(self, path: Path) -> None:
@@ -65,8 +60,8 @@ class _KernelLock(JournalFileOpenLock):
     def acquire(self) -> bool:
         """Wait for the lock, and cut off a last line without its end.
 
-        A process that died while writing, or found the disk full, leaves one. A line appended
-        behind it would make the file unreadable (optuna issue 5138).
+        A process that died while writing leaves one, and so does a full disk. A line appended to it
+        would make the file unreadable (optuna issue 5138).
         """
         self._lock.acquire(poll_interval=_POLL_SECONDS)
         try:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
 from studyhall.search.common.progress import SILENT, Progress
@@ -13,19 +12,14 @@ if TYPE_CHECKING:  # the command line's JSON log imports this without Optuna
     from studyhall.search.study.trial_result import TrialResult
 
 
-class Observer:
+class Observer(Progress):
     """Follows a launch, and shows nothing; a subclass overrides the callbacks that it needs."""
 
     def __enter__(self) -> Self:
         """Begin to show progress."""
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *error: object) -> None:
         """End what `__enter__` began."""
 
     @property

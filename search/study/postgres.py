@@ -14,28 +14,21 @@ from optuna.distributions import BaseDistribution
 from optuna.exceptions import StorageInternalError
 from optuna.storages import RDBStorage, _CachedStorage
 from optuna.trial import FrozenTrial, TrialState
-from sqlalchemy import URL, Connection
-from sqlalchemy.exc import (
-    DBAPIError,
-    InterfaceError,
-    OperationalError,
-    PendingRollbackError,
-    SQLAlchemyError,
-)
+from sqlalchemy import URL, Connection, exc
 from sqlalchemy.orm import Session
 
 from studyhall.search.common.intervals import INTERVALS
 from studyhall.search.study.database_errors import explained, parsed
 
 TABLES = ("studies", "trials", "version_info", "alembic_version")
-# A holder that says nothing for so long has lost its turn; with claims, before those that wait for
-# them are taken for dead.
+# The database ends a lock whose holder was idle for this long. For the lock of claims the time is
+# shorter than the grace of claims, or workers that wait for the lock would count as dead.
 SECONDS_HUNG = 60.0
 _SOONER = {"claims": INTERVALS.grace / 2}
 
-# A worker has a thread that trains and one that beats; the rest is for moments.
+# A worker has one thread that trains and one for its heartbeat; others need a connection briefly.
 _POOL = {"pool_size": 2, "max_overflow": 8, "pool_pre_ping": True}
-# A server that vanished without a word is noticed within half a minute, by reading and by writing.
+# A server that vanished without closing its connections is noticed within half a minute.
 _CONNECTION = {
     "application_name": "studyhall",
     "connect_timeout": 10,
@@ -47,7 +40,7 @@ _CONNECTION = {
 
 
 class _Tables(RDBStorage):
-    """Optuna's storage, which closes its connections if it cannot be opened after all."""
+    """Optuna's storage, which closes its connections if opening it fails."""
 
     def __init__(self, url: str, engine_kwargs: dict[str, Any]) -> None:
         try:
@@ -74,7 +67,7 @@ class Database(_CachedStorage):
         states: Container[TrialState] | None = None,
     ) -> list[FrozenTrial]:
         """The trials of a study, in the order of their numbers."""
-        with self._reading:  # no one forgets between Optuna's two looks at its cache
+        with self._reading:  # Optuna reads its cache twice; it must not be cleared in between
             return super().get_all_trials(study_id, deepcopy, states)
 
     def set_trial_param(
@@ -84,11 +77,11 @@ class Database(_CachedStorage):
         param_value_internal: float,
         distribution: BaseDistribution,
     ) -> None:
-        """Set a parameter of a trial, which this process need not have read before."""
+        """Set a parameter of a trial, even if this process has not read the trial before."""
         self._database.set_trial_param(trial_id, param_name, param_value_internal, distribution)
 
     def clock(self) -> datetime:
-        """What time it is there."""
+        """The time by the clock of the database's machine."""
         asked = sqlalchemy.text("SELECT clock_timestamp()")
         with self._database.engine.connect() as connection:
             now: datetime = connection.execute(asked).scalar_one()
@@ -96,16 +89,23 @@ class Database(_CachedStorage):
 
     @contextmanager
     def exclusive(self, name: str) -> Iterator[None]:
-        """Keep all others out of blocks of this name, in one transaction with what it writes.
+        """Keep all others out of blocks of this name; all writes of a block are one transaction.
 
-        Whatever this thread asks of the storage goes over the connection that holds the lock. A
-        holder that hangs loses connection, lock and transaction together: when it wakes up, it
-        cannot write over what others have done since.
+        All calls of this thread go over the connection that holds the lock. A holder that hangs
+        loses connection, lock and transaction together: when it wakes up, it cannot overwrite what
+        others have written since.
         """
-        with self._forgetting(), self._database.engine.begin() as connection:
-            _lock(connection, name)
-            with self._through(connection):
-                yield
+        try:
+            with self._database.engine.begin() as connection:
+                _lock(connection, name)
+                with self._through(connection):
+                    yield
+        except BaseException:  # rolled back: the cache may hold what was written
+            with self._reading, self._lock:
+                self._studies.clear()
+                self._trial_id_to_study_id_and_number.clear()
+                self._study_id_and_number_to_trial_id.clear()
+            raise
 
     @contextmanager
     def _through(self, connection: Connection) -> Iterator[None]:
@@ -117,27 +117,15 @@ class Database(_CachedStorage):
         try:
             yield
         finally:
-            sessions.registry.set(usual)  # first: to close one whose connection is gone may fail
+            sessions.registry.set(usual)  # first: closing fails if the connection is lost
             own.close()
-
-    @contextmanager
-    def _forgetting(self) -> Iterator[None]:
-        """Forget what was read if it is rolled back: the cache would believe it for ever."""
-        try:
-            yield
-        except BaseException:
-            with self._reading, self._lock:
-                self._studies.clear()
-                self._trial_id_to_study_id_and_number.clear()
-                self._study_id_and_number_to_trial_id.clear()
-            raise
 
 
 def open_database(address: str) -> Database:
     """Open a database to write to it; its tables are created if there are none.
 
     Raises:
-        UsageError: it cannot be reached or written to.
+        UsageError: The database cannot be reached or written to.
     """
     with explained(address):
         return reopen_database(address)
@@ -147,8 +135,8 @@ def reopen_database(address: str) -> Database:
     """Open a database that was open before.
 
     Raises:
-        UsageError: the address is malformed.
-        SQLAlchemyError: it cannot be reached.
+        UsageError: The address is malformed.
+        SQLAlchemyError: The database cannot be reached.
     """
     url = parsed(address)
     with _alone(url):
@@ -156,10 +144,10 @@ def reopen_database(address: str) -> Database:
 
 
 def read_database(address: str) -> Database | None:
-    """Open a database to read; None if it holds no studies. Nothing is created.
+    """Open a database to read; None if it has none of Optuna's tables. Nothing is created.
 
     Raises:
-        UsageError: it cannot be reached or read.
+        UsageError: The database cannot be reached or read.
     """
     url = parsed(address)
     with explained(address), _alone(url) as connection:
@@ -169,27 +157,27 @@ def read_database(address: str) -> Database | None:
 
 
 def connection_trouble(error: BaseException) -> bool:
-    """Whether an error comes of a database that is away, restarted or refuses for the moment.
+    """Whether a database that is unreachable, or restarts, caused an error.
 
-    The errors that speak of bugs when a server restarts (optuna issue 5280) come of
-    `optuna.Study.optimize`, which is not used here.
+    Errors that look like bugs when a server restarts (optuna issue 5280) come only from
+    `optuna.Study.optimize`, which Studyhall does not use.
     """
-    # Optuna reads on after a lost connection, and is told that there is no transaction any more.
-    if isinstance(error, OperationalError | InterfaceError | PendingRollbackError):
+    # Optuna goes on to read after a lost connection; SQLAlchemy then raises PendingRollbackError.
+    if isinstance(error, exc.OperationalError | exc.InterfaceError | exc.PendingRollbackError):
         return True
-    if isinstance(error, DBAPIError):
+    if isinstance(error, exc.DBAPIError):
         return bool(error.connection_invalidated)
-    if isinstance(error, StorageInternalError | SQLAlchemyError):
+    if isinstance(error, StorageInternalError | exc.SQLAlchemyError):
         return error.__cause__ is not None and connection_trouble(error.__cause__)
     return False
 
 
 @contextmanager
 def look_into(address: str) -> Iterator[Connection]:
-    """A connection to see how a database is; what it writes is never kept.
+    """Open a connection to check a database; its writes are never committed.
 
     Raises:
-        UsageError: it cannot be reached, or what is done with the connection failed.
+        UsageError: The database cannot be reached, or the block failed.
     """
     url = parsed(address)
     with explained(address):
@@ -203,7 +191,7 @@ def look_into(address: str) -> Iterator[Connection]:
 
 @contextmanager
 def _alone(url: URL) -> Iterator[Connection]:
-    """Keep others from opening: of several that create the tables at once, all but one fail."""
+    """Keep other processes from opening: only one may create the tables at a time."""
     engine = sqlalchemy.create_engine(url, **_settings(url))
     try:
         with engine.begin() as connection:
@@ -214,7 +202,7 @@ def _alone(url: URL) -> Iterator[Connection]:
 
 
 def _tables(url: URL) -> RDBStorage:
-    # Optuna takes braces for fields to fill in.
+    # Optuna formats the address as a template, so braces are doubled.
     text = url.render_as_string(hide_password=False).replace("{", "{{").replace("}", "}}")
     return _Tables(text, _settings(url))
 

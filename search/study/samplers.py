@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from typing import Any, cast
 
 import numpy as np
@@ -19,12 +18,8 @@ from optuna.samplers import BaseSampler, GPSampler, PartialFixedSampler, RandomS
 from optuna.study import Study
 from optuna.trial import FrozenTrial, Trial
 
-from studyhall.search.config.parameters import (
-    CategoricalParameter,
-    FloatParameter,
-    Parameter,
-    from_unit,
-)
+from studyhall.search.config import parameters
+from studyhall.search.config.parameters import Parameter, from_unit
 from studyhall.search.config.search_space import Grid, Point, Space, holds
 from studyhall.search.config.section import Scalar
 from studyhall.search.config.study_spec import FinalistsSpec, StudySpec
@@ -62,7 +57,7 @@ def fixed_point(spec: StudySpec, number: int) -> dict[str, Scalar]:
     if spec.study.sampler == "grid":
         return Grid(spec.search_space).point(number)
     if spec.study.sampler == "qmc":
-        return QuasiRandom(spec.search_space, spec.study.seed).point(number)
+        return quasi_random_point(spec.search_space, spec.study.seed, number)
     return {}
 
 
@@ -81,10 +76,10 @@ def suggest(trial: Trial, spec: StudySpec) -> dict[str, Scalar]:
 
 def distribution_of(parameter: Parameter) -> BaseDistribution:
     """The range of a parameter as Optuna's distribution; the only place that makes one."""
-    if isinstance(parameter, CategoricalParameter):
+    if isinstance(parameter, parameters.CategoricalParameter):
         return CategoricalDistribution(parameter.choices)
     low, high, log = parameter.low, parameter.high, parameter.log
-    if isinstance(parameter, FloatParameter):
+    if isinstance(parameter, parameters.FloatParameter):
         return FloatDistribution(low, high, log=log, step=parameter.step)
     return IntDistribution(parameter.low, parameter.high, log=log, step=parameter.step)
 
@@ -97,59 +92,41 @@ def _suggest(trial: Trial, name: str, range_: Any) -> Any:
 
 
 class ReproducibleGPSampler(GPSampler):
-    """Optuna's, with one thread: the last bits of a sum depend on how many share it."""
+    """Optuna's, on one thread: the last bits of a sum depend on the number of threads."""
 
     def sample_relative(
         self, study: Study, trial: FrozenTrial, search_space: dict[str, BaseDistribution]
     ) -> dict[str, Any]:
         """The values of all parameters that every trial has, once ten trials have completed."""
-        with _one_thread():
-            return super().sample_relative(study, trial, search_space)
+        import scipy.linalg  # noqa: F401  threadpoolctl limits the libraries that are loaded
+        import torch
+        from threadpoolctl import threadpool_limits
+
+        before = torch.get_num_threads()
+        torch.set_num_threads(1)
+        try:
+            with threadpool_limits(1):
+                return super().sample_relative(study, trial, search_space)
+        finally:
+            torch.set_num_threads(before)
 
 
-@contextmanager
-def _one_thread() -> Iterator[None]:
-    import scipy.linalg  # noqa: F401  threadpoolctl limits the libraries that are loaded
-    import torch
-    from threadpoolctl import threadpool_limits
+def quasi_random_point(space: Space, seed: int, number: int) -> Point:
+    """Point `number`, from 0, of a scrambled Sobol' sequence: a function of seed and number alone.
 
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    try:
-        with threadpool_limits(1):
-            yield
-    finally:
-        torch.set_num_threads(before)
-
-
-class QuasiRandom:
-    """The points of a scrambled Sobol' sequence, each a function of the seed and its number alone.
-
-    Any stretch of the sequence covers the space, so that a study may end anywhere and go on. Every
-    parameter has a dimension; a point leaves out those whose conditions do not hold.
+    Any stretch of the sequence covers the space, so that a study can end anywhere and be extended.
+    Every parameter has a dimension; a point leaves out those whose conditions do not hold.
 
     The sequence is Sobol's (1967) with Owen's scrambling as Matousek (1998) does it. Optuna's
-    QMCSampler draws from the same one, but counts its points in the study, as workers come.
+    QMCSampler draws from the same one, but numbers its points by the order in which workers ask.
     """
+    from scipy.stats.qmc import Sobol  # half a second, which other samplers do without
 
-    def __init__(self, space: Space, seed: int) -> None:
-        self._space = space
-        self._seed = seed
-
-    def point(self, number: int) -> Point:
-        """Point `number`, from 0."""
-        point: Point = {}
-        for (name, parameter), place in zip(self._space.items(), self._places(number), strict=True):
-            if holds(parameter, point):
-                point[name] = from_unit(parameter, place)
-        return point
-
-    def _places(self, number: int) -> list[float]:
-        """The place in [0, 1) of every parameter."""
-        from scipy.stats.qmc import Sobol  # half a second, which other samplers do without
-
-        sequence = Sobol(len(self._space), rng=np.random.default_rng(self._seed))
-        if number:  # SciPy cannot skip nothing
-            sequence.fast_forward(number)
-        places: list[float] = sequence.random(1)[0].tolist()
-        return places
+    sequence = Sobol(len(space), rng=np.random.default_rng(seed))
+    if number:  # SciPy cannot skip 0 points
+        sequence.fast_forward(number)
+    point: Point = {}
+    for (name, parameter), place in zip(space.items(), sequence.random(1)[0].tolist(), strict=True):
+        if holds(parameter, point):
+            point[name] = from_unit(parameter, place)
+    return point

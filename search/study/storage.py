@@ -17,7 +17,7 @@ from optuna.trial import FrozenTrial as FrozenTrial
 from studyhall.search.common.addresses import redact, resolved
 from studyhall.search.common.errors import UsageError
 from studyhall.search.common.service_part import clock_problems
-from studyhall.search.study.journal import Journal, open_journal, read_journal
+from studyhall.search.study.journal import open_journal, read_journal
 from studyhall.search.study.reconnection import retry_while_disconnected
 
 
@@ -81,14 +81,9 @@ def require_clock(storage: BaseStorage, address: str | Path) -> None:
         UsageError: The clocks differ.
         StudyhallError: The database was unreachable for minutes.
     """
-    if isinstance(storage, Journal | InMemoryStorage):
-        return
-    from studyhall.search.study.postgres import Database
-
-    if isinstance(storage, Database):
-        _, problems = clock_problems(
-            "the database", retry_while_disconnected(storage.clock)(), datetime.now(UTC)
-        )
+    if clock := getattr(storage, "clock", None):
+        theirs = retry_while_disconnected(clock)()
+        _, problems = clock_problems("the database", theirs, datetime.now(UTC))
         if problems:
             raise UsageError(f"--storage: {redact(address)}: {problems[0]}")
 
@@ -104,10 +99,7 @@ def exclusive(storage: BaseStorage, name: str) -> AbstractContextManager[None]:
         storage: A storage from `open_storage`.
         name: The block's name, of letters, digits, '.', '_' and '-'.
     """
-    if isinstance(storage, Journal):
-        return storage.exclusive(name)
-    from studyhall.search.study.postgres import Database
-
-    if isinstance(storage, Database):
-        return storage.exclusive(name)
-    raise TypeError(f"exclusive: must be a storage that open_storage opened, got {storage!r}")
+    if not hasattr(storage, "exclusive"):
+        raise TypeError(f"exclusive: must be a storage that open_storage opened, got {storage!r}")
+    block: AbstractContextManager[None] = storage.exclusive(name)
+    return block

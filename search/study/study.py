@@ -6,16 +6,10 @@ import time
 from collections.abc import Callable, Container
 from contextlib import AbstractContextManager
 from functools import cached_property
-from typing import Any, NamedTuple, cast
+from typing import NamedTuple, cast
 
 import optuna
-from optuna.pruners import (
-    BasePruner,
-    HyperbandPruner,
-    MedianPruner,
-    NopPruner,
-    SuccessiveHalvingPruner,
-)
+from optuna import pruners
 from optuna.storages import BaseStorage
 from optuna.trial import FrozenTrial, Trial, TrialState
 
@@ -129,8 +123,8 @@ class Study:
     @retry_while_disconnected
     def ask_to_stop(self, *, at_once: bool) -> None:
         """Ask all running launches of this study to stop, wherever they run."""
-        asked = self.storage.get_study_user_attrs(self._id).get(_STOP, (0, False))
-        self.storage.set_study_user_attr(self._id, _STOP, (asked[0] + 1, at_once))
+        asked = self.stop_asked()
+        self.storage.set_study_user_attr(self._id, _STOP, (asked.times + 1, at_once))
 
     @property
     def trouble(self) -> str | None:
@@ -255,13 +249,21 @@ def _seems_at_work(claim: Claim) -> bool:
 
 
 class ProposedTrial:
-    """A trial that has its parameters and is about to train."""
+    """A trial that has its parameters and is about to train.
+
+    Attributes:
+        parameters: Its values of the search space.
+        settings: The settings that follow from them.
+        reports: The values reported so far, by epoch.
+        notes: The pruner's notes about the trial.
+    """
 
     def __init__(self, trial: Trial, view: WindowView, spec: StudySpec) -> None:
         self.parameters: dict[str, Scalar] = suggest(trial, spec)
         self.settings: TrialSettings = spec.resolve(self.parameters)
+        self.reports = view.reports
+        self.notes = view.notes
         self._trial = trial
-        self._view = view
         self._spec = spec
         self._epochs = self.settings.training.total_epochs(self.settings.data.train)
 
@@ -273,26 +275,16 @@ class ProposedTrial:
             return None
         return pruning_reason(self._spec.study.pruner, self._spec.study.metric, epoch)
 
-    @property
-    def reports(self) -> dict[int, float]:
-        """The values reported so far, by epoch."""
-        return self._view.reports
 
-    @property
-    def notes(self) -> dict[str, Any]:
-        """What the pruner noted about the trial."""
-        return self._view.notes
-
-
-def pruner_for(spec: StudySpec) -> BasePruner:
+def pruner_for(spec: StudySpec) -> pruners.BasePruner:
     """The pruner of a study, over the epochs of its longest trial."""
     epochs = max(
         settings.training.total_epochs(settings.data.train) for settings in spec.corner_settings()
     )
-    pruners: dict[str, Callable[[], BasePruner]] = {
-        "none": NopPruner,
-        "median": MedianPruner,
-        "successive_halving": SuccessiveHalvingPruner,
-        "hyperband": lambda: HyperbandPruner(min_resource=1, max_resource=epochs),
+    known: dict[str, Callable[[], pruners.BasePruner]] = {
+        "none": pruners.NopPruner,
+        "median": pruners.MedianPruner,
+        "successive_halving": pruners.SuccessiveHalvingPruner,
+        "hyperband": lambda: pruners.HyperbandPruner(min_resource=1, max_resource=epochs),
     }
-    return pruners[spec.study.pruner]()
+    return known[spec.study.pruner]()

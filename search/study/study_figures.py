@@ -1,9 +1,9 @@
-"""Optuna's own figures of a study, as pictures."""
+"""Optuna's own plots of a study, as PNG files."""
 
 from __future__ import annotations
 
 import warnings
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -14,24 +14,21 @@ from optuna.trial import FrozenTrial, TrialState
 from studyhall.search.study.study import Study
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Sequence
-
     from matplotlib.axes import Axes
 
 MOST_CURVES = 10
 
 
 def write_figures(study: Study, folder: Path) -> list[Path]:
-    """Draw a study's learning curves, and Optuna's figures of its parameters.
+    """Draw a study's learning curves, and Optuna's plots of its parameters.
 
-    These are history, importances, parallel coordinates, contour and slice, as far as the completed
-    trials allow: two trials at least, and parameters that took two values at least. Where trials
-    are compared in several parameters at once, only parameters that all of them have can be; a
-    contour needs two such parameters.
+    History, importances, parallel coordinates, contour and slice need two completed trials, and a
+    parameter that took two values. Plots of several parameters at once show only parameters that
+    all trials have; a contour needs two of these.
 
     Args:
         study: The study.
-        folder: Where the PNG files are to be.
+        folder: The folder of the PNG files.
 
     Returns:
         The files written.
@@ -49,10 +46,10 @@ def write_figures(study: Study, folder: Path) -> list[Path]:
 def comparable_parameters(
     study: Study, complete: Sequence[FrozenTrial]
 ) -> tuple[list[str], list[str]]:
-    """The parameters that took two values at least, and those of them that all trials have.
+    """The parameters that took at least two values, and those among these that all trials have.
 
-    There are none of the second kind only if there are none of the first: of parameters that some
-    trials lack, the first one's condition asks for another.
+    The second list is empty only if the first is: a parameter that some trials lack has a
+    condition on another parameter, which then took two values as well.
     """
     varied = [
         name
@@ -108,7 +105,7 @@ def _draw(path: Path, plot: Callable[[Any], Any], study: Study) -> Path:
     from matplotlib import pyplot, rc_context
     from numpy import ravel
 
-    # Optuna chooses a style for the whole process, in which ours would be drawn from then on.
+    # Optuna sets a style for the whole process; rc_context undoes that for our own plots.
     with warnings.catch_warnings(), rc_context():
         warnings.simplefilter("ignore", ExperimentalWarning)
         warnings.simplefilter("ignore", UserWarning)  # about layouts and fonts, not about data
@@ -122,7 +119,7 @@ def _draw(path: Path, plot: Callable[[Any], Any], study: Study) -> Path:
 
 
 def _label_plainly(axes: Iterable[Axes]) -> None:
-    """Write powers of ten as 1e-03: typesetting them takes longer than all else of a figure."""
+    """Write powers of ten as 1e-03: typesetting them takes longer than the rest of a plot."""
     from matplotlib.ticker import LogFormatter
 
     for one in axes:
@@ -140,12 +137,12 @@ def learning_curves(path: Path, curves: Mapping[str, Sequence[Curve]], quantity:
 
     Args:
         path: The PNG file to write.
-        curves: By name, one curve or several of the same settings: values by epoch. Where some
-            end earlier than others, the mean is of those that go on.
-        quantity: What the values are.
+        curves: By name, one or more curves of the same settings: values by epoch. Where some end
+            earlier than others, the mean is of the longer ones.
+        quantity: The name of the metric.
     """
     from matplotlib import colormaps
-    from matplotlib.figure import Figure  # drawn once a study
+    from matplotlib.figure import Figure
 
     figure = Figure(figsize=(9, 5), dpi=90, layout="constrained")
     axes = figure.subplots()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Literal
 
@@ -75,25 +75,22 @@ def result_of(trial: FrozenTrial, live_attempt: int | None = None) -> TrialResul
         trial: The trial as the storage has it.
         live_attempt: The attempt that a worker trains now, if one does.
     """
-    attributes, started = trial.user_attrs, trial.datetime_start
-    begun = TrialResult(
+    ended, started = trial.state.is_finished(), trial.datetime_start
+    entered = trial.user_attrs if ended else {}  # a crash may have left some of them unfinished
+    at = entered.get(ENTERED)
+    return TrialResult(
         number=trial.number,
+        state=_NAMES.get(trial.state, "unfinished"),
+        value=trial.value if ended else None,
         parameters=dict(trial.params),
+        reason=entered.get("reason"),
+        seconds=float(entered.get("seconds", 0.0)) or None,
         curve=dict(sorted(trial.intermediate_values.items())),
         started=started.astimezone(UTC) if started else None,
-        weights_sha256=attributes.get(WEIGHTS),
-    )
-    if not trial.state.is_finished():
-        return replace(begun, live_attempt=live_attempt)
-    entered = attributes.get(ENTERED)
-    return replace(
-        begun,
-        state=_NAMES[trial.state],
-        value=trial.value,
-        reason=attributes.get("reason"),
-        seconds=float(attributes.get("seconds", 0.0)) or None,
-        ended=datetime.fromtimestamp(entered, UTC) if entered else None,
-        attempt=attributes.get(ATTEMPT),
+        ended=datetime.fromtimestamp(at, UTC) if at else None,
+        attempt=entered.get(ATTEMPT),
+        live_attempt=None if ended else live_attempt,
+        weights_sha256=trial.user_attrs.get(WEIGHTS),
     )
 
 

@@ -1,4 +1,4 @@
-"""What one trial may see of its study: the finished trials far enough behind it, and itself."""
+"""The storage as one trial sees it: itself, and the trials up to its window."""
 
 from __future__ import annotations
 
@@ -14,14 +14,12 @@ from optuna.trial import FrozenTrial, TrialState
 class WindowView:
     """The storage as trial `number` sees it.
 
-    Other trials are visible up to `number - window` alone, and all of those have finished, so that
-    what is proposed and pruned does not depend on which worker was faster. The trial's own
-    parameters and reports are kept here until it ends: an interrupted trial leaves none behind that
-    its second run, which repeats them, could mistake for its own. `reports` and `notes` go into
-    the trial's record.
+    Other trials are visible only up to `number - window`. All of those have finished, so that
+    proposals and pruning do not depend on which worker was faster. The trial's own parameters and
+    reports are kept here until it ends, so that an interrupted trial leaves none in the storage,
+    which its next attempt would read. `reports` and `notes` go into the trial's record.
 
-    Anything else goes to the storage as it is. Optuna asks for no more than this class offers of
-    `optuna.storages.BaseStorage`.
+    All other calls go to the storage. Optuna calls nothing else of `optuna.storages.BaseStorage`.
     """
 
     def __init__(
@@ -40,7 +38,7 @@ class WindowView:
         return getattr(self._storage, name)
 
     def get_study_id_from_name(self, study_name: str) -> int:
-        """The viewer's study, whatever Optuna is told of its name."""
+        """The id of the trial's study; Optuna knows the study by another name."""
         return self._study_id
 
     def get_all_trials(
@@ -56,13 +54,13 @@ class WindowView:
     def get_n_trials(
         self, study_id: int, state: tuple[TrialState, ...] | TrialState | None = None
     ) -> int:
-        """How many trials are visible, of the given states if any are given."""
+        """The number of visible trials, in the given states if any are given."""
         states = (state,) if isinstance(state, TrialState) else state
         return len(self.get_all_trials(study_id, deepcopy=False, states=states))
 
     def get_trial(self, trial_id: int) -> FrozenTrial:
-        """One trial; of the viewer itself what it was given and reported here alone."""
-        trial = copy(self._storage.get_trial(trial_id))  # the storage hands out its own
+        """One trial; the trial itself has only the parameters and reports that are kept here."""
+        trial = copy(self._storage.get_trial(trial_id))  # the storage returns its own object
         if trial_id == self._trial_id:
             trial.params, trial.distributions = dict(self._parameters), dict(self._distributions)
             trial.intermediate_values = dict(self.reports)
@@ -70,7 +68,7 @@ class WindowView:
         return trial
 
     def get_trial_system_attrs(self, trial_id: int) -> dict[str, Any]:
-        """What pruners noted of a trial; a trial asks for its own by this name, not `get_trial`."""
+        """The notes of pruners on a trial; Optuna reads its own trial's by this method."""
         return dict(self.get_trial(trial_id).system_attrs)
 
     def set_trial_param(
@@ -80,16 +78,16 @@ class WindowView:
         param_value_internal: float,
         distribution: BaseDistribution,
     ) -> None:
-        """Keep a parameter of the viewer."""
+        """Keep a parameter of the trial."""
         self._parameters[param_name] = distribution.to_external_repr(param_value_internal)
         self._distributions[param_name] = distribution
 
     def set_trial_intermediate_value(self, trial_id: int, step: int, value: float) -> None:
-        """Keep a report of the viewer, for its record."""
+        """Keep a report of the trial, for its record."""
         self.reports[step] = value
 
     def set_trial_system_attr(self, trial_id: int, key: str, value: Any) -> None:
-        """Keep a pruner's note on the viewer, for its record."""
+        """Keep a pruner's note on the trial, for its record."""
         self.notes[key] = value
 
     def _visible(self, study_id: int, deepcopy: bool = False) -> list[FrozenTrial]:

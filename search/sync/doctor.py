@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Container
+from collections.abc import Container
 from dataclasses import asdict, astuple, dataclass, replace
 from typing import Any
 
@@ -13,16 +13,11 @@ from studyhall.search.study.storage import read_storage
 from studyhall.search.study.studies import finalists_name, recorded_study
 from studyhall.search.study.study import Study
 from studyhall.search.study.trial_result import TrialResult
+from studyhall.search.sync import tracked_study
 from studyhall.search.sync.outbox import Outbox
-from studyhall.search.sync.repair import Repairs, repair
+from studyhall.search.sync.repair import Repairs, Retrain, repair
 from studyhall.search.sync.run_diff import Finding, compare
-from studyhall.search.sync.tracked_study import (
-    TrackedStudy,
-    reopen,
-    run_names,
-    with_data,
-    with_runs,
-)
+from studyhall.search.sync.tracked_study import TrackedStudy
 from studyhall.search.tracking.ledger import end_broken_readings
 from studyhall.search.tracking.study_runs import find_study
 from studyhall.search.tracking.tracker import Tracker
@@ -83,13 +78,15 @@ def examine(
 
 def _repaired(name: str, options: Options, observer: Observer) -> Examination:
     """Examine a study, and repair what is found."""
-    tracked = reopen(name, options, observer)
+    tracked = tracked_study.reopen(name, options, observer)
     try:
         tracked.study.claims.live_after_grace()  # a dead worker of another machine loses its claim
         end_broken_readings(tracked.tracker.client, tracked.tracker.study_run.experiment_id)
         adopt(tracked.study, tracked.outbox)
         found = find(tracked, deep=True)
-        return Examination(name, tuple(found), mend(tracked, found, tracked.restore))
+        results, outbox = tracked.study.results(), tracked.outbox
+        repairs = repair(found, results, tracked.tracker, outbox, tracked.restore)
+        return Examination(name, tuple(found), repairs)
     finally:
         tracked.end()
 
@@ -110,33 +107,32 @@ def _both(search: Examination, finalists: Examination) -> Examination:
 def _compared(name: str, options: Options, observer: Observer) -> Examination:
     """Examine a study without changing anything."""
     study = open_recorded(name, options.address)
-    opened = with_data(study, options, observer)
+    opened = tracked_study.with_data(study, options, observer)
     client, data = opened.client, opened.data
     of_study = find_study(client, study.experiment, study.study_id, data)
     if of_study is None:
         problem = "the study's own run is missing, and with it the runs of its trials"
         return Examination(name, (Finding("missing", None, None, problem),), None)
     study_run, deleted = of_study
-    tracker = Tracker(study_run, client, run_names(study.spec))
-    tracked = with_runs(study, tracker, opened.folder, options)
+    tracker = Tracker(study_run, client, tracked_study.run_names(study.spec))
+    tracked = tracked_study.with_runs(study, tracker, opened.folder, options)
     live = bool(study.claims.live_after_grace())
     found = find(tracked, deep=True)
     if deleted:
         problem = "the study's own run was deleted in MLflow"
         found.append(Finding("deleted", None, study_run.run_id, problem))
-    elif not live and tracked.tracker.study_is_running():
+    elif not live and (run := tracker.find(study_run.run_id)) and run.is_running:
         problem = "the study's own run is RUNNING, but no worker works on the study"
         found.append(Finding("stale", None, study_run.run_id, problem))
     return Examination(name, tuple(found), None)
 
 
 _RESTORED_AT_ONCE = 3
-Restore = Callable[[int], None]
 
 
 def put_in_order(
     tracked: TrackedStudy,
-    restore: Restore | None,
+    restore: Retrain | None,
     *,
     at_most: float = _RESTORED_AT_ONCE,
     drained_hosts: Container[str] = (),
@@ -159,8 +155,9 @@ def put_in_order(
     found = find(tracked, drained_hosts=drained_hosts)
     if tracked.study.claims.live():  # the running launch uploads its records
         found = [finding for finding in found if finding.kind != "unsent"]
-    few = sum(finding.kind == "missing" for finding in found) <= at_most
-    return mend(tracked, found, restore if few else None)
+    if sum(finding.kind == "missing" for finding in found) > at_most:
+        restore = None
+    return repair(found, tracked.study.results(), tracked.tracker, tracked.outbox, restore)
 
 
 def find(
@@ -183,11 +180,6 @@ def _results(study: Study) -> dict[int, TrialResult]:
 def _entries(outbox: Outbox) -> set[tuple[Any, ...]]:
     """All entries, with the runs that they go to; points that a trial adds are no difference."""
     return {astuple(replace(entry, live=False)) for entry in outbox.entries()}
-
-
-def mend(tracked: TrackedStudy, found: list[Finding], restore: Restore | None) -> Repairs:
-    """Repair what `find` found; with `restore`, also by training again."""
-    return repair(found, tracked.study.results(), tracked.tracker, tracked.outbox, restore)
 
 
 def adopt(study: Study, outbox: Outbox) -> None:

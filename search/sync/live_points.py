@@ -98,19 +98,15 @@ class LiveReader:
                 text = file.read()
         except FileNotFoundError:
             return []
-        lines = text[: text.rfind(b"\n") + 1].splitlines(keepends=True)
         points: list[Point] = []
-        for line in lines:
+        for line in text[: text.rfind(b"\n") + 1].splitlines(keepends=True):
             try:
-                self._take(line, points)
+                if self.started is None:
+                    self.started = _Header.model_validate_json(line).started
+                else:
+                    points.append(Point.model_validate_json(line))
             except ValidationError:
                 break
             self._offset += len(line)
         self.taken += len(points)
         return points
-
-    def _take(self, line: bytes, points: list[Point]) -> None:
-        if self.started is None:
-            self.started = _Header.model_validate_json(line).started
-        else:
-            points.append(Point.model_validate_json(line))

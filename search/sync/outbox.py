@@ -13,7 +13,6 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -23,7 +22,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 
 from studyhall.search.common.atomic_files import discard, sweep, write_whole
 
-_NAME = re.compile(r"trial-(\d{4,})\.(\d+)(\.live|\.run)?")
+_NAME = re.compile(r"trial-(\d{4,})\.(\d+)(?:\.live|\.run)?")
 
 
 class _RunFile(BaseModel):
@@ -90,15 +89,13 @@ class Outbox:
         Raises:
             OSError: a file is there and the disk does not give it.
         """
-        found: dict[tuple[int, int], set[str]] = {}
-        for number, attempt, kind in self._names():
-            found.setdefault((number, attempt), set()).add(kind)
-        return [
-            OutboxEntry(
-                *key, "" in kinds, ".live" in kinds, **self._noted(*key) if ".run" in kinds else {}
-            )
-            for key, kinds in sorted(found.items())
-        ]
+        try:
+            names = os.listdir(self.folder)
+        except FileNotFoundError:
+            return []
+        matched = [match for name in names if (match := _NAME.fullmatch(name))]
+        keys = {(int(match[1]), int(match[2])) for match in matched}
+        return [self.entry(*key) for key in sorted(keys)]
 
     def entry(self, number: int, attempt: int) -> OutboxEntry:
         """The entry of one attempt; one that is not there holds nothing.
@@ -166,12 +163,3 @@ class Outbox:
         except ValidationError:
             noted = _RunFile(run_id=None, doubtful=True)
         return {"run_noted": True, **noted.model_dump()}
-
-    def _names(self) -> Iterator[tuple[int, int, str]]:
-        try:
-            names = os.listdir(self.folder)
-        except FileNotFoundError:
-            return
-        for name in names:
-            if matched := _NAME.fullmatch(name):
-                yield int(matched[1]), int(matched[2]), matched[3] or ""

@@ -13,7 +13,7 @@ from platformdirs import user_state_path
 
 from studyhall.search.common.addresses import redact
 from studyhall.search.common.atomic_files import discard
-from studyhall.search.common.errors import StudyhallError, UsageError
+from studyhall.search.common.errors import UsageError
 from studyhall.search.common.options import Options
 from studyhall.search.sync.outbox import Outbox
 
@@ -79,11 +79,7 @@ def _require_own(folder: Path) -> None:
 
 
 def leftovers(options: Options, known: Set[str]) -> Iterator[Path]:
-    """The outboxes of studies that are not recorded.
-
-    Args:
-        options: Where things are kept.
-        known: The ids of the recorded studies.
+    """The outboxes of studies that are not recorded, given the ids of those that are.
 
     Raises:
         UsageError: this host's home is another user's.
@@ -97,10 +93,7 @@ def leftovers(options: Options, known: Set[str]) -> Iterator[Path]:
 def reason_to_stay(folder: Path, options: Options, tracked: Set[str]) -> str | None:
     """Why a leftover must stay, in a sentence; None if it can be deleted.
 
-    Args:
-        folder: The leftover.
-        options: Where things are kept.
-        tracked: The ids of studies that are in MLflow, but not in the storage.
+    `tracked` has the ids of the studies that are in MLflow, but not in the storage.
     """
     if folder.name in tracked:
         return (
@@ -120,17 +113,14 @@ def reason_to_stay(folder: Path, options: Options, tracked: Set[str]) -> str | N
     return None
 
 
-def remove_leftover(folder: Path) -> None:
-    """Delete a leftover.
-
-    Raises:
-        StudyhallError: a launch is uploading from it.
-    """
+def remove_leftover(folder: Path) -> str | None:
+    """Delete a leftover, or return why it stays, in a sentence."""
     try:
         with Outbox(folder).upload_lock():
             discard(folder)
     except Timeout:
-        raise StudyhallError(f"{folder}: a launch is uploading from it; end it first") from None
+        return f"{folder}: a launch is uploading from it; end it first"
+    return None
 
 
 def _is_outbox(folder: Path) -> bool:

@@ -17,14 +17,7 @@ from filelock import FileLock, Timeout
 from studyhall.search.common.errors import StudyhallError
 from studyhall.search.sync.outbox import Outbox, OutboxEntry
 from studyhall.search.sync.run_upload import RunUpload
-from studyhall.search.tracking.mlflow_errors import (
-    ArtifactStoreError,
-    MlflowDeniedError,
-    MlflowError,
-    MlflowRefusedError,
-    MlflowUnavailableError,
-    is_disk_full,
-)
+from studyhall.search.tracking import mlflow_errors
 from studyhall.search.tracking.tracker import Tracker
 from studyhall.search.training.record import DamagedRecordError
 
@@ -57,10 +50,9 @@ class OutboxUploader:
         tracker: The study in MLflow. Its client is opened in the thread, when there is something
             to upload.
         outbox: The folder of the records and points.
-        accepted: Says what the study has decided on an attempt, given the numbers of the trial and
-            of the attempt. True: its result is the trial's. False: another attempt has replaced it,
-            or there is no such trial. None: it is not decided yet. If it raises StudyhallError, it
-            is called again later.
+        accepted: Whether the study has accepted an attempt, given the numbers of the trial and of
+            the attempt: False if another attempt has replaced it or there is no such trial, None
+            while that is not decided. If it raises StudyhallError, it is called again later.
         notify: Called in the thread with a sentence when MLflow stops being available, when it is
             available again, and for each record that cannot be uploaded.
 
@@ -69,11 +61,7 @@ class OutboxUploader:
     """
 
     def __init__(
-        self,
-        tracker: Tracker,
-        outbox: Outbox,
-        accepted: Accepted,
-        notify: Callable[[str], None],
+        self, tracker: Tracker, outbox: Outbox, accepted: Accepted, notify: Callable[[str], None]
     ) -> None:
         self.uploaded = 0
         self._tracker, self._outbox = tracker, outbox
@@ -129,12 +117,12 @@ class OutboxUploader:
             StudyhallError: MLflow or the study does not answer.
             OSError: the disk does not take what uploading needs.
         """
-        entries, now, failed = self._outbox.entries(), time.monotonic(), list[FailedUpload]()
+        entries, failed = self._outbox.entries(), list[FailedUpload]()
+        seen = float("-inf") if self._first else time.monotonic()
+        self._first = False
         for entry in entries:
             if entry.record:
-                seen = float("-inf") if self._first else now
                 self._arrived.setdefault((entry.number, entry.attempt), seen)
-        self._first = False
         for entry in entries:
             if entry not in self._aside or time.monotonic() >= self._aside[entry][1]:
                 self._try(entry)
@@ -151,18 +139,16 @@ class OutboxUploader:
         return self._answered >= asked and all(failed.final for failed in self._left)
 
     def _run(self) -> None:
+        lock = self._outbox.upload_lock()
         try:
-            lock = self._outbox.upload_lock()
-            try:
-                while not self._stopping.is_set():
-                    self._wake.wait(self._guarded_pass(lock))
-                    self._wake.clear()
-            finally:
-                lock.release()
+            while not self._stopping.is_set():
+                self._wake.wait(self._guarded_pass(lock))
+                self._wake.clear()
         except BaseException as error:
             self._error = error
             raise
         finally:
+            lock.release()
             with self._passed:
                 self._passed.notify_all()
 
@@ -171,7 +157,7 @@ class OutboxUploader:
         asked = self._asked
         if asked > self._answered:
             self._aside.clear()
-            self._backoff.reset_pause()
+            self._backoff.pause = 1.0
         pause, left = POLL_SECONDS, []
         try:
             if not lock.is_locked:
@@ -183,7 +169,9 @@ class OutboxUploader:
         except Timeout:
             left = self._all_failed("another launch is uploading them")
         except (StudyhallError, OSError) as error:
-            left = self._all_failed(_reason(error), final=isinstance(error, MlflowDeniedError))
+            left = self._all_failed(
+                _reason(error), final=isinstance(error, mlflow_errors.MlflowDeniedError)
+            )
             pause = self._backoff.failed(error, self.uploaded)
         with self._passed:
             self._answered, self._left = asked, left
@@ -198,10 +186,10 @@ class OutboxUploader:
         """Upload one entry; if it is to blame for a failure, set it aside for the others' sake."""
         try:
             self._process(entry)
-        except (DamagedRecordError, MlflowRefusedError) as error:
+        except (DamagedRecordError, mlflow_errors.MlflowRefusedError) as error:
             self._set_aside(entry, error)
-        except (MlflowError, OSError) as error:
-            if is_disk_full(error) or not self._tracker.answers():
+        except (mlflow_errors.MlflowError, OSError) as error:
+            if mlflow_errors.is_disk_full(error) or not self._tracker.answers():
                 raise  # the other records would fail too, so this one is not to blame
             self._failures[entry] += 1
             if self._failures[entry] < _TRIES:
@@ -213,16 +201,17 @@ class OutboxUploader:
 
     def _process(self, entry: OutboxEntry) -> None:
         key = number, attempt = entry.number, entry.attempt
+        upload = self._uploads.setdefault(key, RunUpload(self._tracker, self._outbox, *key))
         accepted = self._accepted(number, attempt)
         if accepted is None:
             if entry.live:
-                self._upload(key).upload_points()
+                upload.upload_points()
             return
         if not accepted:
-            self._upload(key).withdraw()
+            upload.withdraw()
         elif entry.record:
             late = time.monotonic() - self._arrived[key] >= _LATE_SECONDS
-            if self._upload(key).upload(check_others=late):
+            if upload.upload(check_others=late):
                 self.uploaded += 1
             else:
                 self._notify(
@@ -235,33 +224,31 @@ class OutboxUploader:
         for kept in (self._uploads, self._arrived):
             kept.pop(key, None)
 
-    def _upload(self, key: tuple[int, int]) -> RunUpload:
-        return self._uploads.setdefault(key, RunUpload(self._tracker, self._outbox, *key))
-
     def _set_aside(self, entry: OutboxEntry, error: StudyhallError | OSError) -> None:
         """Leave an entry alone for a while, and report it once if it is a record."""
         reason = _reason(error)
         self._aside[entry] = reason, time.monotonic() + ASIDE_SECONDS
-        if not entry.record or entry in self._reported:
-            return
-        self._reported.add(entry)
-        if isinstance(error, DamagedRecordError):
+        if entry.record and entry not in self._reported:
+            self._reported.add(entry)
+            if not isinstance(error, DamagedRecordError):
+                reason = (
+                    f"MLflow does not take the record of trial {entry.number} ({reason}); it is "
+                    f"kept in {self._outbox.path(entry.number, entry.attempt)}: correct the cause, "
+                    "then run `studyhall sync`"
+                )
             self._notify(reason)
-            return
-        self._notify(
-            f"MLflow does not take the record of trial {entry.number} ({reason}); it is kept in "
-            f"{self._outbox.path(entry.number, entry.attempt)}: correct the cause, then run "
-            "`studyhall sync`"
-        )
 
 
 class _Backoff:
-    """Pauses that double while MLflow is unavailable; reports the second failure and the end."""
+    """Pauses that double while MLflow is unavailable; reports the second failure and the end.
+
+    `pause` is the next one, in seconds.
+    """
 
     def __init__(self, notify: Callable[[str], None]) -> None:
         self._notify = notify
         self._failures = self._uploaded_before = 0
-        self._pause = 1.0
+        self.pause = 1.0
 
     def failed(self, error: Exception, uploaded: int) -> float:
         """Count a failure, after `uploaded` records in all; return how many seconds to wait."""
@@ -270,7 +257,7 @@ class _Backoff:
             self._uploaded_before = uploaded
         if self._failures == 2:
             self._notify(f"{_trouble(error)}: training continues, records are kept for later")
-        pause, self._pause = self._pause, min(2 * self._pause, LONGEST_PAUSE)
+        pause, self.pause = self.pause, min(2 * self.pause, LONGEST_PAUSE)
         return pause
 
     def succeeded(self, uploaded: int) -> None:
@@ -279,23 +266,18 @@ class _Backoff:
             count = uploaded - self._uploaded_before
             records = "1 record" if count == 1 else f"{count} records"
             self._notify(f"MLflow is available again; {records} uploaded")
-        self._failures = 0
-        self.reset_pause()
-
-    def reset_pause(self) -> None:
-        """Try again soon: a caller waits for the records."""
-        self._pause = 1.0
+        self._failures, self.pause = 0, 1.0
 
 
 def _reason(error: Exception) -> str:
-    return error.reason if isinstance(error, MlflowError) else str(error)
+    return error.reason if isinstance(error, mlflow_errors.MlflowError) else str(error)
 
 
 def _trouble(error: Exception) -> str:
-    if isinstance(error, MlflowDeniedError):
+    if isinstance(error, mlflow_errors.MlflowDeniedError):
         return f"MLflow does not take records ({error.reason})"
-    if isinstance(error, ArtifactStoreError):
+    if isinstance(error, mlflow_errors.ArtifactStoreError):
         return error.reason
-    if isinstance(error, MlflowUnavailableError):
+    if isinstance(error, mlflow_errors.MlflowUnavailableError):
         return f"MLflow is unavailable ({error.reason})"
     return f"records cannot be uploaded ({error})"

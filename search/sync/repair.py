@@ -17,11 +17,6 @@ from studyhall.search.tracking.mlflow_errors import MlflowUnavailableError
 from studyhall.search.tracking.tracked_run import RUN_STATUS
 from studyhall.search.tracking.tracker import Tracker
 
-# Existing runs and records are used before a trial is trained again; runs are deleted last.
-_ORDER: tuple[Kind, ...] = (
-    *("deleted", "wrong", "unsent", "damaged", "missing", "artifacts", "contents"),
-    *("duplicate", "orphaned", "stale"),
-)
 _IN_OUTBOX: tuple[Kind, ...] = ("unsent", "damaged", "missing", "artifacts", "contents")
 
 Retrain = Callable[[int], object]
@@ -62,9 +57,9 @@ def repair(
     """
     known = {result.number: result for result in results}
     repairer = _Repairer(tracker, outbox, known, retrain)
-    done, left = list[str](), list[str]()
+    done, left, order = list[str](), list[str](), list(_REPAIRS)
     try:
-        for finding in sorted(findings, key=lambda finding: _ORDER.index(finding.kind)):
+        for finding in sorted(findings, key=lambda finding: order.index(finding.kind)):
             try:
                 done.append(repairer.repair(finding))
             except MlflowUnavailableError:
@@ -72,7 +67,7 @@ def repair(
             except (StudyhallError, OSError) as error:
                 left.append(f"{finding.problem}; {error}")
     finally:
-        repairer.release()
+        repairer.lock.release()
     if done:
         now = datetime.now(UTC).isoformat(timespec="seconds")
         tracker.append_tag("studyhall.repairs", [f"{now} {sentence}" for sentence in done])
@@ -87,71 +82,49 @@ class _Repairer:
         known: dict[int, TrialResult],
         retrain: Retrain | None,
     ) -> None:
-        self._tracker = tracker
-        self._outbox = outbox
-        self._known = known
-        self._retrain = retrain
-        self._lock = outbox.upload_lock()
+        self._tracker, self._outbox = tracker, outbox
+        self._known, self._retrain = known, retrain
+        self.lock = outbox.upload_lock()
 
     def repair(self, finding: Finding) -> str:
         """Repair one finding; return a sentence on the repair."""
-        if finding.kind in _IN_OUTBOX:
-            self._hold()
-        repairs: dict[Kind, Callable[[Finding], str]] = {
-            "deleted": self._restore,
-            "wrong": self._correct,
-            "unsent": self._send,
-            "damaged": self._remove,
-            "missing": self._train_again,
-            "artifacts": self._replace_files,
-            "contents": self._replace_run,
-            "duplicate": self._delete,
-            "orphaned": self._delete,
-            "stale": self._delete_stale,
-        }
-        return repairs[finding.kind](finding)
+        if finding.kind in _IN_OUTBOX and not self.lock.is_locked:
+            self._outbox.folder.mkdir(parents=True, exist_ok=True)
+            try:
+                self.lock.acquire()
+            except Timeout:
+                raise _CannotRepairError("a running launch uploads the records") from None
+        return _REPAIRS[finding.kind](self, finding)
 
-    def release(self) -> None:
-        """Let other processes upload again."""
-        self._lock.release()
-
-    def _hold(self) -> None:
-        try:
-            if not self._lock.is_locked:
-                self._outbox.folder.mkdir(parents=True, exist_ok=True)
-                self._lock.acquire()
-        except Timeout:
-            raise _CannotRepairError("a running launch uploads the records") from None
-
-    def _restore(self, finding: Finding) -> str:
+    def restore(self, finding: Finding) -> str:
         self._tracker.restore_run(_run_of(finding))
-        return f"{_trial(finding)}: restored run {finding.run_id}, which was deleted in MLflow"
+        return f"trial {finding.number}: restored run {finding.run_id}, which was deleted in MLflow"
 
-    def _correct(self, finding: Finding) -> str:
+    def correct(self, finding: Finding) -> str:
         result = self._result(finding)
         if result.finished:
             status = RUN_STATUS[result.state]
             self._tracker.correct(_run_of(finding), status, expected_tags(result))
         return f"corrected {finding.problem}"
 
-    def _send(self, finding: Finding) -> str:
+    def send(self, finding: Finding) -> str:
         if not self._upload(finding).upload():
-            return f"{_trial(finding)}: dropped its record, which another machine has uploaded"
-        return f"{_trial(finding)}: uploaded its record"
+            return f"trial {finding.number}: dropped its record, which another machine has uploaded"
+        return f"trial {finding.number}: uploaded its record"
 
-    def _remove(self, finding: Finding) -> str:
+    def remove(self, finding: Finding) -> str:
         self._outbox.remove(*self._key(finding))
-        return f"{_trial(finding)}: deleted its damaged record; MLflow has all of it"
+        return f"trial {finding.number}: deleted its damaged record; MLflow has all of it"
 
-    def _train_again(self, finding: Finding) -> str:
+    def train_again(self, finding: Finding) -> str:
         """Give the trial a new run, since the points of another training have other times."""
         self._require_trained(finding)
         self._outbox.forget_run(*self._key(finding))
         if not self._upload(finding).upload():
-            return f"{_trial(finding)}: another machine has uploaded its record meanwhile"
-        return f"{_trial(finding)}: trained it again and recorded its run, which was missing"
+            return f"trial {finding.number}: another machine has uploaded its record meanwhile"
+        return f"trial {finding.number}: trained it again and recorded its run, which was missing"
 
-    def _replace_files(self, finding: Finding) -> str:
+    def replace_files(self, finding: Finding) -> str:
         key, run_id = self._key(finding), _run_of(finding)
         self._outbox.note_run(*key, run_id, files_only=True)
         try:
@@ -160,23 +133,23 @@ class _Repairer:
             self._outbox.remove(*key)
             raise
         self._upload(finding).upload()
-        return f"{_trial(finding)}: trained it again and replaced the files of run {run_id}"
+        return f"trial {finding.number}: trained it again and replaced the files of run {run_id}"
 
-    def _replace_run(self, finding: Finding) -> str:
-        self._train_again(finding)
+    def replace_run(self, finding: Finding) -> str:
+        self.train_again(finding)
         self._tracker.delete_run(_run_of(finding))
-        return f"{_trial(finding)}: trained it again and replaced run {finding.run_id}"
+        return f"trial {finding.number}: trained it again and replaced run {finding.run_id}"
 
-    def _delete(self, finding: Finding) -> str:
+    def delete(self, finding: Finding) -> str:
         self._tracker.delete_run(_run_of(finding))
         return f"deleted a run: {finding.problem}"
 
-    def _delete_stale(self, finding: Finding) -> str:
+    def delete_stale(self, finding: Finding) -> str:
         """Delete a run, unless it has ended in the meantime."""
         run = self._tracker.find(_run_of(finding))
         if run and not run.is_running and not run.deleted:
             raise _CannotRepairError("it has ended since")
-        deleted = self._delete(finding)
+        deleted = self.delete(finding)
         if (now := self._tracker.find(_run_of(finding))) and not now.is_running:
             self._tracker.restore_run(now.run_id)
             raise _CannotRepairError("it ended during the repair, and was restored")
@@ -205,8 +178,19 @@ class _Repairer:
         return self._known[finding.number]
 
 
-def _trial(finding: Finding) -> str:
-    return f"trial {finding.number}"
+# Existing runs and records are used before a trial is trained again; runs are deleted last.
+_REPAIRS: dict[Kind, Callable[[_Repairer, Finding], str]] = {
+    "deleted": _Repairer.restore,
+    "wrong": _Repairer.correct,
+    "unsent": _Repairer.send,
+    "damaged": _Repairer.remove,
+    "missing": _Repairer.train_again,
+    "artifacts": _Repairer.replace_files,
+    "contents": _Repairer.replace_run,
+    "duplicate": _Repairer.delete,
+    "orphaned": _Repairer.delete,
+    "stale": _Repairer.delete_stale,
+}
 
 
 def _run_of(finding: Finding) -> str:

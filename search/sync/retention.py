@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 from studyhall.search.common.addresses import redact
-from studyhall.search.common.errors import StudyhallError, UsageError
+from studyhall.search.common.errors import UsageError
 from studyhall.search.common.options import Options
 from studyhall.search.config.study_spec import FINALISTS_ENDING
 from studyhall.search.study.finalists import recorded_finals
@@ -112,7 +112,9 @@ def clean_up(
     if name is None:
         plan.of_gone()
     plan.spare_experiments()
-    found = Cleanup(tuple(plan.removals), tuple(plan.kept), manual_command=plan.manual_command)
+    ids = [one.what for one in plan.removals if one.kind == "run"]
+    command = runs.manual_command(ids) if ids else None
+    found = Cleanup(tuple(plan.removals), tuple(plan.kept), manual_command=command)
     return plan.carry_out(found) if remove else found
 
 
@@ -129,12 +131,6 @@ class _Plan:
         self._storage, self._runs, self._options = storage, runs, options
         self._registered = runs.registered()
         self.removals, self.kept = list[Removal](), list[str]()
-
-    @property
-    def manual_command(self) -> str | None:
-        """The command that deletes the planned runs on MLflow's own host; None if not needed."""
-        ids = self._ids("run")
-        return self._runs.manual_command(ids) if ids else None
 
     def of_study(self, study: Study, keep_weights: int | None) -> None:
         """Add what can be deleted of a recorded study."""
@@ -189,8 +185,9 @@ class _Plan:
         """Add the outboxes of studies that are no longer recorded."""
         known = {study.study_id for study in recorded_studies(self._storage)}
         unknown = [run for run in self._runs.of_all() if run.tags[STUDY_ID] not in known]
-        deleted = sum(run.deleted for run in unknown)
-        if deleted:  # their studies may be recorded in another folder, or in a database
+        if deleted := sum(
+            run.deleted for run in unknown
+        ):  # their studies may be recorded in another folder, or in a database
             self.kept.append(
                 f"{deleted} deleted runs belong to studies that are not in "
                 f"{redact(self._options.address)}; they may be recorded elsewhere"
@@ -205,8 +202,9 @@ class _Plan:
 
     def spare_experiments(self) -> None:
         """Leave deleted runs alone if MLflow would delete whole experiments with them."""
-        if self._ids("run") and (names := self._runs.deleted_experiments()):
-            self.removals = [one for one in self.removals if one.kind != "run"]
+        others = [one for one in self.removals if one.kind != "run"]
+        if others != self.removals and (names := self._runs.deleted_experiments()):
+            self.removals = others
             self.kept.append(
                 f"deleted runs: with them `mlflow gc` would delete {', '.join(names)} whole, since "
                 "those experiments are deleted; restore them with `mlflow experiments restore`"
@@ -233,21 +231,12 @@ class _Plan:
 
     def _removed(self, one: Removal) -> str | None:
         """Delete one thing, or return why it stays."""
-        if one.kind == "weights":
-            if one.what in self._registered:
-                return f"{one.study}: run {one.what} was registered just now; its weights stay"
-            study = recorded_study(self._storage, one.study)
-            if study is None or study.claims.live_after_grace():
-                return (
-                    f"{one.study}: was launched or set aside just now; run {one.what} stays whole"
-                )
-            self._runs.remove_weights(one.what)
-            return None
-        try:
-            remove_leftover(Path(one.what))
-        except StudyhallError as error:
-            return str(error)
+        if one.kind == "outbox":
+            return remove_leftover(Path(one.what))
+        if one.what in self._registered:
+            return f"{one.study}: run {one.what} was registered just now; its weights stay"
+        study = recorded_study(self._storage, one.study)
+        if study is None or study.claims.live_after_grace():
+            return f"{one.study}: was launched or set aside just now; run {one.what} stays whole"
+        self._runs.remove_weights(one.what)
         return None
-
-    def _ids(self, kind: str) -> list[str]:
-        return [one.what for one in self.removals if one.kind == kind]

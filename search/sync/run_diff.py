@@ -13,7 +13,7 @@ from studyhall.search.common.errors import StudyhallError
 from studyhall.search.common.manifest import MANIFEST, damage, listed
 from studyhall.search.study.trial_result import TrialResult
 from studyhall.search.sync.outbox import Outbox
-from studyhall.search.tracking.mlflow_model import MODEL_FOLDER, WEIGHTS_IN_MODEL
+from studyhall.search.tracking.mlflow_model import WEIGHTS_FILE
 from studyhall.search.tracking.study_runs import WEIGHTS_REMOVED
 from studyhall.search.tracking.tracked_run import RUN_STATUS, TrackedRun, precedence
 from studyhall.search.tracking.tracker import ARTIFACTS_TAG, Tracker
@@ -56,28 +56,25 @@ def compare(
         outbox: The outbox of this machine.
         deep: Whether to fetch the files of every run, and compare them with their checksums.
 
-    Returns:
-        The differences, in the order of the trials; none if MLflow matches the study.
-
     Raises:
         StudyhallError: MLflow does not answer.
     """
     comparison = _Comparison(tracker, outbox, deep)
     runs, known = tracker.trial_runs(), {result.number for result in results}
-    unknown = [run for run in runs if run.number not in known and not run.deleted]
-    found = [_orphaned(run) for run in unknown]
+    found = [_orphaned(run) for run in runs if run.number not in known and not run.deleted]
     for result in sorted(results, key=lambda result: result.number):
-        own = [run for run in runs if run.number == result.number]
-        found += comparison.of_trial(result, own)
+        found += comparison.of_trial(result, [run for run in runs if run.number == result.number])
     return found
 
 
 def faults(run: TrackedRun, result: TrialResult) -> list[str]:
     """The differences of a run's status and tags from the trial's, in words."""
+    expected = {"status": RUN_STATUS.get(result.state), **expected_tags(result)}
+    actual = {**run.tags, "status": run.status}
     return [
-        f"{name} is {actual or 'missing'} and must be {expected or 'missing'}"
-        for name, actual, expected in _compared(run, result)
-        if actual != expected
+        f"{name} is {actual.get(name) or 'missing'} and must be {value or 'missing'}"
+        for name, value in expected.items()
+        if actual.get(name) != value
     ]
 
 
@@ -90,13 +87,9 @@ def expected_tags(result: TrialResult) -> dict[str, str | None]:
 
 class _Comparison:
     def __init__(self, tracker: Tracker, outbox: Outbox, deep: bool) -> None:
-        self._tracker = tracker
-        self._outbox = outbox
-        self._deep = deep
-        self._damage = {
-            (waiting.number, waiting.attempt): damage(outbox.path(waiting.number, waiting.attempt))
-            for waiting in outbox.records()
-        }
+        self._tracker, self._outbox, self._deep = tracker, outbox, deep
+        waiting = [(entry.number, entry.attempt) for entry in outbox.records()]
+        self._damage = {key: damage(outbox.path(*key)) for key in waiting}
 
     def of_trial(self, result: TrialResult, runs: Sequence[TrackedRun]) -> Iterator[Finding]:
         """Compare one trial with the runs whose tags name it."""
@@ -106,17 +99,13 @@ class _Comparison:
             if run.attempt != attempt and not run.deleted:
                 yield _stale(run) if run.is_running else _orphaned(run)
         if not result.finished:
-            yield from self._of_unfinished(result, own)
+            for run in own:
+                if not run.deleted and not (run.is_running and result.live_attempt is not None):
+                    yield _stale(run) if run.is_running else _orphaned(run)
         elif self._damage.get((result.number, attempt or 0), "not in the outbox") is None:
             yield from self._of_waiting(result, own)
         else:
             yield from self._of_finished(result, own)
-
-    def _of_unfinished(self, result: TrialResult, own: Sequence[TrackedRun]) -> Iterator[Finding]:
-        for run in own:
-            if run.deleted or (run.is_running and result.live_attempt is not None):
-                continue
-            yield _stale(run) if run.is_running else _orphaned(run)
 
     def _of_waiting(self, result: TrialResult, own: Sequence[TrackedRun]) -> Iterator[Finding]:
         """Compare a trial whose record will go to the run noted in the outbox, or to a new one.
@@ -183,13 +172,6 @@ def _best(runs: Sequence[TrackedRun], result: TrialResult) -> TrackedRun | None:
     return min(runs, key=rank, default=None)
 
 
-def _compared(run: TrackedRun, result: TrialResult) -> Iterator[tuple[str, str | None, str | None]]:
-    """Name, actual and expected value of the status and of each tag of a result."""
-    yield "status", run.status, RUN_STATUS.get(result.state)
-    for name, expected in expected_tags(result).items():
-        yield name, run.tags.get(name), expected
-
-
 def _contents_problem(run: TrackedRun, result: TrialResult) -> str | None:
     expected = {name: str(value) for name, value in (result.parameters or {}).items()}
     for name, value in expected.items():
@@ -216,9 +198,6 @@ def _stale(run: TrackedRun) -> Finding:
     return Finding("stale", run.number, run.run_id, problem)
 
 
-_WEIGHTS = f"{MODEL_FOLDER}/{WEIGHTS_IN_MODEL}"
-
-
 def files_problem(tracker: Tracker, run: TrackedRun, result: TrialResult) -> str | None:
     """The first problem of a run's files; None if all are as they were uploaded.
 
@@ -236,7 +215,7 @@ def files_problem(tracker: Tracker, run: TrackedRun, result: TrialResult) -> str
             if not tracker.answers():
                 raise
             return "its artifacts cannot be fetched"
-        removed = {_WEIGHTS} if WEIGHTS_REMOVED in run.tags else ()
+        removed = {WEIGHTS_FILE} if WEIGHTS_REMOVED in run.tags else ()
         problem = damage(folder, removed) or _sums_problem(folder, run, result)
         return problem and problem.replace(f"{folder}/", "artifact ", 1)
 
@@ -245,7 +224,7 @@ def _sums_problem(folder: Path, run: TrackedRun, result: TrialResult) -> str | N
     sums = hashlib.sha256((folder / MANIFEST).read_bytes()).hexdigest()
     if sums != run.tags.get(ARTIFACTS_TAG):
         return f"{folder / MANIFEST}: must be the list that the run's tag {ARTIFACTS_TAG} names"
-    weights = listed(folder).get(_WEIGHTS)
+    weights = listed(folder).get(WEIGHTS_FILE)
     if weights != result.weights_sha256:
-        return f"{folder / _WEIGHTS}: must be the weights that the study has recorded"
+        return f"{folder / WEIGHTS_FILE}: must be the weights that the study has recorded"
     return None

@@ -17,19 +17,10 @@ from studyhall.search.training.record import RESTORED, DamagedRecordError, Point
 
 
 class RunUpload:
-    """Uploads one attempt at a trial; only the process that holds the outbox's lock may use one.
-
-    Args:
-        tracker: The study in MLflow.
-        outbox: The folder of the attempt's record and points.
-        number: The trial.
-        attempt: The attempt at it.
-    """
+    """Uploads one attempt at a trial; only the process that holds the outbox's lock may use one."""
 
     def __init__(self, tracker: Tracker, outbox: Outbox, number: int, attempt: int) -> None:
-        self._tracker = tracker
-        self._outbox = outbox
-        self._key = number, attempt
+        self._tracker, self._outbox, self._key = tracker, outbox, (number, attempt)
         self._reader = LiveReader(outbox.live(number, attempt))
         self._unsent: list[Point] = []
         self._run_id: str | None = None
@@ -153,14 +144,11 @@ class RunUpload:
                 raise
             run = self._tracker.find(run_id)
             if run is None:
-                self._forget_run()
+                self._outbox.forget_run(*self._key)
+                self._reader, self._unsent = LiveReader(self._outbox.live(*self._key)), []
+                self._run_id = None
             elif run.deleted:
                 self._tracker.restore_run(run_id)
             else:
                 raise
             step()
-
-    def _forget_run(self) -> None:
-        self._outbox.forget_run(*self._key)
-        self._reader, self._unsent = LiveReader(self._outbox.live(*self._key)), []
-        self._run_id = None

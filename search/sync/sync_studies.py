@@ -47,17 +47,16 @@ def sync_studies(
         UsageError: there is no such study, or nothing answers where it is kept.
     """
     options, observer = options or Options(), observer or Observer()
-    names = [name] if name else _studies_with_records(options)
+    names = (
+        [name]
+        if name
+        else [
+            study.spec.study.name
+            for study in recorded_studies(read_storage(options.address))
+            if any(outbox.records() for outbox in outboxes(options, study.study_id))
+        ]
+    )
     return [_sync_study(one, options, observer, patience_seconds) for one in names]
-
-
-def _studies_with_records(options: Options) -> list[str]:
-    """The names of the studies that have records on this machine."""
-    return [
-        study.spec.study.name
-        for study in recorded_studies(read_storage(options.address))
-        if any(outbox.records() for outbox in outboxes(options, study.study_id))
-    ]
 
 
 def _sync_study(
@@ -65,26 +64,27 @@ def _sync_study(
 ) -> SyncResult:
     tracked = reopen(name, options, observer)
     try:
-        parts = [
-            _sync_outbox(replace(tracked, outbox=outbox), observer, patience_seconds)
-            for outbox in outboxes(options, tracked.study.study_id)
-        ]
+        sent, unsent = 0, list[FailedUpload]()
+        for outbox in outboxes(options, tracked.study.study_id):
+            of_outbox = replace(tracked, outbox=outbox)
+            uploaded, left = _sync_outbox(of_outbox, observer, patience_seconds)
+            sent, unsent = sent + uploaded, unsent + left
     finally:
         tracked.study.claims.live_after_grace()
         tracked.end()
-    unsent = tuple(one for part in parts for one in part.unsent)
-    return SyncResult(name, sum(part.sent for part in parts), unsent)
+    return SyncResult(name, sent, tuple(unsent))
 
 
-def _sync_outbox(tracked: TrackedStudy, observer: Observer, patience_seconds: float) -> SyncResult:
-    """Upload the records of one outbox."""
+def _sync_outbox(
+    tracked: TrackedStudy, observer: Observer, patience_seconds: float
+) -> tuple[int, list[FailedUpload]]:
+    """Upload the records of one outbox; return how many were uploaded, and the others."""
     uploader = tracked.uploader(observer.note)
     try:
         adopt(tracked.study, tracked.outbox)
         waiting = len(tracked.outbox.records())
         uploader.start()
-        unsent = tuple(uploader.drain(patience_seconds))
+        unsent = uploader.drain(patience_seconds)
     finally:
         uploader.stop(_LAST_SECONDS)
-    sent = waiting - len(tracked.outbox.records())
-    return SyncResult(tracked.study.spec.study.name, sent, unsent)
+    return waiting - len(tracked.outbox.records()), unsent

@@ -22,13 +22,9 @@ from studyhall.search.study.study import Study
 from studyhall.search.sync.outbox import Outbox
 from studyhall.search.sync.outbox_uploader import OutboxUploader
 from studyhall.search.sync.trial_records import restore
+from studyhall.search.tracking import study_runs
 from studyhall.search.tracking.client import open_client
-from studyhall.search.tracking.study_runs import (
-    FINGERPRINT,
-    TEST_FINGERPRINT,
-    TrackedData,
-    start_study,
-)
+from studyhall.search.tracking.study_runs import TrackedData
 from studyhall.search.tracking.study_view import show_study
 from studyhall.search.tracking.tracker import Tracker
 
@@ -36,7 +32,6 @@ if TYPE_CHECKING:
     from studyhall.search.tracking.client import MlflowClient
 
 _LAST = 4  # the last trials of a study per worker, of which the longest are begun first
-
 _MANY = 64  # assumed workers of a cluster, whose number changes
 
 
@@ -66,14 +61,7 @@ class TrackedStudy:
 
 
 class StudyWithData(NamedTuple):
-    """What the runs of a study are opened with.
-
-    Attributes:
-        study: The study.
-        client: An open client of MLflow.
-        data: What MLflow records of the study's data.
-        folder: Where the data are.
-    """
+    """A study, an open client of MLflow, the study's data as MLflow records them, their folder."""
 
     study: Study
     client: MlflowClient
@@ -96,11 +84,7 @@ def with_data(
 ) -> StudyWithData:
     """Find the data of a recorded study, and open MLflow; nothing in MLflow is changed.
 
-    Args:
-        study: The study.
-        options: Where MLflow and the data are.
-        observer: Receives the progress of a fetch.
-        any_version: Accept data that changed since, if the study's own are not here any more.
+    With `any_version`, data that changed since are accepted if the study's own are not here.
 
     Raises:
         UsageError: The data changed since the study was run, or MLflow does not answer.
@@ -117,10 +101,6 @@ def with_data(
 def track(opened: StudyWithData, options: Options) -> TrackedStudy:
     """Open a study's runs, those of an earlier launch if there are any, and its outbox.
 
-    Args:
-        opened: The study, MLflow and the study's data.
-        options: Where things are kept, and how trials are run.
-
     Raises:
         StudyhallError: MLflow does not answer.
     """
@@ -128,8 +108,9 @@ def track(opened: StudyWithData, options: Options) -> TrackedStudy:
     mark_used(folder)
     spec = study.spec
     tags = trial_tags(spec, data.fingerprint, options.blas_threads)
-    told = {**tags, TEST_FINGERPRINT: test_fingerprint(folder)}
-    study_run = start_study(client, study.experiment, study.study_id, data, told, study.search_id)
+    told = {**tags, study_runs.TEST_FINGERPRINT: test_fingerprint(folder)}
+    name, study_id = study.experiment, study.study_id
+    study_run = study_runs.start_study(client, name, study_id, data, told, study.search_id)
     show_study(client, study_run, spec, above=study.search_id is None)
     return with_runs(study, Tracker(study_run, client, run_names(spec)), folder, options)
 
@@ -171,7 +152,7 @@ def trial_tags(spec: StudySpec, data_fingerprint: str, blas_threads: int) -> dic
     """The tags of all runs of a study, which name the causes of its results."""
     described = {f"studyhall.{name}": value for name, value in environment().items()}
     trained = {"studyhall.metric": spec.study.metric, "studyhall.blas_threads": str(blas_threads)}
-    return {**described, **trained, FINGERPRINT: data_fingerprint}
+    return {**described, **trained, study_runs.FINGERPRINT: data_fingerprint}
 
 
 def run_names(spec: StudySpec) -> Callable[[int], str]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from studyhall.search.common.environment import fixed_blas_threads
 from studyhall.search.common.errors import StudyhallError
@@ -14,27 +14,9 @@ from studyhall.search.study.study import Study
 from studyhall.search.study.trial_result import ATTEMPT, WEIGHTS
 from studyhall.search.sync.outbox import Outbox
 from studyhall.search.tracking.run_tags import seed_tags
+from studyhall.search.training import record as records
+from studyhall.search.training import trial as training
 from studyhall.search.training.building import TrialSeed, training_data
-from studyhall.search.training.record import (
-    RESTORED,
-    SHOWN,
-    Point,
-    StoredRecord,
-    curve_stride,
-    epoch_points,
-    store,
-    value_point,
-)
-from studyhall.search.training.trial import (
-    WORKER_DEATH_PREFIX,
-    TrialRecord,
-    give_up,
-    pruned_after,
-    run_trial,
-)
-
-if TYPE_CHECKING:
-    from studyhall.search.study.storage import FrozenTrial
 
 
 def trial_seed(job: Job, number: int) -> TrialSeed:
@@ -44,40 +26,33 @@ def trial_seed(job: Job, number: int) -> TrialSeed:
 
 def store_record(
     job: Job,
-    record: TrialRecord,
+    record: training.TrialRecord,
     attempt: int,
     *,
     parameters: Mapping[str, Scalar],
     reports: Mapping[int, float],
     notes: Mapping[str, Any],
-    points: tuple[Point, ...],
+    points: tuple[records.Point, ...],
     tags: Mapping[str, str] | None = None,
-) -> StoredRecord:
+) -> records.StoredRecord:
     """Write a trial's record to the job's outbox, all of it or nothing.
 
-    Args:
-        job: The study's trials.
-        record: The result of the training.
-        attempt: Which attempt at the trial it was, from 1.
-        parameters: The trial's values from the search space.
-        reports: The values that were reported to the pruner, by epoch.
-        notes: The pruner's attributes of the trial.
-        points: The trial's metrics while it trained; its value is added.
-        tags: Tags besides those of the job and of the seeds.
+    The arguments are those of `records.store`. The trial's value is added to the points, and the
+    tags of the job and of the trial's seeds to the tags.
 
     Raises:
         StudyhallError: the disk is full or the folder cannot be written.
     """
     data = training_data(job.data_folder, record.settings.data)
-    shown = data.split.train[:SHOWN]
-    return store(
+    shown = data.split.train[: records.SHOWN]
+    return records.store(
         Outbox(job.outbox).path(record.number, attempt),
         record,
         attempt=attempt,
         parameters=parameters,
         reports=reports,
         notes=notes,
-        points=(*points, *value_point(record)),
+        points=(*points, *records.value_point(record)),
         tags={**job.tags, **seed_tags(trial_seed(job, record.number)), **(tags or {})},
         examples=data.dataset.train_examples[shown],
         labels=data.dataset.train_labels[shown],
@@ -87,11 +62,7 @@ def store_record(
 def restore(study: Study, job: Job, number: int, blas_threads: int) -> None:
     """Train a finished trial again, and put its record into the job's outbox.
 
-    Args:
-        study: The study, which records how the trial was trained and ended.
-        job: The study's trials; its outbox gets the record.
-        number: The trial.
-        blas_threads: Threads of the matrix products, as in the study's launches.
+    The threads of the matrix products must be as many as in the study's launches.
 
     Raises:
         StudyhallError: the result differs from the recorded one, as on another kind of machine.
@@ -99,14 +70,14 @@ def restore(study: Study, job: Job, number: int, blas_threads: int) -> None:
     trial = study.trials()[number]
     settings = study.spec.resolve(trial.params)
     reason = str(trial.user_attrs.get("reason"))
-    if reason.startswith(WORKER_DEATH_PREFIX):
-        record = give_up(number, settings, reason)
+    if reason.startswith(training.WORKER_DEATH_PREFIX):
+        record = training.give_up(number, settings, reason)
     else:
         last = max(trial.intermediate_values) if trial.state.name == "PRUNED" else None
         data = training_data(job.data_folder, settings.data)
         with fixed_blas_threads(blas_threads):
-            metric, on_epoch = study.spec.study.metric, pruned_after(last, reason)
-            record = run_trial(settings, data, trial_seed(job, number), metric, on_epoch)
+            metric, on_epoch = study.spec.study.metric, training.pruned_after(last, reason)
+            record = training.run_trial(settings, data, trial_seed(job, number), metric, on_epoch)
     attempt = int(trial.user_attrs[ATTEMPT])
     stored = store_record(
         job,
@@ -116,9 +87,10 @@ def restore(study: Study, job: Job, number: int, blas_threads: int) -> None:
         reports=trial.intermediate_values,
         notes=dict(trial.system_attrs),
         points=_points(record, job),
-        tags={RESTORED: "true"},
+        tags={records.RESTORED: "true"},
     )
-    if not _agrees(trial, record, stored.tags.get("studyhall.weights_sha256")):
+    recorded = trial.value, trial.user_attrs.get(WEIGHTS), trial.user_attrs.get("reason")
+    if recorded != (record.value, stored.tags.get("studyhall.weights_sha256"), record.reason):
         Outbox(job.outbox).remove(number, attempt)
         raise StudyhallError(
             f"trial {number}: its record is lost, and training it again gave another result; "
@@ -126,13 +98,10 @@ def restore(study: Study, job: Job, number: int, blas_threads: int) -> None:
         )
 
 
-def _points(record: TrialRecord, job: Job) -> tuple[Point, ...]:
+def _points(record: training.TrialRecord, job: Job) -> tuple[records.Point, ...]:
     data = training_data(job.data_folder, record.settings.data)
     iterations = record.settings.training.total_iterations(len(data.split.train))
-    stride, now = curve_stride(iterations), int(time.time() * 1000)
-    return tuple(point for epoch in record.epochs for point in epoch_points(epoch, stride, now))
-
-
-def _agrees(trial: FrozenTrial, record: TrialRecord, weights: str | None) -> bool:
-    recorded = trial.value, trial.user_attrs.get(WEIGHTS), trial.user_attrs.get("reason")
-    return recorded == (record.value, weights, record.reason)
+    stride, now = records.curve_stride(iterations), int(time.time() * 1000)
+    return tuple(
+        point for epoch in record.epochs for point in records.epoch_points(epoch, stride, now)
+    )

@@ -14,13 +14,7 @@ from typing import TYPE_CHECKING
 from studyhall.search.common.addresses import redact
 from studyhall.search.common.atomic_files import sweep, temporary_name
 from studyhall.search.common.errors import UsageError
-from studyhall.search.tracking.mlflow_errors import (
-    MlflowDeniedError,
-    MlflowRefusedError,
-    denial,
-    explained,
-    root_cause,
-)
+from studyhall.search.tracking import mlflow_errors
 from studyhall.search.tracking.mlflow_server import is_server
 
 if TYPE_CHECKING:
@@ -72,11 +66,12 @@ def open_client(uri: str | None = None) -> MlflowClient:
         client.search_experiments(max_results=1)
     except (MlflowException, SQLAlchemyError, OSError) as error:
         place = redact(uri or "the default address")
-        if denied := denial(error):
+        if denied := mlflow_errors.denial(error):
             raise UsageError(f"--tracking-uri: {place} does not let you in: {denied}") from error
         raise UsageError(
             f"--tracking-uri: no MLflow tracking store answers at {place}; "
-            f"start it, or correct the option or MLFLOW_TRACKING_URI ({root_cause(error)})"
+            "start it, or correct the option or MLFLOW_TRACKING_URI "
+            f"({mlflow_errors.root_cause(error)})"
         ) from error
     return client
 
@@ -102,11 +97,7 @@ def _create_database(uri: str | None) -> None:
 
 
 def missing_database(uri: str | None) -> Path | None:
-    """Return the path of MLflow's SQLite database if `uri` names one that does not exist yet.
-
-    Args:
-        uri: MLflow's address; by default MLflow's own.
-    """
+    """The path of the SQLite database that `uri`, or MLflow's default, names, if it is missing."""
     import mlflow
 
     address = uri or mlflow.get_tracking_uri()
@@ -126,16 +117,16 @@ def require_writer(client: MlflowClient, name: str) -> None:
     if not is_server(client.tracking_uri):
         return
     try:
-        with explained(f"experiment {name}"):
+        with mlflow_errors.explained(f"experiment {name}"):
             experiment = client.get_experiment_by_name(name)
             # Both requests need the right to write, and neither changes anything.
             if experiment is None:
                 client.create_experiment("")  # refused: an experiment needs a name
             elif experiment.lifecycle_stage == "active":
                 client.rename_experiment(experiment.experiment_id, name)
-    except MlflowRefusedError:
+    except mlflow_errors.MlflowRefusedError:
         return  # the server checks rights first: a user without them is told nothing else
-    except MlflowDeniedError as error:
+    except mlflow_errors.MlflowDeniedError as error:
         raise UsageError(
             f"{name}: must be a study that you may record at {redact(client.tracking_uri)}: "
             f"{error.reason}"

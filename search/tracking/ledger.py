@@ -21,14 +21,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal, get_args
 
 from studyhall.search.common.owner import is_running, new_owner
+from studyhall.search.tracking import study_runs
 from studyhall.search.tracking.mlflow_errors import explained
 from studyhall.search.tracking.stored_runs import experiment_names
-from studyhall.search.tracking.study_runs import (
-    FINGERPRINT,
-    TEST_FINGERPRINT,
-    metrics_of,
-    search_runs,
-)
 from studyhall.search.training.record import Point
 
 if TYPE_CHECKING:
@@ -124,7 +119,7 @@ class Entry:
         now = int(time.time() * 1000)
         points = [Point(key=k, value=v, step=0, timestamp=now) for k, v in metrics.items()]
         with explained("the reading of the test split"):
-            self.client.log_batch(self.run_id, metrics=metrics_of(points))
+            self.client.log_batch(self.run_id, metrics=study_runs.metrics_of(points))
             self.client.log_artifacts(self.run_id, str(folder))
             self.client.set_terminated(self.run_id)
 
@@ -135,12 +130,7 @@ def reading(
 ) -> Iterator[Entry]:
     """Enter a reading of the test split before it takes place; mark it as failed if it fails.
 
-    Args:
-        client: An open client.
-        study_run: The study's run, which becomes the parent of the reading's.
-        reader: The kind of reading.
-        model: Which model is evaluated.
-        tags: Further tags of the reading's run.
+    The study's run becomes the parent of the reading's, which gets the tags.
 
     Raises:
         StudyhallError: MLflow does not take the entry: then nothing may be read.
@@ -152,7 +142,7 @@ def reading(
         _READER: _reader(),
         _OWNER: new_owner(),
         _MODEL: model,
-        FINGERPRINT: study_run.data.tags.get(FINGERPRINT, ""),
+        study_runs.FINGERPRINT: study_run.data.tags.get(study_runs.FINGERPRINT, ""),
     }
     name, started = f"{reader} of {model}", int(time.time() * 1000)
     with explained("the ledger of the test split"):
@@ -180,7 +170,7 @@ def end_broken_readings(client: MlflowClient, experiment_id: str) -> None:
     """End the unfinished readings of an experiment whose process on this machine is gone."""
     for reader in READERS:
         wanted = f"tags.`studyhall.kind` = '{reader}' and attributes.status = 'RUNNING'"
-        for run in search_runs(client, experiment_id, wanted):
+        for run in study_runs.search_runs(client, experiment_id, wanted):
             if is_running(run.data.tags.get(_OWNER, "")) is False:
                 with explained("the ledger of the test split"):
                     client.set_terminated(run.info.run_id, "FAILED")
@@ -191,11 +181,8 @@ def read_ledger(
 ) -> Ledger:
     """All readings of a study's test split, by it and by all other studies in this MLflow.
 
-    Args:
-        client: An open client.
-        experiment_id: The study's experiment.
-        fingerprint: Its data's, which identifies readings without a test fingerprint.
-        test_fingerprint: Its test part's; empty if it is not known.
+    The fingerprint of all data identifies readings without one of the test part, which is empty for
+    a study whose own is not known.
 
     Raises:
         StudyhallError: MLflow does not answer.
@@ -203,7 +190,7 @@ def read_ledger(
     names, found = experiment_names(client), list[Reading]()
     for reader in READERS:
         wanted = f"tags.`studyhall.kind` = '{reader}'"
-        runs = search_runs(client, list(names), wanted, deleted=True)
+        runs = study_runs.search_runs(client, list(names), wanted, deleted=True)
         found += [_reading(run, names[str(run.info.experiment_id)]) for run in runs]
     found.sort(key=lambda one: (one.when, one.run_id))
     own = [one for one in found if one.experiment_id == experiment_id]
@@ -228,18 +215,13 @@ def study_run_of(client: MlflowClient, run: Run) -> Run:
 
 
 def earlier_measures(client: MlflowClient, trial: Run) -> dict[str, dict[str, float]]:
-    """The measures of the last complete reproduction of a trial's study, by run; empty if none.
-
-    Args:
-        client: An open client.
-        trial: The run of any trial of the study.
-    """
+    """The measures of the last complete reproduction of a trial's study, by run; empty if none."""
     parent = trial.data.tags["mlflow.parentRunId"]
     wanted = (
         f"tags.`studyhall.kind` = 'reproduction' and tags.`mlflow.parentRunId` = '{parent}' "
         "and attributes.status = 'FINISHED'"
     )
-    found = search_runs(client, trial.info.experiment_id, wanted)
+    found = study_runs.search_runs(client, trial.info.experiment_id, wanted)
     if not found:
         return {}
     with explained("the last reproduction"), tempfile.TemporaryDirectory() as folder:
@@ -260,11 +242,11 @@ def _reading(run: Run, study: str) -> Reading:
         model=tags.get(_MODEL, f"version {version}" if version else "not known"),
         study_id=tags.get(_STUDY, ""),
         run_id=str(run.info.run_id),
-        fingerprint=tags.get(FINGERPRINT, ""),
+        fingerprint=tags.get(study_runs.FINGERPRINT, ""),
         examples=None if examples is None else int(examples),
         accuracy=metrics.get(ACCURACY),
         interval=None if low is None or high is None else (low, high),
-        test_fingerprint=tags.get(TEST_FINGERPRINT, ""),
+        test_fingerprint=tags.get(study_runs.TEST_FINGERPRINT, ""),
         study=study,
         experiment_id=str(run.info.experiment_id),
         under_way=run.info.status == "RUNNING" and is_running(tags.get(_OWNER, "")) is not False,

@@ -24,19 +24,18 @@ _SEARCH = "/api/2.0/mlflow/experiments/search?max_results=1"
 
 
 def check_mlflow(uri: str | None) -> list[Part]:
-    """Check MLflow and its artifact store; nothing stays there.
-
-    Args:
-        uri: MLflow's address; by default where plain `mlflow ui` looks.
-    """
+    """Check MLflow, by default where `mlflow ui` looks, and its artifact store; nothing stays."""
     prepare_client()
     import mlflow
 
     address = uri or mlflow.get_tracking_uri()
     if not is_server(address):
-        return [_embedded(address), _folder()]
+        # Without a server, the folder of the files is beside the database.
+        free = shutil.disk_usage(Path.cwd()).free
+        facts: dict[str, str | float] = {"kind": "a folder", "free_bytes": free}
+        return [_embedded(address), Part(_STORE, str(Path.cwd()), None, facts)]
     server = check_server(address)
-    return [server, _store(address)] if server.healthy else [server, _unknown(address)]
+    return [server, _store(address, server.healthy)]
 
 
 def _embedded(address: str) -> Part:
@@ -50,13 +49,6 @@ def _embedded(address: str) -> Part:
         except StudyhallError as error:
             problems = (str(error).removeprefix("--tracking-uri: "),)
     return Part(_NAME, redact(address), watch.milliseconds, facts, problems)
-
-
-def _folder() -> Part:
-    """Check the folder of the files, which is beside the database if there is no server."""
-    free = shutil.disk_usage(Path.cwd()).free
-    facts: dict[str, str | float] = {"kind": "a folder", "free_bytes": free}
-    return Part(_STORE, str(Path.cwd()), None, facts)
 
 
 def check_server(address: str) -> Part:
@@ -76,8 +68,10 @@ def check_server(address: str) -> Part:
         return Part(_NAME, redact(address), None, facts, (problem,))
     problems = _refusal(address, answer)
     if version.ok:
-        facts["version"] = version.text.strip()
-        problems += _version_problem(version.text.strip())
+        facts["version"] = installed = version.text.strip()
+        if installed.split(".")[:2] != _own().split(".")[:2]:
+            remedy = "install the same version in both places"
+            problems += (f"is MLflow {installed}, and here is {_own()}; {remedy}",)
     if date := answer.headers.get("Date"):
         theirs = parsedate_to_datetime(date)
         facts["clock_difference_seconds"], of_clock = clock_problems("MLflow", theirs, now)
@@ -100,21 +94,12 @@ def _refusal(address: str, answer: Response) -> tuple[str, ...]:
             f"does not answer to the name {host} (HTTP 403); start the server with "
             f'--allowed-hosts "{host},localhost:*"',
         )
+    text = error_text(answer)
     if answer.status_code == 403:
-        return (
-            f"does not let this user read (HTTP 403: {error_text(answer)}); ask its administrator",
-        )
+        return (f"does not let this user read (HTTP 403: {text}); ask its administrator",)
     if answer.status_code == 503:
-        return (
-            f"has no database (HTTP 503: {error_text(answer)}); see to the server's PostgreSQL",
-        )
-    return (f"answers with an error ({error_text(answer)}); the server's log says more",)
-
-
-def _version_problem(version: str) -> tuple[str, ...]:
-    if version.split(".")[:2] == _own().split(".")[:2]:
-        return ()
-    return (f"is MLflow {version}, and here is {_own()}; install the same version in both places",)
+        return (f"has no database (HTTP 503: {text}); see to the server's PostgreSQL",)
+    return (f"answers with an error ({text}); the server's log says more",)
 
 
 def _own() -> str:
@@ -123,10 +108,13 @@ def _own() -> str:
     return str(mlflow.__version__)
 
 
-def _store(address: str) -> Part:
+def _store(address: str, server_healthy: bool) -> Part:
     from mlflow.exceptions import MlflowException
 
     facts: dict[str, str | float] = {"kind": "through the server"}
+    if not server_healthy:
+        unknown = "not looked at: the server must answer first"
+        return Part(_STORE, redact(address), None, facts, (unknown,))
     watch = Stopwatch()
     try:
         problem = store_problem(address)
@@ -137,8 +125,3 @@ def _store(address: str) -> Part:
         problem = f"the server stopped answering ({root_cause(error)})"
     problems = (problem,) if problem else ()
     return Part(_STORE, redact(address), None if problem else watch.milliseconds, facts, problems)
-
-
-def _unknown(address: str) -> Part:
-    problem = "not looked at: the server must answer first"
-    return Part(_STORE, redact(address), None, {"kind": "through the server"}, (problem,))

@@ -26,6 +26,7 @@ from studyhall.search.training.record import ARTIFACTS, INPUT_EXAMPLE, WEIGHTS
 
 MODEL_FOLDER = "model"
 WEIGHTS_IN_MODEL = f"data/{WEIGHTS}"
+WEIGHTS_FILE = f"{MODEL_FOLDER}/{WEIGHTS_IN_MODEL}"  # among the files of a run
 CODE = "code/model.zip"
 _PACKED_NAME = "studyhall_model"
 _PACKAGES = ("mlflow", "numpy", "safetensors")

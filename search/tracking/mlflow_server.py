@@ -7,11 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
-from studyhall.search.tracking.mlflow_errors import (
-    ArtifactStoreError,
-    MlflowDeniedError,
-    root_cause,
-)
+from studyhall.search.tracking import mlflow_errors
 
 if TYPE_CHECKING:
     from requests import Response
@@ -25,13 +21,7 @@ def is_server(uri: str) -> bool:
 
 
 def ask(uri: str, path: str, method: str = "GET", **request: Any) -> Response:
-    """Send a request; return the answer, whatever its status.
-
-    Args:
-        uri: The server's address.
-        path: The path of the request, from its first slash.
-        method: The method of HTTP.
-        request: Further arguments of `requests`.
+    """Send a request, with further arguments of `requests`; return the answer, whatever its status.
 
     Raises:
         MlflowException: no answer came.
@@ -42,9 +32,8 @@ def ask(uri: str, path: str, method: str = "GET", **request: Any) -> Response:
     once: dict[str, Any] = {"max_retries": 0, "raise_on_status": False, "timeout": 10}
     # The server cuts the connection after an internal error, which would fail the next request.
     once["extra_headers"] = {"Connection": "close"}
-    response: Response = http_request(
-        get_default_host_creds(uri), path, method, **{**once, **request}
-    )
+    user = get_default_host_creds(uri)
+    response: Response = http_request(user, path, method, **{**once, **request})
     return response
 
 
@@ -86,8 +75,15 @@ def store_problem(uri: str, experiment_id: str | None = None) -> str | None:
 
 
 def _problem_with(uri: str, folder: str, content: bytes) -> str | None:
+    from mlflow.exceptions import MlflowException
+
     name = f"{folder}/{uuid.uuid4().hex}.txt"
-    written = _put(uri, name, content)
+    try:
+        written: Response | None = _ask_for_file(uri, name, "PUT", data=content)
+    except MlflowException:
+        if content is _SMALL:
+            raise
+        written = None
     if written is None or not written.ok:
         return _why(uri, name, written)
     read = _ask_for_file(uri, name)
@@ -97,17 +93,6 @@ def _problem_with(uri: str, folder: str, content: bytes) -> str | None:
     if not deleted.ok:
         return f"deletes no files ({error_text(deleted)}); allow the server's key to"
     return None
-
-
-def _put(uri: str, name: str, content: bytes) -> Response | None:
-    from mlflow.exceptions import MlflowException
-
-    try:
-        return _ask_for_file(uri, name, "PUT", data=content)
-    except MlflowException:
-        if content is _SMALL:
-            raise
-        return None
 
 
 @contextmanager
@@ -125,22 +110,22 @@ def store_explained(uri: str, experiment_id: str) -> Iterator[None]:
         answer = getattr(error, "response", None)
         refused = answer is not None and answer.status_code < 500
         # A server that hangs would hang again, and an interrupted launch must end soon.
-        if not is_server(uri) or refused or "timed out" in root_cause(error):
+        if not is_server(uri) or refused or "timed out" in mlflow_errors.root_cause(error):
             raise
         try:
             problem = store_problem(uri, experiment_id)
-        except (MlflowException, MlflowDeniedError):
+        except (MlflowException, mlflow_errors.MlflowDeniedError):
             raise error from None
         if problem is None:
             raise
         reason = f"MLflow's artifact store {problem}"
-        raise ArtifactStoreError(reason, reason) from error
+        raise mlflow_errors.ArtifactStoreError(reason, reason) from error
 
 
 def _why(uri: str, name: str, written: Response | None) -> str:
     """Find out by reading why a file was not written, which the server does not say."""
     if written is not None and written.status_code in (401, 403):
-        raise MlflowDeniedError(error_text(written), error_text(written))
+        raise mlflow_errors.MlflowDeniedError(error_text(written), error_text(written))
     if written is not None and "serve-artifacts" in (text := error_text(written)):
         return f"is not reached through the server ({text.split('.')[0]})"
     read = _ask_for_file(uri, f"{name}.none")  # `name` may be there in part

@@ -74,15 +74,7 @@ def run_route(experiment_id: str, run_id: str) -> str:
 def pages_of(
     uri: str, experiment_id: str, run_id: str, study: StudySection, version: str | None
 ) -> Pages:
-    """The addresses of a study in MLflow's UI.
-
-    Args:
-        uri: MLflow's address.
-        experiment_id: The study's experiment.
-        run_id: The study's run.
-        study: Its name, which is also the registered model's, and its direction.
-        version: The champion's version, if there is one.
-    """
+    """The addresses of a study and its champion, if it has one, in MLflow's UI."""
     served = urlsplit(uri).scheme in ("http", "https")
     base = ui_address(uri) if served else LOCAL
     runs = f"{base}/#/experiments/{experiment_id}/runs"

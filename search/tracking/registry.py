@@ -48,14 +48,8 @@ def register_champion(
 ) -> str:
     """Register a trial's model as the champion of a study; return the version.
 
-    A run that is already registered keeps its version.
-
-    Args:
-        client: An open client.
-        name: The study, and the registered model.
-        run_id: The run of the best trial.
-        value: Its value, which becomes a tag of the version.
-        selected_by: How it was selected, which becomes another tag.
+    A run that is already registered keeps its version. The trial's value, and how it was selected,
+    become tags of the version.
     """
     from mlflow.exceptions import MlflowException
 
@@ -100,11 +94,7 @@ def registered_version(client: MlflowClient, name: str) -> str | None:
 
 
 def champion(name: str, tracking_uri: str | None = None) -> Champion:
-    """Load the champion of a study from the registry.
-
-    Args:
-        name: The study.
-        tracking_uri: MLflow's address; by default where plain `mlflow ui` looks.
+    """Load the champion of a study from the registry; by default from where `mlflow ui` looks.
 
     Raises:
         UsageError: no champion is registered.
@@ -131,12 +121,11 @@ def champion(name: str, tracking_uri: str | None = None) -> Champion:
         accuracy = _validation_accuracy(client, run, settings)
     except (MlflowException, StudyhallError) as error:
         raise StudyhallError(f"{name}: version {version.version}: {error}") from error
-    selected_by = str(version.tags.get("selected_by", "search"))
     return Champion(
         name=name,
         version=str(version.version),
         run=run,
-        selected_by=selected_by,
+        selected_by=str(version.tags.get("selected_by", "search")),
         settings=settings,
         classifier=classifier,
         validation_accuracy=accuracy,

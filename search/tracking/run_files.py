@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from studyhall.model import Classifier, load_checkpoint
 from studyhall.search.common.errors import StudyhallError
 from studyhall.search.config.settings import TrialSettings
-from studyhall.search.tracking.mlflow_model import MODEL_FOLDER, WEIGHTS_IN_MODEL
+from studyhall.search.tracking.mlflow_model import WEIGHTS_FILE
 from studyhall.search.tracking.study_runs import WEIGHTS_REMOVED
 
 if TYPE_CHECKING:
@@ -31,7 +31,7 @@ def load_trained(client: MlflowClient, run: Run) -> tuple[TrialSettings, Classif
     try:
         with downloaded(client, run_id, "settings.json") as path:
             settings = TrialSettings.model_validate_json(path.read_bytes())
-        with downloaded(client, run_id, f"{MODEL_FOLDER}/{WEIGHTS_IN_MODEL}") as path:
+        with downloaded(client, run_id, WEIGHTS_FILE) as path:
             return settings, load_checkpoint(path)
     except (MlflowException, OSError, ValueError) as error:
         if removed := run.data.tags.get(WEIGHTS_REMOVED):
@@ -52,11 +52,7 @@ def download(artifact_uri: str, folder: Path, tracking_uri: str | None) -> Path:
     """Fetch a file by its address into a folder; return its path there."""
     from mlflow.artifacts import download_artifacts
 
-    return Path(
-        download_artifacts(
-            artifact_uri=artifact_uri, dst_path=str(folder), tracking_uri=tracking_uri
-        )
-    )
+    return Path(download_artifacts(artifact_uri, dst_path=str(folder), tracking_uri=tracking_uri))
 
 
 def artifact_bytes(client: MlflowClient, run_id: str, path: str) -> bytes | None:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from studyhall.search.common.errors import StudyhallError
 from studyhall.search.tracking.mlflow_errors import explained
-from studyhall.search.tracking.mlflow_model import MODEL_FOLDER, WEIGHTS_IN_MODEL
+from studyhall.search.tracking.mlflow_model import WEIGHTS_FILE
 from studyhall.search.tracking.mlflow_server import is_server
 from studyhall.search.tracking.mlflow_ui import ui_address
 from studyhall.search.tracking.study_runs import WEIGHTS_REMOVED, find_experiment, search_runs
@@ -21,18 +21,13 @@ from studyhall.search.tracking.tracked_run import TrackedRun, tracked_run
 if TYPE_CHECKING:
     from mlflow.tracking import MlflowClient
 
-_WEIGHTS = f"{MODEL_FOLDER}/{WEIGHTS_IN_MODEL}"
 STUDY_ID = "studyhall.study_id"  # the tag of all runs
 _URIS = ("MLFLOW_BACKEND_STORE_URI", "MLFLOW_TRACKING_URI")
 _PAGE = 200
 
 
 class StoredRuns:
-    """The runs of one MLflow; every method raises StudyhallError if it does not answer.
-
-    Args:
-        client: An open client.
-    """
+    """The runs of one MLflow; every method raises StudyhallError if it does not answer."""
 
     def __init__(self, client: MlflowClient) -> None:
         self._client = client
@@ -50,9 +45,8 @@ class StoredRuns:
         """All runs of Studyhall's, including those of deleted experiments."""
         for experiment_id in experiment_names(self._client):
             wanted = "tags.`studyhall.study_id` LIKE '%'"
-            yield from map(
-                tracked_run, search_runs(self._client, experiment_id, wanted, deleted=True)
-            )
+            found = search_runs(self._client, experiment_id, wanted, deleted=True)
+            yield from map(tracked_run, found)
 
     def deleted_experiments(self) -> list[str]:
         """The names of the experiments that were deleted in MLflow."""
@@ -82,7 +76,7 @@ class StoredRuns:
 
     def weights_size(self, run_id: str) -> int:
         """The bytes of a run's weights; 0 if it has none."""
-        return self.size(run_id, os.path.dirname(_WEIGHTS))
+        return self.size(run_id, os.path.dirname(WEIGHTS_FILE))
 
     def remove_weights(self, run_id: str) -> None:
         """Delete the weights of a run; the run is tagged first, in case that is interrupted."""
@@ -94,7 +88,7 @@ class StoredRuns:
             files = get_artifact_repository(
                 self._client.get_run(run_id).info.artifact_uri, tracking_uri=self._uri
             )
-            files.delete_artifacts(_WEIGHTS)  # type: ignore[no-untyped-call]
+            files.delete_artifacts(WEIGHTS_FILE)  # type: ignore[no-untyped-call]
 
     def manual_command(self, run_ids: Sequence[str]) -> str | None:
         """The command that purges runs on the server's own host; None if there is no server."""

@@ -58,14 +58,14 @@ def start_study(
     tags: Mapping[str, str],
     search_id: str | None = None,
 ) -> StudyRun:
-    """Open the experiment and the parent run of a study, those of an earlier launch if they exist.
+    """Open the experiment and the own run of a study, those of an earlier launch if they exist.
 
     Args:
         client: An open client.
         name: The study's name: that of the experiment too.
         study_id: Identifies the study's runs; a study that starts over gets another.
         data: The dataset input.
-        tags: Further tags of the parent run.
+        tags: Further tags of the study's run.
         search_id: For finalists, the study_id of their search, whose run is the parent of theirs.
     """
     from mlflow.entities import RunTag
@@ -124,14 +124,7 @@ def _own_run(client: MlflowClient, experiment_id: str, study_id: str) -> Run | N
 def search_runs(
     client: MlflowClient, experiments: str | Sequence[str], wanted: str, deleted: bool = False
 ) -> list[Run]:
-    """All runs of experiments that match a filter.
-
-    Args:
-        client: An open client.
-        experiments: The id of an experiment, or those of several.
-        wanted: The filter.
-        deleted: Whether to include runs that were deleted in MLflow.
-    """
+    """All runs of experiments, given their ids, that match a filter, deleted ones if wanted."""
     from mlflow.entities import ViewType
 
     ids = [experiments] if isinstance(experiments, str) else list(experiments)
@@ -156,13 +149,7 @@ def find_experiment(client: MlflowClient, name: str) -> str | None:
 
 
 def complete_trials(client: MlflowClient, experiment: str, study_id: str) -> list[Run]:
-    """The runs of a study's complete trials, in the order of their numbers.
-
-    Args:
-        client: An open client.
-        experiment: The name of the study's experiment.
-        study_id: Identifies the study's runs.
-    """
+    """The runs of a study's complete trials, in the order of their numbers."""
     experiment_id = find_experiment(client, experiment)
     kind = "tags.`studyhall.kind` = 'trial' and tags.`studyhall.state` = 'complete'"
     wanted = f"tags.`studyhall.study_id` = '{study_id}' and {kind}"

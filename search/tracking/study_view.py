@@ -19,30 +19,8 @@ _METRICS = ("value", "test_accuracy")
 _TAGS = ("studyhall.state", "studyhall.reason")
 
 
-def experiment_tags(spec: StudySpec, note: str) -> dict[str, str]:
-    """The tags of a study's experiment that MLflow's UI reads.
-
-    They mark the experiment as one of training, not of traces, and define a view, which can be
-    opened by its address, with values and parameters as the first columns.
-
-    Args:
-        spec: The study.
-        note: Its description.
-    """
-    return {
-        "mlflow.experimentKind": "custom_model_development",
-        "mlflow.note.content": note,
-        f"mlflow.sharedViewState.{VIEW}": _packed(_view(spec)),
-    }
-
-
 def description(spec: StudySpec, report: str | None = None) -> str:
-    """Describe a study in Markdown, for the top of its page.
-
-    Args:
-        spec: The study.
-        report: The address of its report within the UI, if it has one.
-    """
+    """Describe a study in Markdown, with the address of its report within the UI if it has one."""
     study, data = spec.study, spec.data_settings
     examples = f"{data.train:,} training and {data.validation:,} validation examples"
     read = f"[Report]({report})." if report else f"`studyhall report {study.name}` writes a report."
@@ -68,33 +46,27 @@ def description(spec: StudySpec, report: str | None = None) -> str:
     )
 
 
-def _view(spec: StudySpec) -> dict[str, object]:
+def _view(spec: StudySpec) -> str:
+    """A view with values and parameters as the first columns, as the UI itself encodes it."""
     metrics = [f"metrics.`{name}`" for name in _METRICS]
     parameters = [f"params.`{name}`" for name in spec.search_space]
     tags = [f"tags.`{name}`" for name in _TAGS]
-    return {
+    view = {
         "orderByKey": "attributes.start_time",  # any other order hides which run is whose parent
         "orderByAsc": True,
         "searchFilter": "",
         "selectedColumns": [*metrics, *parameters, *tags],
     }
-
-
-def _packed(view: dict[str, object]) -> str:
-    """Encode a view as the UI itself does in the tag."""
     return "deflate;" + base64.b64encode(zlib.compress(json.dumps(view).encode())).decode()
 
 
 def show_study(
     client: MlflowClient, study_run: StudyRun, spec: StudySpec, *, above: bool = True
 ) -> None:
-    """Set the description and the view of a study in MLflow's UI.
+    """Set the description of a study in MLflow's UI, and the view of its experiment.
 
-    Args:
-        client: An open client.
-        study_run: The study's run.
-        spec: The study.
-        above: Whether it is a search, which stands above all runs of its experiment.
+    The view can be opened by its address. A study of finalists is not `above` the other runs of the
+    experiment, and leaves that as its search has set it.
     """
     report = None
     with explained("the study's run"):
@@ -106,6 +78,11 @@ def show_study(
         return
     with explained("the study's experiment"):
         known = client.get_experiment(study_run.experiment_id).tags
-        for name, value in experiment_tags(spec, note).items():
+        tags = {
+            "mlflow.experimentKind": "custom_model_development",  # not one of traces
+            "mlflow.note.content": note,
+            f"mlflow.sharedViewState.{VIEW}": _view(spec),
+        }
+        for name, value in tags.items():
             if known.get(name) != value:
                 client.set_experiment_tag(study_run.experiment_id, name, value)

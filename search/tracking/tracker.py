@@ -48,9 +48,7 @@ class Tracker:
         client: MlflowClient | None = None,
         name: Callable[[int], str] = "trial-{:04d}".format,
     ) -> None:
-        self.study_run = study_run
-        self._name = name
-        self._client = client
+        self.study_run, self._client, self._name = study_run, client, name
 
     @property
     def client(self) -> MlflowClient:
@@ -64,13 +62,9 @@ class Tracker:
         return self._client
 
     def create_run(self, number: int, attempt: int, started: int, *, restored: bool = False) -> str:
-        """Create the run of an attempt at a trial; return the run's id.
+        """Create the run of an attempt at a trial, or of its restored record; return its id.
 
-        Args:
-            number: The trial's number.
-            attempt: Which attempt at it, from 1.
-            started: Milliseconds since 1970.
-            restored: Whether it is for a record that was lost and restored.
+        Attempts count from 1; `started` is in milliseconds since 1970.
         """
         tags = {
             "mlflow.parentRunId": self.study_run.run_id,
@@ -251,11 +245,6 @@ class Tracker:
         """Add the files of a folder to the study's run."""
         with explained("the study's files"):
             self._upload_files(self.study_run.run_id, folder)
-
-    def study_is_running(self) -> bool:
-        """Whether the study's own run has not ended."""
-        with explained("the study's run"):
-            return bool(self.client.get_run(self.study_run.run_id).info.status == "RUNNING")
 
     def end_study(
         self, status: Literal["FINISHED", "KILLED", "FAILED"], metrics: Mapping[str, float]

@@ -11,20 +11,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import DTypeLike
 
-from studyhall.model import (
-    OPTIMIZER_SETTINGS,
-    Architecture,
-    Batches,
-    Examples,
-    Network,
-    Optimizer,
-    Preprocessing,
-    Schedule,
-    Training,
-    TrainingState,
-    make_optimizer,
-    train,
-)
+from studyhall import model
 from studyhall.search.config.data_settings import DataSettings
 from studyhall.search.config.settings import NetworkSettings, TrainingSettings, TrialSettings
 from studyhall.search.config.study_spec import FreshSeed
@@ -79,21 +66,21 @@ class TrainingData:
 
     dataset: Dataset
     split: Split
-    preprocessing: Preprocessing
+    preprocessing: model.Preprocessing
 
 
 def build_network(
     wanted: NetworkSettings, dataset: Dataset, seed: TrialSeed, dtype: DTypeLike = np.float32
-) -> Network:
+) -> model.Network:
     """The network of a trial, with its initial weights."""
-    network = Network(architecture_of(wanted, dataset), dtype, seed.dropout())
+    network = model.Network(architecture_of(wanted, dataset), dtype, seed.dropout())
     network.initialize(wanted.initializer, seed.weights(), scale=wanted.initial_deviation)
     return network
 
 
-def architecture_of(wanted: NetworkSettings, dataset: Dataset) -> Architecture:
+def architecture_of(wanted: NetworkSettings, dataset: Dataset) -> model.Architecture:
     """The architecture that settings describe for a data set."""
-    return Architecture(
+    return model.Architecture(
         prod(dataset.info.example_shape),
         wanted.hidden,
         outputs_of(wanted.loss, len(dataset.info.classes)),
@@ -116,12 +103,12 @@ def outputs_of(loss: str, classes: int) -> int:
 
 
 def start_training(
-    network: Network,
+    network: model.Network,
     wanted: TrainingSettings,
     data: TrainingData,
     seed: TrialSeed,
-    start: TrainingState | None = None,
-) -> Training:
+    start: model.TrainingState | None = None,
+) -> model.Training:
     """Start to train a network with these settings, in its own floating type; see `model.train`.
 
     Args:
@@ -131,28 +118,11 @@ def start_training(
         seed: The source of randomness.
         start: The state of an earlier training with the same settings, data and seed.
     """
-    optimizer, batches = _optimizer(wanted), _batches(network, wanted, data, seed)
     examples, labels, split = data.dataset.train_examples, data.dataset.train_labels, data.split
-    return train(
-        network,
-        optimizer,
-        batches,
-        Examples(examples, labels, split.validation, data.preprocessing, network.dtype),
-        _schedule(wanted),
-        l2=wanted.l2,
-        iterations=wanted.total_iterations(len(split.train)),
-        evaluate_every=wanted.evaluate_every,
-        start=start,
-    )
-
-
-def _batches(
-    network: Network, wanted: TrainingSettings, data: TrainingData, seed: TrialSeed
-) -> Batches:
-    return Batches(
-        data.dataset.train_examples,
-        data.dataset.train_labels,
-        data.split.train,
+    batches = model.Batches(
+        examples,
+        labels,
+        split.train,
         data.preprocessing,
         wanted.batch_size,
         seed.batches(wanted.repeat),
@@ -160,20 +130,24 @@ def _batches(
         wanted.mirror,
         network.dtype,
     )
-
-
-def _optimizer(wanted: TrainingSettings) -> Optimizer:
-    names = OPTIMIZER_SETTINGS[wanted.optimizer]
-    return make_optimizer(wanted.optimizer, {name: getattr(wanted, name) for name in names})
-
-
-def _schedule(wanted: TrainingSettings) -> Schedule:
-    return Schedule(
+    schedule = model.Schedule(
         wanted.learning_rate,
         wanted.learning_rate_decay,
         wanted.schedule,
         wanted.step_epochs,
         wanted.warmup_iterations,
+    )
+    taken = {name: getattr(wanted, name) for name in model.OPTIMIZER_SETTINGS[wanted.optimizer]}
+    return model.train(
+        network,
+        model.make_optimizer(wanted.optimizer, taken),
+        batches,
+        model.Examples(examples, labels, split.validation, data.preprocessing, network.dtype),
+        schedule,
+        l2=wanted.l2,
+        iterations=wanted.total_iterations(len(split.train)),
+        evaluate_every=wanted.evaluate_every,
+        start=start,
     )
 
 
@@ -184,5 +158,5 @@ def training_data(folder: Path, settings: DataSettings) -> TrainingData:
     split = split_dataset(dataset, settings)
     kind = settings.preprocessing
     return TrainingData(
-        dataset, split, Preprocessing.fit(dataset.train_examples, split.train, kind)
+        dataset, split, model.Preprocessing.fit(dataset.train_examples, split.train, kind)
     )

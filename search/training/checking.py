@@ -8,20 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
-from studyhall.model import (
-    ACTIVATIONS,
-    LOSSES,
-    Affine,
-    Comparison,
-    DivergenceError,
-    Examples,
-    Network,
-    Parameter,
-    check_layer,
-    check_loss,
-    check_network,
-    joined,
-)
+from studyhall import model
 from studyhall.search.common.errors import StudyhallError, UsageError
 from studyhall.search.config.settings import TrialSettings
 from studyhall.search.config.study_spec import StudySpec
@@ -52,7 +39,7 @@ class Checked:
 
     part: str
     when: str
-    comparison: Comparison
+    comparison: model.Comparison
 
     @property
     def passed(self) -> bool:
@@ -123,19 +110,21 @@ def _parts(kinds: list[TrialSettings], classes: int) -> Iterator[Checked]:
     """Compare each kind of layer and loss that the networks are made of."""
     generator = np.random.default_rng(0)
     weight, bias = generator.standard_normal((6, 5)), generator.standard_normal(5)
-    affine = Affine(
-        "affine", Parameter(weight, np.empty_like(weight)), Parameter(bias, np.empty_like(bias))
+    affine = model.Affine(
+        "affine",
+        model.Parameter(weight, np.empty_like(weight)),
+        model.Parameter(bias, np.empty_like(bias)),
     )
     inputs = generator.standard_normal((4, 6))
-    for comparison in check_layer(affine, inputs, generator):
+    for comparison in model.check_layer(affine, inputs, generator):
         yield Checked("affine layer", "", comparison)
     for name in sorted({a for settings in kinds for a in settings.network.activations}):
-        for comparison in check_layer(ACTIVATIONS[name](), inputs, generator):
+        for comparison in model.check_layer(model.ACTIVATIONS[name](), inputs, generator):
             yield Checked(f"{name} layer", "", comparison)
     labels = generator.integers(0, classes, 4)
     for name in sorted({settings.network.loss for settings in kinds}):
         logits = generator.standard_normal((4, outputs_of(name, classes)))
-        comparison = check_loss(LOSSES[name](), logits, labels)
+        comparison = model.check_loss(model.LOSSES[name](), logits, labels)
         yield Checked(name.replace("_", " "), "", comparison)
 
 
@@ -149,7 +138,7 @@ def _network(spec: StudySpec, settings: TrialSettings, data_folder: Path) -> Ite
     try:
         for _ in start_training(network, short, data, seed):
             pass
-    except DivergenceError as error:
+    except model.DivergenceError as error:
         rate, network_in_words = settings.training.learning_rate, describe_network(settings)
         raise StudyhallError(
             f"{spec.study.name}: training.learning_rate: must let {network_in_words} train for "
@@ -159,13 +148,13 @@ def _network(spec: StudySpec, settings: TrialSettings, data_folder: Path) -> Ite
 
 
 def _compared(
-    settings: TrialSettings, network: Network, data: TrainingData, when: str
+    settings: TrialSettings, network: model.Network, data: TrainingData, when: str
 ) -> Iterator[Checked]:
     raw, labels = data.dataset.train_examples, data.dataset.train_labels
-    examples = Examples(raw, labels, data.split.train, data.preprocessing, np.float64)
+    examples = model.Examples(raw, labels, data.split.train, data.preprocessing, np.float64)
     inputs, few = examples.gather(data.split.train[:EXAMPLES])
     generator = np.random.default_rng(0)
     l2 = settings.training.l2
-    found = check_network(network, inputs, few, l2, entries=ENTRIES, generator=generator)
-    for comparison in [*found, joined(WHOLE, found)]:
+    found = model.check_network(network, inputs, few, l2, entries=ENTRIES, generator=generator)
+    for comparison in [*found, model.joined(WHOLE, found)]:
         yield Checked(describe_network(settings), when, comparison)

@@ -18,16 +18,20 @@ from studyhall.search.common.atomic_files import publish, temporary_name
 from studyhall.search.common.errors import StudyhallError, remedy
 from studyhall.search.common.manifest import MANIFEST, damage, manifest
 from studyhall.search.config.section import Scalar
-from studyhall.search.training.plots import (
-    decision_boundary,
-    first_layer_tiles,
-    fits_tiles,
-    learning_curve,
-)
+from studyhall.search.training import plots
 from studyhall.search.training.trial import TrialRecord
 
 CURVE_POINTS = 200
 SHOWN = 500  # the most training examples in a trial's plot
+EPOCH_METRICS = (
+    "training_accuracy",
+    "validation_loss",
+    "validation_accuracy",
+    "learning_rate",
+    "gradient_norm",
+    "update_ratio",
+    "dead_relu_share",
+)
 RECORD = "record.json"
 ARTIFACTS = "artifacts"
 WEIGHTS = "weights/model.safetensors"
@@ -83,18 +87,8 @@ def epoch_points(epoch: EpochRecord, stride: int, timestamp: int) -> Iterator[Po
     for step, loss in enumerate(epoch.losses, start=first):
         if step % stride == 0:
             yield Point(key="training_loss", value=float(loss), step=step, timestamp=timestamp)
-    values = {
-        "training_loss_epoch": epoch.training_loss,
-        "training_accuracy": epoch.training_accuracy,
-        "validation_loss": epoch.validation_loss,
-        "validation_accuracy": epoch.validation_accuracy,
-        "learning_rate": epoch.learning_rate,
-        "gradient_norm": epoch.gradient_norm,
-        "update_ratio": epoch.update_ratio,
-        "dead_relu_share": epoch.dead_relu_share,
-        "seconds": epoch.seconds,
-    }
-    for key, value in values.items():
+    values = {name: getattr(epoch, name) for name in (*EPOCH_METRICS, "seconds")}
+    for key, value in {"training_loss_epoch": epoch.training_loss, **values}.items():
         if value is not None and isfinite(value):
             yield Point(key=key, value=float(value), step=epoch.iteration, timestamp=timestamp)
 
@@ -204,17 +198,19 @@ def _write_artifacts(
     _write_curve(artifacts / "training_loss.csv", record.losses)
     if record.epochs:
         title = f"trial {record.number}"
-        learning_curve(artifacts / "learning_curve.png", record.epochs, record.losses, title)
+        plots.learning_curve(artifacts / "learning_curve.png", record.epochs, record.losses, title)
     if record.classifier is None:
         return None
     (folder / WEIGHTS).parent.mkdir()
     save_checkpoint(folder / WEIGHTS, record.classifier)
-    if fits_tiles(record.classifier.example_shape):
+    if plots.fits_tiles(record.classifier.example_shape):
         weight = record.classifier.network.parameters["affine1.weight"]
-        first_layer_tiles(artifacts / "first_layer.png", weight, record.classifier.example_shape)
+        plots.first_layer_tiles(
+            artifacts / "first_layer.png", weight, record.classifier.example_shape
+        )
     elif record.classifier.example_shape == (2,) and len(record.classifier.classes) == 2:
         boundary = artifacts / "decision_boundary.png"
-        decision_boundary(boundary, record.classifier.probabilities, examples, labels)
+        plots.decision_boundary(boundary, record.classifier.probabilities, examples, labels)
     return weights_sha256(folder / WEIGHTS)
 
 

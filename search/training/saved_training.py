@@ -18,7 +18,6 @@ from pathlib import Path
 from time import perf_counter
 
 import numpy as np
-from pydantic import BaseModel, ConfigDict
 from safetensors.numpy import load, save
 
 from studyhall.model import EpochRecord, FloatArray, TrainingState
@@ -45,66 +44,39 @@ _DESCRIBED = (
 )
 
 
-class TrialIdentity(BaseModel):
-    """The identity of a training: two trainings with the same identity give the same bits.
-
-    Attributes:
-        settings: The SHA-256 of the trial's settings.
-        seed: The study's seed.
-        number: The trial's number.
-        fresh: The trial of a search that is trained again, and the fresh seed; empty in a search.
-        metric: The field of an epoch's record by which the best weights are kept.
-        data: The fingerprint of the data.
-        surroundings: The code, the machine and the libraries, by name.
-    """
-
-    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
-
-    settings: str
-    seed: int
-    number: int
-    fresh: tuple[int, ...]
-    metric: str
-    data: str
-    surroundings: dict[str, str]
-
-
 def identify(
     settings: TrialSettings, seed: TrialSeed, metric: Metric, data_fingerprint: str
-) -> TrialIdentity:
-    """The identity of a training in this process, with its present number of BLAS threads."""
+) -> str:
+    """The identity of a training in this process: two with the same one give the same bits.
+
+    It holds the settings, the seed, the data, and the code, machine and libraries, as JSON.
+
+    Args:
+        settings: The trial's settings.
+        seed: The trial's source of randomness.
+        metric: The field of an epoch's record by which the best weights are kept.
+        data_fingerprint: The fingerprint of the data.
+    """
     # The user's own data can have moved; their fingerprint shows whether they are the same.
     told = settings.model_dump_json(exclude={"data": {"path"}})
-    return TrialIdentity(
-        settings=hashlib.sha256(told.encode()).hexdigest(),
-        seed=seed.study,
-        number=seed.number,
-        fresh=tuple(seed.fresh or ()),
-        metric=metric,
-        data=data_fingerprint,
-        surroundings=_surroundings(),
-    )
+    source = (seed.study, seed.number, seed.fresh)
+    return json.dumps([told, source, metric, data_fingerprint, _surroundings()])
 
 
 def _surroundings() -> dict[str, str]:
+    """The code, the machine with its present number of BLAS threads, and the libraries."""
     described = environment()
+    extensions = np.show_config(mode="dicts").get("SIMD Extensions", {})
+    threads = {str(pool["num_threads"]) for pool in numpy_blas()}
     return {
         **{name: described[name] for name in _DESCRIBED},
         "code.sources": source_digest(),
-        "machine.simd": _simd(),
-        "machine.blas_threads": _blas_threads(),
+        # NumPy's vector instructions, which can differ between virtual machines on one processor;
+        # it leaves the entry out if there are none.
+        "machine.simd": " ".join(extensions.get("found", ())),
+        # The number of threads decides the order of the sums in a matrix product.
+        "machine.blas_threads": ", ".join(sorted(threads)),
     }
-
-
-def _simd() -> str:
-    """The vector instructions that NumPy uses; virtual machines on one processor can differ."""
-    extensions = np.show_config(mode="dicts").get("SIMD Extensions", {})
-    return " ".join(extensions.get("found", ()))  # NumPy leaves the entry out if there are none
-
-
-def _blas_threads() -> str:
-    """The number of threads of a matrix product, which decides the order of its sums."""
-    return ", ".join(sorted({str(pool["num_threads"]) for pool in numpy_blas()}))
 
 
 @dataclass(frozen=True, eq=False)
@@ -143,7 +115,7 @@ class TrainingSaver:
     """
 
     def __init__(
-        self, path: Path, identity: TrialIdentity, clock: Callable[[], float] = perf_counter
+        self, path: Path, identity: str, clock: Callable[[], float] = perf_counter
     ) -> None:
         self._path, self._identity, self._clock = path, identity, clock
         self._next = clock() + SECONDS
@@ -173,7 +145,7 @@ class TrainingSaver:
         sweep(self._path.parent, self._path.name)
 
 
-def write(path: Path, identity: TrialIdentity, saved: SavedTraining) -> None:
+def write(path: Path, identity: str, saved: SavedTraining) -> None:
     """Put a training in a file, in place of an earlier one; a reader finds one of them whole.
 
     Raises:
@@ -184,7 +156,7 @@ def write(path: Path, identity: TrialIdentity, saved: SavedTraining) -> None:
     write_whole(path, _digest(identity, content) + content)
 
 
-def read(path: Path, identity: TrialIdentity) -> SavedTraining | None:
+def read(path: Path, identity: str) -> SavedTraining | None:
     """Read a training back, every bit of it.
 
     Args:
@@ -203,8 +175,8 @@ def read(path: Path, identity: TrialIdentity) -> SavedTraining | None:
     return _from_bytes(content) if matches else None
 
 
-def _digest(identity: TrialIdentity, content: bytes) -> bytes:
-    return hashlib.sha256(identity.model_dump_json().encode() + content).digest()
+def _digest(identity: str, content: bytes) -> bytes:
+    return hashlib.sha256(identity.encode() + content).digest()
 
 
 def _to_bytes(saved: SavedTraining) -> bytes:

@@ -16,7 +16,6 @@ from studyhall.model import (
     DivergenceError,
     EpochRecord,
     FloatArray,
-    Network,
     Training,
 )
 from studyhall.search.config.settings import TrialSettings
@@ -89,7 +88,12 @@ def run_trial(
     trial = _Trial(settings, data, seed, metric)
     training = trial.start(saver.load() if saver else None)
     state, reason, losses = trial.follow(training, on_epoch, saver)
-    value = trial.kept.restore()
+    value, classifier, dataset = trial.restore(), None, data.dataset
+    if state != "failed":
+        info, dtype = dataset.info, dataset.train_examples.dtype
+        classifier = Classifier(
+            trial.network, data.preprocessing, info.classes, info.example_shape, dtype
+        )
     return TrialRecord(
         number=seed.number,
         settings=settings,
@@ -98,7 +102,7 @@ def run_trial(
         value=None if state == "failed" else value,
         epochs=tuple(trial.epochs),
         losses=losses,
-        classifier=None if state == "failed" else _classifier(trial.network, data),
+        classifier=classifier,
         started=trial.started,
         ended=time.time(),
         seconds=trial.seconds,
@@ -106,16 +110,21 @@ def run_trial(
 
 
 class _Trial:
-    """A trial under way: its network, the records so far, the weights kept, and the time."""
+    """A trial under way: its network, the records so far, the weights to end with, and the time.
+
+    It ends with the weights of its last epoch, or with those of its best so far.
+    """
 
     def __init__(
         self, settings: TrialSettings, data: TrainingData, seed: TrialSeed, metric: Metric
     ) -> None:
         self.started, self._clock = time.time(), time.perf_counter()
         self.network = build_network(settings.network, data.dataset, seed)
-        self.kept = _Kept(self.network, metric, best=settings.training.keep == "best")
         self.epochs: list[EpochRecord] = []
         self._settings, self._data, self._seed = settings, data, seed
+        self._metric = metric
+        self._kept_value: float | None = None
+        self._kept_weights: FloatArray | None = None  # None if the last weights are kept
 
     @property
     def seconds(self) -> float:
@@ -126,7 +135,7 @@ class _Trial:
         """Start the training, or resume it where it was saved."""
         if saved is not None:
             self.network.vector.values[...] = saved.weights
-            self.kept.value, self.kept.weights = saved.kept_value, saved.kept_weights
+            self._kept_value, self._kept_weights = saved.kept_value, saved.kept_weights
             self.epochs += saved.epochs
             self.started, self._clock = saved.started, self._clock - saved.seconds
         state = saved.state if saved else None
@@ -142,7 +151,7 @@ class _Trial:
         try:
             for epoch in training:
                 self.epochs.append(epoch)
-                self.kept.take(epoch)
+                self._keep(epoch)
                 if (reason := on_epoch(epoch)) is not None:
                     return "pruned", reason, self._losses()
                 if saver and not training.ended:
@@ -161,9 +170,24 @@ class _Trial:
             epochs=tuple(self.epochs),
             weights=self.network.vector.values,
             state=training.state(),
-            kept_value=self.kept.value,
-            kept_weights=self.kept.weights,
+            kept_value=self._kept_value,
+            kept_weights=self._kept_weights,
         )
+
+    def _keep(self, epoch: EpochRecord) -> None:
+        """Keep the present weights if they are the best; of equals, the earliest stay."""
+        value = float(getattr(epoch, self._metric))
+        sign = 1 if self._metric == "validation_accuracy" else -1
+        if self._settings.training.keep == "last":
+            self._kept_value = value
+        elif self._kept_value is None or sign * value > sign * self._kept_value:
+            self._kept_value, self._kept_weights = value, self.network.vector.values.copy()
+
+    def restore(self) -> float | None:
+        """Put the kept weights back into the network; return their metric, None without epochs."""
+        if self._kept_weights is not None:
+            self.network.vector.values[...] = self._kept_weights
+        return self._kept_value
 
 
 def pruned_after(epoch: int | None, reason: str) -> OnEpoch:
@@ -189,46 +213,6 @@ def pruning_reason(pruner: str, metric: Metric, epoch: EpochRecord) -> str:
     """
     value = float(getattr(epoch, metric))
     return f"{pruner} pruned it after epoch {epoch.epoch} with {metric} {value:.4f}"
-
-
-class _Kept:
-    """The weights that a trial ends with: those of its last epoch, or of its best so far.
-
-    Attributes:
-        value: Their metric; None before the first epoch.
-        weights: A copy of the best (parameters,); None if the last weights are kept.
-    """
-
-    def __init__(self, network: Network, metric: Metric, *, best: bool) -> None:
-        self._network, self._metric, self._best = network, metric, best
-        self.value: float | None = None
-        self.weights: FloatArray | None = None
-
-    def take(self, epoch: EpochRecord) -> None:
-        """Keep the present weights if they are the best; of equals, the earliest stay."""
-        value = float(getattr(epoch, self._metric))
-        sign = 1 if self._metric == "validation_accuracy" else -1
-        if not self._best:
-            self.value = value
-        elif self.value is None or sign * value > sign * self.value:
-            self.value, self.weights = value, self._network.vector.values.copy()
-
-    def restore(self) -> float | None:
-        """Put the kept weights back into the network; return their metric."""
-        if self.weights is not None:
-            self._network.vector.values[...] = self.weights
-        return self.value
-
-
-def _classifier(network: Network, data: TrainingData) -> Classifier:
-    dataset = data.dataset
-    return Classifier(
-        network,
-        data.preprocessing,
-        dataset.info.classes,
-        dataset.info.example_shape,
-        dataset.train_examples.dtype,
-    )
 
 
 WORKER_DEATH_PREFIX = "its worker died"  # begins the reason of a trial that was given up

@@ -37,7 +37,7 @@ from studyhall.search.tracking.tracker import Tracker
 from studyhall.search.workers.execution import Workplace
 from studyhall.search.workers.shutdown import abort_launch
 
-_STOP_SECONDS = 5.0  # how long a host waits for the record that it is sending
+_STOP_SECONDS = 5.0  # how long a host waits for the record that is being uploaded
 _log = logging.getLogger("studyhall.host")
 
 

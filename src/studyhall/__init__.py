@@ -25,11 +25,10 @@ if TYPE_CHECKING:
     from studyhall.search.data.verification import Verification
     from studyhall.search.evaluation.evaluation import Evaluation
     from studyhall.search.evaluation.predictions import Prediction, classify
-    from studyhall.search.evaluation.readings import recorded_ledger
     from studyhall.search.evaluation.reference import find_systems
     from studyhall.search.evaluation.replay import replay_runs
     from studyhall.search.evaluation.reproduction import reproduce
-    from studyhall.search.evaluation.verdict import Verdict, judge
+    from studyhall.search.evaluation.verdict import Verdict, judge, recorded_ledger
     from studyhall.search.reports.export import export_study, recorded_trials
     from studyhall.search.reports.report import write_report
     from studyhall.search.reports.study_comparison import Comparison, compare_recorded
@@ -122,7 +121,7 @@ _HOMES = {
     "launch": "runner.launcher",
     "load_study": "config.study_file",
     "make_study": "config.study_file",
-    "recorded_ledger": "evaluation.readings",
+    "recorded_ledger": "evaluation.verdict",
     "recorded_summary": "study.recorded",
     "recorded_trials": "reports.export",
     "replay_runs": "evaluation.replay",

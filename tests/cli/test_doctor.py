@@ -152,4 +152,4 @@ def test_a_launch_repairs_what_it_finds_and_says_so(study, client):
 
 def test_a_study_that_does_not_exist_is_misuse(study):
     _, stderr = study.run("doctor", "smal", code=2)
-    assert "did you mean 'small'?" in stderr
+    assert "Did you mean 'small'?" in stderr

@@ -11,7 +11,7 @@ import pytest
 import typer.main
 import yaml
 
-from studyhall.search.cli.cli import app
+from studyhall.search.cli.entry import app
 
 pytest.importorskip("distributed")  # whose settings the guides name, and whose commands
 

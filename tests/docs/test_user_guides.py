@@ -15,7 +15,7 @@ import pytest
 import typer.main
 
 from studyhall import UsageError, load_study, make_study
-from studyhall.search.cli.cli import app
+from studyhall.search.cli.entry import app
 from studyhall.search.config.study_file import find_study
 
 DOCS = Path(__file__).resolve().parents[2] / "docs"

@@ -9,7 +9,7 @@ import pytest
 from typer.testing import CliRunner
 
 from studyhall import Options
-from studyhall.search.cli.cli import app
+from studyhall.search.cli.entry import app
 from studyhall.search.common.service_part import Part
 from studyhall.search.runner.service_check import check_service
 from tests.search.moons import Moons
@@ -126,7 +126,7 @@ def test_a_database_that_may_not_be_written_to_is_a_problem(stack, database):
 def test_an_empty_database_is_well_and_stays_empty(stack, database):
     part = checked(stack, storage=database)["database"]
     assert part.healthy
-    assert part.facts["schema"] == "no tables yet; the first launch makes them"
+    assert part.facts["schema"] == "no tables yet; the first launch creates them"
     tables = "SELECT count(*) FROM pg_tables WHERE schemaname = 'public'"
     assert stack.postgres.query(tables, database.rpartition("/")[2]) == "0"
 

@@ -64,7 +64,7 @@ def test_a_server_with_a_certificate_of_another_authority_is_refused(proxy, tmp_
         open_client(proxy.address)
     assert str(caught.value).endswith(
         "(its certificate is not signed by an authority that is trusted here; set "
-        "MLFLOW_TRACKING_SERVER_CERT_PATH)"
+        "MLFLOW_TRACKING_SERVER_CERT_PATH to the authority's file)"
     )
 
 

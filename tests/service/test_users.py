@@ -8,8 +8,7 @@ import tomli_w
 from studyhall import launch
 from studyhall.search.common.errors import StudyhallError, UsageError
 from studyhall.search.common.service_part import Part
-from studyhall.search.evaluation.readings import recorded_ledger
-from studyhall.search.evaluation.verdict import judge
+from studyhall.search.evaluation.verdict import judge, recorded_ledger
 from studyhall.search.study.observer import Observer
 from studyhall.search.study.recorded import recorded_summaries
 from studyhall.search.sync.doctor import examine

@@ -9,9 +9,9 @@ from typer.testing import CliRunner
 
 from studyhall import StudySpec, UsageError, judge
 from studyhall.search.cli.champion_view import show_verdict
-from studyhall.search.cli.cli import app
+from studyhall.search.cli.entry import app
 from studyhall.search.cli.study_view import show_status
-from studyhall.search.evaluation.readings import recorded_ledger
+from studyhall.search.evaluation.verdict import recorded_ledger
 from studyhall.search.reports.recorded_facts import read_recorded
 from studyhall.search.reports.report_rendering import render_markdown
 from tests.search.moons import SPEC, Moons

@@ -116,5 +116,5 @@ def test_finalists_are_stopped_by_the_name_of_their_search(moons):
 
 def test_what_is_not_there_cannot_be_stopped(moons):
     moons.launch(study={"trials": 1})
-    with pytest.raises(UsageError, match="did you mean 'moons'"):
+    with pytest.raises(UsageError, match="Did you mean 'moons'"):
         stop("moon", Options(**moons.places))

@@ -21,7 +21,7 @@ from optuna.trial import TrialState
 from scipy.stats.qmc import Sobol
 
 from studyhall.search.config.study_spec import StudySection, StudySpec
-from studyhall.search.study.samplers import QuasiRandom
+from studyhall.search.study.samplers import quasi_random_point
 from studyhall.search.study.storage import open_storage
 from tests.search.spaces import EVERY_KIND, NUMBERS, is_point, spaces, spec_of
 from tests.search.study.simulated import SimulatedStudy, quality
@@ -124,36 +124,35 @@ def test_a_sampler_that_learns_does_better_than_chance(sampler, direction):
     assert found[sampler] > found["random"] + 0.1
 
 
-def points_of(space: dict[str, object], seed: int = 3) -> QuasiRandom:
-    return QuasiRandom(spec_of(space).search_space, seed)
+def point_of(space: dict[str, object], number: int, seed: int = 3) -> dict[str, object]:
+    return quasi_random_point(spec_of(space).search_space, seed, number)
 
 
 @given(spaces(), st.integers(0, 100_000), st.integers(0, 2**32 - 1))
 def test_every_point_is_one_of_the_space(space, number, seed):
     parameters = spec_of(space).search_space
-    assert is_point(parameters, QuasiRandom(parameters, seed).point(number))
+    assert is_point(parameters, quasi_random_point(parameters, seed, number))
 
 
 def test_the_points_are_those_of_the_sequence_in_any_order():
     square = {name: {"type": "float", "low": 0.0, "high": 1.0} for name in ("a", "b")}
     expected = Sobol(2, rng=3).random(16).tolist()
-    points = points_of(square)
     for number in (0, 15, 1, 7, 8, 0):
-        assert [*points.point(number).values()] == expected[number]
+        assert [*point_of(square, number).values()] == expected[number]
 
 
 @pytest.mark.parametrize("start", [0, 64])
 def test_any_64_points_from_a_multiple_of_64_have_one_in_each_of_64_boxes(start):
     """Of equal area: a box each of an 8 by 8 board, and of 64 strips along either axis."""
     square = {name: {"type": "float", "low": 0.0, "high": 1.0} for name in ("a", "b")}
-    points = [points_of(square).point(start + n) for n in range(64)]
+    points = [point_of(square, start + n) for n in range(64)]
     for columns, rows in ((8, 8), (64, 1), (1, 64)):
         boxes = {(int(p["a"] * columns), int(p["b"] * rows)) for p in points}
         assert len(boxes) == 64
 
 
 def test_a_log_scale_and_choices_are_covered_evenly_too():
-    points = [points_of(EVERY_KIND).point(number) for number in range(96)]
+    points = [point_of(EVERY_KIND, number) for number in range(96)]
     decades = Counter(math.floor(math.log10(point["rate"])) for point in points)
     assert all(20 <= count <= 28 for count in decades.values()), decades
     methods = Counter(point["method"] for point in points)
@@ -161,4 +160,4 @@ def test_a_log_scale_and_choices_are_covered_evenly_too():
 
 
 def test_another_seed_gives_other_points():
-    assert points_of(NUMBERS, seed=3).point(5) != points_of(NUMBERS, seed=4).point(5)
+    assert point_of(NUMBERS, 5, seed=3) != point_of(NUMBERS, 5, seed=4)

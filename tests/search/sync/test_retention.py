@@ -10,7 +10,7 @@ import pytest
 from typer.testing import CliRunner
 
 from studyhall import StudyhallError
-from studyhall.search.cli.cli import app
+from studyhall.search.cli.entry import app
 from studyhall.search.evaluation.replay import replay_runs
 from studyhall.search.study.storage import open_storage
 from studyhall.search.study.studies import recorded_study

@@ -12,7 +12,7 @@ import studyhall.search.evaluation.verdict
 import studyhall.search.tracking.ledger
 from studyhall import StudyhallError, champion, judge
 from studyhall.search.cli.study_view import show_status
-from studyhall.search.evaluation.readings import recorded_ledger
+from studyhall.search.evaluation.verdict import recorded_ledger
 from studyhall.search.tracking.ledger import Ledger, Reading, end_broken_readings
 from tests.search.moons import Moons
 

@@ -44,7 +44,7 @@ def test_what_serves_the_pages_is_told_without_the_password(
 ):
     monkeypatch.chdir(tmp_path)
     pages = pages_of(uri.format(here=tmp_path), "7", "run", STUDY, None)
-    assert pages.to_dict()["command"] == command
+    assert pages.command == command
     print_pages(pages)
     said = f"to browse: run {command}, then open\n" if command else "  runs "
     assert capsys.readouterr().out.startswith(said)

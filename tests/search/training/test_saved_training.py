@@ -17,13 +17,7 @@ from studyhall.model import EpochRecord, TrainingState, save_checkpoint
 from studyhall.search.common.environment import environment, fixed_blas_threads
 from studyhall.search.common.source_tree import source_digest
 from studyhall.search.training.building import TrialSeed, build_network, start_training
-from studyhall.search.training.saved_training import (
-    SavedTraining,
-    TrialIdentity,
-    identify,
-    read,
-    write,
-)
+from studyhall.search.training.saved_training import SavedTraining, identify, read, write
 from studyhall.search.training.trial import run_trial
 from tests.search.training.shades import settings, shades
 
@@ -50,7 +44,7 @@ def saved() -> SavedTraining:
 
 
 @pytest.fixture
-def identity() -> TrialIdentity:
+def identity() -> str:
     return identify(WANTED, SEED, "validation_loss", "data")
 
 
@@ -169,6 +163,7 @@ def test_a_training_on_other_blas_threads_is_not_read(tmp_path, saved):
 def test_the_libraries_of_others_make_no_other_training():
     # SciPy brings a BLAS of its own, whose threads nobody has limited.
     program = """
+import json
 from studyhall.search.common.environment import fixed_blas_threads
 from tests.search.training.test_saved_training import SEED, WANTED, identify
 from studyhall.search.common.environment import environment
@@ -179,7 +174,7 @@ with fixed_blas_threads(1):
     import scipy.linalg
     environment.cache_clear()
     identities.append(identify(WANTED, SEED, "validation_loss", "data"))
-    assert identities[0].surroundings["machine.blas_threads"] == "1"
+    assert json.loads(identities[0])[-1]["machine.blas_threads"] == "1"
     assert identities[0] == identities[1], identities
 """
     root = Path(__file__).resolve().parents[3]

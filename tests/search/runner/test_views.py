@@ -11,9 +11,8 @@ import pytest
 from rich.console import Console
 
 from studyhall.search.config.study_spec import StudySpec
-from studyhall.search.runner.live_view import LiveView, PlainView
 from studyhall.search.runner.tally import trial_line
-from studyhall.search.runner.views import observer
+from studyhall.search.runner.views import LiveView, PlainView, observer
 from studyhall.search.study.summary import StudySummary
 from studyhall.search.study.trial_result import TrialResult
 
