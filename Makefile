@@ -11,7 +11,7 @@ TESTED = $(VENV)/installed-$(subst $(comma),-,$(EXTRAS))
 
 .PHONY: cifar10 test test-all test-service disturb docs reference install lint format typecheck lock clean
 
-cifar10: $(VENV)/installed  ## install, get CIFAR-10, run the default study, judge its champion, report
+cifar10: $(VENV)/installed  ## install, get CIFAR-10, run the default study, evaluate its champion, report
 	$(BIN)/studyhall launch $(STUDY)
 	$(BIN)/studyhall evaluate $(STUDY)
 	$(BIN)/studyhall report $(STUDY)
