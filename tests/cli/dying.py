@@ -14,8 +14,8 @@ import optuna
 
 import studyhall.search.study.claims
 import studyhall.search.study.study
-import studyhall.search.sync.tracked_study
 import studyhall.search.sync.trial_records
+import studyhall.search.tracking.study_runs
 import studyhall.search.tracking.tracker
 import studyhall.search.workers.execution
 
@@ -50,9 +50,9 @@ def half_delete(folder: Any, *arguments: Any, **options: Any) -> None:
 POINTS: dict[str, tuple[Any, str, Callable[..., Any]]] = {
     "study created": (optuna, "create_study", then_die(optuna.create_study, 1)),
     "study run opened": (
-        studyhall.search.sync.tracked_study,
+        studyhall.search.tracking.study_runs,
         "start_study",
-        then_die(studyhall.search.sync.tracked_study.start_study, 1),
+        then_die(studyhall.search.tracking.study_runs.start_study, 1),
     ),
     "trial claimed": (
         studyhall.search.study.claims.Claims,

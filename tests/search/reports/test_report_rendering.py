@@ -238,7 +238,7 @@ def test_a_thousand_long_pruned_curves_leave_the_page_small(facts):
 
 def test_nothing_in_a_figure_ends_its_script(facts):
     text = "</script><!-- & <script>"
-    figure = Figure("slice", "Slice", "<b>", json.dumps({"data": [text]}))
+    figure = Figure("slice", "<b>", json.dumps({"data": [text]}))
     found = parsed(render_html(facts, NOW, [figure]))
     assert found.figures["figure-slice"] == {"data": [text]}
     assert len(found.all("script")) == 3

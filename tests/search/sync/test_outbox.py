@@ -186,7 +186,7 @@ def test_only_what_dead_processes_left_is_swept_away(outbox: Outbox) -> None:
     assert names(outbox) == sorted([own.name, foreign[1].name])
 
 
-@pytest.mark.parametrize("killed_in", ["manifest", "publish", "learning_curve"])
+@pytest.mark.parametrize("killed_in", ["manifest", "publish", "plots.learning_curve"])
 def test_a_worker_killed_while_it_stores_leaves_no_record(outbox: Outbox, killed_in: str) -> None:
     in_another_process(
         "import os, signal\n"
