@@ -86,8 +86,7 @@ class Outbox:
     def entries(self) -> list[OutboxEntry]:
         """All entries, in the order of the trials and attempts.
 
-        Raises:
-            OSError: a file is there and the disk does not give it.
+        A run that the disk does not give makes its own entry doubtful, and hides no other one.
         """
         try:
             names = os.listdir(self.folder)
@@ -95,7 +94,7 @@ class Outbox:
             return []
         matched = [match for name in names if (match := _NAME.fullmatch(name))]
         keys = {(int(match[1]), int(match[2])) for match in matched}
-        return [self.entry(*key) for key in sorted(keys)]
+        return [self._listed(*key) for key in sorted(keys)]
 
     def entry(self, number: int, attempt: int) -> OutboxEntry:
         """The entry of one attempt; one that is not there holds nothing.
@@ -106,6 +105,15 @@ class Outbox:
         record, live = self.path(number, attempt), self.live(number, attempt)
         noted = self._noted(number, attempt)
         return OutboxEntry(number, attempt, record.exists(), live.exists(), **noted)
+
+    def _listed(self, number: int, attempt: int) -> OutboxEntry:
+        try:
+            return self.entry(number, attempt)
+        except OSError:
+            record, live = self.path(number, attempt), self.live(number, attempt)
+            return OutboxEntry(
+                number, attempt, record.exists(), live.exists(), run_noted=True, doubtful=True
+            )
 
     def records(self) -> list[OutboxEntry]:
         """The entries that have a record, in the order of the trials and attempts."""

@@ -142,7 +142,7 @@ class TrainingSaver:
         """Remove the file once the trial has ended, and what a killed process left of one."""
         with suppress(OSError):  # an old file does no harm
             self._path.unlink(missing_ok=True)
-        sweep(self._path.parent, self._path.name)
+            sweep(self._path.parent, self._path.name)
 
 
 def write(path: Path, identity: str, saved: SavedTraining) -> None:

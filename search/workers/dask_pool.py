@@ -96,7 +96,7 @@ class DaskPool(WorkerPool):
                     "and launch again"
                 )
             unsent |= {(record.number, record.attempt): record for record in answer}
-        return [unsent[key] for key in sorted(unsent)], self._cluster.hosts
+        return [unsent[key] for key in sorted(unsent)], set(self._cluster.hosts)
 
     def restore(self, number: int) -> None:
         """See `WorkerPool`; a worker trains it, since the study's trials ran on such hosts."""

@@ -14,10 +14,9 @@ import optuna
 
 import studyhall.search.study.claims
 import studyhall.search.study.study
-import studyhall.search.sync.trial_records
 import studyhall.search.tracking.study_runs
 import studyhall.search.tracking.tracker
-import studyhall.search.workers.execution
+import studyhall.search.training.record
 
 delete: Callable[..., None] = shutil.rmtree
 
@@ -60,9 +59,9 @@ POINTS: dict[str, tuple[Any, str, Callable[..., Any]]] = {
         then_die(studyhall.search.study.claims.Claims.next, 4),
     ),
     "record stored": (
-        studyhall.search.sync.trial_records,
+        studyhall.search.training.record,
         "store",
-        then_die(studyhall.search.sync.trial_records.store, 4),
+        then_die(studyhall.search.training.record.store, 4),
     ),
     "study told": (
         studyhall.search.study.study.Study,

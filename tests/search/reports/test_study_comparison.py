@@ -57,7 +57,7 @@ def test_recorded_studies_are_compared_by_name(tmp_path, monkeypatch):
     found = compare_recorded("one", "two")
     assert [one.name for one in found.studies] == ["one", "two"]
     assert [one.best_value for one in found.studies] == [0.7, 0.7]
-    with pytest.raises(UsageError, match="^No study named 'three'"):
+    with pytest.raises(UsageError, match=r"^No study named 'three'"):
         compare_recorded("one", "three")
 
 

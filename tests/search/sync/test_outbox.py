@@ -205,6 +205,18 @@ def test_a_worker_killed_while_it_stores_leaves_no_record(outbox: Outbox, killed
     assert names(outbox) == ["trial-0007.1"]
 
 
+def test_a_run_that_cannot_be_read_hides_no_other_entry(outbox: Outbox) -> None:
+    store_trial(outbox, 7)
+    store_trial(outbox, 8)
+    (outbox.folder / "trial-0007.1.run").mkdir()
+    assert [(entry.number, entry.may_have_strays) for entry in outbox.records()] == [
+        (7, True),
+        (8, False),
+    ]
+    with pytest.raises(IsADirectoryError):
+        outbox.entry(7, 1)
+
+
 def test_a_full_disk_is_told_and_leaves_nothing(outbox: Outbox) -> None:
     in_another_process(
         "import resource, signal\n"
