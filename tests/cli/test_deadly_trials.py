@@ -73,19 +73,19 @@ def test_a_trial_that_needs_more_memory_than_there_is_is_failed_and_no_other(wor
 
 # A fault of the program itself, in one trial.
 FAULTY = """
-import studyhall.search.sync.trial_records
+import studyhall.search.training.record
 import studyhall.search.training.saved_training
 from studyhall.search.cli.entry import main
 
 studyhall.search.training.saved_training.SECONDS = 600.0  # no attempt gets further
-store = studyhall.search.sync.trial_records.store
+store = studyhall.search.training.record.store
 
 def faulty(folder, record, **rest):
     if record.number == 1 and record.epochs:
         raise ValueError("no such\\npicture")
     return store(folder, record, **rest)
 
-studyhall.search.sync.trial_records.store = faulty
+studyhall.search.training.record.store = faulty
 main()
 """
 

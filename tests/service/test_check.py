@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from dataclasses import replace
 
 import pytest
 from typer.testing import CliRunner
@@ -55,7 +54,7 @@ def test_the_command_prints_a_line_a_part_and_its_json_the_same(stack):
 
     plain = run()
     assert [line.split(":")[:2] for line in plain.stdout.splitlines()] == [
-        [name, " well"] for name in ("database", "MLflow", "artifact store")
+        [name, " OK"] for name in ("database", "MLflow", "artifact store")
     ]
     assert "p@ss" not in plain.stdout
     assert "p%40ss" not in plain.stdout
@@ -135,7 +134,8 @@ def test_the_places_of_one_machine_are_well_before_and_after_a_launch(tmp_path, 
     monkeypatch.chdir(tmp_path)
     monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
     moons = Moons(tmp_path)
-    options = replace(moons.options(), storage=None)
+    address = f"sqlite:///{tmp_path}/mlflow.db"  # not made beforehand, as that of `moons` is
+    options = Options(jobs=1, folder=tmp_path, tracking_uri=address)
     parts = check_service(options)
     assert all(part.healthy for part in parts)
     assert [part.facts.get("state") for part in parts[:2]] == [
