@@ -99,7 +99,7 @@ def test_its_trials_can_be_read_elsewhere_as_a_table(folder):
 
 @pytest.mark.usefixtures("executed")
 def test_an_unknown_study_has_no_trials(folder):
-    with pytest.raises(UsageError, match="did you mean 'notebook'"):
+    with pytest.raises(UsageError, match="Did you mean 'notebook'"):
         recorded_trials("notebok", folder / "studyhall.journal")
 
 
