@@ -39,7 +39,7 @@ def test_records_wait_while_the_store_has_no_room_and_are_sent_later(served, mon
         with pytest.raises(StudyhallError) as raised:
             launch(spec, options, spoiler)
         assert sentence in str(raised.value)
-        assert "`studyhall sync full` sends it" in str(raised.value)
+        assert "run `studyhall sync full`" in str(raised.value)
         assert any(sentence in note for note in spoiler.notes)
         assert served.summary("full").complete == 3
     [sent] = sync_studies("full", options, patience_seconds=300)

@@ -167,7 +167,7 @@ def test_nothing_is_lost_when_a_password_is_changed_in_the_middle(signed, guarde
         with signed_in("grace"), pytest.raises(StudyhallError) as caught:
             launch(signed.spec(name="changed", trials=2), options, observer)
         assert "it does not know this user and password" in str(caught.value)
-        assert str(caught.value).endswith("`studyhall sync changed` sends it")
+        assert str(caught.value).endswith("run `studyhall sync changed`")
         assert signed.stands("changed").complete == 2
         with signed_in("grace", "a new password"):
             [sent] = sync_studies("changed", options)
