@@ -1,4 +1,4 @@
-"""Where files stand, who reads the test split, and what start-up imports."""
+"""The place of every file, the only reader of the test split, and the imports of start-up."""
 
 from __future__ import annotations
 

@@ -19,7 +19,7 @@ def check_service(options: Options | None = None) -> list[Part]:
     """
     options = options or Options()
     address = options.address
-    with ThreadPoolExecutor() as pool:  # a part that is away takes its time
+    with ThreadPoolExecutor() as pool:  # an unreachable part takes its time
         database = pool.submit(check_database, address)
         parts = [database.result(), *check_mlflow(options.tracking_uri)]
     if options.cluster:

@@ -46,12 +46,12 @@ def run_on_cluster(
             if not calls.wanted and not (calls.running and cluster.answers):
                 return
             if not cluster.answers:
-                yield ClusterUnavailable("the cluster's scheduler is away; waiting for it")
+                yield ClusterUnavailable("the cluster's scheduler is unreachable; waiting for it")
                 calls.wanted = False
                 cluster.reconnect()
                 calls = _Calls(cluster, function, arguments)
             workers = None
-            with suppress(StudyhallError):  # the scheduler is away, which `answers` shows soon
+            with suppress(StudyhallError):  # an unreachable scheduler, which `answers` shows soon
                 workers = cluster.count_workers()
             if workers:
                 deadline = time.monotonic() + PATIENCE_SECONDS
@@ -130,7 +130,7 @@ class _Calls:
                 for result in parallel(calls()):
                     self._results.put(result)
         except TimeoutError:
-            pass  # the workers went away; the launch waits for others
+            pass  # the workers are gone; the launch waits for others
         except Exception as error:  # Dask gives a call up whose workers died again and again
             trouble = f"the cluster gave a call up ({type(error).__name__})"
         self._results.put(_CallsEnded(number, trouble))
