@@ -143,9 +143,12 @@ class DaskPool(WorkerPool):
         return abort_launch(self._tracked, uploader, abort_elsewhere=self._abort_hosts)
 
     def _abort_hosts(self) -> None:
+        given = self._assignment
+        call = on_host, Host.abort, given.study_id, given.launch
         if self._cluster.answers:
-            given = self._assignment
-            self._cluster.ask(_ABORT_SECONDS, on_host, Host.abort, given.study_id, given.launch)
+            self._cluster.ask(_ABORT_SECONDS, *call)
+        else:  # a detached launch can run in the process of a worker, which has a trial of its own
+            on_host(*call[1:])
 
     def close(self) -> None:
         """See `WorkerPool`; the hosts close the study, too."""

@@ -13,7 +13,6 @@ import tarfile
 import tempfile
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
-from functools import cached_property
 from pathlib import Path
 
 from studyhall.search.common.addresses import address_of_host, redact
@@ -105,23 +104,27 @@ class HostSession:
             assignment.blas_threads,
         )
         self._workplace: Workplace | None = None
+        self._with_data: Job | None = None
         self._uploader = self._tracked.uploader(_log.warning)
         self._uploader.start()
 
-    @cached_property
+    @property
     def job(self) -> Job:
         """The job with this host's data, which are fetched if need be.
 
         Raises:
             UsageError: they cannot be had, or are not those of the study.
         """
-        job = self._tracked.job
-        settings, recorded = job.spec.data_settings, job.tags[FINGERPRINT]
-        folder = fetch_recorded(settings, recorded)
-        require_data_of_launch(folder, settings, recorded)
-        return replace(
-            job, data_folder=folder, sealed=sealed_sources(settings, (folder, job.outbox))
-        )
+        # A cached property of Python 3.11 would lock all sessions while one fetches its data.
+        if self._with_data is None:
+            job = self._tracked.job
+            settings, recorded = job.spec.data_settings, job.tags[FINGERPRINT]
+            folder = fetch_recorded(settings, recorded)
+            require_data_of_launch(folder, settings, recorded)
+            self._with_data = replace(
+                job, data_folder=folder, sealed=sealed_sources(settings, (folder, job.outbox))
+            )
+        return self._with_data
 
     def run_next(self, wanted: Callable[[], bool]) -> str | None:
         """Run the next trial; see `Workplace.run_next`."""
