@@ -20,7 +20,7 @@ from studyhall.search.tracking.mlflow_errors import mlflow_exception
 from studyhall.search.tracking.mlflow_model import MODEL_FOLDER, WEIGHTS_IN_MODEL
 from studyhall.search.tracking.run_files import downloaded
 from studyhall.search.tracking.run_tags import RunTags, tagged_seed
-from studyhall.search.tracking.study_runs import FINGERPRINT, WEIGHTS_REMOVED
+from studyhall.search.tracking.study_runs import FINGERPRINT, WEIGHTS_REMOVED, WEIGHTS_SHA256
 from studyhall.search.training.building import TrialSeed
 from studyhall.search.training.record import EPOCH_METRICS
 from studyhall.search.training.trial import TrialState
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from studyhall.search.tracking.study_runs import Run
 
 LOSSES = "training_loss.csv"
-WEIGHTS = "studyhall.weights_sha256"
+WEIGHTS = WEIGHTS_SHA256
 STORED_WEIGHTS = f"{MODEL_FOLDER}/{WEIGHTS_IN_MODEL}"
 # These metrics are the same in every replay; `seconds` is not, and is left out.
 METRICS = ("training_loss", "training_loss_epoch", *EPOCH_METRICS, "value")

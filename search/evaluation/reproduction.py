@@ -13,10 +13,11 @@ from pathlib import Path
 from statistics import fmean, stdev
 from typing import TYPE_CHECKING
 
-from studyhall.model import accuracy
+from studyhall.model import Classifier, accuracy
 from studyhall.search.common.errors import InterruptedStudyError, StudyhallError
 from studyhall.search.common.options import Options
 from studyhall.search.config.section import Scalar
+from studyhall.search.config.settings import TrialSettings
 from studyhall.search.config.study_file import load_study
 from studyhall.search.data.datasets import fetch, open_dataset, split_dataset
 from studyhall.search.data.integrity import test_fingerprint
@@ -120,17 +121,32 @@ def _reproduce(
         reading = ledger.reading(client, study_run, "reproduction", model, test)
         enter = cache(lambda: entered.enter_context(reading))
         measure = Measure(client, folder, enter)
+        for row in study.row:
+            for run in _described(study.name, row, runs, measure):
+                measure.prepare(run, row.quantity)
         found = [_compare(system, study.name, row, runs, measure) for row in study.row]
         if measure.any_new:
             _record(enter(), found, measure)
     return found
 
 
-def _compare(system: str, study: str, row: Row, runs: list[Run], measure: Measure) -> Reproduced:
-    """Measure the trials that a published number describes, and say whether it agrees."""
+def _described(study: str, row: Row, runs: list[Run], measure: Measure) -> list[Run]:
+    """The trials that a published number describes, and those that it compares them with."""
+    chosen = _chosen(study, row, runs, measure)
+    others = row.above or row.below
+    return [*chosen, *(_matching(study, runs, others) if others else ())]
+
+
+def _chosen(study: str, row: Row, runs: list[Run], measure: Measure) -> list[Run]:
     chosen = _matching(study, runs, row.where)
     if row.best:
         chosen = [max(chosen, key=lambda run: measure(run, "validation_accuracy"))]
+    return chosen
+
+
+def _compare(system: str, study: str, row: Row, runs: list[Run], measure: Measure) -> Reproduced:
+    """Measure the trials that a published number describes, and say whether it agrees."""
+    chosen = _chosen(study, row, runs, measure)
     values = tuple(measure(run, row.quantity) for run in chosen)
     agrees = None
     if row.low is not None or row.high is not None:
@@ -196,6 +212,20 @@ class Measure:
         self.any_new = False
         self.test_examples = 0
         self._client, self._folder, self._enter = client, data_folder, enter
+        self._trained: dict[str, tuple[TrialSettings, Classifier]] = {}
+
+    def prepare(self, run: Run, quantity: Quantity) -> None:
+        """Load the network that a quantity is measured of, before anything of the test split is.
+
+        Raises:
+            StudyhallError: its files are gone or were changed.
+        """
+        if quantity == "validation_accuracy":
+            return
+        gap: tuple[Quantity, ...] = ("train_accuracy", "test_accuracy")
+        needed = gap if quantity == "accuracy_gap" else (quantity,)
+        if not self._known(run).keys() >= set(needed):
+            self._load(run)
 
     def __call__(self, run: Run, quantity: Quantity) -> float:
         """Return a quantity of a complete trial."""
@@ -204,15 +234,24 @@ class Measure:
             return float(run.data.metrics.get("value", run.data.metrics[quantity]))
         if quantity == "accuracy_gap":
             return self(run, "train_accuracy") - self(run, "test_accuracy")
-        if not self.values:
-            self.values = ledger.earlier_measures(self._client, run)
-        known = self.values.setdefault(str(run.info.run_id), {})
+        known = self._known(run)
         if quantity not in known:
             known[quantity], self.any_new = self._measured(run, quantity), True
         return known[quantity]
 
+    def _known(self, run: Run) -> dict[str, float]:
+        if not self.values:
+            self.values = ledger.earlier_measures(self._client, run)
+        return self.values.setdefault(str(run.info.run_id), {})
+
+    def _load(self, run: Run) -> tuple[TrialSettings, Classifier]:
+        run_id = str(run.info.run_id)
+        if run_id not in self._trained:
+            self._trained[run_id] = load_trained(self._client, run)
+        return self._trained[run_id]
+
     def _measured(self, run: Run, quantity: Quantity) -> float:
-        settings, classifier = load_trained(self._client, run)
+        settings, classifier = self._load(run)
         if quantity == "train_accuracy":
             dataset = open_dataset(settings.data, self._folder)
             indices = split_dataset(dataset, settings.data).train

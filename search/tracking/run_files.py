@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -10,28 +11,38 @@ from typing import TYPE_CHECKING
 
 from studyhall.model import Classifier, load_checkpoint
 from studyhall.search.common.errors import StudyhallError
+from studyhall.search.common.manifest import MANIFEST, listed
 from studyhall.search.config.settings import TrialSettings
 from studyhall.search.tracking.mlflow_model import WEIGHTS_FILE
-from studyhall.search.tracking.study_runs import WEIGHTS_REMOVED
+from studyhall.search.tracking.study_runs import WEIGHTS_REMOVED, WEIGHTS_SHA256
+from studyhall.search.tracking.tracker import ARTIFACTS_TAG
 
 if TYPE_CHECKING:
     from mlflow.entities import Run
     from mlflow.tracking import MlflowClient
 
 
+SETTINGS_FILE = "settings.json"
+
+
 def load_trained(client: MlflowClient, run: Run) -> tuple[TrialSettings, Classifier]:
     """Load the settings and the trained network of a trial from its run.
 
+    Both are compared with the SHA-256 in the run's tags before they are used: whoever may write to
+    the store of files cannot pass other weights off as the trial's.
+
     Raises:
-        StudyhallError: its files are gone, damaged or cannot be fetched.
+        StudyhallError: its files are gone, changed, damaged or cannot be fetched.
     """
     from mlflow.exceptions import MlflowException
 
     run_id = str(run.info.run_id)
     try:
-        with downloaded(client, run_id, "settings.json") as path:
+        with downloaded(client, run_id, SETTINGS_FILE) as path:
+            _require_sha256(path, SETTINGS_FILE, _settings_sha256(client, run))
             settings = TrialSettings.model_validate_json(path.read_bytes())
         with downloaded(client, run_id, WEIGHTS_FILE) as path:
+            _require_sha256(path, WEIGHTS_FILE, run.data.tags.get(WEIGHTS_SHA256, "none"))
             return settings, load_checkpoint(path)
     except (MlflowException, OSError, ValueError) as error:
         if removed := run.data.tags.get(WEIGHTS_REMOVED):
@@ -39,6 +50,27 @@ def load_trained(client: MlflowClient, run: Run) -> tuple[TrialSettings, Classif
                 f"run {run_id}: its weights were removed by `studyhall gc` on {removed[:10]}"
             ) from None
         raise StudyhallError(f"run {run_id}: its model cannot be loaded: {error}") from error
+
+
+def _settings_sha256(client: MlflowClient, run: Run) -> str | None:
+    """The SHA-256 of a run's settings by its list of checksums, whose own SHA-256 is a tag.
+
+    None for runs from before there was such a list.
+    """
+    if (wanted := run.data.tags.get(ARTIFACTS_TAG)) is None:
+        return None
+    with downloaded(client, str(run.info.run_id), MANIFEST) as path:
+        _require_sha256(path, MANIFEST, wanted)
+        return listed(path.parent).get(SETTINGS_FILE, "none")
+
+
+def _require_sha256(path: Path, name: str, wanted: str | None) -> None:
+    found = hashlib.sha256(path.read_bytes()).hexdigest()
+    if wanted is not None and found != wanted:
+        raise ValueError(
+            f"{name} must have the SHA-256 recorded with the trial, {wanted[:12]}, got "
+            f"{found[:12]}; `studyhall doctor` with --fix trains the trial again and replaces it"
+        )
 
 
 @contextmanager

@@ -24,6 +24,7 @@ FINGERPRINT = "studyhall.data_fingerprint"  # a tag of every run
 TEST_FINGERPRINT = "studyhall.test_fingerprint"  # of a study's own run, and of evaluations
 REPORT = "report/report.html"  # a file of a study's own run, which then has the tag
 REPORT_TAG = "studyhall.report"
+WEIGHTS_SHA256 = "studyhall.weights_sha256"  # a tag of a trial's run, unless it failed
 WEIGHTS_REMOVED = "studyhall.weights_removed"  # a tag: when `studyhall gc` deleted them
 FINALISTS = "finalists"  # the name of the finalists' run
 
