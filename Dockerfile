@@ -40,7 +40,7 @@ RUN useradd --uid 10001 --user-group --home-dir /var/lib/studyhall --shell /usr/
     && rm -r /tmp/wheel
 COPY compose /opt/compose
 ENV STUDYHALL_CACHE=/var/cache/studyhall MPLCONFIGDIR=/var/cache/studyhall/matplotlib \
-    PYTHONUNBUFFERED=1
+    PYTHONSAFEPATH=1 PYTHONUNBUFFERED=1
 USER studyhall
 WORKDIR /var/lib/studyhall
 # The list of fonts, which takes seconds to make; the volume of the cache takes it over.

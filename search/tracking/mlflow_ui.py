@@ -14,6 +14,7 @@ from urllib.parse import quote, urlencode, urlsplit
 
 from studyhall.search.common.addresses import redact, without_password
 from studyhall.search.common.errors import UsageError
+from studyhall.search.common.module_path import leave_out_working_folder
 from studyhall.search.common.pages import Pages
 
 if TYPE_CHECKING:
@@ -49,8 +50,11 @@ def serve(port: int, tracking_uri: str | None) -> NoReturn:
     address = f"http://{HOST}:{port}"
     print(f"MLflow's UI comes up at {address} in a few seconds; Ctrl-C ends it", flush=True)
     command = ["-m", "mlflow", "ui", "--host", HOST, "--port", str(port), "--workers", "1"]
+    # Uvicorn looks for modules in this folder first, by default the working one.
+    modules = {"UVICORN_APP_DIR": str(Path(sys.executable).parent)}
+    leave_out_working_folder()
     # The server replaces this process, so that a signal to it reaches the server.
-    environment = {**_HOSTS, **os.environ, **_ENVIRONMENT, **store}
+    environment = {**_HOSTS, **os.environ, **_ENVIRONMENT, **modules, **store}
     os.execve(sys.executable, [sys.executable, *command], environment)  # noqa: S606
 
 

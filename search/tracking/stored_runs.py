@@ -105,7 +105,7 @@ class StoredRuns:
             StudyhallError: MLflow failed.
         """
         done = subprocess.run(
-            [sys.executable, "-m", "mlflow", "gc", "--run-ids", ",".join(run_ids)],
+            [sys.executable, "-P", "-m", "mlflow", "gc", "--run-ids", ",".join(run_ids)],
             env={**os.environ, **dict.fromkeys(_URIS, self._uri)},
             capture_output=True,
             text=True,

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 from studyhall.search.common.environment import fixed_blas_threads
 from studyhall.search.common.intervals import INTERVALS
+from studyhall.search.common.module_path import working_folder_left_out
 from studyhall.search.common.options import Options
 from studyhall.search.study.job import Job
 from studyhall.search.sync.outbox_uploader import OutboxUploader
@@ -143,14 +144,13 @@ class _Slot(Generic[Result]):
     def submit(self, function: Callable[..., Result], arguments: tuple[Any, ...]) -> Future[Result]:
         from joblib.externals.loky import ProcessPoolExecutor
 
-        if self._executor is None:
-            self._executor = ProcessPoolExecutor(
+        with _shielded_from_interrupts(), working_folder_left_out():
+            self._executor = self._executor or ProcessPoolExecutor(
                 1,
                 initializer=_start_worker,
                 initargs=(os.getpid(), self._blas_threads),
                 env=dict.fromkeys(_THREAD_VARIABLES, str(self._blas_threads)),
             )
-        with _shielded_from_interrupts():
             future: Future[Result] = self._executor.submit(function, *arguments)
         return future
 

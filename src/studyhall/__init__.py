@@ -14,9 +14,12 @@ Everything is imported when it is first used: `studyhall --help` needs none of t
 from __future__ import annotations
 
 from importlib import import_module
-from typing import TYPE_CHECKING, Any
+
+TYPE_CHECKING = False  # `typing` may be a file in the working folder of `python -m studyhall`
 
 if TYPE_CHECKING:
+    import typing
+
     from studyhall.search.common.errors import StudyhallError, UsageError
     from studyhall.search.common.options import Options
     from studyhall.search.config.study_file import load_study, make_study
@@ -134,7 +137,7 @@ _HOMES = {
 }
 
 
-def __getattr__(name: str) -> Any:
+def __getattr__(name: str) -> typing.Any:
     if name not in _HOMES:
         raise AttributeError(f"module 'studyhall' has no attribute '{name}'")
     value = getattr(import_module(f"studyhall.search.{_HOMES[name]}"), name)

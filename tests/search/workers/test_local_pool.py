@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import os
 import signal
+import sys
 import time
 from collections.abc import Callable, Iterator
 from itertools import islice
+from pathlib import Path
 
+import joblib.externals.loky.process_executor  # noqa: F401  before the folder has a file of its name
 import psutil
 import pytest
 import threadpoolctl
@@ -15,6 +18,13 @@ import threadpoolctl
 from studyhall.search.workers.local_pool import WORKER_KILLED, run_workers
 from studyhall.search.workers.pool import Action
 from tests.waiting import PATIENCE
+
+
+@pytest.fixture(autouse=True)
+def working_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A working folder that is not the checkout's, where workers look for no modules."""
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
 
 
 def doubled(number: int) -> int:
@@ -26,6 +36,10 @@ def blas_threads() -> set[int]:
 
     pools = threadpoolctl.threadpool_info()
     return {pool["num_threads"] for pool in pools if pool["user_api"] == "blas"}
+
+
+def module_path() -> tuple[str, ...]:
+    return tuple(sys.path)
 
 
 def process_id() -> int:
@@ -70,6 +84,21 @@ def test_a_function_is_called_until_it_is_enough(jobs):
 @pytest.mark.parametrize("jobs", [1, 2])
 def test_blas_threads_are_fixed(jobs):
     assert next(run_workers(blas_threads, (), jobs, 1, times(3))) == {1}
+
+
+def test_workers_take_no_file_of_the_working_folder_for_a_module(working_folder, monkeypatch):
+    names = ("queue", "random", "platform", "pickle", "numpy", "joblib", "studyhall")
+    for name in names:
+        text = f"raise SystemExit(open({str(working_folder / 'taken')!r}, 'a').write({name!r}))"
+        (working_folder / f"{name}.py").write_text(text, encoding="utf-8")
+    monkeypatch.syspath_prepend("")  # as in a notebook
+    monkeypatch.setenv("PYTHONPATH", os.pathsep)
+    found = next(run_workers(module_path, (), 2, 1, times(2)))
+    assert not {"", str(working_folder)} & set(found)
+    assert not (working_folder / "taken").exists()
+    assert sys.path[0] == ""
+    assert os.environ["PYTHONPATH"] == os.pathsep
+    assert "PYTHONSAFEPATH" not in os.environ
 
 
 def test_one_job_runs_in_this_process():
