@@ -23,6 +23,11 @@ FINALISTS_ENDING = ".finalists"  # ends the name of the study of a search's fina
 _MOST_LETTERS = 100
 
 
+def finalists_name(search: str) -> str:
+    """The name under which the finalists of a study are recorded."""
+    return f"{search}{FINALISTS_ENDING}"
+
+
 def _short(name: str) -> str:
     """Refuse a name that is too long, not counting the endings that Studyhall adds to a name."""
     own = re.sub(rf"(\{FINALISTS_ENDING}|\.\d+)+$", "", name)

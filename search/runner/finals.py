@@ -9,7 +9,7 @@ from pydantic import ValidationError
 from studyhall.search.common.errors import UsageError
 from studyhall.search.common.options import Options
 from studyhall.search.config.problems import problem_of
-from studyhall.search.config.study_spec import FinalistsSection
+from studyhall.search.config.study_spec import FinalistsSection, finalists_name
 from studyhall.search.runner.notebook_view import usual_observer
 from studyhall.search.runner.runner import Runner, crown
 from studyhall.search.study.champion_choice import best_of_search
@@ -17,7 +17,7 @@ from studyhall.search.study.finalists import chosen, finalists_spec
 from studyhall.search.study.observer import Observer
 from studyhall.search.study.reconnection import retry_while_disconnected
 from studyhall.search.study.recorded import open_recorded, summary_of
-from studyhall.search.study.studies import finalists_name, open_study, recorded_study
+from studyhall.search.study.studies import open_study, recorded_study
 from studyhall.search.study.study import Study
 from studyhall.search.study.summary import StudySummary
 from studyhall.search.sync.tracked_study import StudyWithData, TrackedStudy, track, with_data

@@ -20,6 +20,7 @@ from studyhall.search.runner.runner import Runner
 from studyhall.search.study.finalists import with_finals
 from studyhall.search.study.observer import Observer
 from studyhall.search.study.reconnection import retry_while_disconnected
+from studyhall.search.study.renaming import finish_renaming
 from studyhall.search.study.storage import (
     BaseStorage,
     exclusive,
@@ -27,7 +28,13 @@ from studyhall.search.study.storage import (
     read_storage,
     require_clock,
 )
-from studyhall.search.study.studies import open_study, recorded_finalists, recorded_study, set_aside
+from studyhall.search.study.studies import (
+    open_study,
+    recorded_finalists,
+    recorded_study,
+    set_aside,
+    study_ids,
+)
 from studyhall.search.study.study import Study
 from studyhall.search.study.summary import StudySummary
 from studyhall.search.sync.doctor import put_in_order
@@ -121,6 +128,7 @@ def prepare(spec: StudySpec, options: Options, observer: Observer) -> Ready:
     data = tracked_data(spec, folder)
     storage = open_storage(options.address)
     require_clock(storage, options.address)
+    finish_renaming(storage)
     if options.fresh and (earlier := recorded_study(storage, name)):
         _set_aside(earlier, options, observer)
     opened = StudyWithData(_open(storage, spec, data), client, data, folder)
@@ -154,8 +162,9 @@ def _set_aside(earlier: Study, options: Options, observer: Observer) -> None:
         _require_idle(study)
     for study in both:
         _end_earlier(study, options, observer)
-    with earlier.exclusive("start"):
-        aside = set_aside(earlier)
+    study_id = earlier.study_id
+    retry_while_disconnected(set_aside)(earlier.storage, earlier.spec.study.name, study_id)
+    aside = study_ids(earlier.storage)[study_id]
     observer.note(f"the earlier trials are kept as study '{aside}'")
 
 

@@ -14,9 +14,10 @@ from studyhall.search.config.study_spec import (
     FinalistsSpec,
     Retraining,
     StudySpec,
+    finalists_name,
 )
 from studyhall.search.study.finals_facts import Finalist, Finals, FinalsProgress, Retrained
-from studyhall.search.study.studies import finalists_name, recorded_finalists
+from studyhall.search.study.studies import recorded_finalists
 from studyhall.search.study.study import Study
 from studyhall.search.study.summary import StudySummary
 

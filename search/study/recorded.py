@@ -8,6 +8,7 @@ from studyhall.search.common.errors import UsageError
 from studyhall.search.common.options import Options
 from studyhall.search.config.study_file import shipped_studies, unknown_study
 from studyhall.search.study.finalists import with_finals
+from studyhall.search.study.renaming import finish_renaming
 from studyhall.search.study.storage import open_storage, read_storage
 from studyhall.search.study.studies import recorded_studies, recorded_study
 from studyhall.search.study.study import Study
@@ -29,7 +30,8 @@ def open_recorded(name: str, storage: Path | str | None = None, *, writable: boo
     opened = read_storage(address)
     study = recorded_study(opened, name)
     if study and writable:
-        study = recorded_study(open_storage(address), name)
+        finish_renaming(opened := open_storage(address))
+        study = recorded_study(opened, name)
     if study:
         return study
     if name in shipped_studies():

@@ -10,13 +10,21 @@ from typing import Any
 
 import optuna
 from optuna.storages import BaseStorage
+from optuna.study import StudyDirection
 from pydantic import ValidationError
 
 from studyhall.search.common.errors import StudyhallError, UsageError
-from studyhall.search.config.study_spec import FINALISTS_ENDING, StudySpec, recorded_spec
-from studyhall.search.study.study import DATA_FINGERPRINT, EXPERIMENT, SEARCH_ID, STUDY_ID, Study
-
-_SPEC = "studyhall.spec"
+from studyhall.search.config.study_spec import StudySpec, finalists_name, recorded_spec
+from studyhall.search.study.renaming import Renaming, current_studies, rename
+from studyhall.search.study.storage import exclusive
+from studyhall.search.study.study import (
+    DATA_FINGERPRINT,
+    EXPERIMENT,
+    SEARCH_ID,
+    SPEC,
+    STUDY_ID,
+    Study,
+)
 
 
 @dataclass(frozen=True)
@@ -43,13 +51,9 @@ def open_study(
         UsageError: the study file or the data changed since the study's trials were run, or the
             storage holds another program's study of that name.
     """
-    name = spec.study.name
-    if name not in study_names(storage):
-        direction = spec.study.direction
-        optuna.create_study(study_name=name, storage=storage, direction=direction)
-    study_id = storage.get_study_id_from_name(name)
+    name, study_id = spec.study.name, _created(storage, spec)
     attributes = storage.get_study_user_attrs(study_id)
-    if _SPEC not in attributes:
+    if SPEC not in attributes:
         if storage.get_all_trials(study_id, deepcopy=False):
             raise UsageError(f"{name}: another program's study has that name; choose one by --name")
         storage.set_study_user_attr(study_id, STUDY_ID, uuid.uuid4().hex)
@@ -63,37 +67,49 @@ def open_study(
             f"{name}: the study changed since its trials were run ({changes}); run it under "
             f"another name with --name, or set its trials aside with --fresh"
         )
-    if attributes.get(_SPEC) != spec.model_dump_json():
-        storage.set_study_user_attr(study_id, _SPEC, spec.model_dump_json())
+    if attributes.get(SPEC) != spec.model_dump_json():
+        storage.set_study_user_attr(study_id, SPEC, spec.model_dump_json())
     return Study(storage, spec)
+
+
+def _created(storage: BaseStorage, spec: StudySpec) -> int:
+    """The storage's id of the study of that name, which is created if there is none."""
+    name, direction = spec.study.name, spec.study.direction
+    if name in study_names(storage):
+        study_id = storage.get_study_id_from_name(name)
+        right = storage.get_study_directions(study_id) == [StudyDirection[direction.upper()]]
+        recorded = SPEC in storage.get_study_user_attrs(study_id)
+        if right or recorded or storage.get_all_trials(study_id, deepcopy=False):
+            return study_id
+        storage.delete_study(study_id)  # a killed launch began it, with another study file
+    optuna.create_study(study_name=name, storage=storage, direction=direction)
+    return storage.get_study_id_from_name(name)
 
 
 def recorded_study(storage: BaseStorage, name: str) -> Study | None:
     """Open a study as it was recorded; None if there is none, or it is another program's."""
-    if name not in study_names(storage):
-        return None
-    attributes = storage.get_study_user_attrs(storage.get_study_id_from_name(name))
-    if _SPEC not in attributes:
+    recorded = current_studies(storage).get(name)
+    return _opened(storage, name, recorded.user_attrs) if recorded else None
+
+
+def recorded_studies(storage: BaseStorage) -> list[Study]:
+    """Open all of this program's studies in a storage, sorted by name."""
+    current = sorted(current_studies(storage).items())
+    studies = (_opened(storage, name, recorded.user_attrs) for name, recorded in current)
+    return [study for study in studies if study]
+
+
+def _opened(storage: BaseStorage, name: str, attributes: Mapping[str, Any]) -> Study | None:
+    if SPEC not in attributes:
         return None
     try:
-        return Study(storage, recorded_spec(json.loads(attributes[_SPEC])))
+        return Study(storage, recorded_spec(json.loads(attributes[SPEC])))
     except ValidationError as error:
         problem = error.errors()[0]
         raise StudyhallError(
             f"{name}: the study was recorded by a version that this one cannot read "
             f"({'.'.join(map(str, problem['loc']))}: {problem['msg']})"
         ) from error
-
-
-def recorded_studies(storage: BaseStorage) -> list[Study]:
-    """Open all of this program's studies in a storage, sorted by name."""
-    studies = (recorded_study(storage, name) for name in sorted(study_names(storage)))
-    return [study for study in studies if study]
-
-
-def finalists_name(search: str) -> str:
-    """The name under which the finalists of a study are recorded."""
-    return f"{search}{FINALISTS_ENDING}"
 
 
 def recorded_finalists(search: Study) -> Study | None:
@@ -109,44 +125,47 @@ def study_names(storage: BaseStorage) -> list[str]:
 
 def study_ids(storage: BaseStorage) -> dict[str, str]:
     """The names of the storage's studies by their ids, which renaming does not change."""
-    every = storage.get_all_studies()
+    every = current_studies(storage)
     return {
-        study.user_attrs[STUDY_ID]: study.study_name
-        for study in every
+        study.user_attrs[STUDY_ID]: name
+        for name, study in every.items()
         if STUDY_ID in study.user_attrs
     }
 
 
-def set_aside(study: Study) -> str:
-    """Rename a recorded study and its finalists', to free its name; return the new name."""
-    name, names = study.spec.study.name, study_names(study.storage)
-    aside = next(f"{name}.{n}" for n in range(1, len(names) + 2) if f"{name}.{n}" not in names)
-    if own := recorded_finalists(study):  # first: a launch that is killed can resume
-        _rename(own, finalists_name(aside), {"search": aside})
-    _rename(study, aside, {})
-    return aside
+def set_aside(storage: BaseStorage, name: str, study_id: str) -> None:
+    """Rename a recorded study and its finalists', to free its name; it can be repeated.
+
+    If the process is killed, either all is as it was or all is done, and `finish_renaming` deletes
+    what is left over.
+    """
+    with exclusive(storage, "start"):
+        study = recorded_study(storage, name)
+        if study is None or study.study_id != study_id:
+            return  # another process has set it aside
+        finalists, names = recorded_finalists(study), study_names(storage)
+        aside = next(
+            free
+            for n in range(1, len(names) + 2)
+            if not {free := f"{name}.{n}", finalists_name(free)} & set(names)
+        )
+        renamed = [_renaming(study, aside, {})]
+        if finalists:
+            renamed.append(_renaming(finalists, finalists_name(aside), {"search": aside}))
+        rename(storage, renamed)
 
 
-def _rename(study: Study, new: str, changes: Mapping[str, object]) -> None:
-    """Give a recorded study another name, which must be free."""
-    storage, name = study.storage, study.spec.study.name
-    optuna.copy_study(
-        from_study_name=name, from_storage=storage, to_storage=storage, to_study_name=new
-    )
-    renamed = study.spec.model_copy(
-        update={**changes, "study": study.spec.study.model_copy(update={"name": new})}
-    )
-    storage.set_study_user_attr(
-        storage.get_study_id_from_name(new), _SPEC, renamed.model_dump_json()
-    )
-    optuna.delete_study(study_name=name, storage=storage)
+def _renaming(study: Study, new: str, changes: Mapping[str, object]) -> Renaming:
+    named = study.spec.study.model_copy(update={"name": new})
+    spec = study.spec.model_copy(update={**changes, "study": named})
+    return Renaming(study.spec.study.name, new, spec.model_dump_json())
 
 
 def differences(
     attributes: Mapping[str, Any], spec: StudySpec, fingerprint: str
 ) -> list[Difference]:
     """The keys that differ between a study and its record, except the numbers of trials."""
-    recorded = _comparable(attributes[_SPEC], attributes.get(DATA_FINGERPRINT))
+    recorded = _comparable(attributes[SPEC], attributes.get(DATA_FINGERPRINT))
     return _differing(recorded, _comparable(spec.model_dump_json(), fingerprint))
 
 

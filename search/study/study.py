@@ -43,6 +43,7 @@ STUDY_ID = "studyhall.study_id"
 EXPERIMENT = "studyhall.experiment"
 SEARCH_ID = "studyhall.search_id"  # in a study of finalists: the study_id of the search
 DATA_FINGERPRINT = "studyhall.data_fingerprint"
+SPEC = "studyhall.spec"  # set last: a study without it is not whole
 _STOP = "studyhall.stop"
 _TROUBLE = "studyhall.trouble"
 _SENDING_SECONDS = 600.0  # after this, a run that MLflow does not have counts as missing

@@ -7,10 +7,11 @@ from dataclasses import asdict, astuple, dataclass, replace
 from typing import Any
 
 from studyhall.search.common.options import Options
+from studyhall.search.config.study_spec import finalists_name
 from studyhall.search.study.observer import Observer
 from studyhall.search.study.recorded import open_recorded
 from studyhall.search.study.storage import read_storage
-from studyhall.search.study.studies import finalists_name, recorded_study
+from studyhall.search.study.studies import recorded_study
 from studyhall.search.study.study import Study
 from studyhall.search.study.trial_result import TrialResult
 from studyhall.search.sync import tracked_study

@@ -10,11 +10,11 @@ from typing import TYPE_CHECKING, Literal
 from studyhall.search.common.addresses import redact
 from studyhall.search.common.errors import UsageError
 from studyhall.search.common.options import Options
-from studyhall.search.config.study_spec import FINALISTS_ENDING
+from studyhall.search.config.study_spec import FINALISTS_ENDING, finalists_name
 from studyhall.search.study.finalists import recorded_finals
 from studyhall.search.study.recorded import open_recorded
 from studyhall.search.study.storage import read_storage
-from studyhall.search.study.studies import finalists_name, recorded_studies, recorded_study
+from studyhall.search.study.studies import recorded_studies, recorded_study
 from studyhall.search.study.study import Study
 from studyhall.search.sync.outbox_homes import leftovers, outboxes, reason_to_stay, remove_leftover
 from studyhall.search.tracking.client import missing_database, open_client

@@ -81,7 +81,7 @@ def start_study(
                 identity["mlflow.parentRunId"] = above
             run = client.create_run(experiment_id, run_name=run_name, tags=identity)
             run_id = str(run.info.run_id)
-            client.log_inputs(run_id, datasets=[dataset_input(data)])
+        client.log_inputs(run_id, datasets=[dataset_input(data)])  # kept once
         client.update_run(run_id, status="RUNNING")
         client.log_batch(run_id, tags=[RunTag(key, value) for key, value in tags.items()])
     return StudyRun(client.tracking_uri, study_id, experiment_id, run_id, data)
