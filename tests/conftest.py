@@ -91,13 +91,24 @@ def database(postgres: Server) -> Iterator[str]:
     postgres.query(f"DROP DATABASE {address.rpartition('/')[2]} WITH (FORCE)")
 
 
+# Files of the service's tests that share servers, a word of their names for each group; the rest of
+# them is a third.
+SERVICE_GROUPS = {
+    "guarded": ("refusals", "secrets", "tls_proxy", "users"),
+    "cluster": ("cluster", "host", "networks", "encrypted"),
+}
+
+
 class _FileByFile(LoadFileScheduling):
-    """Keeps the tests of a file in one process, and all of the service, which share its servers."""
+    """Keeps the tests of a file in one process, and those of the service that share servers."""
 
     def _split_scope(self, nodeid: str) -> str:
-        return (
-            "tests/service" if nodeid.startswith("tests/service/") else super()._split_scope(nodeid)
-        )
+        scope = super()._split_scope(nodeid)
+        if not scope.startswith("tests/service/"):
+            return scope
+        name = scope.removeprefix("tests/service/test_")
+        groups = (group for group, words in SERVICE_GROUPS.items() if name.startswith(words))
+        return f"tests/service/{next(groups, 'stack')}"
 
 
 @pytest.hookimpl(optionalhook=True)
