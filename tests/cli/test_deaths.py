@@ -17,6 +17,9 @@ from tests.mlflow_database import sqlite
 from tests.search.moons import Moons
 
 ROOT = Path(__file__).resolve().parents[2]
+# In the short run, tests/cli/test_interruptions.py kills a launch.
+pytestmark = pytest.mark.long
+
 POINTS = [
     "study created",
     "study run opened",
@@ -27,7 +30,6 @@ POINTS = [
     "half sent",
     "record half deleted",
 ]
-LONG_BUT_ONE = [p if p == "half sent" else pytest.param(p, marks=pytest.mark.long) for p in POINTS]
 STUDY = """\
 [study]
 name = "moons"
@@ -91,7 +93,7 @@ def resumed(workspace: Workspace) -> list[Answer]:
     return answers(workspace, "moons")
 
 
-@pytest.mark.parametrize("point", LONG_BUT_ONE)
+@pytest.mark.parametrize("point", POINTS)
 def test_a_launch_killed_anywhere_is_resumed_as_if_nothing_had_happened(moons, undisturbed, point):
     launch_and_die(moons, point)
     assert resumed(moons) == undisturbed
@@ -99,7 +101,6 @@ def test_a_launch_killed_anywhere_is_resumed_as_if_nothing_had_happened(moons, u
     assert len(child_runs(moons, "moons", "study")) == 1
 
 
-@pytest.mark.long
 def test_starting_over_after_a_kill_leaves_nothing_running(moons):
     launch_and_die(moons, "half sent")
     moons.run("launch", "small.toml", "--fresh", "--trials", 1)

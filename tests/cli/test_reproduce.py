@@ -54,6 +54,7 @@ def test_the_readings_of_the_test_split_are_on_record(reproduced):
     assert 0.94 < run.data.metrics["test_accuracy_10000 iterations"] < 0.95
 
 
+@pytest.mark.long
 def test_stopping_it_ends_with_130(workspace):
     process = workspace.start("reproduce", "S5", "--jobs", 1)
     journal = workspace.folder / "studyhall.journal"

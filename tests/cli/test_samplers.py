@@ -47,7 +47,9 @@ def require_whole(workspace: Workspace) -> None:
     assert len(set(points)) == 13
 
 
-@pytest.mark.parametrize("sampler", ["qmc", "gp", "cmaes"])
+@pytest.mark.parametrize(
+    "sampler", ["cmaes", *(pytest.param(name, marks=pytest.mark.long) for name in ("qmc", "gp"))]
+)
 def test_a_study_runs_to_its_end(tmp_path, monkeypatch, sampler):
     """Of 13 trials, so that the last are proposed by what learns from ten that have completed."""
     if sampler == "gp" and importlib.util.find_spec("torch") is None:

@@ -11,7 +11,7 @@ from tests.cli.workspace import SMALL, Workspace
 from tests.server import Server
 from tests.waiting import wait_for
 
-EPOCHS = 20
+EPOCHS = 10
 
 
 @pytest.fixture

@@ -21,7 +21,7 @@ class Told(Observer):
         self.numbers.append(trials)
 
 
-@pytest.mark.parametrize("jobs", [1, 2])
+@pytest.mark.parametrize("jobs", [pytest.param(1, marks=pytest.mark.long), 2])
 def test_an_observer_is_told_how_many_trials_are_really_at_work(tmp_path, monkeypatch, jobs):
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr("studyhall.search.runner.runner.INTERVALS", replace(INTERVALS, listen=0.0))

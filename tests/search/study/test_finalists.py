@@ -103,6 +103,7 @@ def test_a_finalist_is_replayed_from_its_run_and_the_doctor_finds_nothing(final)
     assert examine("moons", final.options()).found == ()
 
 
+@pytest.mark.long
 def test_the_doctor_repairs_the_runs_of_finalists_too(moons):
     moons.launch({"configurations": 1, "seeds": 1})
     lost = moons.champion.run_id
@@ -164,6 +165,7 @@ def test_finalists_of_a_study_without_a_completed_trial_are_refused(moons):
         train_finalists("moons", options=moons.options())
 
 
+@pytest.mark.long
 def test_an_extension_that_is_cut_short_leaves_the_title_where_it_was(moons):
     wanted = {"configurations": 1, "seeds": 2}
     moons.launch(wanted, study={"trials": 2})
@@ -190,6 +192,7 @@ def test_a_champion_of_before_the_finals_says_so(moons, capsys):
     assert "its finalists are not trained yet" in capsys.readouterr().out
 
 
+@pytest.mark.long
 def test_finals_that_were_killed_are_put_in_order_by_a_launch_without_them(moons):
     moons.launch()
     dying = (

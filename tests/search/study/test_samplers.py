@@ -42,7 +42,9 @@ def names_of(field: str) -> tuple[str, ...]:
 
 
 def cases(*samplers: str) -> list[object]:
-    return [pytest.param(s, marks=NEEDS_TORCH) if s == "gp" else s for s in samplers]
+    """Those samplers; gp, which takes long, in the long run alone."""
+    marks = (NEEDS_TORCH, pytest.mark.long)
+    return [pytest.param(s, marks=marks) if s == "gp" else s for s in samplers]
 
 
 def study_of(sampler: str, **study: object) -> StudySpec:

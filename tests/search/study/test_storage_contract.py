@@ -36,7 +36,7 @@ WRITES: list[Callable[[BaseStorage, int], object]] = [
 ]
 
 
-@pytest.fixture(params=["journal", "postgresql"])
+@pytest.fixture(params=["journal", pytest.param("postgresql", marks=pytest.mark.long)])
 def address(request, tmp_path) -> str:
     """The address of a storage that does not exist yet."""
     if request.param == "journal":

@@ -168,7 +168,7 @@ def test_a_run_that_a_slow_server_creates_after_all_does_not_stay(
     assert is_whole(tracker, [record])
 
 
-@pytest.mark.parametrize("step", ["runs/create", "artifacts"])
+@pytest.mark.parametrize("step", [pytest.param("runs/create", marks=pytest.mark.long), "artifacts"])
 def test_a_server_killed_in_the_middle_of_a_request_gets_all_when_it_is_back(
     tracker: Tracker, wire: Wire, server: Server, outbox: Outbox, step: str
 ) -> None:
