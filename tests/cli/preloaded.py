@@ -24,9 +24,11 @@ _MESSAGE = 1 << 20
 _WANTED = (
     "matplotlib.pyplot",
     "mlflow.pyfunc",
+    "mlflow.store.model_registry.sqlalchemy_store",
     "mlflow.store.tracking.sqlalchemy_store",
     "mlflow.tracking",
-    "optuna",
+    "optuna.importance",
+    "optuna.visualization.matplotlib",
     "pandas",
     "plotly.graph_objects",
     "studyhall.search.cli.entry",
