@@ -1,4 +1,4 @@
-"""Compare analytic with numeric gradients, for every layer, loss and network of a study."""
+"""The command `check`: analytic against numeric gradients, of all layers and of a study."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The checks of a launch before it spends any time: its data, packages and networks."""
+"""The checks of a launch before it spends any time: its data, packages, networks and gradients."""
 
 from __future__ import annotations
 
