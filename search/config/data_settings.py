@@ -53,12 +53,14 @@ class DataSettings(Section):
         "them. It can be left out only for data of your own: then it is a fifth.",
     )
     test: Count | None = Field(
-        None, description="The number of test examples for the evaluation; without it, all of them."
+        None,
+        description="The number of test examples for the evaluation, from the first one, or of "
+        "your own data from the first of each class; without it, all of them.",
     )
     shuffle: bool = Field(
         True,
         description="Whether the examples are shuffled before the split; if not, training takes "
-        "the first.",
+        "the first, of data in the order of their classes the first of each class.",
     )
     seed: Seed = Field(0, description="The seed of the shuffling; for points, of the points too.")
     noise: Annotated[float, Field(ge=0, le=100)] | None = Field(

@@ -26,7 +26,7 @@ from studyhall.search.data.integrity import digests, finish_folder, mismatches, 
 from studyhall.search.data.mnist import MNIST
 from studyhall.search.data.own_data import own_data
 from studyhall.search.data.point_sets import FORMULAS, point_set
-from studyhall.search.data.splits import Split, split_indices
+from studyhall.search.data.splits import Split, first_of_each_class, split_indices
 
 if TYPE_CHECKING:
     from studyhall.search.config.data_settings import DataSettings
@@ -193,16 +193,18 @@ def open_dataset(wanted: Wanted, folder: Path) -> Dataset:
 
 def open_test(
     wanted: Wanted, folder: Path, count: int | None = None
-) -> tuple[npt.NDArray[Any], npt.NDArray[np.int64]]:
+) -> tuple[npt.NDArray[Any], npt.NDArray[np.int64], npt.NDArray[np.int64]]:
     """Map the test part of a data set into memory. Only the evaluation may call this.
 
     Args:
         wanted: which data set.
         folder: the data set's folder, from `fetch`.
-        count: how many examples, from the first one; None for all.
+        count: how many examples, from the first one, or of the user's own data from the first one
+            of each class; None for all.
 
     Returns:
-        Examples uint8 or float32 (count, *example_shape) and labels int64 (count,), read-only.
+        Examples uint8 or float32 (count, *example_shape), labels int64 (count,), and the positions
+        of these examples in the test part, int64 (count,).
 
     Raises:
         UsageError: unknown name, an array is missing or cut short, or `count` is out of range.
@@ -215,8 +217,11 @@ def open_test(
             f"data.test: must be 1 to {most} for {info.name}, got {count}; "
             f"change it or leave it out to take all"
         )
-    examples = open_array(folder, info, "test", "images")
-    return examples[:count], _labels(folder, info, "test")[:count]
+    examples, labels = open_array(folder, info, "test", "images"), _labels(folder, info, "test")
+    if not info.balanced or count == most:
+        return examples[:count], labels[:count], np.arange(count, dtype=np.int64)
+    rows = first_of_each_class(labels, count)
+    return examples[rows], labels[rows], rows
 
 
 def split_dataset(dataset: Dataset, settings: DataSettings) -> Split:
@@ -227,6 +232,22 @@ def split_dataset(dataset: Dataset, settings: DataSettings) -> Split:
     """
     labels = dataset.train_labels
     return split_indices(len(labels), settings, labels if dataset.info.balanced else None)
+
+
+def shown_rows(
+    dataset: Dataset, indices: npt.NDArray[np.int64], count: int
+) -> npt.NDArray[np.int64]:
+    """Choose a few training examples to show or to check a network with.
+
+    They are the first of `indices`; of the user's own data, which may be in the order of their
+    classes, the first of each class.
+
+    Returns:
+        int64, at most `count` of the indices, in their order.
+    """
+    if not dataset.info.balanced:
+        return indices[:count]
+    return indices[first_of_each_class(dataset.train_labels[indices], count)]
 
 
 def _labels(folder: Path, info: DatasetInfo, split: str) -> npt.NDArray[np.int64]:

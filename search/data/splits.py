@@ -91,12 +91,14 @@ def split_indices(
 
     With `shuffle`, the validation examples depend only on their number and the seed, so that
     studies with different numbers of training examples can be compared. Without it, the first
+    examples are trained on and the next ones are for validation; but where the examples are in the
+    order of their classes, so that one of these parts would want classes, of each class the first
     examples are trained on and the next ones are for validation.
 
     Args:
         count: the number of examples.
         settings: how many to train on and to validate by, and how they are chosen.
-        labels: (count,); with them a shuffled split gives each class its share of either part.
+        labels: (count,), of the user's own data; with them each class has its share of either part.
 
     Raises:
         UsageError: a part is empty, or they are larger than the data.
@@ -108,27 +110,56 @@ def split_indices(
             f"{count}, got {train} and {validation}; lower data.train or data.validation"
         )
     if not settings.shuffle:
-        order = np.arange(count, dtype=np.int64)
-        return Split(order[:train], order[train : train + validation])
+        first = np.arange(train + validation, dtype=np.int64)
+        plain = Split(first[:train], first[train:])
+        if labels is None or _holds_classes(plain, labels):
+            return plain
+        return _split_each_class(train, validation, labels)
     seed = settings.seed
     order = _shuffled(count, seed) if labels is None else balanced_order(labels, seed)
     chosen = order[:validation], order[validation : validation + train]
     return Split(train=np.sort(chosen[1]), validation=np.sort(chosen[0]))
 
 
-def balanced_order(labels: npt.NDArray[np.integer[Any]], seed: int) -> npt.NDArray[np.int64]:
-    """Order examples at random, so that any first part of the order has each class in proportion.
+def _holds_classes(split: Split, labels: npt.NDArray[np.integer[Any]]) -> bool:
+    """Whether every class is trained on, and trials are compared by more than one class."""
+    trained, compared = np.unique(labels[split.train]), np.unique(labels[split.validation])
+    return len(trained) == len(np.unique(labels)) and len(compared) > 1
+
+
+def _split_each_class(train: int, validation: int, labels: npt.NDArray[np.integer[Any]]) -> Split:
+    """Split each class in the order of its examples, the last of those chosen for validation."""
+    chosen = first_of_each_class(labels, train + validation)
+    latest = chosen[::-1]
+    rows = latest[balanced_order(labels[latest])[:validation]]
+    return Split(train=np.setdiff1d(chosen, rows), validation=np.sort(rows))
+
+
+def first_of_each_class(labels: npt.NDArray[np.integer[Any]], count: int) -> npt.NDArray[np.int64]:
+    """Choose `count` examples, of each class its share, from the first example on.
+
+    Returns:
+        int64 (count,), ascending indices of `labels`.
+    """
+    return np.sort(balanced_order(labels)[:count])
+
+
+def balanced_order(
+    labels: npt.NDArray[np.integer[Any]], seed: int | None = None
+) -> npt.NDArray[np.int64]:
+    """Order examples so that any first part of the order has each class in proportion.
 
     The order begins with one example of each class.
 
     Args:
         labels: (N,).
-        seed: what the order is derived from.
+        seed: what the order within each class is derived from; None keeps the present one.
 
     Returns:
         int64 (N,), indices of `labels`.
     """
-    order = _shuffled(len(labels), seed)
+    count = len(labels)
+    order = np.arange(count, dtype=np.int64) if seed is None else _shuffled(count, seed)
     shuffled = labels[order]
     position = np.empty(len(order))
     for label in np.unique(shuffled):

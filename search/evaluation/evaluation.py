@@ -72,17 +72,18 @@ class Evaluation:
 
 
 def evaluate(classifier: Classifier, data_folder: Path, settings: DataSettings) -> Evaluation:
-    """Evaluate a classifier on the first test examples of a data set, or on all of them.
+    """Evaluate a classifier on the test examples of a data set, or on as many as a study wants.
 
     Args:
         classifier: The classifier, with its preprocessing.
         data_folder: The folder of the data set's arrays.
         settings: The data set and the number of test examples, from the study file.
     """
-    examples, labels = open_test(settings, data_folder, settings.test)
+    examples, labels, rows = open_test(settings, data_folder, settings.test)
     predicted = classifier.predict(examples)
     matrix = confusion_matrix(np.asarray(labels, np.int64), predicted, len(classifier.classes))
-    mistakes = _mistakes(classifier, classifier.probabilities(examples), predicted, labels)
+    probabilities = classifier.probabilities(examples)
+    wrong = _most_confident_mistakes(probabilities, predicted, labels)
     total, correct = int(matrix.sum()), int(matrix.trace())
     shares = matrix.diagonal() / np.maximum(matrix.sum(axis=1), 1)
     return Evaluation(
@@ -93,27 +94,23 @@ def evaluate(classifier: Classifier, data_folder: Path, settings: DataSettings) 
         accuracy_by_class=dict(zip(classifier.classes, map(float, shares), strict=True)),
         classes=classifier.classes,
         confusion=tuple(map(tuple, matrix.tolist())),
-        mistakes=mistakes,
-        mistaken=np.array(examples[[mistake.index for mistake in mistakes]]),
+        mistakes=tuple(
+            Mistake(
+                index=int(rows[place]),
+                true=classifier.classes[labels[place]],
+                predicted=classifier.classes[predicted[place]],
+                probability=float(probabilities[place, predicted[place]]),
+            )
+            for place in wrong
+        ),
+        mistaken=np.array(examples[wrong]),
     )
 
 
-def _mistakes(
-    classifier: Classifier,
-    probabilities: NDArray[np.float32],
-    predicted: NDArray[np.int64],
-    labels: NDArray[np.int64],
-) -> tuple[Mistake, ...]:
-    """The most confident mistakes, the most confident first."""
+def _most_confident_mistakes(
+    probabilities: NDArray[np.float32], predicted: NDArray[np.int64], labels: NDArray[np.int64]
+) -> NDArray[np.int64]:
+    """The positions of the most confident mistakes, the most confident first."""
     wrong = np.flatnonzero(predicted != labels)
     confidence = probabilities[wrong, predicted[wrong]]
-    order = wrong[np.argsort(-confidence, kind="stable")][:MISTAKES]
-    return tuple(
-        Mistake(
-            index=int(index),
-            true=classifier.classes[labels[index]],
-            predicted=classifier.classes[predicted[index]],
-            probability=float(probabilities[index, predicted[index]]),
-        )
-        for index in order
-    )
+    return wrong[np.argsort(-confidence, kind="stable")][:MISTAKES]

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import tomli_w
 
-from studyhall.search.data.datasets import open_dataset
+from studyhall.search.data.datasets import open_dataset, shown_rows
 from studyhall.search.study.reconnection import retry_while_disconnected
 from studyhall.search.study.study_figures import write_figures
 from studyhall.search.sync.tracked_study import TrackedStudy
@@ -40,6 +40,6 @@ def _draw_samples(tracked: TrackedStudy, path: Path) -> None:
     """Show what the networks are to tell apart, if it can be seen."""
     dataset = open_dataset(tracked.study.spec.data_settings, tracked.job.data_folder)
     if len(dataset.info.example_shape) == 3:
-        examples, labels = dataset.train_examples[:SAMPLES], dataset.train_labels[:SAMPLES]
-        titles = [dataset.info.classes[label] for label in labels]
-        titled_images(path, np.asarray(examples, np.uint8), titles)
+        rows = shown_rows(dataset, np.arange(len(dataset.train_labels)), SAMPLES)
+        titles = [dataset.info.classes[label] for label in dataset.train_labels[rows]]
+        titled_images(path, np.asarray(dataset.train_examples[rows], np.uint8), titles)

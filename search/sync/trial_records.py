@@ -9,6 +9,7 @@ from typing import Any
 from studyhall.search.common.environment import fixed_blas_threads
 from studyhall.search.common.errors import StudyhallError
 from studyhall.search.config.section import Scalar
+from studyhall.search.data.datasets import shown_rows
 from studyhall.search.study.job import Job
 from studyhall.search.study.study import Study
 from studyhall.search.study.trial_result import ATTEMPT, WEIGHTS
@@ -44,7 +45,7 @@ def store_record(
         StudyhallError: the disk is full or the folder cannot be written.
     """
     data = training_data(job.data_folder, record.settings.data)
-    shown = data.split.train[: records.SHOWN]
+    shown = shown_rows(data.dataset, data.split.train, records.SHOWN)
     return records.store(
         Outbox(job.outbox).path(record.number, attempt),
         record,

@@ -12,7 +12,7 @@ from studyhall import model
 from studyhall.search.common.errors import StudyhallError, UsageError
 from studyhall.search.config.settings import TrialSettings
 from studyhall.search.config.study_spec import StudySpec
-from studyhall.search.data.datasets import open_dataset
+from studyhall.search.data.datasets import open_dataset, shown_rows
 from studyhall.search.training.building import (
     TrainingData,
     TrialSeed,
@@ -152,7 +152,7 @@ def _compared(
 ) -> Iterator[Checked]:
     raw, labels = data.dataset.train_examples, data.dataset.train_labels
     examples = model.Examples(raw, labels, data.split.train, data.preprocessing, np.float64)
-    inputs, few = examples.gather(data.split.train[:EXAMPLES])
+    inputs, few = examples.gather(shown_rows(data.dataset, data.split.train, EXAMPLES))
     generator = np.random.default_rng(0)
     l2 = settings.training.l2
     found = model.check_network(network, inputs, few, l2, entries=ENTRIES, generator=generator)

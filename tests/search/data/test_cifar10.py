@@ -35,7 +35,7 @@ def test_pixels_have_the_published_means_and_deviations(cifar10_cache: Path) -> 
 
 def test_first_labels_and_class_counts_are_the_published_ones(cifar10_cache: Path) -> None:
     train = open_dataset("cifar10", cifar10_cache).train_labels
-    images, test = open_test("cifar10", cifar10_cache)
+    images, test, _ = open_test("cifar10", cifar10_cache)
     assert train[:10].tolist() == [6, 9, 9, 4, 1, 1, 2, 7, 8, 3]
     assert test[:10].tolist() == [3, 8, 8, 0, 6, 6, 1, 6, 3, 1]
     assert np.bincount(train).tolist() == [5000] * 10
@@ -56,7 +56,7 @@ def test_real_data_in_the_authors_form_decode_to_the_same_bytes(
     cifar10_cache: Path, cache: Path, tiny: Any, tmp_path: Path
 ) -> None:
     train = open_dataset("cifar10", cifar10_cache)
-    test_images, test_labels = open_test("cifar10", cifar10_cache)
+    test_images, test_labels, _ = open_test("cifar10", cifar10_cache)
     files = {}
     for batch in CIFAR10.batches:
         images, labels = (

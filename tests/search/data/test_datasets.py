@@ -51,7 +51,7 @@ def test_opening_the_training_part_needs_nothing_of_the_test_part(tiny: Any, fol
 def test_the_test_part_is_read_from_the_first_image_on(
     tiny: Any, folder: Path, count: int | None, expected: int
 ) -> None:
-    images, labels = open_test(tiny.info, folder, count)
+    images, labels, _ = open_test(tiny.info, folder, count)
     np.testing.assert_array_equal(images, tiny.images[5, :expected])
     np.testing.assert_array_equal(labels, tiny.labels[5, :expected])
     assert not images.flags.writeable

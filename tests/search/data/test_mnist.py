@@ -33,7 +33,7 @@ def test_pixels_have_the_mean_and_deviation_that_are_known(mnist_cache: Path) ->
 
 def test_labels_and_class_counts_are_those_that_are_known(mnist_cache: Path) -> None:
     train = open_dataset("mnist", mnist_cache).train_labels
-    images, test = open_test("mnist", mnist_cache)
+    images, test, _ = open_test("mnist", mnist_cache)
     assert train[:10].tolist() == [5, 0, 4, 1, 9, 2, 1, 3, 1, 4]
     assert test[:10].tolist() == [7, 2, 1, 0, 4, 1, 4, 9, 5, 9]
     assert np.bincount(train).tolist() == [
@@ -53,7 +53,7 @@ def test_the_first_image_is_a_five_the_right_way_up(mnist_cache: Path) -> None:
 def test_real_data_in_gzipped_files_decode_to_the_same_bytes(
     mnist_cache: Path, cache: Path, tmp_path: Path
 ) -> None:
-    train, (images, labels) = open_dataset("mnist", mnist_cache), open_test("mnist", mnist_cache)
+    train, (images, labels, _) = open_dataset("mnist", mnist_cache), open_test("mnist", mnist_cache)
     contents = {
         "train-images-idx3-ubyte.gz": train.train_examples[..., 0],
         "train-labels-idx1-ubyte.gz": train.train_labels.astype(np.uint8),

@@ -33,7 +33,7 @@ def test_images_and_labels_are_taken_as_they_are(tmp_path: Path, cache: Path) ->
     content = arrays()
     settings = own(array_file(tmp_path / "pets.npz", content))
     folder = fetch(settings)
-    dataset, (test, labels) = open_dataset(settings, folder), open_test(settings, folder)
+    dataset, (test, labels, _) = open_dataset(settings, folder), open_test(settings, folder)
     assert (dataset.info.classes, dataset.info.example_shape) == (CLASSES, (6, 8, 3))
     np.testing.assert_array_equal(dataset.train_examples, content["train_images"])
     np.testing.assert_array_equal(dataset.train_labels, content["train_labels"])
@@ -62,7 +62,7 @@ def test_points_may_have_any_number_of_inputs(tmp_path: Path, cache: Path, kind:
     labels = np.array(["b", "a", "c"] * 10)
     settings = own(array_file(tmp_path / "pets.npz", {"images": points, "labels": labels}))
     folder = fetch(settings)
-    dataset, (test, sealed) = open_dataset(settings, folder), open_test(settings, folder)
+    dataset, (test, sealed, _) = open_dataset(settings, folder), open_test(settings, folder)
     assert dataset.train_examples.dtype == np.float32
     assert (dataset.info.classes, dataset.info.example_shape) == (("a", "b", "c"), (7,))
     assert (dataset.train_examples.shape, test.shape) == ((24, 7), (6, 7))

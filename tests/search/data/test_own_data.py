@@ -12,7 +12,14 @@ import pytest
 
 from studyhall.search.common.errors import UsageError
 from studyhall.search.config.data_settings import DataSettings
-from studyhall.search.data.datasets import describe, fetch, open_dataset, split_dataset
+from studyhall.search.data.datasets import (
+    describe,
+    fetch,
+    open_dataset,
+    open_test,
+    shown_rows,
+    split_dataset,
+)
 from studyhall.search.data.integrity import fingerprint
 from studyhall.search.data.recorded_data import fetch_recorded, version_of
 from studyhall.search.data.splits import fill_counts
@@ -140,6 +147,22 @@ def test_each_part_has_its_share_of_each_class(tmp_path: Path, cache: Path, seed
     validation = np.bincount(dataset.train_labels[split.validation])
     assert np.bincount(dataset.train_labels[split.train]).tolist() == [1, 48 - validation[1], 1]
     assert validation[[0, 2]].tolist() == [1, 1]
+
+
+def test_a_few_examples_are_of_every_class(tmp_path: Path, cache: Path) -> None:
+    """Images are in the order of their classes, so the first ten would be of one class."""
+    settings = own(image_folder(tmp_path / "pets", ("train", "test"), each=20))
+    settings = fill_counts(settings, describe(settings))
+    folder = fetch(settings)
+    dataset = open_dataset(settings, folder)
+    shown = shown_rows(dataset, split_dataset(dataset, settings).train, 10)
+    assert np.bincount(dataset.train_labels[shown]).tolist() == [4, 3, 3]
+    whole, all_labels, all_rows = open_test(settings, folder)
+    assert all_rows.tolist() == list(range(60))
+    images, labels, rows = open_test(settings, folder, 10)
+    assert np.bincount(labels).tolist() == [4, 3, 3]
+    np.testing.assert_array_equal(images, whole[rows])
+    np.testing.assert_array_equal(labels, all_labels[rows])
 
 
 def test_the_recorded_version_is_found_after_the_source_has_changed_or_gone(pets: Path) -> None:

@@ -31,7 +31,7 @@ def test_images_are_ordered_by_class_and_name_and_sealed_where_they_are(
     (place / "train" / "README.txt").write_text("about these images")
     settings = own(place)
     folder = fetch(settings)
-    dataset, (test, labels) = open_dataset(settings, folder), open_test(settings, folder)
+    dataset, (test, labels, _) = open_dataset(settings, folder), open_test(settings, folder)
     assert dataset.info.classes == CLASSES
     assert dataset.info.example_shape == (6, 8, 3)
     assert dataset.train_labels.tolist() == labels.tolist() == [0, 0, 0, 1, 1, 1, 2, 2, 2]
@@ -50,7 +50,7 @@ def test_without_parts_a_test_part_is_drawn_class_by_class(tmp_path: Path, cache
         "another seed": own(place, seed=1),
     }.items():
         folder = fetch(settings)
-        dataset, (test, labels) = open_dataset(settings, folder), open_test(settings, folder)
+        dataset, (test, labels, _) = open_dataset(settings, folder), open_test(settings, folder)
         sets[key] = {image.tobytes() for image in test}
         assert len(sets[key] | {image.tobytes() for image in dataset.train_examples}) == 30
         assert len(dataset.train_labels) + len(labels) == 30

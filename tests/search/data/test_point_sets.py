@@ -67,7 +67,7 @@ def test_the_mapped_points_are_those_of_the_formula(cache: Path) -> None:
 def test_training_and_test_points_are_drawn_independently(cache: Path) -> None:
     folder = fetch(settings())
     train = open_dataset(settings(), folder)
-    points, labels = open_test(settings(), folder)
+    points, labels, _ = open_test(settings(), folder)
     assert points.shape == (10_000, 2)
     assert not set(map(tuple, points.tolist())) & set(map(tuple, train.train_examples.tolist()))
     assert np.corrcoef(labels, train.train_labels)[0, 1] == pytest.approx(0, abs=0.04)

@@ -51,6 +51,41 @@ def test_unshuffled_the_first_images_train_and_the_next_validate() -> None:
     assert split.validation.tolist() == list(range(60, 67))
 
 
+BY_CLASS = [0] * 20 + [1] * 20 + [2] * 20
+
+
+@pytest.mark.parametrize(
+    ("labels", "train", "validation", "trained", "compared"),
+    [
+        (BY_CLASS, 48, 12, [16, 16, 16], [4, 4, 4]),
+        (BY_CLASS[::-1], 48, 12, [16, 16, 16], [4, 4, 4]),
+        (BY_CLASS, 20, 20, [7, 7, 6], [7, 6, 7]),
+        ([0] * 40 + [1] * 20, 45, 10, [30, 15], [7, 3]),  # both are trained on, one is compared
+        ([0] * 50 + [1] * 2, 40, 12, [39, 1], [11, 1]),
+    ],
+)
+def test_unshuffled_examples_in_the_order_of_their_classes_are_split_class_by_class(
+    labels: list[int], train: int, validation: int, trained: list[int], compared: list[int]
+) -> None:
+    given = np.array(labels)
+    split = split_indices(len(labels), sizes(train, validation, shuffle=False), given)
+    assert np.bincount(given[split.train]).tolist() == trained
+    assert np.bincount(given[split.validation]).tolist() == compared
+    for label in set(labels):
+        of_class = (split.train[given[split.train] == label], np.flatnonzero(given == label))
+        assert of_class[0].tolist() == of_class[1][: trained[label]].tolist()
+        later = split.validation[given[split.validation] == label]
+        assert later.min() > of_class[0].max()
+
+
+def test_unshuffled_examples_in_an_order_of_their_own_keep_it() -> None:
+    labels = np.arange(60) % 3
+    labels[50:] = np.arange(10) % 2  # the last class is not among those to compare by
+    split = split_indices(60, sizes(48, 12, shuffle=False), labels)
+    assert split.train.tolist() == list(range(48))
+    assert split.validation.tolist() == list(range(48, 60))
+
+
 @pytest.mark.parametrize(("train", "validation"), [(100, 1), (99, 2), (0, 5), (5, 0), (-1, 50)])
 def test_splits_larger_than_the_data_or_empty_are_refused(train: int, validation: int) -> None:
     with pytest.raises(UsageError) as caught:
