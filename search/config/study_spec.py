@@ -135,6 +135,21 @@ class StudySpec(Section):
         """Settings at each end of a parameter's range and at each choice, where it is active."""
         return [self.resolve(point) for point in corners(self.search_space)]
 
+    def widest_settings(self) -> list[TrialSettings]:
+        """As `corner_settings`, but with every searched width at its greatest value."""
+        named = self.network.get("hidden", ())
+        widths = set(named if isinstance(named, list | tuple) else [named])
+        asked = {name for p in self.search_space.values() for name in p.conditions}
+        greatest = {
+            name: max(parameter.examples, key=float)
+            for name, parameter in self.search_space.items()
+            if name in widths and name not in asked
+        }
+        return [
+            self.resolve({**point, **{n: v for n, v in greatest.items() if n in point}})
+            for point in corners(self.search_space)
+        ]
+
     def enqueued(self, number: int) -> dict[str, Scalar]:
         """The values that trial `number` is given; a sampler proposes the rest."""
         return dict(self.enqueue[number]) if number < len(self.enqueue) else {}

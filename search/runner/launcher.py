@@ -124,7 +124,7 @@ def prepare(spec: StudySpec, options: Options, observer: Observer) -> Ready:
     require_writer(client, name)
     folder = fetch(spec.data_settings, data_dir=options.data_dir, progress=observer.fetching)
     if options.preflight:
-        check_networks(spec, folder)
+        check_networks(spec, folder, observer.fetching)
     data = tracked_data(spec, folder)
     storage = open_storage(options.address)
     require_clock(storage, options.address)

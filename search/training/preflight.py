@@ -6,16 +6,17 @@ from collections.abc import Iterable
 from importlib.util import find_spec
 from pathlib import Path
 
-from studyhall.model import Examples, Preprocessing, check_sanity
+from studyhall.model import Finding, check_sanity
 from studyhall.search.common.errors import UsageError
 from studyhall.search.common.progress import SILENT, Progress
 from studyhall.search.config.settings import TrialSettings
 from studyhall.search.config.study_spec import StudySpec
-from studyhall.search.data.datasets import describe, open_dataset, split_dataset
+from studyhall.search.data.datasets import describe, open_dataset
 from studyhall.search.data.splits import fill_study_counts, require_fitting
 from studyhall.search.training.building import TrialSeed, build_network
+from studyhall.search.training.check_examples import check_examples
 
-EXAMPLES, FITTED = 10, 1000
+DRAWS = 3  # of the first weights, since a sound network may have an unlucky draw
 
 
 def require_data(
@@ -69,45 +70,87 @@ def require_installed(spec: StudySpec) -> None:
         )
 
 
-def check_networks(spec: StudySpec, data_folder: Path) -> None:
+def check_networks(spec: StudySpec, data_folder: Path, progress: Progress = SILENT) -> None:
     """Refuse a study with a kind of network that cannot learn.
 
     Of each kind the widest network is checked, because a narrow one can fail only for want of
-    units, and without dropout, which adds nothing to what a network can learn.
+    units, and without dropout, which adds nothing to what a network can learn. Of several
+    deviations of the first weights one has to do, since the search finds it.
 
     Args:
         spec: The study.
         data_folder: The folder with the arrays of its data set.
+        progress: Is told which network is checked, unless the check of the only one passes at once.
 
     Raises:
-        UsageError: the loss of an untrained network is far from that of a guess, it cannot learn
-            ten examples by heart, its gradients are wrong, or there is no memory for it; every
-            such finding, a line each.
+        UsageError: the training examples are all the same; or the loss of an untrained network is
+            far from that of a guess, it cannot learn a few examples by heart, its gradients are
+            wrong, or there is no memory for it; every such finding, a line each.
     """
-    plain = map(_without_dropout, spec.corner_settings())
-    problems = [
-        f"{spec.study.name}: the network with {describe_network(settings)}: {problem}; change it, "
-        "or launch with --no-preflight"
-        for settings in one_of_each_kind(plain, widest=True)
-        for problem in _problems(spec, settings, data_folder)
-    ]
+    kinds: dict[object, list[TrialSettings]] = {}
+    for settings in one_of_each_kind(map(_without_dropout, spec.widest_settings()), widest=True):
+        kinds.setdefault(_kind(settings)[:-1], []).append(settings)
+    problems: list[str] = []
+    for place, alternatives in enumerate(kinds.values(), start=1):
+        if len(kinds) > 1:
+            progress.start(f"Checking network {place} of {len(kinds)}", None)
+        problems += _problems(spec, _few_deviations(alternatives), data_folder, progress)
     if problems:
         raise UsageError("\n".join(problems))
 
 
-def _problems(spec: StudySpec, settings: TrialSettings, data_folder: Path) -> list[str]:
+def _few_deviations(alternatives: list[TrialSettings]) -> list[TrialSettings]:
+    """Of settings that differ in the deviation of the first weights, the middle and the ends."""
+    ordered = sorted(alternatives, key=lambda one: one.network.initial_deviation or 0)
+    places = dict.fromkeys((len(ordered) // 2, 0, len(ordered) - 1))
+    return [ordered[place] for place in places]
+
+
+def _problems(
+    spec: StudySpec, alternatives: list[TrialSettings], data_folder: Path, progress: Progress
+) -> list[str]:
+    """Return what is wrong with the first network; nothing if any of them passes."""
+    sentences: list[list[str]] = []
+    for settings in alternatives:
+        try:
+            findings = _failed(spec, settings, data_folder, progress)
+        except MemoryError as error:
+            findings = [Finding("needs", False, f"more memory than there is ({error})")]
+        if not findings:
+            return []
+        described = describe_network(settings)
+        sentences.append(
+            [
+                f"{spec.study.name}: the network with {described}: {found.name} {found.detail}; "
+                f"{_next_step(found, settings)}, or launch with --no-preflight"
+                for found in findings
+            ]
+        )
+    return sentences[0]
+
+
+def _next_step(found: Finding, settings: TrialSettings) -> str:
+    if found.unscaled and settings.data.preprocessing != "standardize":
+        return 'set preprocessing = "standardize" in [data]'
+    return "change it"
+
+
+def _failed(
+    spec: StudySpec, settings: TrialSettings, data_folder: Path, progress: Progress
+) -> list[Finding]:
+    """Return the findings against a network with the first of several draws of its weights."""
     dataset = open_dataset(settings.data, data_folder)
-    indices = split_dataset(dataset, settings.data).train
-    raw, labels = dataset.train_examples, dataset.train_labels
-    # Statistics of a thousand are close enough; those of all would take most of a second.
-    fitted = Preprocessing.fit(raw, indices[:FITTED], settings.data.preprocessing)
-    inputs, few = Examples(raw, labels, indices, fitted).gather(indices[:EXAMPLES])
-    try:
-        network = build_network(settings.network, dataset, TrialSeed(spec.study.seed, 0))
-        findings = check_sanity(network, inputs, few)
-    except MemoryError as error:
-        return [f"needs more memory than there is ({error})"]
-    return [f"{f.name} {f.detail}" for f in findings if not f.passed]
+    inputs, labels = check_examples(dataset, settings)
+    failed: list[Finding] = []
+    for draw in range(DRAWS):
+        if any(finding.name == "overfits" for finding in failed):  # which takes long to find
+            progress.start("Checking the network again, with other first weights", None)
+        network = build_network(settings.network, dataset, TrialSeed(spec.study.seed, draw))
+        findings = [f for f in check_sanity(network, inputs, labels) if not f.passed]
+        if not findings:
+            return []
+        failed = failed or findings
+    return failed
 
 
 def one_of_each_kind(
@@ -140,13 +183,13 @@ def _without_dropout(settings: TrialSettings) -> TrialSettings:
     return settings.model_copy(update={"network": network})
 
 
-def _kind(settings: TrialSettings) -> object:
+def _kind(settings: TrialSettings) -> tuple[object, ...]:
     network = settings.network
     return (
         len(network.hidden),
         network.activation,
         network.loss,
         network.initializer,
-        network.initial_deviation,
         settings.data.preprocessing,
+        network.initial_deviation,
     )

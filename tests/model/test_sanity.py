@@ -154,13 +154,48 @@ def test_a_gradient_that_is_not_a_number_is_found(monkeypatch):
 
 
 @pytest.mark.parametrize("seed", range(3))
-def test_a_single_unit_cannot_tell_ten_classes_apart(seed):
-    network = build(hidden=(1,), seed=seed)
+@pytest.mark.parametrize("hidden", [(1,), (30, 2, 2)])
+def test_a_network_with_too_few_units_for_ten_classes_must_tell_two_examples_apart(hidden, seed):
+    network = build(hidden=hidden, seed=seed)
     before = network.vector.values.copy()
     findings = check_sanity(network, *examples())
-    assert failed(findings) == ["overfits"]
-    assert re.fullmatch(r"must learn 10 examples by heart, got [1-9] wrong", findings[-1].detail)
+    assert failed(findings) == []
+    assert findings[-1].detail == "must learn 2 examples by heart, got 0 wrong"
     np.testing.assert_array_equal(network.vector.values, before)
+
+
+@pytest.mark.parametrize(
+    ("hidden", "detail"),
+    [
+        ((1,), "must learn 2 examples by heart, got 1 wrong"),
+        ((30,), "must learn 10 examples by heart, got 9 wrong"),
+    ],
+)
+def test_a_network_whose_units_are_all_silent_cannot_learn(hidden, detail):
+    network = build(hidden=hidden)
+    network.vector.values[...] = 0
+    findings = check_sanity(network, *examples())
+    assert failed(findings) == ["overfits"]
+    assert findings[-1].detail == detail
+
+
+@pytest.mark.parametrize("loss", ["softmax_cross_entropy", "sigmoid_cross_entropy"])
+def test_inputs_without_a_scale_are_not_held_against_the_network(loss):
+    inputs, labels = examples()
+    network = build(loss=loss)
+    assert network.loss(1000 * inputs, labels) > 50 * np.log(10)
+    assert failed(check_sanity(network, 1000 * inputs, labels)) == []
+    network.vector.values *= 30
+    assert "initial loss" in failed(check_sanity(network, 1000 * inputs, labels))
+
+
+def test_what_is_learned_only_from_scaled_inputs_is_said():
+    inputs, labels = examples()
+    findings = check_sanity(build(), inputs + 1000, labels)
+    assert failed(findings) == ["overfits"]
+    assert findings[-1].unscaled
+    pattern = r"must learn 10 examples by heart, got \d wrong, but none once the inputs are standardized"
+    assert re.fullmatch(pattern, findings[-1].detail)
 
 
 def test_contradictions_cannot_be_learned():
