@@ -119,7 +119,9 @@ def _overfits(network: Network, inputs: FloatArray, labels: Labels) -> Finding:
         standard = (inputs - inputs.mean(axis=0)) / np.maximum(inputs.std(axis=0), 1e-6)
         if not _overfits(network, standard, labels).passed:
             return Finding("overfits", False, detail)
-        return Finding("overfits", False, f"{detail}, but none once the inputs are standardized", True)
+        return Finding(
+            "overfits", False, f"{detail}, but none once the inputs are standardized", True
+        )
     return Finding("overfits", wrong == 0, detail)
 
 

@@ -194,8 +194,10 @@ def test_what_is_learned_only_from_scaled_inputs_is_said():
     findings = check_sanity(build(), inputs + 1000, labels)
     assert failed(findings) == ["overfits"]
     assert findings[-1].unscaled
-    pattern = r"must learn 10 examples by heart, got \d wrong, but none once the inputs are standardized"
-    assert re.fullmatch(pattern, findings[-1].detail)
+    assert re.fullmatch(
+        r"must learn 10 examples by heart, got \d wrong, but none once the inputs are standardized",
+        findings[-1].detail,
+    )
 
 
 def test_contradictions_cannot_be_learned():
