@@ -116,12 +116,13 @@ def status(
 ) -> None:
     """Show trials, best result, finalists and test evaluations."""
     from studyhall.search.cli.study_view import show_status
-    from studyhall.search.evaluation.verdict import recorded_ledger
-    from studyhall.search.study.recorded import recorded_summary
+    from studyhall.search.evaluation.verdict import ledger_of
+    from studyhall.search.study.recorded import open_recorded, summary_of
 
-    summary = recorded_summary(study, storage)
+    recorded = open_recorded(study, storage)
+    summary = summary_of(recorded)
     try:
-        show_status(summary, recorded_ledger(study, storage, tracking_uri), as_json=json)
+        show_status(summary, ledger_of(recorded, tracking_uri), as_json=json)
     except StudyhallError as error:  # The rest is known without MLflow.
         show_status(summary, str(error), as_json=json)
 

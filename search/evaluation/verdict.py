@@ -16,6 +16,7 @@ from studyhall.search.data.integrity import test_fingerprint
 from studyhall.search.data.recorded_data import fetch_recorded, require_same_data
 from studyhall.search.evaluation.evaluation import Evaluation, evaluate
 from studyhall.search.study.recorded import open_recorded
+from studyhall.search.study.study import Study
 from studyhall.search.tracking import ledger
 from studyhall.search.tracking.client import missing_database, open_client
 from studyhall.search.tracking.registry import Champion, champion
@@ -148,7 +149,11 @@ def recorded_ledger(
         UsageError: this MLflow does not have the study, or it does not answer.
         StudyhallError: MLflow stops answering.
     """
-    study = open_recorded(name, storage)
+    return ledger_of(open_recorded(name, storage), tracking_uri)
+
+
+def ledger_of(study: Study, tracking_uri: str | None = None) -> ledger.Ledger:
+    """The same as `recorded_ledger`, of a study that is open."""
     if path := missing_database(tracking_uri):  # Opening it would create an empty database.
         raise UsageError(f"--tracking-uri: MLflow database {path} does not exist; {_ELSEWHERE}")
     client = open_client(tracking_uri)

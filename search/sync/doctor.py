@@ -10,7 +10,6 @@ from studyhall.search.common.options import Options
 from studyhall.search.config.study_spec import finalists_name
 from studyhall.search.study.observer import Observer
 from studyhall.search.study.recorded import open_recorded
-from studyhall.search.study.storage import read_storage
 from studyhall.search.study.studies import recorded_study
 from studyhall.search.study.study import Study
 from studyhall.search.study.trial_result import TrialResult
@@ -71,14 +70,15 @@ def examine(
     """
     options, observer = options or Options(), observer or Observer()
     examined = _repaired if fix else _compared
-    own = examined(name, options, observer)
-    if recorded_study(read_storage(options.address), finalists_name(name)) is None:
-        return own
-    return _both(own, examined(finalists_name(name), options, observer))
+    study = open_recorded(name, options.address)
+    finalists = recorded_study(study.storage, finalists_name(name))
+    own = examined(study, options, observer)
+    return _both(own, examined(finalists, options, observer)) if finalists else own
 
 
-def _repaired(name: str, options: Options, observer: Observer) -> Examination:
+def _repaired(study: Study, options: Options, observer: Observer) -> Examination:
     """Examine a study, and repair what is found."""
+    name = study.spec.study.name
     tracked = tracked_study.reopen(name, options, observer)
     try:
         tracked.study.claims.live_after_grace()  # a dead worker of another machine loses its claim
@@ -105,9 +105,9 @@ def _both(search: Examination, finalists: Examination) -> Examination:
     return Examination(search.study, (*search.found, *found), repairs)
 
 
-def _compared(name: str, options: Options, observer: Observer) -> Examination:
+def _compared(study: Study, options: Options, observer: Observer) -> Examination:
     """Examine a study without changing anything."""
-    study = open_recorded(name, options.address)
+    name = study.spec.study.name
     opened = tracked_study.with_data(study, options, observer)
     client, data = opened.client, opened.data
     of_study = find_study(client, study.experiment, study.study_id, data)
@@ -195,6 +195,7 @@ def adopt(study: Study, outbox: Outbox) -> None:
                 study.finish(read(outbox.path(number, attempt)))
             except DamagedRecordError:
                 continue  # the trial will be run again, as another attempt
-    for result in study.finished():
-        for saved in outbox.folder.glob(f"trial-{result.number:04d}.state*"):
+    finished = {f"trial-{result.number:04d}" for result in study.finished()}
+    for saved in outbox.folder.glob("trial-*.state*"):
+        if saved.name.partition(".")[0] in finished:
             saved.unlink(missing_ok=True)

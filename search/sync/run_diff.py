@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import hashlib
-import tempfile
 from collections.abc import Iterator, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -60,10 +60,15 @@ def compare(
         StudyhallError: MLflow does not answer.
     """
     comparison = _Comparison(tracker, outbox, deep)
-    runs, known = tracker.trial_runs(), {result.number for result in results}
-    found = [_orphaned(run) for run in runs if run.number not in known and not run.deleted]
+    of_number: dict[int | None, list[TrackedRun]] = {result.number: [] for result in results}
+    found = list[Finding]()
+    for run in tracker.trial_runs():
+        if run.number in of_number:
+            of_number[run.number].append(run)
+        elif not run.deleted:
+            found.append(_orphaned(run))
     for result in sorted(results, key=lambda result: result.number):
-        found += comparison.of_trial(result, [run for run in runs if run.number == result.number])
+        found += comparison.of_trial(result, of_number[result.number])
     return found
 
 
@@ -208,14 +213,14 @@ def files_problem(tracker: Tracker, run: TrackedRun, result: TrialResult) -> str
     """
     if result.attempt is None:
         return None  # recorded before there were checksums
-    with tempfile.TemporaryDirectory() as temporary:
+    removed = {WEIGHTS_FILE} if WEIGHTS_REMOVED in run.tags else ()
+    with ExitStack() as stack:
         try:
-            folder = tracker.download(run.run_id, Path(temporary))
+            folder = stack.enter_context(tracker.files(run))
         except StudyhallError:
             if not tracker.answers():
                 raise
             return "its artifacts cannot be fetched"
-        removed = {WEIGHTS_FILE} if WEIGHTS_REMOVED in run.tags else ()
         problem = damage(folder, removed) or _sums_problem(folder, run, result)
         return problem and problem.replace(f"{folder}/", "artifact ", 1)
 

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from tempfile import TemporaryDirectory
+from typing import TYPE_CHECKING, Any, Literal
 
 from studyhall.search.common.errors import StudyhallError
 from studyhall.search.tracking.client import open_client
@@ -139,10 +141,22 @@ class Tracker:
             self.client.set_tag(run_id, ARTIFACTS_TAG, sum_of_sums)
             self._upload_files(run_id, folder / ARTIFACTS)
 
-    def download(self, run_id: str, folder: Path) -> Path:
-        """Fetch the files of a run into a folder; return the folder that holds them."""
-        with explained(f"run {run_id}"):
-            return Path(self.client.download_artifacts(run_id, "", str(folder)))
+    @contextmanager
+    def files(self, run: TrackedRun) -> Iterator[Path]:
+        """The folder that holds a run's files; they are fetched if they are not on this machine."""
+        from mlflow.store.artifact.artifact_repository_registry import get_artifact_repository
+        from mlflow.store.artifact.local_artifact_repo import LocalArtifactRepository
+
+        with ExitStack() as stack:
+            with explained(f"run {run.run_id}"):
+                stored: Any = get_artifact_repository(
+                    run.artifact_uri, tracking_uri=self.study_run.uri
+                )
+                target = None
+                if not isinstance(stored, LocalArtifactRepository):
+                    target = stack.enter_context(TemporaryDirectory())
+                folder = Path(stored.download_artifacts("", target))
+            yield folder
 
     def correct(self, run_id: str, status: str, tags: Mapping[str, str | None]) -> None:
         """Set the status and the tags of an ended run; a tag whose value is None is deleted."""

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import replace
 
 import pytest
+from sqlalchemy import event
+from sqlalchemy.engine import Engine
 
 from studyhall.search.config.study_spec import StudySpec
 from studyhall.search.study.storage import open_storage
@@ -63,3 +65,28 @@ def test_a_run_that_another_launch_has_just_ended_is_no_second_one(tracked):
     watched = Watched(tracked.tracker.study_run, tracked.tracker.client)
     watched.meanwhile = lambda: send(tracked)
     assert find(replace(tracked, tracker=watched)) == []
+
+
+def requests_of_find(tracked: TrackedStudy) -> int:
+    """How many statements MLflow's database gets when a study and its files are compared."""
+    statements = list[str]()
+
+    def count(connection: object, cursor: object, statement: str, *_: object) -> None:
+        statements.append(statement)
+
+    event.listen(Engine, "before_cursor_execute", count)
+    try:
+        assert find(tracked, deep=True) == []
+    finally:
+        event.remove(Engine, "before_cursor_execute", count)
+    return len(statements)
+
+
+def test_the_requests_to_mlflow_do_not_grow_with_the_trials(tracked):
+    send(tracked)
+    for_one = requests_of_find(tracked)
+    for _ in range(3):
+        claimed = tracked.study.claims.next(4)
+        assert tracked.study.finish(store_trial(tracked.outbox, claimed.number, claimed.attempt))
+    send(tracked)
+    assert requests_of_find(tracked) == for_one

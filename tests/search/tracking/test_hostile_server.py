@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import pickle
+import tempfile
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -20,6 +21,7 @@ from studyhall.search.tracking.mlflow_model import WEIGHTS_IN_MODEL
 from studyhall.search.tracking.registry import champion
 from studyhall.search.tracking.run_files import artifact_bytes
 from studyhall.search.tracking.study_runs import StudyRun
+from studyhall.search.tracking.tracked_run import TrackedRun, tracked_run
 from studyhall.search.tracking.tracker import Tracker
 from tests.search.moons import Moons
 from tests.search.tracked import DATA
@@ -81,15 +83,20 @@ def hostile() -> Iterator[Hostile]:
     served.server.server_close()
 
 
+def found(tracker: Tracker) -> TrackedRun:
+    return tracked_run(tracker.client.get_run(RUN))
+
+
 @pytest.mark.parametrize("path", ELSEWHERE)
-def test_a_download_stays_in_its_folder(hostile, tmp_path, path):
+def test_a_download_stays_in_its_folder(hostile, tmp_path, monkeypatch, path):
     hostile.path = path.format(folder=tmp_path)
     client = MlflowClient(hostile.address)
     tracker = Tracker(StudyRun(hostile.address, "id", "1", RUN, DATA), client)
     inside = tmp_path / "a" / "b" / "c"
     inside.mkdir(parents=True)
-    with pytest.raises(StudyhallError):
-        tracker.download(RUN, inside)
+    monkeypatch.setattr(tempfile, "tempdir", str(inside))
+    with pytest.raises(StudyhallError), tracker.files(found(tracker)):
+        pass
     assert [file for file in tmp_path.rglob("*") if file.is_file()] == []
 
 
@@ -127,9 +134,10 @@ def test_a_planted_pickle_or_loader_is_not_run(tmp_path):
     assert not ran.exists()
 
 
-def test_a_file_with_a_proper_name_is_fetched(hostile, tmp_path):
+def test_a_file_with_a_proper_name_is_fetched(hostile):
     hostile.path = "proper.txt"
     client = MlflowClient(hostile.address)
     tracker = Tracker(StudyRun(hostile.address, "id", "1", RUN, DATA), client)
-    assert (tracker.download(RUN, tmp_path) / "proper.txt").read_text() == "planted"
+    with tracker.files(found(tracker)) as folder:
+        assert (folder / "proper.txt").read_text() == "planted"
     assert artifact_bytes(client, RUN, "proper.txt") == b"planted"
