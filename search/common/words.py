@@ -11,3 +11,12 @@ def format_value(value: object) -> str:
 def counted(number: int, thing: str) -> str:
     """A number with its noun, in the plural unless the number is one."""
     return f"{number} {thing}" if number == 1 else f"{number} {thing}s"
+
+
+def shown(value: object, most: int = 200) -> str:
+    """A value as an error shows it: as Python writes it, cut where it is long."""
+    try:
+        text = repr(value)
+    except (ValueError, RecursionError):  # Python writes no number of thousands of digits
+        return "a value that is too long to show"
+    return text if len(text) <= most else f"{text[:most]}… ({len(text):,} characters)"

@@ -9,11 +9,17 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
+from decimal import Decimal
 from typing import Annotated, Literal, Self
 
 from pydantic import BeforeValidator, Field, model_validator
 
+from studyhall.search.common.words import shown
 from studyhall.search.config.section import Count, Scalar, Section, TupleOf, rule
+
+_MOST_STEPS = 1_000_000
+_LARGEST_INT = 2**53  # Optuna keeps numbers as floats, which tell no greater whole numbers apart
+Whole = Annotated[int, Field(ge=-_LARGEST_INT, le=_LARGEST_INT)]
 
 
 def _as_condition(value: object) -> object:
@@ -25,7 +31,7 @@ def _as_condition(value: object) -> object:
     condition = {n: tuple(v) if isinstance(v, list | tuple) else (v,) for n, v in value.items()}
     for name, values in condition.items():
         if not values or not all(isinstance(item, Scalar) for item in values):
-            raise rule(f"must give {name} a value or a list of values, got {value[name]!r}")
+            raise rule(f"must give {name} a value or a list of values, got {shown(value[name])}")
     return condition
 
 
@@ -50,7 +56,9 @@ class _Range(_Conditional):
     def _check(self, low: float, high: float, step: float | None) -> None:
         if low >= high:
             raise rule(f"low must be below high, got {low} and {high}")
-        if step is not None and not _on_step(high - low, step):
+        if isinstance(step, float) and (high - low) / step > _MOST_STEPS:
+            raise rule(f"step must leave at most {_MOST_STEPS} steps in the range, got {step}")
+        if step is not None and not _divides(low, high, step):
             raise rule(f"high must be low and a number of steps, got {low}, {high} and {step}")
         if self.log and low <= 0:
             raise rule(f"low must be above zero on a log scale, got {low}")
@@ -62,10 +70,8 @@ class FloatParameter(_Range):
     """A real number between `low` and `high`, both included."""
 
     type: Literal["float"] = Field(description="A real number.")
-    low: Annotated[float, Field(allow_inf_nan=False)] = Field(description="The least value.")
-    high: Annotated[float, Field(allow_inf_nan=False)] = Field(
-        description="The greatest value; above `low`."
-    )
+    low: float = Field(description="The least value.")
+    high: float = Field(description="The greatest value; above `low`.")
     step: Annotated[float, Field(gt=0)] | None = Field(
         None,
         description="The distance between two values; `high` is `low` plus a number of steps.",
@@ -80,7 +86,7 @@ class FloatParameter(_Range):
         """Whether `value` can be proposed, bounds included."""
         number = isinstance(value, int | float) and not isinstance(value, bool)
         inside = number and self.low <= float(value) <= self.high
-        return inside and (self.step is None or _on_step(float(value) - self.low, self.step))
+        return inside and (self.step is None or _on_step(self.low, float(value), self.step))
 
     @property
     def examples(self) -> tuple[Scalar, ...]:
@@ -92,8 +98,8 @@ class IntParameter(_Range):
     """A whole number between `low` and `high`, both included."""
 
     type: Literal["int"] = Field(description="A whole number.")
-    low: int = Field(description="The least value.")
-    high: int = Field(description="The greatest value; above `low`.")
+    low: Whole = Field(description="The least value.")
+    high: Whole = Field(description="The greatest value; above `low`.")
     step: Count = Field(
         1,
         description="The distance between two values; `high` is `low` plus a number of steps.",
@@ -203,5 +209,17 @@ def _share(value: float, low: float, high: float) -> float:
     return min(max((value / 2 - low / 2) / width, 0.0), 1.0) if width > 0 else 0.5
 
 
-def _on_step(distance: float, step: float) -> bool:
-    return abs(distance / step - round(distance / step)) < 1e-9 * max(1.0, distance / step)
+def _divides(low: float, high: float, step: float) -> bool:
+    """Whether `high` is a value of Optuna's range; if not, Optuna would lower it.
+
+    Optuna compares the numbers as they are written, so that 0.1 divides 0.3; and it takes the end
+    only if that is on a step also in the arithmetic of the machine.
+    """
+    first, last, width = (Decimal(str(number)) for number in (low, high, step))
+    return not (last - first) % width and _on_step(low, high, step)
+
+
+def _on_step(low: float, value: float, step: float) -> bool:
+    """Whether a value is on a step, with the tolerance of Optuna's FloatDistribution."""
+    steps = (value - low) / step
+    return abs(steps - round(steps)) < 1e-8

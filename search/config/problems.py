@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
@@ -11,6 +12,7 @@ from typing import Any
 from pydantic import TypeAdapter, ValidationError
 from pydantic_core import ErrorDetails
 
+from studyhall.search.common.words import shown
 from studyhall.search.config.parameters import CategoricalParameter, Parameter
 from studyhall.search.config.search_space import needed
 from studyhall.search.config.section import EACH, ONE, Scalar
@@ -26,6 +28,9 @@ _KEYS: dict[KeyPath, frozenset[str]] = {
 }
 _PARAMETER: TypeAdapter[Parameter] = TypeAdapter(Parameter)
 _PARAMETER_KEYS = frozenset({"type", "low", "high", "log", "step", "choices", "when"})
+_SCALARS = ("bool", "int", "float", "str")  # pydantic's tags of what a value may be
+_BARE = re.compile(r"[A-Za-z0-9_-]+")  # a key that TOML takes without quotes
+_LONG_KEY = 100
 _TYPES = {
     "int": "a whole number",
     "float": "a number",
@@ -54,7 +59,8 @@ class Problem:
         """The key and the rule, as the user reads them."""
         key = ""
         for part in self.path:
-            key += f"[{part}]" if isinstance(part, int) else f".{part}" if key else str(part)
+            name = f"[{part}]" if isinstance(part, int) else _quoted(part)
+            key += f".{name}" if key and isinstance(part, str) else name
         return f"{key}: {self.rule}" if key else self.rule
 
 
@@ -63,12 +69,21 @@ def problem_of(details: ErrorDetails) -> Problem:
     path = tuple(part for part in details["loc"] if part not in (ONE, EACH))  # tags of a union
     if path[:1] == ("search_space",) and len(path) > 2:
         path = (*path[:2], *path[3:])  # the third part is a tag, too
+    if isinstance(details["input"], list | dict) and path[-1:] and path[-1] in _SCALARS:
+        return Problem(path[:-1], f"must be one value, got {shown(details['input'])}")
     return Problem(path, _rule(details, path))
+
+
+def _quoted(key: str) -> str:
+    """A key as TOML writes it, in quotes if need be; cut if it is long."""
+    return key if _BARE.fullmatch(key) and len(key) <= _LONG_KEY else shown(key, _LONG_KEY)
 
 
 def _rule(details: ErrorDetails, path: KeyPath) -> str:
     kind, value, context = details["type"], details["input"], details.get("ctx", {})
-    got = f"got {value!r}"
+    got = f"got {shown(value)}"
+    if isinstance(value, list) and len(path) == 2 and path[0] in ("network", "training"):
+        got += "; to search among values, name the key in [search_space]"
     if kind == "rule":
         return str(context["message"])
     if kind == "missing":
@@ -79,12 +94,14 @@ def _rule(details: ErrorDetails, path: KeyPath) -> str:
         return f"unknown key{near(str(path[-1]), known)}"
     if kind.startswith("union_tag"):
         tag = value.get("type") if isinstance(value, dict) else value
-        return f"type must be 'int', 'float' or 'categorical', got {tag!r}"
+        return f"type must be 'int', 'float' or 'categorical', got {shown(tag)}"
     if kind == "literal_error":
         return f"must be {context['expected']}, {got}"
     if kind in _LIMITS:
         words, key = _LIMITS[kind]
         return f"must be {words} {context[key]}, {got}"
+    if kind == "finite_number":
+        return f"must be a finite number, {got}"
     base = kind.removesuffix("_type").removesuffix("_from_attributes")
     if base in _TYPES:
         return f"must be {_TYPES[base]}, {got}"
@@ -95,7 +112,7 @@ def near(name: str, names: frozenset[str]) -> str:
     """The end of a sentence about an unknown name, with the nearest of `names`, or all of them."""
     if not names:
         return ""
-    nearest = get_close_matches(name, sorted(names), n=1, cutoff=0.5)
+    nearest = get_close_matches(name[:100], sorted(names), n=1, cutoff=0.5)
     return f"; did you mean '{nearest[0]}'?" if nearest else f"; known: {', '.join(sorted(names))}"
 
 
@@ -156,4 +173,4 @@ def _broken(asked: Parameter, values: tuple[Scalar, ...]) -> Iterator[str]:
         return
     for value in values:
         if not asked.contains(value):
-            yield f"must be one of its choices {list(asked.choices)}, got {value!r}"
+            yield f"must be one of its choices {shown(list(asked.choices))}, got {shown(value)}"

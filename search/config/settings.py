@@ -18,6 +18,7 @@ from studyhall.search.config.section import (
 )
 
 Rate = Annotated[float, Field(ge=0, lt=1)]
+Width = Annotated[int, Field(ge=1, le=1_000_000)]
 Activation = Literal["relu", "sigmoid", "tanh"]
 
 
@@ -27,7 +28,7 @@ class NetworkSettings(Section):
     `activation` and `dropout` are one value for all hidden layers, or a list with one for each.
     """
 
-    hidden: TupleOf[Count] = Field(
+    hidden: TupleOf[Width] = Field(
         description="The hidden layers' widths, numbers or names of parameters; `[]` for none.",
     )
     activation: OneOrEach[Activation, tuple[Activation, ...]] = Field(
@@ -118,7 +119,9 @@ class TrainingSettings(Section):
         0, description="The number of iterations over which the learning rate first rises from 0."
     )
     l2: NotNegative = Field(0.0, description="The strength of the penalty ½·l2·‖W‖² on weights.")
-    batch_size: Count = Field(200, description="Examples in a minibatch.")
+    batch_size: Annotated[int, Field(ge=1, le=1_000_000)] = Field(
+        200, description="Examples in a minibatch."
+    )
     sampling: Literal["shuffle", "with_replacement"] = Field(
         "shuffle",
         description="Whether an epoch takes each example once, or draws batches from all.",

@@ -12,9 +12,12 @@ from typing import Any
 
 from studyhall.search.common.errors import UsageError
 from studyhall.search.common.source_tree import STUDIES
+from studyhall.search.common.words import shown
 from studyhall.search.config.problems import KeyPath, Problem
 from studyhall.search.config.study_problems import validate_study
 from studyhall.search.config.study_spec import StudySpec
+
+_MOST_BYTES = 1_000_000
 
 
 def shipped_studies() -> dict[str, Path]:
@@ -29,10 +32,13 @@ def find_study(study: str) -> Path:
         UsageError: there is no such file, or no such name; the nearest names are offered.
     """
     if study.endswith(".toml"):
-        path = Path(study)
-        if not path.is_file():
+        try:
+            found = Path(study).is_file()
+        except OSError as error:  # such as a name that is too long
+            raise UsageError(f"{shown(study)}: cannot be read: {error.strerror}") from None
+        if not found:
             raise UsageError(f"{study}: no such study file. `studyhall list` shows all studies.")
-        return path
+        return Path(study)
     shipped = shipped_studies()
     if study not in shipped:
         raise unknown_study(study, shipped, " The path of a study file ends in .toml.")
@@ -49,7 +55,7 @@ def unknown_study(name: str, known: Iterable[str], more: str = "") -> UsageError
     """
     near = " or ".join(f"'{one}'" for one in get_close_matches(name, list(known), n=3, cutoff=0.5))
     guess = f" Did you mean {near}?" if near else ""
-    return UsageError(f"No study named '{name}'.{guess} `studyhall list` shows all.{more}")
+    return UsageError(f"No study named {shown(name)}.{guess} `studyhall list` shows all.{more}")
 
 
 def load_study(study: str | Path, overrides: Sequence[str] = ()) -> StudySpec:
@@ -93,7 +99,9 @@ def recorded_name(study: str) -> str:
 def _read(path: Path) -> tuple[str, dict[str, Any]]:
     """The text of a study file, and its tables."""
     try:
-        text = path.read_text(encoding="utf-8")
+        if (size := path.stat().st_size) > _MOST_BYTES:
+            raise UsageError(f"{path}: must have at most {_MOST_BYTES:,} bytes, got {size:,}")
+        text = path.read_text(encoding="utf-8-sig")  # some editors begin a file with a mark
     except (OSError, UnicodeDecodeError) as error:
         raise UsageError(f"{path}: cannot be read as UTF-8 text: {error}") from None
     try:
@@ -103,13 +111,23 @@ def _read(path: Path) -> tuple[str, dict[str, Any]]:
         found = re.match(r"line (\d+)", place)
         line = found[1] if found else str(text.rstrip().count("\n") + 1)
         raise UsageError(f"{path.name}:{line}: not valid TOML: {message}") from None
+    except RecursionError:
+        raise UsageError(f"{path.name}: must not nest so many lists and tables") from None
+    except ValueError:  # Python reads no number of thousands of digits
+        line = str(text[: _digits_in(text)].count("\n") + 1)
+        raise UsageError(f"{path.name}:{line}: must not have a number of so many digits") from None
+
+
+def _digits_in(text: str) -> int:
+    """Where the longest number of a text begins."""
+    return max(re.finditer(r"\d[\d_]*", text), key=lambda found: len(found[0])).start()
 
 
 def _anchor(raw: dict[str, Any], folder: Path) -> None:
     """Make `data.path` absolute; the study file's starts at its folder, that of `--set` here."""
     data = raw.get("data")
     if isinstance(data, dict) and isinstance(data.get("path"), str):
-        data["path"] = os.path.abspath(folder / Path(data["path"]).expanduser())
+        data["path"] = os.path.abspath(folder / os.path.expanduser(data["path"]))
 
 
 def _override(raw: dict[str, Any], override: str) -> None:
@@ -120,10 +138,10 @@ def _override(raw: dict[str, Any], override: str) -> None:
     for name in tables:
         table = table.setdefault(name, {}) if isinstance(table, dict) else None
     if not (equals and tables and last and isinstance(table, dict)):
-        raise UsageError(f"--set: must read table.key=value, got '{override}'")
+        raise UsageError(f"--set: must read table.key=value, got {shown(override)}")
     try:
         table[last] = tomllib.loads(f"value = {value}")["value"]
-    except tomllib.TOMLDecodeError:
+    except (ValueError, RecursionError):  # it is no TOML, or holds what Python cannot read
         table[last] = value.strip()
 
 
@@ -150,8 +168,8 @@ def _line_of(text: str, path: KeyPath) -> int:
             counts[name] = counts.get(name, -1) + 1
             table = (*name.split("."), *((counts[name],) if header[1] == "[[" else ()))
             here: KeyPath = table
-        elif key := re.match(r"\s*([\w\-]+)\s*=", line):
-            here = (*table, key[1])
+        elif key := re.match(r"\s*([\w\-]+|\"[^\"]*\"|'[^']*')\s*=", line):
+            here = (*table, key[1].strip("\"'"))
         else:
             continue
         if len(here) > best and path[: len(here)] == here:

@@ -6,13 +6,15 @@ can be wrong only in its place.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from itertools import combinations
 from typing import Any
 
 from pydantic import ValidationError
 
 from studyhall.search.common.errors import UsageError
+from studyhall.search.common.words import counted, shown
+from studyhall.search.config.limits import unkeepable
 from studyhall.search.config.parameters import CategoricalParameter, always_numerical
 from studyhall.search.config.problems import CheckedSpace, KeyPath, Problem, near, problem_of
 from studyhall.search.config.search_space import (
@@ -25,9 +27,16 @@ from studyhall.search.config.search_space import (
     point_with,
 )
 from studyhall.search.config.settings import SETTING_KEYS, TrainingSettings, TrialSettings
-from studyhall.search.config.study_spec import FINALISTS_ENDING, StudySection, StudySpec, overlay
+from studyhall.search.config.study_spec import (
+    FINALISTS_ENDING,
+    GIVEN_LETTERS,
+    StudySection,
+    StudySpec,
+    overlay,
+)
 
 _ALL_KEYS = frozenset[str]().union(*SETTING_KEYS.values())
+_MOST_LINES = 100
 _FIXED_DATA = SETTING_KEYS["data"] - {"preprocessing"}
 
 
@@ -39,9 +48,11 @@ def validate_study(raw: Mapping[str, Any], describe: Callable[[Problem], str] = 
         describe: Makes a line of a mistake.
 
     Raises:
-        UsageError: mistakes in it; every one, a line each.
+        UsageError: mistakes in it; every one, a line each, 100 at most.
     """
-    spec, problems = None, list[Problem]()
+    spec, problems = None, unkeepable(raw)
+    if problems:
+        raise UsageError(_lines(problems, describe))
     try:
         spec = StudySpec.model_validate(raw)
     except ValidationError as error:  # unknown or missing keys, wrong types, values out of range
@@ -58,14 +69,25 @@ def validate_study(raw: Mapping[str, Any], describe: Callable[[Problem], str] = 
         *_evolution(raw, space),
     ]
     if spec is None or problems:
-        distinct = {str(problem): problem for problem in problems}
-        raise UsageError("\n".join(map(describe, distinct.values())))
+        raise UsageError(_lines(problems, describe))
     return spec
 
 
+def _lines(problems: Iterable[Problem], describe: Callable[[Problem], str]) -> str:
+    """A line for each distinct problem, and one for those beyond what anyone would read."""
+    distinct = [*{str(problem): problem for problem in problems}.values()]
+    lines = [*map(describe, distinct[:_MOST_LINES])]
+    if more := len(distinct) - len(lines):
+        lines.append(f"and {counted(more, 'more mistake')}")
+    return "\n".join(lines)
+
+
 def _reserved(raw: Mapping[str, Any]) -> Iterator[Problem]:
-    """The names of finalists' studies are made, not given."""
+    """The names of finalists' studies are made, not given; and other names get endings, too."""
     name = _table(raw, "study").get("name")
+    if isinstance(name, str) and len(name) > GIVEN_LETTERS:
+        rule = f"must have at most {GIVEN_LETTERS} characters, got {len(name)}"
+        yield Problem(("study", "name"), rule)
     if isinstance(name, str) and name.endswith(FINALISTS_ENDING):
         rule = f"must not end with '{FINALISTS_ENDING}', as finalists' studies do, got '{name}'"
         yield Problem(("study", "name"), rule)
@@ -189,7 +211,10 @@ def _without_owner(
 ) -> Iterator[Problem]:
     """Settings that no optimizer, or no schedule, of the study takes."""
     training = _table(raw, "training")
-    chosen = {training.get(kind, TrainingSettings.model_fields[kind].default)}
+    given = training.get(kind, TrainingSettings.model_fields[kind].default)
+    if not isinstance(given, str):
+        return  # it is reported under its own key
+    chosen: set[object] = {given}
     if isinstance(searched := space.valid.get(kind), CategoricalParameter):
         chosen = {*searched.choices, *(chosen if searched.when else ())}
     if not chosen <= owned.keys():
@@ -222,7 +247,7 @@ def _outside(point: Mapping[str, Any], space: CheckedSpace) -> Iterator[tuple[st
         if name not in space.table:
             yield name, f"is not in [search_space]{near(name, frozenset(valid))}"
         elif name in valid and name not in inside:
-            yield name, f"must lie in search_space.{name}, got {value!r}"
+            yield name, f"must lie in search_space.{name}, got {shown(value)}"
         elif name in off:
             only = describe_conditions(valid[name].conditions)
             yield name, f"is active only when {only}, which this point excludes; delete it here"

@@ -21,6 +21,8 @@ Metric = Literal["validation_accuracy", "validation_loss"]
 
 FINALISTS_ENDING = ".finalists"  # ends the name of the study of a search's finalists
 _MOST_LETTERS = 100
+GIVEN_LETTERS = 150  # of a name that a user gives, endings such as '.1' included
+_KEPT_LETTERS = 200  # of a name to which Studyhall added endings; MLflow's databases keep 256
 
 
 def finalists_name(search: str) -> str:
@@ -33,6 +35,8 @@ def _short(name: str) -> str:
     own = re.sub(rf"(\{FINALISTS_ENDING}|\.\d+)+$", "", name)
     if len(own) > _MOST_LETTERS:
         raise rule(f"must have at most {_MOST_LETTERS} characters, got {len(own)}")
+    if len(name) > _KEPT_LETTERS:
+        raise rule(f"must have at most {GIVEN_LETTERS} characters, got {len(name)}")
     return name
 
 
@@ -53,7 +57,7 @@ class StudySection(Section):
         "maximize", description="`maximize` for an accuracy, `minimize` for a loss."
     )
     seed: Seed = Field(0, description="The random seed of all trials.")
-    trials: Count = Field(
+    trials: Annotated[int, Field(ge=1, le=100_000)] = Field(
         40, description="The total number of trials; raise it to extend a finished study."
     )
     window: Count = Field(

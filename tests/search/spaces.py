@@ -51,13 +51,9 @@ def floats(draw: st.DrawFn) -> dict[str, object]:
     kind = draw(st.sampled_from(["plain", "log", "step"]))
     if kind == "step":
         step = draw(st.sampled_from([1e-3, 0.1, 0.3, 7.0]))
-        low = draw(st.integers(-50, 50)) * step
-        return {
-            "type": "float",
-            "low": low,
-            "high": low + draw(st.integers(1, 99)) * step,
-            "step": step,
-        }
+        first, count = draw(st.integers(-50, 50)), draw(st.integers(1, 99))
+        low, high = (round(number * step, 6) for number in (first, first + count))
+        return {"type": "float", "low": low, "high": high, "step": step}
     least = sys.float_info.min if kind == "log" else -sys.float_info.max
     limits = st.floats(least, sys.float_info.max)
     low, high = sorted(draw(st.tuples(limits, limits).filter(lambda pair: pair[0] != pair[1])))
