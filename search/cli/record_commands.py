@@ -56,7 +56,7 @@ def _show_examination(examination: Examination, as_json: bool) -> None:
         print_json(examination.to_dict())
         return
     name, found = examination.study, examination.found
-    if not found:
+    if not found and not (examination.repairs and examination.repairs.done):
         print(f"OK: all trials of {name} match MLflow.")
     if examination.repairs is None:
         for finding in found:

@@ -91,9 +91,7 @@ def launch(
     words = (redact(word) for word in sys.argv[1:] if word != "--fresh")
     study_view.show_launched(summary, shlex.join(["studyhall", *words]), as_json=json)
     if summary.finished >= summary.wanted and summary.best is None:
-        raise StudyhallError(
-            f"{summary.name}: no trial completed; `studyhall ui` shows the reasons"
-        )
+        raise StudyhallError(summary.no_best)
     return 130 if summary.interrupted else 0
 
 

@@ -90,7 +90,7 @@ def show_best(summary: StudySummary, as_json: bool) -> None:
     """
     best = summary.best
     if best is None:
-        raise UsageError(f"{summary.name}: no trial has completed yet; launch the study again")
+        raise UsageError(summary.no_best)
     if as_json:
         parameters = {"parameters": best.parameters}
         print_json({"trial": best.number, summary.metric: best.value, **parameters})

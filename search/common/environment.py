@@ -80,6 +80,16 @@ def _ask_git(checkout: Path, *command: str) -> str:
     return answer.stdout.strip()
 
 
+def machine_memory() -> int:
+    """The memory in bytes that the processes of this machine, or of this container, can have."""
+    memory = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+    try:
+        limit = Path("/sys/fs/cgroup/memory.max").read_text(encoding="ascii").strip()
+    except OSError:
+        return memory
+    return min(memory, int(limit)) if limit.isdigit() else memory
+
+
 def _cpu_model() -> str:
     try:
         lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()

@@ -7,6 +7,7 @@ import re
 import tempfile
 from collections.abc import Iterable
 from dataclasses import dataclass
+from itertools import chain, count
 from pathlib import Path
 
 from studyhall.search.common.addresses import redact
@@ -23,6 +24,8 @@ from studyhall.search.tracking.registry import Champion, champion
 from studyhall.search.tracking.study_runs import TEST_FINGERPRINT, find_experiment, search_runs
 from studyhall.search.training.plots import confusion_picture, titled_images
 
+_BY_CLASS = "test_accuracy_of_"
+_LONGEST = 250 - len(_BY_CLASS)  # the characters of a class in a key
 _ELSEWHERE = "pass the address that the study was launched with, or set MLFLOW_TRACKING_URI"
 
 
@@ -110,7 +113,7 @@ def _metrics(verdict: Verdict) -> dict[str, float]:
     low, high = evaluation.interval
     shares = evaluation.accuracy_by_class
     # A separate prefix, because a class can be named "low" or "high".
-    by_class = {f"test_accuracy_of_{key}": shares[n] for key, n in _metric_keys(shares).items()}
+    by_class = {f"{_BY_CLASS}{key}": shares[n] for key, n in _metric_keys(shares).items()}
     return {
         ledger.ACCURACY: evaluation.accuracy,
         ledger.LOW: low,
@@ -124,14 +127,14 @@ def _metrics(verdict: Verdict) -> dict[str, float]:
 def _metric_keys(names: Iterable[str]) -> dict[str, str]:
     """Make valid, distinct endings of metric keys from class names; return the names by ending.
 
-    MLflow allows letters, digits and a few signs in a key; classes can have any name.
+    MLflow allows 250 letters, digits and a few signs in a key; classes can have any name.
     """
     keys: dict[str, str] = {}
     for name in names:
-        key = re.sub(r"[^\w .-]", "_", name)
-        while key in keys:
-            key += "_"
-        keys[key] = name
+        start = re.sub(r"[^\w .-]", "_", name)[:_LONGEST]
+        longer = (start + "_" * more for more in range(_LONGEST - len(start) + 1))
+        numbered = (f"{start[: _LONGEST - 4]}_{number}" for number in count(2))
+        keys[next(key for key in chain(longer, numbered) if key not in keys)] = name
     return keys
 
 

@@ -8,6 +8,7 @@ from pydantic import ValidationError
 
 from studyhall.search.common.errors import UsageError
 from studyhall.search.common.options import Options
+from studyhall.search.common.words import counted
 from studyhall.search.config.problems import problem_of
 from studyhall.search.config.study_spec import FinalistsSection, finalists_name
 from studyhall.search.runner.notebook_view import usual_observer
@@ -19,7 +20,7 @@ from studyhall.search.study.reconnection import retry_while_disconnected
 from studyhall.search.study.recorded import open_recorded, summary_of
 from studyhall.search.study.studies import open_study, recorded_study
 from studyhall.search.study.study import Study
-from studyhall.search.study.summary import StudySummary
+from studyhall.search.study.summary import StudySummary, summarize
 from studyhall.search.sync.tracked_study import StudyWithData, TrackedStudy, track, with_data
 from studyhall.search.tracking.mlflow_ui import pages_of
 from studyhall.search.tracking.study_runs import StudyRun, find_study_run
@@ -56,9 +57,7 @@ def train_finalists(
     if search.search_id is not None:
         raise UsageError(f"{name}: is a study of finalists itself; name the search")
     if not chosen(search, 1):
-        raise UsageError(
-            f"{name}: no trial has completed yet, so there are no finalists; launch the study again"
-        )
+        raise UsageError(summarize(search).no_best)
     wanted = _wanted(search.spec.finalists or FinalistsSection(), configurations, seeds)
     return run_finals(opened, wanted, options, observer)
 
@@ -84,6 +83,9 @@ def run_finals(
 ) -> StudySummary:
     """Train the missing finalists of a search; return the search's summary with them."""
     search, tracked = opened.study, _open(opened, wanted, options)
+    if (count := len(chosen(search, wanted.configurations))) < wanted.configurations:
+        few = counted(count, "configuration")
+        observer.note(f"only {few} completed, fewer than the {wanted.configurations} wanted")
     ended = Runner(tracked, options, observer, search).run()
     experiment_id, version = tracked.tracker.study_run.experiment_id, ended.champion_version
     run_id = find_study_run(opened.client, experiment_id, search.study_id)

@@ -79,7 +79,7 @@ class JsonLog(Observer):
     def begin(self, spec: StudySpec, summary: StudySummary, jobs: int) -> None:
         """Say that the study starts."""
         self._study = spec.study.name
-        values = {"trials": spec.study.trials, "finished": summary.finished, "jobs": jobs}
+        values = {"trials": summary.wanted, "finished": summary.finished, "jobs": jobs}
         self._write("begin", f"{spec.study.name} begins", values)
 
     def trial(self, result: TrialResult) -> None:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import os
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
@@ -37,6 +38,17 @@ class Journal(JournalStorage):
 
 class _File(JournalFileBackend):
     """Optuna's file of a journal, whose errors name it."""
+
+    def read_logs(self, log_number_from: int) -> Generator[dict[str, Any], None, None]:
+        """Read lines; a spoilt one is named, also if it was spoilt while the journal is open.
+
+        Raises:
+            UsageError: a line is no JSON.
+        """
+        try:
+            yield from super().read_logs(log_number_from)
+        except ValueError:
+            raise _spoilt(Path(self._file_path)) from None
 
     def append_logs(self, logs: list[dict[str, Any]]) -> None:
         """Append lines; a line that was written in part is cut off later."""
@@ -75,6 +87,15 @@ class _KernelLock(JournalFileOpenLock):
         """Let others have it."""
         self._lock.release()
 
+    @contextmanager
+    def held(self) -> Iterator[None]:
+        """Hold it for a block."""
+        self.acquire()
+        try:
+            yield
+        finally:
+            self.release()
+
 
 def open_journal(path: Path) -> Journal:
     """Open the journal at `path` to write to it, and create it if there is none.
@@ -84,9 +105,8 @@ def open_journal(path: Path) -> Journal:
     """
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        lock = _KernelLock(path)
-        lock.acquire()
-        lock.release()
+        with _KernelLock(path).held():
+            _require_last_line(path)
         _remove_old_locks(path)
         return read_journal(path)
     except OSError as error:
@@ -104,10 +124,26 @@ def read_journal(path: Path) -> Journal:
     """
     try:
         return Journal(path)
-    except (AssertionError, KeyError, TypeError, ValueError):  # what Optuna makes of other lines
-        raise UsageError(
-            f"--storage: {path} must be a study's journal, got a line that is no record of one"
-        ) from None
+    except (AssertionError, AttributeError, KeyError, TypeError, ValueError):
+        raise _spoilt(path) from None  # what Optuna makes of other lines
+
+
+def mend_journal(path: Path) -> list[str]:
+    """Make a journal readable whose lines are partly spoilt; see `journal_repair.mend`.
+
+    Returns:
+        What was done, a sentence each.
+    """
+    from studyhall.search.study.journal_repair import mend  # it knows what a study records
+
+    with _KernelLock(path).held():
+        return mend(path)
+
+
+def _spoilt(path: Path) -> UsageError:
+    from studyhall.search.study.journal_repair import problem_of
+
+    return UsageError(f"--storage: {problem_of(path)}")
 
 
 def _lock_file(path: Path, name: str = "") -> Path:
@@ -121,6 +157,17 @@ def _remove_old_locks(path: Path) -> None:
         if file.exists():
             with suppress(Timeout, OSError), FileLock(file, timeout=0):
                 file.unlink()
+
+
+def _require_last_line(path: Path) -> None:
+    """Refuse a spoilt last line, which Optuna passes over until something is appended to it."""
+    content = path.read_bytes()
+    try:
+        whole = not content or isinstance(json.loads(content[:-1].rpartition(b"\n")[2]), dict)
+    except ValueError:
+        whole = False
+    if not whole:
+        raise _spoilt(path)
 
 
 def _cut_torn_line(path: Path) -> None:

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from studyhall.search.common.errors import UsageError
+from studyhall.search.common.errors import StudyhallError, UsageError
 from studyhall.search.common.options import Options
 from studyhall.search.config.study_file import shipped_studies, unknown_study
 from studyhall.search.study.finalists import with_finals
 from studyhall.search.study.renaming import finish_renaming
 from studyhall.search.study.storage import open_storage, read_storage
-from studyhall.search.study.studies import recorded_studies, recorded_study
+from studyhall.search.study.studies import has_lost_settings, recorded_studies, recorded_study
 from studyhall.search.study.study import Study
 from studyhall.search.study.summary import StudySummary, summarize
 
@@ -25,6 +25,7 @@ def open_recorded(name: str, storage: Path | str | None = None, *, writable: boo
 
     Raises:
         UsageError: It was not run here, or there is no such study.
+        StudyhallError: The storage lost what study it is.
     """
     address = Options(storage=storage).address
     opened = read_storage(address)
@@ -34,6 +35,11 @@ def open_recorded(name: str, storage: Path | str | None = None, *, writable: boo
         study = recorded_study(opened, name)
     if study:
         return study
+    if has_lost_settings(opened, name):
+        raise StudyhallError(
+            f"{name}: its settings are missing in the storage; launch it with its study file, "
+            "which records them again"
+        )
     if name in shipped_studies():
         raise UsageError(f"{name}: no trial was run here yet; start with `studyhall launch {name}`")
     here = (study.spec.study.name for study in recorded_studies(opened))

@@ -17,7 +17,7 @@ from optuna.trial import FrozenTrial as FrozenTrial
 from studyhall.search.common.addresses import redact, resolved
 from studyhall.search.common.errors import UsageError
 from studyhall.search.common.service_part import clock_problems
-from studyhall.search.study.journal import open_journal, read_journal
+from studyhall.search.study.journal import mend_journal, open_journal, read_journal
 from studyhall.search.study.reconnection import retry_while_disconnected
 
 
@@ -66,6 +66,16 @@ def read_storage(address: str | Path) -> BaseStorage:
     from studyhall.search.study.postgres import read_database
 
     return read_database(place) or InMemoryStorage()
+
+
+def mend_storage(address: str | Path) -> list[str]:
+    """Make a journal readable whose lines are partly spoilt; a database needs no such thing.
+
+    Returns:
+        What was done, a sentence each.
+    """
+    place = resolved(address)
+    return mend_journal(place) if isinstance(place, Path) and place.is_file() else []
 
 
 def require_clock(storage: BaseStorage, address: str | Path) -> None:

@@ -54,13 +54,18 @@ def open_study(
     name, study_id = spec.study.name, _created(storage, spec)
     attributes = storage.get_study_user_attrs(study_id)
     if SPEC not in attributes:
-        if storage.get_all_trials(study_id, deepcopy=False):
+        begun = bool(storage.get_all_trials(study_id, deepcopy=False))
+        if begun and STUDY_ID not in attributes:
             raise UsageError(f"{name}: another program's study has that name; choose one by --name")
-        storage.set_study_user_attr(study_id, STUDY_ID, uuid.uuid4().hex)
-        storage.set_study_user_attr(study_id, EXPERIMENT, search.experiment if search else name)
-        if search:
-            storage.set_study_user_attr(study_id, SEARCH_ID, search.study_id)
-        storage.set_study_user_attr(study_id, DATA_FINGERPRINT, fingerprint)
+        identity = {
+            STUDY_ID: uuid.uuid4().hex,
+            EXPERIMENT: search.experiment if search else name,
+            **({SEARCH_ID: search.study_id} if search else {}),
+            DATA_FINGERPRINT: fingerprint,
+        }
+        for key, value in identity.items():
+            if not (begun and key in attributes):  # a spoilt journal may have lost the rest
+                storage.set_study_user_attr(study_id, key, value)
     elif found := differences(attributes, spec, fingerprint):
         changes = ", ".join(f"{d.key} was {d.recorded!r} and is {d.given!r}" for d in found)
         raise UsageError(
@@ -90,6 +95,15 @@ def recorded_study(storage: BaseStorage, name: str) -> Study | None:
     """Open a study as it was recorded; None if there is none, or it is another program's."""
     recorded = current_studies(storage).get(name)
     return _opened(storage, name, recorded.user_attrs) if recorded else None
+
+
+def has_lost_settings(storage: BaseStorage, name: str) -> bool:
+    """Whether a study has trials but no study file, as after a line of a journal was spoilt."""
+    if name not in study_names(storage):
+        return False
+    study_id = storage.get_study_id_from_name(name)
+    known = storage.get_study_user_attrs(study_id)
+    return STUDY_ID in known and SPEC not in known and bool(storage.get_all_trials(study_id))
 
 
 def recorded_studies(storage: BaseStorage) -> list[Study]:

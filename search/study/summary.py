@@ -32,7 +32,7 @@ class StudySummary:
     Attributes:
         name: The study.
         metric: The metric that it optimizes.
-        wanted: How many trials it is to have.
+        wanted: How many trials it is to have; more that have finished count as well.
         complete: How many completed.
         pruned: How many were pruned.
         failed: How many failed.
@@ -68,6 +68,17 @@ class StudySummary:
     trouble: str | None = None
 
     @property
+    def no_best(self) -> str:
+        """Why there is no best trial, and what to do."""
+        if self.finished < self.wanted:
+            return f"{self.name}: no trial has completed yet; launch the study again"
+        return (
+            f"{self.name}: none of its trials completed ({self.pruned} pruned, {self.failed} "
+            "failed); `studyhall ui` shows the reasons; change the study file, such as its "
+            "learning rates, and launch it with --fresh"
+        )
+
+    @property
     def finished(self) -> int:
         """How many trials have ended, in any state."""
         return self.complete + self.pruned + self.failed
@@ -83,14 +94,19 @@ class StudySummary:
 
 
 def summarize(study: Study) -> StudySummary:
-    """Count the trials that a study wants, and name the best of all that it has."""
-    trials, best = study.trials()[: study.spec.study.trials], study.best()
+    """Count the trials that a study wants, and name the best of all that it has.
+
+    Of trials beyond these, which a launch with a greater number left, the finished ones count.
+    """
+    every, first, best = study.trials(), study.spec.study.trials, study.best()
+    more = [trial for trial in every[first:] if trial.state.is_finished()]
+    trials = [*every[:first], *more]
     counts = {state: sum(t.state is state for t in trials) for state in TrialState}
     begun = [trial for trial in trials if claim_of(trial) is not None]
     return StudySummary(
         name=study.spec.study.name,
         metric=study.spec.study.metric,
-        wanted=study.spec.study.trials,
+        wanted=first + len(more),
         complete=counts[TrialState.COMPLETE],
         pruned=counts[TrialState.PRUNED],
         failed=counts[TrialState.FAIL],

@@ -10,6 +10,7 @@ from studyhall.search.common.options import Options
 from studyhall.search.config.study_spec import finalists_name
 from studyhall.search.study.observer import Observer
 from studyhall.search.study.recorded import open_recorded
+from studyhall.search.study.storage import mend_storage
 from studyhall.search.study.studies import recorded_study
 from studyhall.search.study.study import Study
 from studyhall.search.study.trial_result import TrialResult
@@ -62,7 +63,8 @@ def examine(
         name: The study.
         options: Where things are kept.
         observer: Its methods are called when data are fetched.
-        fix: Repair what is found; lost records are restored by training again.
+        fix: Repair what is found, a journal with spoilt lines first; lost records are restored by
+            training again.
 
     Raises:
         UsageError: there is no such study, nothing answers where it is kept, or its data changed.
@@ -70,9 +72,12 @@ def examine(
     """
     options, observer = options or Options(), observer or Observer()
     examined = _repaired if fix else _compared
+    mended = mend_storage(options.address) if fix else []
     study = open_recorded(name, options.address)
     finalists = recorded_study(study.storage, finalists_name(name))
     own = examined(study, options, observer)
+    if own.repairs and mended:
+        own = replace(own, repairs=replace(own.repairs, done=(*mended, *own.repairs.done)))
     return _both(own, examined(finalists, options, observer)) if finalists else own
 
 

@@ -12,6 +12,7 @@ from studyhall.search.tracking.client import missing_database, open_client
 from studyhall.search.tracking.mlflow_errors import explained, root_cause
 from studyhall.search.tracking.mlflow_model import MODEL_FOLDER
 from studyhall.search.tracking.run_files import load_trained
+from studyhall.search.tracking.study_runs import find_experiment, search_runs
 
 if TYPE_CHECKING:
     from mlflow.entities import Run
@@ -114,7 +115,7 @@ def champion(name: str, tracking_uri: str | None = None) -> Champion:
         if error.error_code not in _NONE_THERE:
             reason = root_cause(error)
             raise StudyhallError(f"{name}: the registry does not answer: {reason}") from error
-        raise none from None
+        raise (_diverged(client, name) or none) from None
     try:
         run = client.get_run(version.run_id or "")
         settings, classifier = load_trained(client, run)
@@ -129,6 +130,21 @@ def champion(name: str, tracking_uri: str | None = None) -> Champion:
         settings=settings,
         classifier=classifier,
         validation_accuracy=accuracy,
+    )
+
+
+def _diverged(client: MlflowClient, name: str) -> UsageError | None:
+    """The error of a study that has ended without a completed trial; None of any other."""
+    experiment_id = find_experiment(client, name)
+    if experiment_id is None:
+        return None
+    runs = search_runs(client, experiment_id, "attributes.status != 'RUNNING'")
+    ended = {run.data.tags.get("studyhall.kind") for run in runs if run.info.status == "FINISHED"}
+    if "study" not in ended or "trial" in ended:
+        return None
+    return UsageError(
+        f"{name}: none of its trials completed, so there is no champion; `studyhall ui` shows the "
+        "reasons; change the study file, such as its learning rates, and launch it with --fresh"
     )
 
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 import base64
 import json
 import zlib
+from itertools import accumulate
+from textwrap import shorten
 from typing import TYPE_CHECKING
 
 from studyhall.search.config.study_spec import FinalistsSpec, StudySpec
@@ -15,6 +17,7 @@ from studyhall.search.tracking.study_runs import REPORT, REPORT_TAG, StudyRun
 if TYPE_CHECKING:
     from mlflow.tracking import MlflowClient
 
+_LONGEST_LIST = 3000  # characters of all parameters' names: MLflow limits the lengths of tags
 _METRICS = ("value", "test_accuracy")
 _TAGS = ("studyhall.state", "studyhall.reason")
 
@@ -37,8 +40,9 @@ def description(spec: StudySpec, report: str | None = None) -> str:
             f" The best {wanted.configurations} are trained again from {wanted.seeds} fresh seeds "
             "each, and the best by mean is the champion."
         )
+    searched = shorten(", ".join(spec.search_space), _LONGEST_LIST, placeholder=", …")
     return (
-        f"Study **{study.name}**: {study.sampler} search over {', '.join(spec.search_space)}, "
+        f"Study **{study.name}**: {study.sampler} search over {searched}, "
         f"pruner {study.pruner}, seed {study.seed}, for the best {study.metric} on {data.name} "
         f"({examples}).{finalists} "
         f"Its trials are the runs below; `studyhall status {study.name}` shows their results. "
@@ -49,7 +53,11 @@ def description(spec: StudySpec, report: str | None = None) -> str:
 def _view(spec: StudySpec) -> str:
     """A view with values and parameters as the first columns, as the UI itself encodes it."""
     metrics = [f"metrics.`{name}`" for name in _METRICS]
-    parameters = [f"params.`{name}`" for name in spec.search_space]
+    lengths = accumulate(len(name) for name in spec.search_space)
+    shown = (
+        name for name, sum_ in zip(spec.search_space, lengths, strict=True) if sum_ <= _LONGEST_LIST
+    )
+    parameters = [f"params.`{name}`" for name in shown]
     tags = [f"tags.`{name}`" for name in _TAGS]
     view = {
         "orderByKey": "attributes.start_time",  # any other order hides which run is whose parent

@@ -12,11 +12,14 @@ import numpy as np
 from numpy.typing import DTypeLike
 
 from studyhall import model
+from studyhall.search.common.environment import machine_memory
 from studyhall.search.config.data_settings import DataSettings
 from studyhall.search.config.settings import NetworkSettings, TrainingSettings, TrialSettings
 from studyhall.search.config.study_spec import FreshSeed
 from studyhall.search.data.datasets import Dataset, open_dataset, split_dataset
 from studyhall.search.data.splits import Split
+
+_COPIES = 3  # the weights, their gradients, and what the least optimizers keep of the steps
 
 
 @dataclass(frozen=True)
@@ -72,8 +75,19 @@ class TrainingData:
 def build_network(
     wanted: NetworkSettings, dataset: Dataset, seed: TrialSeed, dtype: DTypeLike = np.float32
 ) -> model.Network:
-    """The network of a trial, with its initial weights."""
-    network = model.Network(architecture_of(wanted, dataset), dtype, seed.dropout())
+    """The network of a trial, with its initial weights.
+
+    Raises:
+        MemoryError: the machine has too little memory to train it; the system would end a process
+            that tries.
+    """
+    architecture = architecture_of(wanted, dataset)
+    needed = (
+        _COPIES * sum(a * b for a, b in pairwise(architecture.widths)) * np.dtype(dtype).itemsize
+    )
+    if needed > (memory := machine_memory()):
+        raise MemoryError(f"{needed / 1e9:,.0f} GB of {memory / 1e9:,.0f} GB")
+    network = model.Network(architecture, dtype, seed.dropout())
     network.initialize(wanted.initializer, seed.weights(), scale=wanted.initial_deviation)
     return network
 

@@ -87,7 +87,9 @@ def test_a_trial_that_diverges_fails_with_its_reason_and_the_study_goes_on(works
         assert answer.state == "FAILED"
         assert answer.reason.startswith("the loss must stay finite, got ")
     assert stderr.endswith(
-        "studyhall: small: no trial completed; `studyhall ui` shows the reasons\n"
+        "studyhall: small: none of its trials completed (0 pruned, 2 failed); `studyhall ui` shows "
+        "the reasons; change the study file, such as its learning rates, and launch it with "
+        "--fresh\n"
     )
 
 

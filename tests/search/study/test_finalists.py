@@ -161,7 +161,7 @@ def test_finalists_of_a_study_without_a_completed_trial_are_refused(moons):
     space = {**SPEC["search_space"], **rates}
     spec = StudySpec.model_validate({**SPEC, "study": study, "search_space": space})
     launch(spec, Options(jobs=1, preflight=False, **moons.places))
-    with pytest.raises(UsageError, match="no trial has completed yet, so there are no finalists"):
+    with pytest.raises(UsageError, match="none of its trials completed"):
         train_finalists("moons", options=moons.options())
 
 
