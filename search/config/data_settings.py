@@ -37,6 +37,11 @@ class DataSettings(Section):
         description="The size that images of your own are resized to: one side, or height and "
         "width; without it all images must have one size.",
     )
+    background: Annotated[str, Field(pattern=r"^(white|black|#[0-9A-Fa-f]{6})$")] | None = Field(
+        None,
+        description="The colour that transparent images of your own are laid on, `white`, `black` "
+        "or `#rrggbb`, also by `predict`; white without it.",
+    )
     test_share: Annotated[float, Field(gt=0, lt=1)] | None = Field(
         None,
         description="The share of your own data that is drawn by `seed` for the test split and "
@@ -98,7 +103,7 @@ class DataSettings(Section):
             )
         return path
 
-    @field_validator("image_size", "test_share")
+    @field_validator("image_size", "background", "test_share")
     @classmethod
     def _belongs_to_own_data(cls, value: object, others: ValidationInfo) -> object:
         if value is not None and others.data.get("path", "") is None:

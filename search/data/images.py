@@ -23,6 +23,7 @@ FORMATS = ("PNG", "JPEG", "BMP", "GIF", "TIFF", "WEBP", "PPM")
 # Pillow's modes without colours, and those with colours of 8 bits.
 _GREY = ("1", "L", "LA")
 _COLOURED = ("P", "PA", "RGB", "RGBA", "RGBX", "CMYK", "YCbCr", "LAB", "HSV")
+WHITE = "#ffffff"
 _ORIENTATION = 0x0112  # EXIF's tag
 # By the tag's value, the member of Pillow's `Transpose` that turns an image upright.
 _UPRIGHT = {
@@ -44,7 +45,7 @@ class Header:
     Attributes:
         height: in pixels.
         width: in pixels.
-        grey: whether it has no colours.
+        grey: whether it has no colours, nor a coloured background.
     """
 
     height: int
@@ -57,30 +58,45 @@ class Header:
         return f"{self.height} x {self.width}"
 
 
-def header(content: bytes) -> Header:
+def header(content: bytes, background: str = WHITE) -> Header:
     """Read the header of an image from its file's content, without the pixels.
+
+    Args:
+        content: the image's file.
+        background: the colour behind it if it is transparent, as "#rrggbb" or a name.
 
     Raises:
         UndecodableError: it is not an image of FORMATS, or its values would be clipped.
     """
+    from PIL import ImageColor
+
     image = _opened(content)
     sides = image.size
     if image.format != "TIFF" and _orientation(image) in _SIDEWAYS:
         sides = sides[::-1]  # for TIFF, Pillow itself does this
-    return Header(sides[1], sides[0], image.mode in _GREY)
+    grey = image.mode in _GREY
+    if grey and image.has_transparency_data:
+        grey = len(set(ImageColor.getrgb(background))) == 1
+    return Header(sides[1], sides[0], grey)
 
 
 def pixels(
-    content: bytes, channels: int, size: tuple[int, int] | None = None
+    content: bytes,
+    channels: int,
+    size: tuple[int, int] | None = None,
+    background: str = WHITE,
 ) -> npt.NDArray[np.uint8]:
     """Decode an image and turn it upright by its EXIF orientation.
 
-    Of an animated image the first frame is decoded. Of 16-bit colours the upper 8 bits are kept.
+    A transparent image is laid on the background, because its transparent pixels have colours that
+    nobody has seen. Of an animated image the first frame is decoded. Of 16-bit colours the upper 8
+    bits are kept.
 
     Args:
         content: the image's file.
         channels: 3 for RGB, 1 for grey.
         size: height and width to crop it to, centred, and scale it to; None keeps its size.
+        background: the colour behind it if it is transparent, as "#rrggbb" or a name.
 
     Returns:
         uint8 (height, width, channels).
@@ -93,7 +109,7 @@ def pixels(
 
     image = _opened(content)
     with _explained():
-        upright = _upright(image).convert("L" if channels == 1 else "RGB")
+        upright = _opaque(_upright(image), background).convert("L" if channels == 1 else "RGB")
     fitted = upright
     if size:
         fitted = ImageOps.fit(upright, (size[1], size[0]), Image.Resampling.LANCZOS)
@@ -101,18 +117,23 @@ def pixels(
 
 
 def read_image(
-    path: Path, example_shape: tuple[int, ...], *, light_on_dark: bool = True
+    path: Path,
+    example_shape: tuple[int, ...],
+    *,
+    light_on_dark: bool = True,
+    background: str = WHITE,
 ) -> npt.NDArray[np.uint8]:
     """Read an image file of any size and give it the form of a data set's images.
 
-    It is turned upright, cropped to a centred square, scaled, and made RGB or grey, as the images
-    of the user's data are. A grey image with a bright border is inverted: people write digits dark
-    on light, and MNIST's are light on dark.
+    It is turned upright, laid on the background, cropped to a centred square, scaled, and made RGB
+    or grey, as the images of the user's data are. A grey image with a bright border is inverted:
+    people write digits dark on light, and MNIST's are light on dark.
 
     Args:
         path: The image's file.
         example_shape: (height, width, channels) with three channels or one.
         light_on_dark: Whether the data set's grey images are; if not, no image is inverted.
+        background: The colour behind a transparent image, as "#rrggbb" or a name.
 
     Returns:
         uint8 of that shape.
@@ -127,7 +148,7 @@ def read_image(
         )
     height, width, channels = example_shape
     try:
-        found = pixels(path.read_bytes(), channels, (height, width))
+        found = pixels(path.read_bytes(), channels, (height, width), background)
     except FileNotFoundError:
         raise UsageError(f"{path}: no such image") from None
     except OSError as error:
@@ -139,6 +160,16 @@ def read_image(
         border = np.concatenate([found[0], found[-1], found[:, 0], found[:, -1]])
         return 255 - found if np.median(border) > 127 else found
     return found
+
+
+def _opaque(image: Image, background: str) -> Image:
+    """Lay an image on a background if it has transparent pixels."""
+    from PIL import Image as Pillow
+
+    if not image.has_transparency_data:
+        return image
+    ground = Pillow.new("RGBA", image.size, background)
+    return Pillow.alpha_composite(ground, image.convert("RGBA")).convert("RGB")
 
 
 def _upright(image: Image) -> Image:

@@ -34,6 +34,10 @@ _FORMS = (
     "uint8 images (N, height, width, 1 or 3) or (N, height, width), or float points (N, inputs)"
 )
 
+# Of a column's deviation, the rounding to float32 that may be lost; and the deviations that leave
+# its standardized values finite.
+_ROUNDING, _NARROWEST, _WIDEST = 1e-4, 1e-37, 3e38
+
 # The errors that a damaged archive, or an array that is cut short, causes.
 _UNREADABLE = (
     OSError,
@@ -88,18 +92,20 @@ class ArrayFile:
         except OSError:
             return {"": ""}
 
-    def examine(self, size: tuple[int, int] | None) -> OwnExamples:
+    def examine(self, size: tuple[int, int] | None, background: str | None = None) -> OwnExamples:
         """Read all arrays.
 
         Args:
             size: must be None, since arrays are not resized.
+            background: must be None, since arrays are not transparent.
 
         Raises:
             UsageError: they are not a data set; a line per mistake.
         """
         problems: list[str] = []
-        if size is not None:
-            problems.append("image_size goes with a folder of images; delete it from [data]")
+        for key, value in (("image_size", size), ("background", background)):
+            if value is not None:
+                problems.append(f"{key} goes with a folder of images; delete it from [data]")
         arrays, classes = self._read(problems)
         for part in dict.fromkeys(part for part, _ in arrays):
             problems += _misfits(self._names(part), arrays, part)
@@ -197,16 +203,58 @@ def _misformed(images: npt.NDArray[Any]) -> list[str]:
     """Return what is wrong with the type, shape or values of examples; empty if nothing is."""
     kind, shape = images.dtype, images.shape
     image = kind == np.uint8 and (len(shape) == 3 or (len(shape) == 4 and shape[3] in (1, 3)))
-    points = kind in (np.float32, np.float64) and len(shape) == 2
+    points = kind.kind == "f" and len(shape) == 2
     if not (image or points) or 0 in shape:
-        return [f"must be {_FORMS}, and not empty, got {kind} {shape}"]
+        return [f"must be {_FORMS}, and not empty, got {kind} {shape}{_conversion(images)}"]
     if points:
         with np.errstate(over="ignore"):
             finite = np.isfinite(images.astype(np.float32)).all(axis=1)
         if not finite.all():
             where = listed(np.flatnonzero(~finite))
             return [f"must be finite numbers as float32, got others at index {where}"]
+        return _indistinct(images)
     return []
+
+
+def _conversion(images: npt.NDArray[Any]) -> str:
+    """Return how to turn examples of another form into one that is read; empty if unknown."""
+    kind, shape = images.dtype.kind, images.shape
+    steps = {
+        ("f", 3): "store bytes as .astype(numpy.uint8), or points as .reshape(len(images), -1)",
+        ("f", 4): "store bytes as .astype(numpy.uint8), or points as .reshape(len(images), -1)",
+        ("u", 2): "store images as .reshape(-1, height, width), points as .astype(numpy.float32)",
+        ("i", 2): "store points as .astype(numpy.float32)",
+        ("b", 2): "store points as .astype(numpy.float32)",
+        ("f", 1): "store points of one input as .reshape(-1, 1)",
+    }
+    step = steps.get((kind, len(shape)))
+    if kind in "iub" and images.dtype != np.uint8 and len(shape) in (3, 4):
+        step = "scale them to 0 to 255, and store them as .astype(numpy.uint8)"
+    elif images.dtype == np.uint8 and len(shape) == 4 and shape[1] in (1, 3):
+        step = "store them as .transpose(0, 2, 3, 1)"
+    elif images.dtype == np.uint8 and len(shape) == 4 and shape[3] == 4:
+        step = "lay them on a background, and store them without the fourth channel"
+    return f"; {step}" if step and 0 not in shape else ""
+
+
+def _indistinct(points: npt.NDArray[Any]) -> list[str]:
+    """Return a problem if columns vary by less, or by more, than float32 can tell apart.
+
+    Such as times in seconds since 1970, whose neighbours in float32 are 128 seconds apart.
+    """
+    exact = points.astype(np.float64)
+    error = np.abs(exact - points.astype(np.float32)).max(axis=0)
+    least, most = exact.min(axis=0), exact.max(axis=0)
+    deviation = (exact - least).std(axis=0)
+    lost = (error > _ROUNDING * deviation) | (most - least > _WIDEST) | (deviation < _NARROWEST)
+    columns = np.flatnonzero(lost & (most > least)).tolist()
+    if not columns:
+        return []
+    found = listed(f"{least[c]!s} to {most[c]!s} in column {c}" for c in columns)
+    return [
+        f"must keep the differences within each column as float32, got {found}; subtract the "
+        "column's mean and divide by its deviation before you store it"
+    ]
 
 
 def _form(images: npt.NDArray[Any]) -> str:

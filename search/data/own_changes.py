@@ -94,7 +94,7 @@ def _changes(
     if not in_one_file:
         yield from _changed_files(source, sums, manifest, folder)
     try:
-        examples = source.examine(settings.height_and_width)
+        examples = source.examine(settings.height_and_width, settings.background)
     except UsageError as error:
         fault = Fault("file", None, str(source.place)) if in_one_file else None
         yield from ((line, fault) for line in str(error).splitlines())

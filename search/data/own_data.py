@@ -38,8 +38,9 @@ from studyhall.search.data.dataset_manifest import (
 )
 from studyhall.search.data.integrity import digests, finish_folder, verify_folder
 from studyhall.search.data.own_arrays import ArrayFile
+from studyhall.search.data.own_entries import NAMED
 from studyhall.search.data.own_examples import OwnExamples
-from studyhall.search.data.own_folder import ImageFolder
+from studyhall.search.data.own_folder import MORE_BROKEN, ImageFolder
 from studyhall.search.data.splits import draw_test
 
 if TYPE_CHECKING:
@@ -50,7 +51,7 @@ OwnSource = ImageFolder | ArrayFile
 # By split, the part of the source that its examples are in, and their indices there.
 Rows = dict[str, tuple[str, list[int]]]
 TEST_SHARE = 0.2
-_VERSION = 1  # to be raised when the same files are decoded in another way
+_VERSION = 2  # to be raised when the same files are decoded in another way
 
 
 def own_source(settings: DataSettings, data_dir: Path | str | None = None) -> OwnSource:
@@ -90,7 +91,7 @@ def variant_of(source: OwnSource, settings: DataSettings, sums: dict[str, str]) 
     lines = "".join(f"{digest}  {name}\n" for name, digest in sorted(sums.items()))
     # Names that are not UTF-8 are refused later, with a message.
     content = hashlib.sha256(lines.encode(errors="surrogateescape")).hexdigest()
-    inputs = [_VERSION, content, settings.height_and_width, drawing]
+    inputs = [_VERSION, content, settings.height_and_width, settings.background, drawing]
     return f"-own-{hashlib.sha256(json.dumps(inputs).encode()).hexdigest()[:16]}"
 
 
@@ -118,7 +119,7 @@ def own_data(
     folder = cache_folder() / f"{settings.name}{variant_of(source, settings, sums)}"
     if source.orderly and (manifest := _intact(folder, SILENT)):
         return folder, manifest.info
-    examples = source.examine(settings.height_and_width)
+    examples = source.examine(settings.height_and_width, settings.background)
     with exclusive(folder, progress):
         # Another process may have decoded them while this one waited.
         if not (manifest := _intact(folder, progress)):
@@ -166,7 +167,8 @@ def _decode(
     problems: list[str] = []
     write_arrays(folder, info, _pieces(examples, rows, progress, problems))
     if problems:
-        raise UsageError("\n".join(problems))
+        more = [f"{source.place}: {len(problems) - NAMED:,} {MORE_BROKEN}"]
+        raise UsageError("\n".join(problems[:NAMED] + more * (len(problems) > NAMED)))
     found = digests(folder, info)
     batches = tuple(
         replace(batch, images=found[batch.name]["images"], labels=found[batch.name]["labels"])

@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from studyhall.search.data.faults import listed
+from studyhall.search.data.own_entries import NAMED, composed
 
 MOST_CLASSES = 256  # a label is stored as a byte
 Labels = dict[str, npt.NDArray[np.uint8]]
@@ -46,8 +47,8 @@ def read_labels(
     """Convert labels to class indices.
 
     Args:
-        given: by part, the name of the array of labels, and the labels: whole numbers or strings,
-            (N,) or (N, 1).
+        given: by part, the name of the array of labels, and the labels: whole numbers of any
+            type, booleans, or strings, (N,) or (N, 1).
         named: the names of the classes (classes,): label k is the k-th. Without them the classes
             are the values of the training labels, sorted.
 
@@ -57,8 +58,11 @@ def read_labels(
     Raises:
         LabelError: wrong type or shape, a label without a class, or too few or too many classes.
     """
+    given = {part: (name, _plain(values)) for part, (name, values) in given.items()}
+    named = None if named is None else _plain(named)
     problems = [
         f"{name}: must be whole numbers or strings (N,), got {values.dtype} {values.shape}"
+        f"{_conversion(values)}"
         for name, values in given.values()
         if not _well_formed(values)
     ]
@@ -77,6 +81,12 @@ def read_labels(
         problems.append(f"{flat['train'][0]}: {rule}")
     known = set(classes.tolist())
     for name, values in flat.values():
+        if named is not None and numbered and _from_one(values, len(named)):
+            problems.append(
+                f"{name}: must be 0 to {len(named) - 1}, since label k has the k-th name of "
+                f"classes, counted from 0, got 1 to {len(named)}; subtract 1"
+            )
+            continue
         unknown = [index for index, value in enumerate(values.tolist()) if value not in known]
         if unknown:
             found = listed(f"{values[index]!s} at index {index}" for index in unknown)
@@ -105,11 +115,14 @@ def require_enough(classes: tuple[str, ...], labels: Labels, *, drawn: bool) -> 
     for part, values in labels.items():
         needed = needed_per_class(part, drawn=drawn)
         counts = np.bincount(values, minlength=len(classes))
-        problems += [
-            f"the {part} part must have at least {needed} examples of class {name}, got {count}"
+        rule = f"the {part} part must have at least {needed} examples of"
+        few = [
+            f"{rule} class {name}, got {count}"
             for name, count in zip(classes, counts.tolist(), strict=True)
             if count < needed
         ]
+        more = [f"{rule} {len(few) - NAMED} more classes"] if len(few) > NAMED else []
+        problems += few[:NAMED] + more
     if problems:
         raise LabelError("\n".join(problems))
 
@@ -125,7 +138,37 @@ def needed_per_class(part: str, *, drawn: bool) -> int:
 
 def _well_formed(values: npt.NDArray[Any]) -> bool:
     flat = values.ndim == 1 or (values.ndim == 2 and values.shape[1] == 1)
-    return flat and values.dtype.kind in "iuU" and len(values) > 0
+    return flat and values.dtype.kind in "iubU" and len(values) > 0
+
+
+def _plain(values: npt.NDArray[Any]) -> npt.NDArray[Any]:
+    """Return whole numbers of a floating type as integers, bytes as strings, accents composed."""
+    if values.dtype.kind == "f" and np.isfinite(values).all() and (values % 1 == 0).all():
+        return values.astype(np.int64)
+    if values.dtype.kind == "S":
+        try:
+            values = np.char.decode(values, "utf-8")
+        except UnicodeDecodeError:
+            return values
+    if values.dtype.kind == "U" and not all(map(str.isascii, values.ravel().tolist())):
+        texts = [composed(text) for text in values.ravel().tolist()]
+        return np.array(texts).reshape(values.shape)
+    return values
+
+
+def _conversion(values: npt.NDArray[Any]) -> str:
+    """Return how to turn labels of another form into one that is read; empty if unknown."""
+    if values.dtype.kind == "S":
+        return "; decode them to strings"
+    if values.ndim == 2 and values.shape[1] > 1 and values.dtype.kind in "iub":
+        return "; store one-hot rows as .argmax(axis=1)"
+    if values.dtype.kind == "f":
+        return "; store a whole number for each class"
+    return ""
+
+
+def _from_one(values: npt.NDArray[Any], classes: int) -> bool:
+    return int(values.min()) == 1 and int(values.max()) == classes
 
 
 def _misnamed(named: npt.NDArray[Any]) -> list[str]:

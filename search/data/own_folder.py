@@ -6,9 +6,8 @@ Images are in `train/CLASS/` and `test/CLASS/`, or in `CLASS/` alone; then the t
 from __future__ import annotations
 
 import hashlib
-import os
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -18,11 +17,21 @@ import numpy.typing as npt
 
 from studyhall.search.common.errors import UsageError
 from studyhall.search.data.catalog import SPLITS, UndecodableError
-from studyhall.search.data.images import FORMATS, Header, header, pixels
+from studyhall.search.data.images import WHITE, Header, header, pixels
+from studyhall.search.data.own_entries import (
+    composed,
+    entries,
+    first_few,
+    folders,
+    images,
+    loose_images,
+    undecodable_names,
+)
 from studyhall.search.data.own_examples import MOST_CLASSES, OwnExamples, needed_per_class
 
-_IGNORED = ("Thumbs.db", "desktop.ini")  # files that file browsers create
-_NAMED = 5  # the number of files to name if the same is wrong with many
+# The names of the folders of parts, in any case of letters.
+_PARTS = {"train": ("train", "training"), "test": ("test", "testing")}
+MORE_BROKEN = "more files must be images that can be read; replace them or delete them"
 _USES = {
     1: "one to test by",
     2: "one to train on and one to validate by",
@@ -43,26 +52,26 @@ class ImageFolder:
     @cached_property
     def drawn(self) -> bool:
         """Whether it has no test part, so that one is drawn."""
-        return not any((self.place / part).is_dir() for part in SPLITS)
+        return not any(map(_part_of, folders(self.place)))
 
     @cached_property
     def parts(self) -> dict[str, Path]:
         """By part, the folder that holds the folders of classes."""
         if self.drawn:
             return {"train": self.place}
-        return {part: self.place / part for part in SPLITS}
+        named = {_part_of(folder): folder for folder in folders(self.place)}
+        return {part: named.get(part, self.place / part) for part in SPLITS}
 
     @property
     def holders(self) -> tuple[Path, ...]:
         """The folders that hold images and nothing else."""
-        classes = tuple(self.place / name for name in self.classes)
-        return classes if self.drawn else tuple(self.parts.values())
+        return tuple(folders(self.place)) if self.drawn else tuple(self.parts.values())
 
     @cached_property
     def classes(self) -> tuple[str, ...]:
         """The sorted names of the folders of classes, of either part."""
-        found = (_folders(path) for path in self.parts.values() if path.is_dir())
-        return tuple(sorted({folder.name for part in found for folder in part}))
+        found = (folder for path in self.parts.values() for folder in folders(path))
+        return tuple(sorted({composed(folder.name) for folder in found}))
 
     @cached_property
     def files(self) -> dict[str, tuple[tuple[int, Path], ...]]:
@@ -70,12 +79,20 @@ class ImageFolder:
         return {
             part: tuple(
                 (label, path)
-                for label, name in enumerate(self.classes)
-                for path in _entries(folder / name)
+                for label, holders in enumerate(self._holders_by_class(folder))
+                for holder in holders
+                for path in entries(holder)
                 if not path.is_dir()
             )
             for part, folder in self.parts.items()
         }
+
+    def _holders_by_class(self, part: Path) -> list[list[Path]]:
+        """Return the folders of each class in a part: one, unless two systems wrote its name."""
+        found: dict[str, list[Path]] = {name: [] for name in self.classes}
+        for folder in folders(part):
+            found[composed(folder.name)].append(folder)
+        return list(found.values())
 
     def name(self, path: Path) -> str:
         """Return a file's name relative to the folder."""
@@ -91,24 +108,26 @@ class ImageFolder:
         """Whether the folders have no problem; digests of the files would not show one."""
         return not any(self._structural_problems())
 
-    def examine(self, size: tuple[int, int] | None) -> OwnExamples:
+    def examine(self, size: tuple[int, int] | None, background: str | None = None) -> OwnExamples:
         """Read the header of every image.
 
         Args:
             size: the height and width to resize images to; None to keep theirs.
+            background: the colour to lay transparent images on; None for white.
 
         Raises:
             UsageError: the folder is not a data set; a line per mistake.
         """
         problems = list(self._structural_problems())
-        headers, broken = self._headers()
-        problems += broken.values()
+        background = background or WHITE
+        headers, broken = self._headers(background)
+        problems += first_few(broken, self.place, MORE_BROKEN)
         if size is None:
             problems += _odd_sizes(headers, self.place)
         channels = 1 if headers and all(found.grey for found in headers.values()) else 3
         # Damage behind a header is otherwise found when the images are decoded into the cache.
         if problems:
-            problems += _damaged(headers, channels)
+            problems += _damaged(headers, channels, self.place)
             raise UsageError("\n".join(problems))
         first = next(iter(headers.values()))
         return OwnExamples(
@@ -119,7 +138,9 @@ class ImageFolder:
                 part: np.array([label for label, _ in files], np.uint8)
                 for part, files in self.files.items()
             },
-            row=lambda part, index: _decoded(self.files[part][index][1], channels, size),
+            row=lambda part, index: _decoded(
+                self.files[part][index][1], channels, size, background
+            ),
             files={
                 part: tuple(self.name(path) for _, path in files)
                 for part, files in self.files.items()
@@ -139,17 +160,17 @@ class ImageFolder:
         if len(self.classes) > MOST_CLASSES:
             yield f"{self.place}: must have at most {MOST_CLASSES} classes, got {len(self.classes)}"
         for part, folder in self.parts.items():
-            yield from _loose_images(folder)
+            yield from loose_images(folder)
             paths = (path for _, path in self.files[part])
-            yield from _undecodable_names((*_folders(folder), *paths), folder)
+            yield from undecodable_names((*folders(folder), *paths), folder)
             if folder.is_dir():
                 yield from self._few(part, folder)
 
     def _reserved(self) -> list[str]:
         """Name each folder that is a class by its content but has the name of a part."""
-        named = [path for path in (self.place / part for part in SPLITS) if path.is_dir()]
-        others = any(folder.name not in SPLITS for folder in _folders(self.place))
-        if not others or any(_folders(path) or not _images(path) for path in named):
+        named = [folder for folder in folders(self.place) if _part_of(folder)]
+        others = len(folders(self.place)) > len(named)
+        if not others or any(folders(path) or not images(path) for path in named):
             return []
         return [
             f"{path}: must not be the name of a class, since train and test name the parts of a "
@@ -159,86 +180,44 @@ class ImageFolder:
 
     def _misplaced(self) -> Iterator[str]:
         """Name a missing part, and the folders beside the parts."""
-        for part, path in self.parts.items():
+        for path in self.parts.values():
             if not path.is_dir():
-                other = next(other for other in SPLITS if other != part)
+                other = next(other for other in self.parts.values() if other.is_dir()).name
                 yield (
                     f"{path}: must stand beside {other}, got no such folder; make it, or put the "
                     f"classes of {other} right into {self.place} to have a test part drawn"
                 )
-        for folder in _folders(self.place):
-            if folder.name not in SPLITS:
-                yield f"{folder}: must not stand beside train and test; move its images there"
+        for folder in folders(self.place):
+            if folder not in self.parts.values():
+                train, test = (self.parts[part].name for part in SPLITS)
+                yield f"{folder}: must not stand beside {train} and {test}; move its images there"
 
     def _few(self, part: str, folder: Path) -> Iterator[str]:
         """Name the classes with too few images in a part, and folders within their folders."""
         counts = Counter(label for label, _ in self.files[part])
         needed = needed_per_class(part, drawn=self.drawn)
-        for label, name in enumerate(self.classes):
-            for inner in _folders(folder / name):
-                yield f"{inner}: must be an image, got a folder; put its images into {name}"
+        least = "1 image" if needed == 1 else f"{needed} images"
+        inner, few = {}, {}
+        for label, holders in enumerate(self._holders_by_class(folder)):
+            name = self.classes[label]
+            for path in (inner for holder in holders for inner in folders(holder)):
+                inner[path] = f"must be an image, got a folder; put its images into {name}"
             if counts[label] < needed:
-                least = "1 image" if needed == 1 else f"{needed} images"
-                yield (
-                    f"{folder / name}: must hold at least {least} ({_USES[needed]}), "
-                    f"got {counts[label]}; add some, or delete the class everywhere"
+                few[folder / name] = (
+                    f"must hold at least {least} ({_USES[needed]}), got {counts[label]}; add some, "
+                    "or delete the class everywhere"
                 )
+        yield from first_few(few, folder, f"more classes must hold at least {least}")
+        yield from first_few(inner, folder, "more folders lie in the folders of classes")
 
-    def _headers(self) -> tuple[dict[Path, Header], dict[Path, str]]:
+    def _headers(self, background: str) -> tuple[dict[Path, Header], dict[Path, str]]:
         headers, broken = {}, {}
         for _, path in (file for files in self.files.values() for file in files):
             try:
-                headers[path] = header(_read(path))
+                headers[path] = header(_read(path), background)
             except UndecodableError as error:
-                broken[path] = _sentence(path, error)
+                broken[path] = _next_step(error)
         return headers, broken
-
-
-def _entries(folder: Path) -> list[Path]:
-    """Return a folder's files and folders by name, without hidden ones; none if it is missing."""
-    if not folder.is_dir():
-        return []
-    found = sorted(folder.iterdir(), key=lambda path: path.name)
-    return [path for path in found if not path.name.startswith(".") and path.name not in _IGNORED]
-
-
-def _folders(folder: Path) -> list[Path]:
-    return [path for path in _entries(folder) if path.is_dir()]
-
-
-def _images(folder: Path) -> list[Path]:
-    """Return the files directly in a folder whose names end as those of images."""
-    from PIL import Image
-
-    endings = {end for end, name in Image.registered_extensions().items() if name in FORMATS}
-    return [p for p in _entries(folder) if not p.is_dir() and p.suffix.lower() in endings]
-
-
-def _loose_images(folder: Path) -> Iterator[str]:
-    """Name the images beside the folders of classes; other files there, such as notes, are fine."""
-    one = "must lie in the folder of its class; move it there or delete it"
-    rest = "more images must lie in the folder of their class; move them there or delete them"
-    yield from _first_few(dict.fromkeys(_images(folder), one), folder, rest)
-
-
-def _undecodable_names(paths: Iterable[Path], folder: Path) -> Iterator[str]:
-    """Name the files whose names are not UTF-8, because the manifest keeps names as text."""
-    rule = "must have a name in UTF-8; rename it"
-    problems = {path: rule for path in paths if _printable(path.name) != path.name}
-    yield from _first_few(problems, folder, "more names must be in UTF-8; rename them")
-
-
-def _first_few(problems: Mapping[Path, str], folder: Path, rest: str) -> Iterator[str]:
-    """Yield the problems of the first paths, then the number of other paths followed by `rest`."""
-    for path in list(problems)[:_NAMED]:
-        yield f"{_printable(str(path))}: {problems[path]}"
-    if len(problems) > _NAMED:
-        yield f"{folder}: {len(problems) - _NAMED:,} {rest}"
-
-
-def _printable(name: str) -> str:
-    """Return a name with each byte that is not UTF-8 as a hexadecimal escape."""
-    return os.fsencode(name).decode(errors="backslashreplace")
 
 
 def _odd_sizes(headers: dict[Path, Header], place: Path) -> Iterator[str]:
@@ -253,27 +232,36 @@ def _odd_sizes(headers: dict[Path, Header], place: Path) -> Iterator[str]:
         for path, found in headers.items()
         if found.size != usual
     }
-    yield from _first_few(problems, place, f"more of {len(headers):,} images have other sizes")
+    yield from first_few(problems, place, f"more of {len(headers):,} images have other sizes")
 
 
-def _damaged(headers: dict[Path, Header], channels: int) -> Iterator[str]:
+def _damaged(headers: dict[Path, Header], channels: int, place: Path) -> Iterator[str]:
     """Name the images with a sound header but damaged pixels."""
+    problems = {}
     for path in headers:
         try:
-            _decoded(path, channels, None)
+            pixels(_read(path), channels)
         except UndecodableError as error:
-            yield str(error)
+            problems[path] = _next_step(error)
+    yield from first_few(problems, place, MORE_BROKEN)
 
 
-def _decoded(path: Path, channels: int, size: tuple[int, int] | None) -> npt.NDArray[np.uint8]:
+def _decoded(
+    path: Path, channels: int, size: tuple[int, int] | None, background: str
+) -> npt.NDArray[np.uint8]:
     try:
-        return pixels(_read(path), channels, size)
+        return pixels(_read(path), channels, size, background)
     except UndecodableError as error:
-        raise UndecodableError(_sentence(path, error)) from error
+        raise UndecodableError(f"{path}: {_next_step(error)}") from error
 
 
-def _sentence(path: Path, error: UndecodableError) -> str:
-    return " ".join(f"{path}: {error}; replace it or delete it".split())
+def _next_step(error: UndecodableError) -> str:
+    return " ".join(f"{error}; replace it or delete it".split())
+
+
+def _part_of(folder: Path) -> str | None:
+    """Return which part a folder holds by its name; None if it is the name of a class."""
+    return next((part for part, names in _PARTS.items() if folder.name.lower() in names), None)
 
 
 def _sum(path: Path) -> str:

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from studyhall.search.common.errors import UsageError
-from studyhall.search.data.images import read_image
+from studyhall.search.data.images import WHITE, read_image
 from studyhall.search.tracking.registry import champion
 
 
@@ -43,12 +43,15 @@ def classify(
         UsageError: there is no champion, or an image cannot be read; all such images are named.
     """
     winner = champion(name, tracking_uri)
-    classifier, own = winner.classifier, winner.settings.data.path is not None
+    classifier, data = winner.classifier, winner.settings.data
+    own, background = data.path is not None, data.background or WHITE
     images, problems = [], []
     for picture in pictures:
         try:
             shape = classifier.example_shape
-            images.append(read_image(Path(picture), shape, light_on_dark=not own))
+            images.append(
+                read_image(Path(picture), shape, light_on_dark=not own, background=background)
+            )
         except UsageError as error:
             problems.append(str(error))
     if problems:

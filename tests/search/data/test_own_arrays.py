@@ -109,7 +109,7 @@ POINTS = np.zeros((15, 4), np.float32)
          ["test_images: must hold uint8 (N, 6, 8, 3) as train_images does, got uint8 (N, 6, 7)"]),
         ({"train_labels": np.arange(14) % 3},
          ["train_labels: must be as many as train_images, 15, got 14"]),
-        ({"train_labels": np.zeros(15)},
+        ({"train_labels": np.full(15, 0.5)},
          ["train_labels: must be whole numbers or strings (N,), got float64 (15,)"]),
         ({"test_labels": np.array([0, 1, 2, 3, 4, -1])},
          ["test_labels: must be one of the classes (cat, dog, eel), got 3 at index 3, 4 at index "
@@ -138,7 +138,8 @@ POINTS = np.zeros((15, 4), np.float32)
          ["train_images: must be finite numbers as float32, got others at index 2",
           "test_images: must be finite numbers as float32, got others at index 0, 1, 2, 3, 4 and "
           "1 more"]),
-        ({"train_labels": np.arange(14) % 3, "test_labels": np.zeros(6), "surprise": np.zeros(1)},
+        ({"train_labels": np.arange(14) % 3, "test_labels": np.full(6, 0.5),
+          "surprise": np.zeros(1)},
          ["surprise: unknown array; known: classes, ",
           "train_labels: must be as many as train_images, 15, got 14",
           "test_labels: must be whole numbers or strings (N,), got float64 (6,)"]),
@@ -221,3 +222,85 @@ def test_points_cannot_be_mirrored_or_scaled_as_bytes(tmp_path: Path, cache: Pat
         "data.preprocessing: must not be 'unit' for pets, whose values are not bytes; choose "
         "another",
     ]
+
+
+@pytest.mark.parametrize(
+    ("images", "step"),
+    [
+        (np.zeros((15, 6, 8)), "store bytes as .astype(numpy.uint8), or points as "
+         ".reshape(len(images), -1)"),
+        (np.zeros((15, 48), np.uint8), "store images as .reshape(-1, height, width), points as "
+         ".astype(numpy.float32)"),
+        (np.zeros((15, 48), np.int64), "store points as .astype(numpy.float32)"),
+        (np.zeros((15, 6, 8), np.uint16), "scale them to 0 to 255, and store them as "
+         ".astype(numpy.uint8)"),
+        (np.zeros((15, 3, 6, 8), np.uint8), "store them as .transpose(0, 2, 3, 1)"),
+        (np.zeros((15, 6, 8, 4), np.uint8), "lay them on a background, and store them without the "
+         "fourth channel"),
+        (np.zeros(15), "store points of one input as .reshape(-1, 1)"),
+    ],
+)  # fmt: skip
+def test_examples_of_another_form_are_refused_with_the_way_out(
+    tmp_path: Path, cache: Path, images: np.ndarray, step: str
+) -> None:
+    content = {"images": images, "labels": np.arange(15) % 3}
+    assert complaints(array_file(tmp_path / "pets.npz", content)) == [
+        f"images: {FORMS} {images.dtype} {images.shape}; {step}"
+    ]
+
+
+@pytest.mark.parametrize(
+    ("labels", "told"),
+    [
+        (np.arange(15) % 3 + 1, "labels: must be 0 to 2, since label k has the k-th name of "
+         "classes, counted from 0, got 1 to 3; subtract 1"),
+        (np.eye(3, dtype=int)[np.arange(15) % 3], "labels: must be whole numbers or strings (N,), "
+         "got int64 (15, 3); store one-hot rows as .argmax(axis=1)"),
+        (np.full(15, 0.5), "labels: must be whole numbers or strings (N,), got float64 (15,); "
+         "store a whole number for each class"),
+        (np.array([b"\xff", b"a", b"b"] * 5), "labels: must be whole numbers or strings (N,), got "
+         "|S1 (15,); decode them to strings"),
+    ],
+)  # fmt: skip
+def test_labels_of_another_form_are_refused_with_the_way_out(
+    tmp_path: Path, cache: Path, labels: np.ndarray, told: str
+) -> None:
+    content = {"images": POINTS, "labels": labels, "classes": np.array(["cat", "dog", "eel"])}
+    assert complaints(array_file(tmp_path / "pets.npz", content)) == [told]
+
+
+def test_names_that_look_the_same_are_one_class(tmp_path: Path, cache: Path) -> None:
+    names = np.array(["caf\u00e9", "cafe\u0301", "th\u00e9"])[np.arange(15) % 3]
+    path = array_file(tmp_path / "pets.npz", {"images": POINTS, "labels": names})
+    assert describe(own(path)).classes == ("caf\u00e9", "th\u00e9")
+
+
+@pytest.mark.parametrize(
+    ("column", "got"),
+    [
+        (1.7e9 + np.arange(15) / 4, "1700000000.0 to 1700000003.5"),  # seconds since 1970
+        (1.7e9 + 3600.0 * np.arange(15), "1700000000.0 to 1700050400.0"),
+        (1e-42 * np.arange(15), "0.0 to 1.4e-41"),
+        (np.linspace(-3e38, 3e38, 15), "-3e+38 to 3e+38"),
+    ],
+)
+def test_points_whose_differences_float32_loses_are_refused(
+    tmp_path: Path, cache: Path, column: np.ndarray, got: str
+) -> None:
+    points = np.stack([np.arange(15), column], axis=1)
+    path = array_file(tmp_path / "pets.npz", {"images": points, "labels": np.arange(15) % 3})
+    assert complaints(path) == [
+        f"images: must keep the differences within each column as float32, got {got} in column 1; "
+        "subtract the column's mean and divide by its deviation before you store it"
+    ]
+
+
+@pytest.mark.parametrize("column", [np.full(15, 0.1), 1.7e9 + 1e7 * np.arange(15), np.arange(15)])
+def test_points_whose_differences_float32_keeps_are_read(
+    tmp_path: Path, cache: Path, column: np.ndarray
+) -> None:
+    path = array_file(
+        tmp_path / "pets.npz",
+        {"images": column[:, None].astype(float), "labels": np.arange(15) % 3},
+    )
+    assert describe(own(path)).example_shape == (1,)

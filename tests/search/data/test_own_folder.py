@@ -12,6 +12,7 @@ import pytest
 from PIL import Image, ImageOps
 
 from studyhall.search.common.errors import UsageError
+from studyhall.search.data.dataset_manifest import read_manifest
 from studyhall.search.data.datasets import fetch, open_dataset, open_test
 from studyhall.search.data.images import read_image
 from tests.search.data.own_sets import CLASSES, image_folder, own, random_pixels, write_image
@@ -281,3 +282,79 @@ def test_every_format_is_read(tmp_path: Path, cache: Path) -> None:
     dataset = open_dataset(settings, fetch(settings))
     flat = (np.abs(dataset.train_examples.astype(int) - 200) < 5).all(axis=(1, 2, 3))
     assert flat.sum() >= 3
+
+
+def test_of_many_files_that_cannot_be_read_a_few_are_named(tmp_path: Path, cache: Path) -> None:
+    place = image_folder(tmp_path / "pets")
+    for number in range(2000):
+        (place / "cat" / f"IMG_{number:04}.HEIC").write_bytes(b"\0\0\0\x18ftypheic")
+    found = complaints(place)
+    assert [line.partition(":")[0] for line in found] == [
+        *(f"{place}/cat/IMG_{number:04}.HEIC" for number in range(5)),
+        str(place),
+    ]
+    assert found[-1] == (
+        f"{place}: 1,995 more files must be images that can be read; replace them or delete them"
+    )
+
+
+def test_of_many_images_cut_short_a_few_are_named(tmp_path: Path, cache: Path) -> None:
+    place = image_folder(tmp_path / "pets", each=20)
+    for path in place.rglob("*.png"):
+        path.write_bytes(path.read_bytes()[:-40])
+    assert complaints(place)[5:] == [
+        f"{place}: 55 more files must be images that can be read; replace them or delete them"
+    ]
+
+
+def test_of_many_classes_with_too_few_images_a_few_are_named(tmp_path: Path, cache: Path) -> None:
+    place = image_folder(tmp_path / "pets")
+    for number in range(100):
+        (place / f"c{number}").mkdir()
+    assert complaints(place)[5:] == [f"{place}: 95 more classes must hold at least 3 images"]
+
+
+def test_two_folders_of_one_part_are_refused(tmp_path: Path, cache: Path) -> None:
+    place = image_folder(tmp_path / "pets", ("Train", "Training", "Test"))
+    assert complaints(place) == [
+        f"{place}/Train: must not stand beside Training and Test; move its images there"
+    ]
+
+
+def test_a_class_is_one_though_two_systems_wrote_its_name(tmp_path: Path, cache: Path) -> None:
+    place = image_folder(tmp_path / "pets")
+    (place / "cat").rename(place / "caf\u00e9")
+    (place / "dog").rename(place / "cafe\u0301")
+    settings = own(place)
+    dataset = open_dataset(settings, fetch(settings))
+    assert dataset.info.classes == ("caf\u00e9", "eel")
+    assert np.bincount(dataset.train_labels).tolist() == [8, 4]
+
+
+@pytest.mark.parametrize("ground", [None, "white", "black", "#102030"])
+def test_transparent_images_are_laid_on_the_ground_that_the_study_names(
+    tmp_path: Path, cache: Path, ground: str | None
+) -> None:
+    """Grey images, so that a coloured ground makes all of them RGB."""
+    place, generator = tmp_path / "icons", np.random.default_rng(0)
+    colour = {None: 255, "white": 255, "black": 0}.get(ground)
+    seen = {}
+    for name in ("circle", "square"):
+        for number in range(4):
+            pixels = np.zeros((6, 8, 2), np.uint8)
+            pixels[..., 1] = 255 * generator.integers(0, 2, (6, 8))
+            write_image(place / name / f"{number}.png", pixels)
+            behind = np.array((16, 32, 48) if colour is None else (colour,))
+            shown = (pixels[..., :1] == 0) & (pixels[..., 1:] == 255)
+            seen[f"{name}/{number}.png"] = np.where(shown, 0, behind).astype(np.uint8)
+    settings = own(place, background=ground)
+    folder = fetch(settings)
+    dataset, (test, _, _) = open_dataset(settings, folder), open_test(settings, folder)
+    manifest = read_manifest(folder)
+    assert manifest is not None
+    for part, images in (("train", dataset.train_examples), ("test", test)):
+        for name, image in zip(manifest.files[part], images, strict=True):
+            np.testing.assert_array_equal(image, seen[name])
+            shape, behind = image.shape, ground or "white"
+            read = read_image(place / name, shape, light_on_dark=False, background=behind)
+            np.testing.assert_array_equal(read, image)
