@@ -85,7 +85,8 @@ def _unlike(inputs: npt.NDArray[np.float64], labels: npt.NDArray[np.integer[Any]
 def _all_the_same(settings: TrialSettings, dataset: Dataset, count: int) -> str:
     images = len(dataset.info.example_shape) == 3
     what = "images, such as of one colour alone" if images else "rows"
+    background = ", or name another background in [data] if they are transparent" if images else ""
     return (
         f"{settings.data.name}: the training examples must differ for a network to learn from "
-        f"them, got {count} of the same {what}; correct the data"
+        f"them, got {count} of the same {what}; correct the data{background}"
     )

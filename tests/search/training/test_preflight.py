@@ -144,7 +144,8 @@ def test_examples_that_are_all_the_same_are_called_so(tmp_path, cache, images):
         check(spec)
     assert re.fullmatch(
         r"mine: the training examples must differ for a network to learn from them, got 39 of the "
-        r"same (images, such as of one colour alone|rows); correct the data",
+        r"same (images, such as of one colour alone; correct the data, or name another background "
+        r"in \[data\] if they are transparent|rows; correct the data)",
         str(caught.value),
     )
 
