@@ -53,13 +53,12 @@ def train_finalists(
     options, observer = options or Options(), observer or usual_observer()
     require_pool(options, observer.note)
     search = open_recorded(name, options.address, writable=True)
-    opened = with_data(search, options, observer)
     if search.search_id is not None:
         raise UsageError(f"{name}: is a study of finalists itself; name the search")
     if not chosen(search, 1):
         raise UsageError(summarize(search).no_best)
     wanted = _wanted(search.spec.finalists or FinalistsSection(), configurations, seeds)
-    return run_finals(opened, wanted, options, observer)
+    return run_finals(with_data(search, options, observer), wanted, options, observer)
 
 
 def _wanted(

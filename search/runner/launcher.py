@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import tempfile
 import time
 from dataclasses import replace
@@ -32,6 +33,7 @@ from studyhall.search.study.studies import (
     open_study,
     recorded_finalists,
     recorded_study,
+    require_unchanged,
     set_aside,
     study_ids,
 )
@@ -45,10 +47,13 @@ from studyhall.search.sync.tracked_study import (
     tracked_data,
     with_data,
 )
+from studyhall.search.tracking.address import missing_database
 from studyhall.search.tracking.client import open_client, require_writer
 from studyhall.search.tracking.study_runs import TrackedData
 from studyhall.search.training.preflight import check_networks, require_data, require_installed
 from studyhall.search.workers.pool import require_pool
+
+_LONGEST = 300  # bytes of the longest path of a record in its folder
 
 
 class Ready(NamedTuple):
@@ -119,13 +124,18 @@ def prepare(spec: StudySpec, options: Options, observer: Observer) -> Ready:
     _require_home(options.home)
     require_pool(options, observer.note)
     stops = _stops_before(name, options)
-    with FileLock(options.home / "start.lock"):  # MLflow's database is made by one process
-        client = open_client(options.tracking_uri)
-    require_writer(client, name)
+    client = None if missing_database(options.tracking_uri) else open_client(options.tracking_uri)
+    if client:
+        require_writer(client, name)
     folder = fetch(spec.data_settings, data_dir=options.data_dir, progress=observer.fetching)
     if options.preflight:
         check_networks(spec, folder, observer.fetching)
     data = tracked_data(spec, folder)
+    if not options.fresh:
+        require_unchanged(read_storage(options.address), spec, data.fingerprint)
+    _make_home(options.home)  # what is above changes nothing
+    with FileLock(options.home / "start.lock"):  # MLflow's database is made by one process
+        client = client or open_client(options.tracking_uri)
     storage = open_storage(options.address)
     require_clock(storage, options.address)
     finish_renaming(storage)
@@ -190,16 +200,42 @@ def _end_earlier(earlier: Study, options: Options, observer: Observer) -> None:
 
 
 def _require_home(home: Path) -> None:
-    """Check now, not after the first trial, that records can be kept."""
+    """Check now, not after the first trial, that records can be kept; nothing is written.
+
+    Raises:
+        UsageError: they cannot.
+    """
+    if len(os.fsencode(home)) + _LONGEST > os.pathconf("/", "PC_PATH_MAX"):
+        raise UsageError(
+            f"{home.parent}: must be a shorter path, since records have names of {_LONGEST} bytes "
+            "in it; launch in a folder nearer to the root"
+        )
+    there = next(folder for folder in (home, *home.parents) if os.path.lexists(folder))
+    if not there.is_dir():
+        raise _unwritable(home, f"{there} is no folder")
+    if not os.access(there, os.W_OK | os.X_OK):
+        raise _unwritable(home, f"{there} is not writable")
+
+
+def _make_home(home: Path) -> None:
+    """Make the folder of records.
+
+    Raises:
+        UsageError: it cannot be written.
+    """
     try:
         home.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryFile(dir=home):
             pass
     except OSError as error:
-        raise UsageError(
-            f"{home}: must be a folder that can be written: {error.strerror or error}; launch in "
-            "another folder, or name a journal elsewhere with --storage"
-        ) from None
+        raise _unwritable(home, error.strerror or str(error)) from None
+
+
+def _unwritable(home: Path, reason: str) -> UsageError:
+    return UsageError(
+        f"{home}: must be a folder that can be written: {reason}; launch in another folder, or "
+        "name a journal elsewhere with --storage"
+    )
 
 
 def _require_idle(study: Study) -> None:

@@ -120,10 +120,15 @@ def read_journal(path: Path) -> Journal:
     """Open an existing journal; nothing is written until something is recorded.
 
     Raises:
-        UsageError: the file is no journal.
+        UsageError: the file is no journal, or cannot be read.
     """
     try:
         return Journal(path)
+    except OSError as error:
+        reason = error.strerror or error
+        raise UsageError(
+            f"--storage: {path} must be a study's journal, a file that can be read: {reason}"
+        ) from None
     except (AssertionError, AttributeError, KeyError, TypeError, ValueError):
         raise _spoilt(path) from None  # what Optuna makes of other lines
 

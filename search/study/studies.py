@@ -53,10 +53,9 @@ def open_study(
     """
     name, study_id = spec.study.name, _created(storage, spec)
     attributes = storage.get_study_user_attrs(study_id)
+    _require_same(storage, spec, fingerprint, study_id)
     if SPEC not in attributes:
         begun = bool(storage.get_all_trials(study_id, deepcopy=False))
-        if begun and STUDY_ID not in attributes:
-            raise UsageError(f"{name}: another program's study has that name; choose one by --name")
         identity = {
             STUDY_ID: uuid.uuid4().hex,
             EXPERIMENT: search.experiment if search else name,
@@ -66,15 +65,38 @@ def open_study(
         for key, value in identity.items():
             if not (begun and key in attributes):  # a spoilt journal may have lost the rest
                 storage.set_study_user_attr(study_id, key, value)
+    if attributes.get(SPEC) != spec.model_dump_json():
+        storage.set_study_user_attr(study_id, SPEC, spec.model_dump_json())
+    return Study(storage, spec)
+
+
+def require_unchanged(storage: BaseStorage, spec: StudySpec, fingerprint: str) -> None:
+    """Check before anything is written that a study is as recorded, if it is; see `open_study`.
+
+    Raises:
+        UsageError: the study file or the data changed since the study's trials were run, or the
+            storage holds another program's study of that name.
+    """
+    name = spec.study.name
+    if name not in study_names(storage):
+        return
+    study_id = storage.get_study_id_from_name(name)
+    recorded = SPEC in storage.get_study_user_attrs(study_id)
+    if name in current_studies(storage) or not recorded:  # else it is what a renaming left
+        _require_same(storage, spec, fingerprint, study_id)
+
+
+def _require_same(storage: BaseStorage, spec: StudySpec, fingerprint: str, study_id: int) -> None:
+    name, attributes = spec.study.name, storage.get_study_user_attrs(study_id)
+    if SPEC not in attributes:
+        if STUDY_ID not in attributes and storage.get_all_trials(study_id, deepcopy=False):
+            raise UsageError(f"{name}: another program's study has that name; choose one by --name")
     elif found := differences(attributes, spec, fingerprint):
         changes = ", ".join(f"{d.key} was {d.recorded!r} and is {d.given!r}" for d in found)
         raise UsageError(
             f"{name}: the study changed since its trials were run ({changes}); run it under "
             f"another name with --name, or set its trials aside with --fresh"
         )
-    if attributes.get(SPEC) != spec.model_dump_json():
-        storage.set_study_user_attr(study_id, SPEC, spec.model_dump_json())
-    return Study(storage, spec)
 
 
 def _created(storage: BaseStorage, spec: StudySpec) -> int:

@@ -89,13 +89,14 @@ def with_data(
     Raises:
         UsageError: The data changed since the study was run, or MLflow does not answer.
     """
-    client, settings = open_client(options.tracking_uri), study.spec.data_settings
+    settings = study.spec.data_settings
     folder = version_of(settings, study.data_fingerprint)
     if folder is None:
         folder = fetch(settings, data_dir=options.data_dir, progress=observer.fetching)
         if not any_version:
             require_same_data(folder, settings, study.data_fingerprint)
-    return StudyWithData(study, client, tracked_data(study.spec, folder), folder)
+    data, client = tracked_data(study.spec, folder), open_client(options.tracking_uri)
+    return StudyWithData(study, client, data, folder)
 
 
 def track(opened: StudyWithData, options: Options) -> TrackedStudy:

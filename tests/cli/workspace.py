@@ -91,10 +91,13 @@ class Workspace:
 
     def run(self, *arguments: object, code: int = 0) -> tuple[str, str]:
         """Run the command line to its end; return stdout and stderr."""
-        words = [*map(str, arguments)]
-        found, stdout, stderr = _server().run(words, self.folder, self.settings)
+        found, stdout, stderr = self.attempt(*arguments)
         assert found == code, f"{found}\n{stdout}\n{stderr}"
         return stdout, stderr
+
+    def attempt(self, *arguments: object) -> tuple[int, str, str]:
+        """Run the command line to its end; return its exit code, stdout and stderr."""
+        return _server().run([*map(str, arguments)], self.folder, self.settings)
 
     def json(self, *arguments: object, code: int = 0) -> Any:
         """Run the command line with --json; return what it printed."""
