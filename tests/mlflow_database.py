@@ -9,7 +9,9 @@ import tempfile
 from functools import cache
 from pathlib import Path
 
+from mlflow.entities import Run
 from mlflow.tracking import MlflowClient
+from mlflow.utils.file_utils import local_file_uri_to_path
 
 
 def sqlite(folder: Path) -> str:
@@ -21,6 +23,11 @@ def sqlite(folder: Path) -> str:
     if folder.is_dir() and not path.exists():
         shutil.copy(_made(), path)
     return f"sqlite:///{path}"
+
+
+def files_of(run: Run) -> Path:
+    """The folder of a run's files."""
+    return Path(local_file_uri_to_path(run.info.artifact_uri))
 
 
 @cache

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import signal
 import sys
@@ -48,6 +49,7 @@ def main() -> None:
     def end(number: int, _: FrameType | None) -> None:
         raise Terminated(number)
 
+    logging.getLogger("studyhall").addHandler(_Remarks())
     signal.signal(signal.SIGTERM, end)  # The exception closes files and databases in order.
     debug = "--debug" in sys.argv
     try:
@@ -71,11 +73,19 @@ def main() -> None:
     sys.exit(code or 0)
 
 
-def _complain(message: str) -> None:
+class _Remarks(logging.Handler):
+    """Prints the remarks of parts that know no view, such as that a database was moved."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Print one."""
+        _complain(record.getMessage(), remark=True)
+
+
+def _complain(message: str, *, remark: bool = False) -> None:
     for line in redact_text(message).splitlines():
         if os.environ.get("STUDYHALL_LOG") == "json":
             from studyhall.search.runner import json_log
 
-            json_log.write("error", "end", line)
+            json_log.write("warning" if remark else "error", "note" if remark else "end", line)
         else:
             print(f"studyhall: {line}", file=sys.stderr)

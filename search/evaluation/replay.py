@@ -27,7 +27,8 @@ from studyhall.search.evaluation.recorded_trial import (
     RecordedTrial,
     read_trial,
 )
-from studyhall.search.tracking.client import missing_database, open_client
+from studyhall.search.tracking.address import missing_database
+from studyhall.search.tracking.client import open_client
 from studyhall.search.tracking.mlflow_ui import RunAddress, parse_run
 from studyhall.search.tracking.study_runs import find_run
 from studyhall.search.tracking.tracked_run import RUN_STATUS

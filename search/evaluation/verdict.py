@@ -19,7 +19,8 @@ from studyhall.search.evaluation.evaluation import Evaluation, evaluate
 from studyhall.search.study.recorded import open_recorded
 from studyhall.search.study.study import Study
 from studyhall.search.tracking import ledger
-from studyhall.search.tracking.client import missing_database, open_client
+from studyhall.search.tracking.address import missing_database
+from studyhall.search.tracking.client import open_client
 from studyhall.search.tracking.registry import Champion, champion
 from studyhall.search.tracking.study_runs import TEST_FINGERPRINT, find_experiment, search_runs
 from studyhall.search.training.plots import confusion_picture, titled_images

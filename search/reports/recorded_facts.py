@@ -20,7 +20,8 @@ from studyhall.search.reports.study_facts import (
 from studyhall.search.study.recorded import open_recorded, summary_of
 from studyhall.search.study.studies import recorded_finalists
 from studyhall.search.study.study import Study
-from studyhall.search.tracking.client import missing_database, open_client
+from studyhall.search.tracking.address import missing_database
+from studyhall.search.tracking.client import open_client
 from studyhall.search.tracking.ledger import GAP, read_ledger
 from studyhall.search.tracking.mlflow_errors import explained
 from studyhall.search.tracking.registry import registered_version

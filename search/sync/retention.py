@@ -17,7 +17,8 @@ from studyhall.search.study.storage import read_storage
 from studyhall.search.study.studies import recorded_studies, recorded_study
 from studyhall.search.study.study import Study
 from studyhall.search.sync.outbox_homes import leftovers, outboxes, reason_to_stay, remove_leftover
-from studyhall.search.tracking.client import missing_database, open_client
+from studyhall.search.tracking.address import missing_database
+from studyhall.search.tracking.client import open_client
 from studyhall.search.tracking.stored_runs import STUDY_ID, StoredRuns
 from studyhall.search.tracking.tracked_run import TrackedRun
 

@@ -8,14 +8,22 @@ from __future__ import annotations
 import logging
 import os
 from contextlib import suppress
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from studyhall.search.common.addresses import redact
 from studyhall.search.common.atomic_files import sweep, temporary_name
 from studyhall.search.common.errors import UsageError
 from studyhall.search.tracking import mlflow_errors
+from studyhall.search.tracking.address import (
+    beside,
+    database_file,
+    missing_database,
+    require_usable,
+    require_version,
+    tracking_address,
+)
 from studyhall.search.tracking.mlflow_server import is_server
+from studyhall.search.tracking.moved_database import follow
 
 if TYPE_CHECKING:
     from mlflow.tracking import MlflowClient as MlflowClient
@@ -36,7 +44,6 @@ _SETTINGS = {
 # MLflow's client would repeat a request that got no answer, even the creation of a run, which would
 # leave two runs. The uploader repeats with care, so MLflow's client must not.
 _RETRIES = {"MLFLOW_HTTP_REQUEST_MAX_RETRIES": "0"}
-_SQLITE = "sqlite:///"
 
 
 def prepare_client() -> None:
@@ -50,7 +57,9 @@ def prepare_client() -> None:
 
 
 def open_client(uri: str | None = None) -> MlflowClient:
-    """Open MLflow's client; by default where plain `mlflow ui` looks in the same folder.
+    """Open MLflow's client, by default on the database `mlflow.db` of the working folder.
+
+    If the database was moved or copied, its runs are first made to name their files beside it.
 
     Raises:
         UsageError: nothing answers at the address, or it is no address.
@@ -58,16 +67,23 @@ def open_client(uri: str | None = None) -> MlflowClient:
     prepare_client()
     from mlflow.exceptions import MlflowException
     from mlflow.tracking import MlflowClient
+    from mlflow.tracking._tracking_service.utils import _artifact_repos_cache
     from sqlalchemy.exc import SQLAlchemyError
 
+    _artifact_repos_cache.clear()  # by run: a copy of a database has the same runs elsewhere
+    address = tracking_address(uri)
+    require_usable(address)
+    if database := database_file(address):
+        follow(database)
     try:
-        _create_database(uri)
-        client = MlflowClient(tracking_uri=uri)
+        _create_database(address)
+        client = MlflowClient(tracking_uri=address)
         client.search_experiments(max_results=1)
     except (MlflowException, SQLAlchemyError, OSError) as error:
-        place = redact(uri or "the default address")
+        place = redact(address)
         if denied := mlflow_errors.denial(error):
             raise UsageError(f"--tracking-uri: {place} does not let you in: {denied}") from error
+        require_version(address)
         raise UsageError(
             f"--tracking-uri: no MLflow tracking store answers at {place}; "
             "start it, or correct the option or MLFLOW_TRACKING_URI "
@@ -76,35 +92,24 @@ def open_client(uri: str | None = None) -> MlflowClient:
     return client
 
 
-def _create_database(uri: str | None) -> None:
-    """Create MLflow's SQLite database if that is what `uri` names and there is none yet.
+def _create_database(address: str) -> None:
+    """Create MLflow's SQLite database if that is what `address` names and there is none yet.
 
     MLflow creates a database in many steps, and cannot use one whose creation was interrupted. So
     it is created under a hidden name, and given its own name when it is whole.
     """
     from mlflow.tracking import MlflowClient
 
-    if (path := missing_database(uri)) is None:
+    if (path := missing_database(address)) is None:
         return
     sweep(path.parent, path.name)
     hidden = temporary_name(path)
     try:
-        MlflowClient(tracking_uri=f"{_SQLITE}{hidden}").search_experiments(max_results=1)
+        MlflowClient(tracking_uri=beside(address, hidden.name)).search_experiments(max_results=1)
         with suppress(FileExistsError):  # another command was faster
             os.link(hidden, path)
     finally:
         hidden.unlink(missing_ok=True)
-
-
-def missing_database(uri: str | None) -> Path | None:
-    """The path of the SQLite database that `uri`, or MLflow's default, names, if it is missing."""
-    import mlflow
-
-    address = uri or mlflow.get_tracking_uri()
-    if not address.startswith(_SQLITE) or "?" in address:
-        return None
-    path = Path(address.removeprefix(_SQLITE))
-    return None if path.exists() else path
 
 
 def require_writer(client: MlflowClient, name: str) -> None:

@@ -12,7 +12,8 @@ from urllib.parse import urlsplit
 from studyhall.search.common.addresses import redact
 from studyhall.search.common.errors import StudyhallError
 from studyhall.search.common.service_part import Part, Stopwatch, clock_problems
-from studyhall.search.tracking.client import missing_database, open_client, prepare_client
+from studyhall.search.tracking.address import missing_database, tracking_address
+from studyhall.search.tracking.client import open_client, prepare_client
 from studyhall.search.tracking.mlflow_errors import MlflowDeniedError, root_cause
 from studyhall.search.tracking.mlflow_server import ask, error_text, is_server, store_problem
 
@@ -26,9 +27,7 @@ _SEARCH = "/api/2.0/mlflow/experiments/search?max_results=1"
 def check_mlflow(uri: str | None) -> list[Part]:
     """Check MLflow, by default where `mlflow ui` looks, and its artifact store; nothing stays."""
     prepare_client()
-    import mlflow
-
-    address = uri or mlflow.get_tracking_uri()
+    address = tracking_address(uri)
     if not is_server(address):
         # Without a server, the folder of the files is beside the database.
         free = shutil.disk_usage(Path.cwd()).free

@@ -16,6 +16,8 @@ from studyhall.search.common.addresses import redact, without_password
 from studyhall.search.common.errors import UsageError
 from studyhall.search.common.module_path import leave_out_working_folder
 from studyhall.search.common.pages import Pages
+from studyhall.search.tracking.address import DATABASE, database_file, tracking_address
+from studyhall.search.tracking.client import open_client
 
 if TYPE_CHECKING:
     from studyhall.search.config.study_spec import StudySection
@@ -32,11 +34,12 @@ def serve(port: int, tracking_uri: str | None) -> NoReturn:
     """Replace this process by the UI's server, on the loopback address only; Ctrl-C ends it.
 
     Raises:
-        UsageError: the port is invalid or in use, or the address is already that of a server.
+        UsageError: the port is invalid or in use, or the address is already that of a server, or
+            it cannot be used.
     """
-    if tracking_uri and urlsplit(tracking_uri).scheme in ("http", "https"):
-        address = ui_address(tracking_uri)
-        raise UsageError(f"--tracking-uri: a server is there already; open {address}")
+    store = tracking_address(tracking_uri)
+    if urlsplit(store).scheme in ("http", "https"):
+        raise UsageError(f"--tracking-uri: a server is there already; open {ui_address(store)}")
     if not 1 <= port <= 65535:
         raise UsageError(f"--port: must be from 1 to 65535, got {port}")
     with socket.socket() as probe:
@@ -45,8 +48,7 @@ def serve(port: int, tracking_uri: str | None) -> NoReturn:
             probe.bind((HOST, port))
         except OSError:
             raise UsageError(f"--port: {port} is taken; name another, such as {port + 1}") from None
-    # A database's address may hold a password, and all users can see a process's arguments.
-    store = {"MLFLOW_BACKEND_STORE_URI": tracking_uri} if tracking_uri else {}
+    open_client(store)
     address = f"http://{HOST}:{port}"
     print(f"MLflow's UI comes up at {address} in a few seconds; Ctrl-C ends it", flush=True)
     command = ["-m", "mlflow", "ui", "--host", HOST, "--port", str(port), "--workers", "1"]
@@ -54,13 +56,14 @@ def serve(port: int, tracking_uri: str | None) -> NoReturn:
     modules = {"UVICORN_APP_DIR": str(Path(sys.executable).parent)}
     leave_out_working_folder()
     # The server replaces this process, so that a signal to it reaches the server.
-    environment = {**_HOSTS, **os.environ, **_ENVIRONMENT, **modules, **store}
+    # A database's address may hold a password, and all users can see a process's arguments.
+    own = {**_ENVIRONMENT, **modules, "MLFLOW_BACKEND_STORE_URI": store}
+    environment = {**_HOSTS, **os.environ, **own}
     os.execve(sys.executable, [sys.executable, *command], environment)  # noqa: S606
 
 
 LOCAL = "http://127.0.0.1:5000"  # where `studyhall ui` serves a folder's own runs
 _TRAINING = "workflowType=machine_learning"  # without it the UI shows traces of agents
-_SQLITE, _DATABASE = "sqlite:///", "mlflow.db"  # MLflow's default database
 VIEW = "studyhall"  # the shared view of an experiment, see `studyhall.search.tracking.study_view`
 
 
@@ -94,8 +97,7 @@ def pages_of(
 
 def _command(uri: str) -> str:
     """The command that serves a database's runs, without the password in its address."""
-    store = uri.removeprefix(_SQLITE)
-    if store != uri and Path(store).absolute() == Path(_DATABASE).absolute():
+    if database_file(uri) == Path.cwd() / DATABASE:
         return "studyhall ui"
     return f"studyhall ui --tracking-uri {shlex.quote(without_password(uri))}"
 

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 from studyhall.model import Classifier
 from studyhall.search.common.errors import StudyhallError, UsageError
 from studyhall.search.config.settings import TrialSettings
-from studyhall.search.tracking.client import missing_database, open_client
+from studyhall.search.tracking.address import missing_database
+from studyhall.search.tracking.client import open_client
 from studyhall.search.tracking.mlflow_errors import explained, root_cause
 from studyhall.search.tracking.mlflow_model import MODEL_FOLDER
 from studyhall.search.tracking.run_files import load_trained

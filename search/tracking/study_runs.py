@@ -11,7 +11,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from studyhall.search.common.errors import StudyhallError
+from studyhall.search.tracking.address import database_file
 from studyhall.search.tracking.mlflow_errors import explained
+from studyhall.search.tracking.moved_database import TAG, files_address
 from studyhall.search.training.record import Point
 
 if TYPE_CHECKING:
@@ -88,11 +90,18 @@ def start_study(
 
 
 def _open_experiment(client: MlflowClient, name: str) -> str:
+    """The id of a study's experiment; without a server, its files are beside the database."""
     experiment = client.get_experiment_by_name(name)
+    database = database_file(client.tracking_uri)
+    tags = {TAG: str(database)} if database else {}
     if experiment is None:
-        return str(client.create_experiment(name))
+        files = files_address(database, name) if database else None
+        return str(client.create_experiment(name, files, tags))
     if experiment.lifecycle_stage == "deleted":
         client.restore_experiment(experiment.experiment_id)
+    for tag, value in tags.items():
+        if experiment.tags.get(tag) != value:
+            client.set_experiment_tag(experiment.experiment_id, tag, value)
     return str(experiment.experiment_id)
 
 

@@ -14,8 +14,10 @@ from mlflow.tracking import MlflowClient
 
 from studyhall import StudyhallError, replay_runs
 from studyhall.search.evaluation.replay import Replay
+from studyhall.search.tracking.client import open_client
 from tests.cli.record import child_runs, client_of
 from tests.cli.workspace import SMALL, Workspace
+from tests.mlflow_database import files_of
 
 # Trials that complete, are pruned, and diverge; and the metric decides which weights are kept.
 MIXED = (
@@ -49,7 +51,7 @@ class Recorded:
         return max(ended, key=lambda run: len(self.losses(run)))
 
     def artifact(self, run: Run, path: str) -> Path:
-        return Path(run.info.artifact_uri) / path
+        return files_of(run) / path
 
     def losses(self, run: Run) -> list[str]:
         """The lines of a trial's training losses, a head and one for each iteration."""
@@ -79,11 +81,10 @@ class Recorded:
 
 
 def copy_of(recorded: Workspace, folder: Path) -> Recorded:
-    """A copy of a folder with a finished study; MLflow keeps whole paths, which are put right."""
-    copy = Recorded(Workspace(folder))
+    """A copy of a folder with a finished study, whose runs name the files of the copy."""
     shutil.copytree(recorded.folder, folder)
-    change = "update runs set artifact_uri = replace(artifact_uri, ?, ?)"
-    copy.sql(change, str(recorded.folder), str(folder))
+    copy = Recorded(Workspace(folder))
+    open_client(copy.workspace.tracking_uri)
     return copy
 
 

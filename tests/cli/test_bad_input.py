@@ -129,9 +129,9 @@ def test_a_tracking_server_that_never_answers_is_named(workspace, hung_server):
     )
 
 
-@pytest.mark.parametrize("address", ["http://127.0.0.1:1", "sqlite:////dev/null/x.db", "odd://x"])
-def test_a_tracking_address_where_nothing_is_is_named(workspace, address):
+def test_a_tracking_address_where_nothing_is_is_named(workspace):
     workspace.write()
+    address = "http://127.0.0.1:1"
     found = complaints(workspace, "launch", "small.toml", "--tracking-uri", address)
     assert len(found) == 1
     assert found[0].startswith(f"--tracking-uri: no MLflow tracking store answers at {address}; ")

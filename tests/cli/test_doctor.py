@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import pytest
 from mlflow.entities import Run
 from mlflow.tracking import MlflowClient
@@ -12,6 +10,7 @@ from studyhall import Options
 from studyhall.search.sync.doctor import examine
 from tests.cli.record import answers, child_runs, client_of
 from tests.cli.workspace import Workspace
+from tests.mlflow_database import files_of
 
 
 @pytest.fixture(scope="module")
@@ -74,7 +73,7 @@ def lose(study: Workspace, client: MlflowClient) -> None:
 
 
 def spoil(study: Workspace, client: MlflowClient) -> None:
-    artifacts = Path(str(run_of(study, 2).info.artifact_uri).removeprefix("file://"))
+    artifacts = files_of(run_of(study, 2))
     curve = artifacts / "training_loss.csv"
     curve.write_text(curve.read_text().replace("1,", "1,0", 1))
 

@@ -15,6 +15,7 @@ from studyhall.search.reports.report import write_report
 from studyhall.search.study.recorded import open_recorded
 from studyhall.search.tracking.client import open_client
 from studyhall.search.tracking.study_runs import TrackedData, start_study
+from tests.mlflow_database import files_of
 from tests.search.reports.fake_study import TRIALS, FakeTrial, record_study
 from tests.search.reports.parsed_page import Page, parsed
 
@@ -190,7 +191,7 @@ def test_a_page_that_cannot_be_logged_to_mlflow_is_still_written(working_folder,
     client = open_client(uri)
     run = start_study(client, study.experiment, study.study_id, data, {})
     assert write_report("s", tracking_uri=uri).run_id == run.run_id
-    place = Path(client.get_run(run.run_id).info.artifact_uri.removeprefix("file://"))
+    place = files_of(client.get_run(run.run_id))
     shutil.rmtree(place)
     place.write_text("no folder")  # nor can one be made there
     Path("s-report.html").unlink()

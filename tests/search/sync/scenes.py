@@ -17,6 +17,7 @@ from studyhall.search.sync.run_diff import Finding, compare
 from studyhall.search.sync.run_upload import RunUpload
 from studyhall.search.tracking.tracked_run import TrackedRun
 from studyhall.search.tracking.tracker import Tracker
+from tests.mlflow_database import files_of
 from tests.search.small_trials import store_trial
 from tests.search.tracked import curve_in, curve_of, sending, trial_runs
 from tests.waiting import PATIENCE
@@ -172,7 +173,7 @@ class Scene:
 
     def _file(self, number: int, name: str) -> Path:
         run = self.tracker.client.get_run(self.run_of(number))
-        return Path(run.info.artifact_uri.removeprefix("file://")) / name
+        return files_of(run) / name
 
     def deleted_runs(self) -> int:
         return len(trial_runs(self.tracker, ViewType.DELETED_ONLY))

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import uuid
-from pathlib import Path
 
 import pytest
 from typer.testing import CliRunner
@@ -18,6 +17,7 @@ from studyhall.search.sync.doctor import examine
 from studyhall.search.sync.outbox import Outbox
 from studyhall.search.sync.retention import clean_up
 from studyhall.search.tracking.run_files import load_trained
+from tests.mlflow_database import files_of
 from tests.search.created import created
 from tests.search.moons import Moons
 from tests.search.small_trials import store_trial
@@ -115,7 +115,7 @@ def test_a_folder_that_a_launch_is_at_stays_and_the_rest_is_told(tmp_path):
 def test_a_file_that_is_missing_beside_removed_weights_is_still_found(kept):
     clean_up("moons", kept.options(), keep_weights=2, remove=True)
     removed = next(run for run, there in weights(kept).items() if not there)
-    curve = Path(kept.client.get_run(removed).info.artifact_uri) / "training_loss.csv"
+    curve = files_of(kept.client.get_run(removed)) / "training_loss.csv"
     content = curve.read_bytes()
     curve.unlink()
     try:

@@ -1,0 +1,188 @@
+"""The files of runs beside an SQLite database, whose addresses follow it to another folder.
+
+MLflow stores whole paths. So each of our experiments has a tag that names the database's file. If
+the file is elsewhere now, all addresses below its former folder are rewritten in one transaction.
+A copy therefore never reads or writes the files of its original.
+"""
+
+from __future__ import annotations
+
+import logging
+import sqlite3
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from pathlib import Path
+from urllib.parse import unquote, urlsplit
+
+from studyhall.search.common.errors import UsageError
+
+FILES = "mlruns"  # the folder beside a database with the files of its runs
+TAG = "studyhall.database"  # of an experiment: the file of the database that it is in
+# Every column with the address of files, and the columns that identify a row.
+_ADDRESSES = (
+    ("experiments", "artifact_location"),
+    ("runs", "artifact_uri"),
+    ("logged_models", "artifact_location"),
+    ("model_versions", "source"),
+    ("model_versions", "storage_location"),
+)
+_SECONDS = 30  # to wait for another process that writes
+_logger = logging.getLogger("studyhall")
+
+
+def files_address(database: Path, experiment: str) -> str:
+    """The address of the files of a new experiment, in which special characters are escaped."""
+    return (database.parent / FILES / experiment).as_uri()
+
+
+def follow(database: Path) -> None:
+    """Rewrite the addresses of files in a database that was moved or copied since its last use.
+
+    The files are expected to have moved with it. Nothing is written to a database that is where it
+    was, nor to one of a server or another program.
+
+    Raises:
+        UsageError: the files were left behind, or the database cannot be written.
+    """
+    if not database.exists():
+        return
+    with _opened(database) as connection:
+        if not _former_places(connection, database):
+            return
+        try:
+            connection.execute("BEGIN IMMEDIATE")
+            former = _former_places(connection, database)  # another process may have done it
+            for place in former:
+                _move(connection, place.parent, database.parent)
+            _set_tags(connection, database)
+            connection.commit()
+        except sqlite3.Error as error:
+            raise UsageError(
+                f"--tracking-uri: {database} was moved or copied; it must be writable once, to "
+                f"name the files beside it ({error})"
+            ) from error
+    for place in former:
+        _logger.warning(
+            f"{database} was moved or copied from {place.parent}; its runs now name the files in "
+            f"{database.parent / FILES}"
+        )
+
+
+@contextmanager
+def _opened(database: Path) -> Iterator[sqlite3.Connection]:
+    with closing(sqlite3.connect(database, timeout=_SECONDS, isolation_level=None)) as connection:
+        connection.create_function("moved", 3, _moved, deterministic=True)
+        yield connection
+
+
+def _former_places(connection: sqlite3.Connection, database: Path) -> list[Path]:
+    """Where the database was when its addresses were written; empty if it is there still.
+
+    Raises:
+        UsageError: the files were left there.
+    """
+    if not _has(connection, "experiment_tags"):
+        return []
+    query = "SELECT DISTINCT value FROM experiment_tags WHERE key = ?"
+    tagged = [Path(str(value)) for (value,) in connection.execute(query, (TAG,))]
+    found = [place for place in tagged if not _same(place, database)]
+    for place in found:
+        _require_files(connection, place, database)
+    return found + [place for place in _untagged(connection, database) if place not in found]
+
+
+def _same(place: Path, database: Path) -> bool:
+    """Whether two paths are one file, as with a folder that has two names."""
+    try:
+        return place == database or place.samefile(database)
+    except OSError:
+        return False
+
+
+def _require_files(connection: sqlite3.Connection, place: Path, database: Path) -> None:
+    left, here = place.parent / FILES, database.parent / FILES
+    if here.exists() or not left.exists():
+        return
+    if not any(files.exists() for _, files in _experiments(connection, place.parent)):
+        return
+    raise UsageError(
+        f"--tracking-uri: {database} was moved or copied from {place.parent} without the files of "
+        f"its runs; move or copy the folder {left} to {here} as well"
+    )
+
+
+def _untagged(connection: sqlite3.Connection, database: Path) -> list[Path]:
+    """The former places of a database by the files of its runs, from before there was the tag.
+
+    Such an experiment may have its files elsewhere by right, if a launch had another working
+    folder: it counts as moved if files of its runs are here, or none are there.
+    """
+    query = """
+        SELECT DISTINCT e.experiment_id, e.artifact_location
+        FROM experiments e JOIN runs r USING (experiment_id) JOIN tags t USING (run_uuid)
+        WHERE t.key = 'studyhall.study_id' AND NOT EXISTS (
+            SELECT 1 FROM experiment_tags x WHERE x.experiment_id = e.experiment_id AND x.key = ?)
+    """
+    found = list[Path]()
+    for number, address in connection.execute(query, (TAG,)).fetchall():
+        there = _path(address)
+        if there is None or there.parent.name != FILES or there.parent.parent == database.parent:
+            continue
+        here = database.parent / FILES / there.name
+        chosen = "SELECT run_uuid FROM runs WHERE experiment_id = ?"
+        runs = [str(run) for (run,) in connection.execute(chosen, (number,))]
+        if any((here / run).exists() for run in runs) or not any(
+            (there / run).exists() for run in runs
+        ):
+            place = there.parent.parent / database.name
+            found += [place] if place not in found else []
+    return found
+
+
+def _experiments(connection: sqlite3.Connection, folder: Path) -> Iterator[tuple[int, Path]]:
+    """The experiments whose files are below a folder, and where they are."""
+    for number, address in connection.execute(
+        "SELECT experiment_id, artifact_location FROM experiments"
+    ).fetchall():
+        path = _path(address)
+        if path and path.is_relative_to(folder):
+            yield number, path
+
+
+def _move(connection: sqlite3.Connection, old: Path, new: Path) -> None:
+    """Replace the beginning of all addresses below a folder."""
+    places = (str(old), str(new))
+    for table, column in _ADDRESSES:
+        if _has(connection, table):
+            change = f"UPDATE {table} SET {column} = moved({column}, ?, ?)"  # noqa: S608
+            connection.execute(f"{change} WHERE moved({column}, ?, ?) != {column}", places * 2)
+
+
+def _set_tags(connection: sqlite3.Connection, database: Path) -> None:
+    connection.execute(
+        "INSERT OR REPLACE INTO experiment_tags (key, value, experiment_id) "
+        "SELECT DISTINCT ?, ?, r.experiment_id FROM runs r JOIN tags t USING (run_uuid) "
+        "WHERE t.key = 'studyhall.study_id'",
+        (TAG, str(database)),
+    )
+    connection.execute("UPDATE experiment_tags SET value = ? WHERE key = ?", (str(database), TAG))
+
+
+def _moved(address: str | None, old: str, new: str) -> str | None:
+    """An address with another beginning, if it is below the old folder."""
+    path = _path(address)
+    if path is None or not path.is_relative_to(old):
+        return address
+    return (Path(new) / path.relative_to(old)).as_uri()
+
+
+def _path(address: str | None) -> Path | None:
+    """The path of a local address; None for those of stores and runs."""
+    if address and address.startswith("file:"):
+        return Path(unquote(urlsplit(address).path))
+    return Path(address) if address and address.startswith("/") else None
+
+
+def _has(connection: sqlite3.Connection, table: str) -> bool:
+    query = "SELECT 1 FROM sqlite_master WHERE type = 'table' AND name = ?"
+    return connection.execute(query, (table,)).fetchone() is not None
