@@ -27,12 +27,13 @@ class KilledError(Exception):
     """The child was killed before it was done."""
 
 
-def in_child(work: Callable[[], Any], kill_before: int = 0) -> Any:
-    """Do work in a fork of this process; return what it returns.
+def in_child(work: Callable[[], Any], kill_before: int = 0, *, count: bool = False) -> Any:
+    """Do work in a fork of this process; return what it returns, or how many writes it had.
 
     Args:
         work: The work; the parent should have no database open.
         kill_before: The write that it does not live to begin, from 1; 0 for none.
+        count: Whether to return the number of writes.
 
     Raises:
         KilledError: it was killed, since it had as many writes.
@@ -41,8 +42,9 @@ def in_child(work: Callable[[], Any], kill_before: int = 0) -> Any:
     child = os.fork()
     if not child:
         try:
-            _count(kill_before)
-            os.write(writing, pickle.dumps(work()))
+            writes = _count(kill_before)
+            result = work()
+            os.write(writing, pickle.dumps(len(writes) if count else result))
             os._exit(0)
         except BaseException:
             traceback.print_exc()
@@ -58,11 +60,13 @@ def in_child(work: Callable[[], Any], kill_before: int = 0) -> Any:
     return pickle.loads(answer)
 
 
-def _count(kill_before: int) -> None:
-    left, here = iter(range(kill_before - 1, -1, -1)), str(Path.cwd())
+def _count(kill_before: int) -> list[str]:
+    """The writes from now on, as they come."""
+    writes, here = list[str](), str(Path.cwd())
 
-    def write() -> None:
-        if next(left, None) == 0:
+    def write(what: str) -> None:
+        writes.append(what)
+        if len(writes) == kill_before:
             os.kill(os.getpid(), signal.SIGKILL)
 
     def audit(name: str, arguments: tuple[Any, ...]) -> None:
@@ -73,7 +77,7 @@ def _count(kill_before: int) -> None:
                 return
         elif name not in _CHANGES:
             return
-        write()
+        write(f"{name} {arguments[0]}")
 
     def changed(connection: Any, *arguments: Any) -> None:
         if arguments[1].lstrip().upper().startswith(_CHANGING):
@@ -81,8 +85,9 @@ def _count(kill_before: int) -> None:
 
     def commit(connection: Any) -> None:
         if connection.info.pop("changed", False):
-            write()
+            write("commit")
 
     sys.addaudithook(audit)
     event.listen(Engine, "before_cursor_execute", changed)
     event.listen(Engine, "commit", commit)
+    return writes

@@ -88,6 +88,7 @@ def _repaired(study: Study, options: Options, observer: Observer) -> Examination
     try:
         tracked.study.claims.live_after_grace()  # a dead worker of another machine loses its claim
         end_broken_readings(tracked.tracker.client, tracked.tracker.study_run.experiment_id)
+        tracked.outbox.sweep()
         adopt(tracked.study, tracked.outbox)
         found = find(tracked, deep=True)
         results, outbox = tracked.study.results(), tracked.outbox

@@ -12,7 +12,7 @@ from filelock import Timeout
 from platformdirs import user_state_path
 
 from studyhall.search.common.addresses import redact
-from studyhall.search.common.atomic_files import discard
+from studyhall.search.common.atomic_files import discard, sweep
 from studyhall.search.common.errors import UsageError
 from studyhall.search.common.options import Options
 from studyhall.search.sync.outbox import Outbox
@@ -88,6 +88,12 @@ def leftovers(options: Options, known: Set[str]) -> Iterator[Path]:
         for folder in sorted(home.glob("*")):
             if _is_outbox(folder) and folder.name not in known:
                 yield folder
+
+
+def sweep_homes(options: Options) -> None:
+    """Delete what is left of outboxes that a process was deleting when it was killed."""
+    for place in outbox_homes(options):
+        sweep(place)
 
 
 def reason_to_stay(folder: Path, options: Options, tracked: Set[str]) -> str | None:

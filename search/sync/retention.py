@@ -16,7 +16,13 @@ from studyhall.search.study.recorded import open_recorded
 from studyhall.search.study.storage import read_storage
 from studyhall.search.study.studies import recorded_studies, recorded_study
 from studyhall.search.study.study import Study
-from studyhall.search.sync.outbox_homes import leftovers, outboxes, reason_to_stay, remove_leftover
+from studyhall.search.sync.outbox_homes import (
+    leftovers,
+    outboxes,
+    reason_to_stay,
+    remove_leftover,
+    sweep_homes,
+)
 from studyhall.search.tracking.address import missing_database
 from studyhall.search.tracking.client import open_client
 from studyhall.search.tracking.stored_runs import STUDY_ID, StoredRuns
@@ -112,6 +118,8 @@ def clean_up(
         plan.of_study(study, keep_weights)
     if name is None:
         plan.of_gone()
+        if remove:
+            sweep_homes(options)
     plan.spare_experiments()
     ids = [one.what for one in plan.removals if one.kind == "run"]
     command = runs.manual_command(ids) if ids else None
