@@ -12,6 +12,7 @@ import optuna
 from optuna.exceptions import ExperimentalWarning
 from optuna.trial import FrozenTrial, TrialState
 
+from studyhall.search.common.pictures import leave_out
 from studyhall.search.config.study_spec import StudySpec
 from studyhall.search.study.study import Study
 from studyhall.search.study.study_figures import comparable_parameters
@@ -44,7 +45,7 @@ def study_figures(study: Study) -> list[Figure]:
 
     The history needs one completed trial. All others need two, and a parameter that took two
     values. Importances, parallel coordinates and contour also need two values of the metric, and
-    the contour a second parameter that all trials have.
+    the contour a second parameter that all trials have. A plot that fails is left out.
     """
     complete = [t for t in study.trials() if t.state is TrialState.COMPLETE]
     with warnings.catch_warnings():
@@ -67,30 +68,37 @@ class _Read(optuna.Study):
 
 
 def _figures(study: Study, complete: Sequence[FrozenTrial]) -> Iterator[Figure]:
-    from optuna import visualization as figures
-
     if not complete:
         return
     varied, shared = comparable_parameters(study, complete)
     metric, whole = study.spec.study.metric, _Read.of(study.optuna_study())
 
-    def figure(name: str, description: str, plot: Any, of: Any = whole, **options: Any) -> Figure:
-        drawn = plot(of, target_name=metric, **options).update_layout(
-            title=None,
-            height=max(HEIGHT, 230 * len(options["params"])) if name == "contour" else HEIGHT,
-            margin={"t": TOP},
-        )
-        return Figure(name, description, drawn.to_json())
+    def figure(
+        name: str, description: str, plot: str, of: Any = whole, **options: Any
+    ) -> Iterator[Figure]:
+        try:
+            from optuna import visualization
+
+            drawn = getattr(visualization, plot)(of, target_name=metric, **options).update_layout(
+                title=None,
+                height=max(HEIGHT, 230 * len(options["params"])) if name == "contour" else HEIGHT,
+                margin={"t": TOP},
+            )
+            content = drawn.to_json()
+        except Exception as error:
+            leave_out(f"the plot {name}", f"{type(error).__name__}: {error}")
+        else:
+            yield Figure(name, description, content)
 
     text = f"The {metric} of each completed trial, and the best so far."
-    yield figure("history", text, figures.plot_optimization_history)
+    yield from figure("history", text, "plot_optimization_history")
     if len(complete) < 2 or not varied:
         return
     if len({trial.value for trial in complete}) > 1:
         text = f"How much of the spread of {metric} each parameter accounts for (PED-ANOVA)."
-        yield figure("importances", text, figures.plot_param_importances, params=shared)
+        yield from figure("importances", text, "plot_param_importances", params=shared)
         text = f"A line for each completed trial, through its parameters and its {metric}."
-        yield figure("parallel_coordinates", text, figures.plot_parallel_coordinate, params=shared)
+        yield from figure("parallel_coordinates", text, "plot_parallel_coordinate", params=shared)
         if len(shared) > 1:
             some = shared[:CONTOUR_PARAMETERS]
             chosen = _evenly_by_rank(complete)
@@ -98,9 +106,9 @@ def _figures(study: Study, complete: Sequence[FrozenTrial]) -> Iterator[Figure]:
             text = f"The {metric}{of} over each pair of parameters."
             held = optuna.create_study(direction=study.spec.study.direction)
             held.add_trials(chosen)
-            yield figure("contour", text, figures.plot_contour, held, params=some)
+            yield from figure("contour", text, "plot_contour", held, params=some)
     text = f"The {metric} of each completed trial by each parameter."
-    yield figure("slice", text, figures.plot_slice, params=varied)
+    yield from figure("slice", text, "plot_slice", params=varied)
 
 
 def _evenly_by_rank(complete: Sequence[FrozenTrial]) -> list[FrozenTrial]:

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 from optuna.exceptions import ExperimentalWarning
 from optuna.trial import FrozenTrial, TrialState
 
+from studyhall.search.common.pictures import decorative
 from studyhall.search.study.study import Study
 
 if TYPE_CHECKING:
@@ -31,16 +32,16 @@ def write_figures(study: Study, folder: Path) -> list[Path]:
         folder: The folder of the PNG files.
 
     Returns:
-        The files written.
+        The files written; a plot that cannot be drawn is left out.
     """
     complete = [t for t in study.trials() if t.state is TrialState.COMPLETE]
-    written = _draw_curves(folder / "learning_curves.png", study, complete)
+    _draw_curves(folder / "learning_curves.png", study, complete)
     varied, shared = comparable_parameters(study, complete)
     spread = len({t.value for t in complete}) > 1
-    if len(complete) < 2 or not varied or not spread:
-        return written
-    plots = _plots(varied, shared)
-    return written + [_draw(folder / f"{name}.png", plot, study) for name, plot in plots.items()]
+    if len(complete) > 1 and varied and spread:
+        for name, (plot, arguments) in _plots(varied, shared).items():
+            _draw(folder / f"{name}.png", study, plot, arguments)
+    return sorted(folder.glob("*.png"))
 
 
 def comparable_parameters(
@@ -59,17 +60,16 @@ def comparable_parameters(
     return varied, [name for name in varied if all(name in t.params for t in complete)]
 
 
-def _draw_curves(path: Path, study: Study, complete: list[FrozenTrial]) -> list[Path]:
+def _draw_curves(path: Path, study: Study, complete: list[FrozenTrial]) -> None:
     """Draw the learning curves of each combination of choices, or else of the ten best trials."""
     if not complete:
-        return []
+        return
     chosen = _by_choices(study, complete)
     if not 1 < len(chosen) <= MOST_CURVES:
         best = sorted(complete, key=lambda t: study.spec.study.rank(t.value))[:MOST_CURVES]
         chosen = {f"trial {trial.number}": [trial] for trial in best}
     curves = {name: [t.intermediate_values for t in trials] for name, trials in chosen.items()}
     learning_curves(path, curves, study.spec.study.metric)
-    return [path]
 
 
 def _by_choices(study: Study, complete: list[FrozenTrial]) -> dict[str, list[FrozenTrial]]:
@@ -83,39 +83,35 @@ def _by_choices(study: Study, complete: list[FrozenTrial]) -> dict[str, list[Fro
     return groups
 
 
-def _plots(varied: list[str], shared: list[str]) -> dict[str, Callable[[Any], Any]]:
-    import matplotlib as mpl
-
-    mpl.use("agg")  # a display may be missing, and pyplot would ask for one
-    from optuna.visualization import matplotlib as figures
-
+def _plots(varied: list[str], shared: list[str]) -> dict[str, tuple[str, dict[str, list[str]]]]:
+    """Optuna's function for each plot by the file's name, with its arguments."""
     some = shared[:4]  # a contour matrix of more cannot be read
-    plots: dict[str, Callable[[Any], Any]] = {
-        "history": figures.plot_optimization_history,
-        "importances": lambda s: figures.plot_param_importances(s, params=shared),
-        "parallel_coordinates": lambda s: figures.plot_parallel_coordinate(s, params=shared),
-        "slice": lambda s: figures.plot_slice(s, params=varied),
+    plots: dict[str, tuple[str, dict[str, list[str]]]] = {
+        "history": ("plot_optimization_history", {}),
+        "importances": ("plot_param_importances", {"params": shared}),
+        "parallel_coordinates": ("plot_parallel_coordinate", {"params": shared}),
+        "slice": ("plot_slice", {"params": varied}),
     }
     if len(some) > 1:
-        plots["contour"] = lambda s: figures.plot_contour(s, params=some)
+        plots["contour"] = "plot_contour", {"params": some}
     return plots
 
 
-def _draw(path: Path, plot: Callable[[Any], Any], study: Study) -> Path:
-    from matplotlib import pyplot, rc_context
-    from numpy import ravel
+@decorative  # it undoes the style that Optuna sets for the whole process
+def _draw(path: Path, study: Study, plot: str, arguments: Mapping[str, list[str]]) -> None:
+    import matplotlib as mpl
 
-    # Optuna sets a style for the whole process; rc_context undoes that for our own plots.
-    with warnings.catch_warnings(), rc_context():
-        warnings.simplefilter("ignore", ExperimentalWarning)
-        warnings.simplefilter("ignore", UserWarning)  # about layouts and fonts, not about data
-        axes = ravel(plot(study.optuna_study()))
-        figure = axes[0].figure
-        _label_plainly(figure.axes)
-        figure.set_size_inches(max(9, 3.2 * len(axes) ** 0.5), max(5, 2.6 * len(axes) ** 0.5))
-        figure.savefig(path, dpi=90, bbox_inches="tight")
-        pyplot.close(figure)
-    return path
+    mpl.use("agg")  # a display may be missing, and pyplot would ask for one
+    from matplotlib import pyplot
+    from optuna.visualization import matplotlib as figures
+
+    warnings.simplefilter("ignore", ExperimentalWarning)
+    axes = np.ravel(getattr(figures, plot)(study.optuna_study(), **arguments))
+    figure = axes[0].figure
+    _label_plainly(figure.axes)
+    figure.set_size_inches(max(9, 3.2 * len(axes) ** 0.5), max(5, 2.6 * len(axes) ** 0.5))
+    figure.savefig(path, dpi=90, bbox_inches="tight")
+    pyplot.close(figure)
 
 
 def _label_plainly(axes: Iterable[Axes]) -> None:
@@ -132,6 +128,7 @@ def _label_plainly(axes: Iterable[Axes]) -> None:
 Curve = Mapping[int, float]
 
 
+@decorative
 def learning_curves(path: Path, curves: Mapping[str, Sequence[Curve]], quantity: str) -> None:
     """Draw for each name the mean of its curves, with a band from the lowest to the highest.
 

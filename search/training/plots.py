@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from studyhall.search.common.pictures import decorative
+
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
@@ -26,6 +28,7 @@ COUNT_POINTS = 8
 GRID = 200  # probabilities along each side of a decision boundary's plot
 
 
+@decorative
 def learning_curve(
     path: Path, epochs: Sequence[EpochRecord], losses: NDArray[np.float32], title: str
 ) -> None:
@@ -57,6 +60,7 @@ def fits_tiles(example_shape: tuple[int, ...]) -> bool:
     return len(example_shape) == 3 and all(side in TILE_SIDES for side in example_shape[:2])
 
 
+@decorative
 def first_layer_tiles(
     path: Path, weight: NDArray[np.floating[Any]], example_shape: tuple[int, ...]
 ) -> None:
@@ -87,6 +91,7 @@ def first_layer_tiles(
     Image.fromarray(pixels[..., 0] if channels == 1 else pixels).save(path)
 
 
+@decorative
 def titled_images(path: Path, images: NDArray[np.uint8], titles: Sequence[str]) -> None:
     """Draw images in a square, each under its title.
 
@@ -109,6 +114,7 @@ def titled_images(path: Path, images: NDArray[np.uint8], titles: Sequence[str]) 
     _save(figure, path)
 
 
+@decorative
 def decision_boundary(
     path: Path,
     classify: Callable[[NDArray[np.float32]], NDArray[np.floating[Any]]],
@@ -150,6 +156,7 @@ def _plane_around(points: RawArray) -> NDArray[np.float32]:
     return np.stack(np.meshgrid(*sides.T), axis=-1)
 
 
+@decorative
 def confusion_picture(path: Path, matrix: NDArray[np.int64], classes: Sequence[str]) -> None:
     """Draw a confusion matrix (true class by row, predicted by column), with counts if they fit.
 

@@ -56,6 +56,16 @@ def test_every_plot_is_there_with_a_description(working_folder):
     assert all(figure["data"] for figure in found.figures.values())
 
 
+def test_a_plot_that_cannot_be_drawn_is_left_out_with_a_sentence(
+    working_folder, monkeypatch, caplog
+):
+    record_study(working_folder)
+    monkeypatch.setattr("optuna.visualization.plot_slice", lambda *_, **__: 1 / 0)
+    assert drawn(page()) == ALL - {"slice"}
+    (said,) = caplog.messages
+    assert said.startswith("studyhall: the plot slice is left out, because it cannot be drawn (")
+
+
 def test_the_curves_are_those_of_the_best_and_of_the_pruned(working_folder):
     record_study(working_folder)
     pruned, *best = page().figures["figure-learning_curves"]["data"]

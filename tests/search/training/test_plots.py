@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import errno
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+from matplotlib.figure import Figure
 from numpy.typing import NDArray
 from PIL import Image
 
@@ -184,3 +186,37 @@ def test_a_confusion_picture_has_counts_where_they_fit_and_room_for_each_name(
     height, width = drawn.shape[:2]
     inner = drawn[height // 4 : height // 2, width // 3 : width * 2 // 3, :3]
     assert (len(np.unique(inner.reshape(-1, 3), axis=0)) > 1) == told
+
+
+NAMES = ("price_$10_$20", "$x^$", r"\frac{", "漢字", "🐈", "two\nlines", "<b>&amp;", "a" * 300)
+
+
+@pytest.mark.filterwarnings("error")
+def test_names_are_drawn_as_they_are(tmp_path: Path) -> None:
+    images = np.zeros((len(NAMES), 8, 8, 3), np.uint8)
+    titled_images(tmp_path / "samples.png", images, NAMES)
+    confusion_picture(tmp_path / "confusion.png", np.eye(len(NAMES), dtype=np.int64), NAMES)
+    assert pixels(tmp_path / "samples.png").size
+    assert pixels(tmp_path / "confusion.png").size
+
+
+def test_a_picture_that_cannot_be_drawn_is_left_out_with_a_sentence(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    path = tmp_path / "no_boundary.png"
+    for _ in range(2):
+        decision_boundary(path, Side(0), POINTS[:0], LABELS[:0])
+    assert not path.exists()
+    (said,) = caplog.messages
+    assert said.startswith("studyhall: no_boundary.png is left out, because it cannot be drawn (")
+
+
+def test_a_full_disk_is_not_taken_for_a_fault_of_the_picture(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*_: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(Figure, "savefig", full)
+    with pytest.raises(OSError, match="No space left"):
+        confusion_picture(tmp_path / "confusion.png", np.eye(2, dtype=np.int64), CLASSES)
