@@ -21,6 +21,7 @@ from studyhall.search.cli.reproduce_command import reproductions
 from studyhall.search.cli.study_commands import studies
 from studyhall.search.common.addresses import redact_text
 from studyhall.search.common.errors import StudyhallError, remedy
+from studyhall.search.common.streams import guard_streams, lost_output
 
 app = typer.Typer(
     name="studyhall",
@@ -50,6 +51,7 @@ def main() -> None:
         raise Terminated(number)
 
     logging.getLogger("studyhall").addHandler(_Remarks())
+    guard_streams()
     signal.signal(signal.SIGTERM, end)  # The exception closes files and databases in order.
     debug = "--debug" in sys.argv
     try:
@@ -70,6 +72,9 @@ def main() -> None:
     except Terminated as error:
         _complain("Stopped. Run the same command to resume.")
         code = error.exit_code
+    if lost := lost_output():
+        _complain(f"stdout: part of the output is lost: {lost.strerror}; write it elsewhere")
+        code = code or 1
     sys.exit(code or 0)
 
 

@@ -50,4 +50,4 @@ def decorative(
 def leave_out(name: str, reason: str) -> None:
     """Warn, once in this process, that a picture is missing."""
     reason = " ".join(reason.split())[:200]
-    _log.warning("studyhall: %s is left out, because it cannot be drawn (%s)", name, reason)
+    _log.warning("%s is left out, because it cannot be drawn (%s)", name, reason)

@@ -15,6 +15,7 @@ from studyhall.search.common.environment import fixed_blas_threads
 from studyhall.search.common.intervals import INTERVALS
 from studyhall.search.common.module_path import working_folder_left_out
 from studyhall.search.common.options import Options
+from studyhall.search.common.streams import open_closed_streams
 from studyhall.search.study.job import Job
 from studyhall.search.sync.outbox_uploader import OutboxUploader
 from studyhall.search.sync.tracked_study import TrackedStudy
@@ -97,6 +98,7 @@ def run_workers(
             while next_action() is Action.CONTINUE:
                 yield function(*arguments)
         return
+    open_closed_streams()  # joblib flushes them
     slots = [_Slot[Result](blas_threads) for _ in range(jobs)]
     try:
         yield from _run_slots(slots, function, arguments, next_action)

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import subprocess
+
 import pytest
 
 from tests.cli.record import answers, runs_by_trial
-from tests.cli.workspace import SMALL, Workspace
+from tests.cli.workspace import SMALL, STUDYHALL, Workspace
 from tests.mlflow_database import sqlite
 
 
@@ -130,6 +132,25 @@ def test_progress_is_plain_lines_without_a_terminal_and_silent_if_asked(workspac
     stdout, stderr = workspace.run("launch", "small.toml", *options, "--trials", 2, "--quiet")
     assert stderr == ""
     assert stdout.startswith("other: 2 of 2 trials finished")
+
+
+@pytest.mark.long
+def test_training_goes_on_when_no_one_takes_what_is_printed(workspace):
+    workspace.write()
+    command = '"$0" launch small.toml --jobs 2 2>/dev/full | :'
+    subprocess.run(["sh", "-c", command, STUDYHALL], cwd=workspace.folder, env=workspace.settings)
+    command = '"$0" launch small.toml --trials 10 --jobs 2 <&- >&- 2>&-'
+    subprocess.run(
+        ["sh", "-c", command, STUDYHALL], cwd=workspace.folder, env=workspace.settings, check=True
+    )
+    assert workspace.json("status", "small")["finished"] == 10
+
+
+def test_results_that_cannot_be_printed_are_a_failure(finished):
+    with open("/dev/full", "w") as full:
+        status = finished.start("status", "small", stdout=full)
+        assert status.communicate()[1].startswith("studyhall: stdout: part of the output is lost: ")
+    assert status.returncode == 1
 
 
 def test_names_of_studies_are_completed(workspace):

@@ -63,7 +63,7 @@ def test_a_plot_that_cannot_be_drawn_is_left_out_with_a_sentence(
     monkeypatch.setattr("optuna.visualization.plot_slice", lambda *_, **__: 1 / 0)
     assert drawn(page()) == ALL - {"slice"}
     (said,) = caplog.messages
-    assert said.startswith("studyhall: the plot slice is left out, because it cannot be drawn (")
+    assert said.startswith("the plot slice is left out, because it cannot be drawn (")
 
 
 def test_the_curves_are_those_of_the_best_and_of_the_pruned(working_folder):

@@ -208,7 +208,7 @@ def test_a_picture_that_cannot_be_drawn_is_left_out_with_a_sentence(
         decision_boundary(path, Side(0), POINTS[:0], LABELS[:0])
     assert not path.exists()
     (said,) = caplog.messages
-    assert said.startswith("studyhall: no_boundary.png is left out, because it cannot be drawn (")
+    assert said.startswith("no_boundary.png is left out, because it cannot be drawn (")
 
 
 def test_a_full_disk_is_not_taken_for_a_fault_of_the_picture(
