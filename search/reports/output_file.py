@@ -20,6 +20,8 @@ def output_problems(name: str, path: Path, *, replace: bool) -> list[str]:
     """
     if path.is_dir():
         return [f"{name}: {path} is a folder; name a file in it"]
+    if path.exists() and not path.is_file():  # such as a device, whose place the file would take
+        return [f"{name}: {path} is not a plain file; name another file"]
     if path.exists() and not replace:
         return [f"{name}: {path} already exists; name another file, or replace it with --force"]
     folder = path.parent

@@ -132,7 +132,7 @@ def test_a_damaged_image_is_not_classified(tmp_path: Path) -> None:
     assert str(caught.value).startswith(f"{path}: must be a whole image, got '")
     with pytest.raises(UsageError) as caught:
         read_image(tmp_path, (28, 28, 1))
-    assert str(caught.value) == f"{tmp_path}: must be readable, got 'Is a directory'; name another"
+    assert str(caught.value) == f"{tmp_path}: must be a plain file, got a folder; name another"
 
 
 @pytest.mark.parametrize("mode", ["RGB", "L", "RGBA", "P", "1"])
