@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from urllib.parse import quote, urlsplit
 
 from studyhall.search.common.addresses import redact, redact_text
+from studyhall.search.common.atomic_files import temporary_name
 from studyhall.search.common.errors import UsageError
 
 if TYPE_CHECKING:
@@ -24,6 +25,7 @@ _KINDS = ("http", "https", "sqlite", "postgresql", "mysql", "mssql")
 _DRIVERS = {"postgresql": "psycopg", "mysql": "pymysql", "mssql": "pyodbc"}
 _EXTRA = "`pip install 'studyhall[postgresql]'` installs psycopg"
 _FORMS = "such as sqlite:///mlflow.db, http://host:5000 or postgresql+psycopg://user@host/database"
+_LONGEST = 504  # bytes of a path: SQLite's MAX_PATHNAME without the ending of its own journal
 _SECONDS = 10  # to wait for a database's host
 
 
@@ -140,6 +142,13 @@ def _require_file(address: str) -> None:
         )
     _require_name(path.parent)
     _require_name(Path.cwd())
+    # A new database has a longer name at first.
+    written = path if path.exists() else temporary_name(path)
+    if (surplus := len(os.fsencode(written)) - _LONGEST) > 0:
+        raise UsageError(
+            f"--tracking-uri: must name a file whose path SQLite can open, got one that is "
+            f"{surplus} bytes too long: {path}; use a folder nearer to the root"
+        )
     if not path.parent.is_dir():
         raise UsageError(
             f"--tracking-uri: {path.parent} must be a folder, for MLflow's database {path.name}; "

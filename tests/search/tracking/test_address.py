@@ -142,6 +142,19 @@ def test_an_address_that_mlflow_escaped_names_the_same_file(
     assert os.listdir(odd) == ["mlflow.db"]
 
 
+def test_a_folder_too_deep_for_sqlite_is_refused_at_once(
+    here: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    deep = here / ("d" * 200) / ("d" * 200) / ("d" * 100)
+    deep.mkdir(parents=True)
+    monkeypatch.chdir(deep)
+    said = refusal(None)
+    assert said.startswith("must name a file whose path SQLite can open, got one that is ")
+    assert said.endswith(f" bytes too long: {deep}/mlflow.db; use a folder nearer to the root")
+    assert os.listdir(deep) == []
+    assert open_client(f"sqlite:///{here}/x.db").search_experiments()
+
+
 def test_an_empty_file_becomes_a_database(here: Path) -> None:
     (here / "empty.db").touch()
     assert open_client("sqlite:///empty.db").search_experiments()
