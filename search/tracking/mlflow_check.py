@@ -11,6 +11,7 @@ from urllib.parse import urlsplit
 
 from studyhall.search.common.addresses import redact
 from studyhall.search.common.errors import StudyhallError
+from studyhall.search.common.proxies import through_proxy
 from studyhall.search.common.service_part import Part, Stopwatch, clock_problems
 from studyhall.search.tracking.address import missing_database, tracking_address
 from studyhall.search.tracking.client import open_client, prepare_client
@@ -63,7 +64,8 @@ def check_server(address: str) -> Part:
         now = datetime.now(UTC)
         version = ask(address, "/version")
     except MlflowException as error:
-        problem = f"no server answers at {redact(address)} ({root_cause(error)}); start it"
+        reason = f"{root_cause(error)}{through_proxy(address)}"
+        problem = f"no server answers at {redact(address)} ({reason}); start it"
         return Part(_NAME, redact(address), None, facts, (problem,))
     problems = _refusal(address, answer)
     if version.ok:
