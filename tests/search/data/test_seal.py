@@ -85,6 +85,7 @@ def job(tmp_path) -> Job:
 
 
 @pytest.mark.parametrize("workers", [1, 2])
+@pytest.mark.usefixtures("working_folder")
 def test_a_worker_has_no_way_to_the_test_split(job, tmp_path, workers):
     found: list[dict[str, str]] = []
 

@@ -89,6 +89,7 @@ def proposals(study: Study) -> list[dict[str, Scalar]]:
     return [trial.params for trial in study.trials()]
 
 
+@pytest.mark.usefixtures("working_folder")
 @pytest.mark.parametrize("sampler", ["tpe", "random"])
 def test_two_workers_propose_what_one_does_and_active_parameters_alone(tmp_path, sampler):
     spec = spec_of(sampler=sampler)

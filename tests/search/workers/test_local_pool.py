@@ -8,7 +8,6 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from itertools import islice
-from pathlib import Path
 
 import joblib.externals.loky.process_executor  # noqa: F401  before the folder has a file of its name
 import psutil
@@ -19,12 +18,7 @@ from studyhall.search.workers.local_pool import WORKER_KILLED, run_workers
 from studyhall.search.workers.pool import Action
 from tests.waiting import PATIENCE
 
-
-@pytest.fixture(autouse=True)
-def working_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A working folder that is not the checkout's, where workers look for no modules."""
-    monkeypatch.chdir(tmp_path)
-    return tmp_path
+pytestmark = pytest.mark.usefixtures("working_folder")
 
 
 def doubled(number: int) -> int:
