@@ -61,6 +61,7 @@ def evaluate(
     study: args.Recorded,
     data_dir: args.DataDir = None,
     tracking_uri: args.Tracking = None,
+    storage: args.Storage = None,
     json: args.Json = False,
 ) -> None:
     """Evaluate a study's champion on the test set."""
@@ -69,7 +70,7 @@ def evaluate(
     from studyhall.search.runner.views import observer
 
     with observer(quiet=json) as progress:
-        verdict = judge(study, tracking_uri, data_dir, progress.fetching)
+        verdict = judge(study, tracking_uri, data_dir, progress.fetching, storage)
     show_verdict(verdict, as_json=json)
 
 
@@ -78,10 +79,11 @@ def predict(
     study: args.Recorded,
     images: Annotated[list[Path], typer.Argument(help="Image files.")],
     tracking_uri: args.Tracking = None,
+    storage: args.Storage = None,
     json: args.Json = False,
 ) -> None:
     """Classify images with a study's champion."""
     from studyhall.search.cli.champion_view import show_predictions
     from studyhall.search.evaluation.predictions import classify
 
-    show_predictions(classify(study, images, tracking_uri), as_json=json)
+    show_predictions(classify(study, images, tracking_uri, storage), as_json=json)

@@ -2,14 +2,25 @@
 
 from __future__ import annotations
 
+import getpass
 import hashlib
 import os
 import platform
+import socket
 import uuid
 from functools import cache
 from pathlib import Path
 
 import psutil
+
+
+def person() -> str:
+    """The user of this process and the machine, as USER@MACHINE."""
+    try:
+        user = getpass.getuser()
+    except (KeyError, OSError):  # as in a container whose user has only a number
+        user = f"uid {os.getuid()}"
+    return f"{user}@{socket.gethostname()}"
 
 
 def new_owner() -> str:

@@ -53,6 +53,8 @@ def fetch_recorded(
     recorded: str,
     data_dir: Path | str | None = None,
     progress: Progress = SILENT,
+    *,
+    follow: bool = True,
 ) -> Path:
     """Make the data of a recorded study ready in the cache.
 
@@ -63,6 +65,8 @@ def fetch_recorded(
         recorded: the fingerprint of its data.
         data_dir: folder or archive to take the data from.
         progress: is told of the steps.
+        follow: whether the user's data may be read at their `path`; not where the record is from a
+            store that others write to, who could name any place of this machine.
 
     Returns:
         The data set's folder in the cache.
@@ -71,9 +75,15 @@ def fetch_recorded(
         UsageError: the data are not available.
     """
     named = data_dir or os.environ.get(DATA_VARIABLE)
-    moved = settings.path is not None and not Path(settings.path).exists()
-    if moved and not named and (folder := version_of(settings, recorded)):
-        return folder
+    if settings.path is not None and not named and not (follow and Path(settings.path).exists()):
+        if folder := version_of(settings, recorded):
+            return folder
+        if not follow:
+            raise UsageError(
+                f"{settings.name}: the data of the record are not in this machine's cache, and a "
+                "path that a shared store names is not read; name their folder or file with "
+                "--data-dir"
+            )
     return fetch(settings, data_dir=data_dir, progress=progress)
 
 

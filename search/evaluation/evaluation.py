@@ -11,8 +11,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from studyhall.model import Classifier, confusion_matrix, wilson_interval
+from studyhall.search.common.errors import StudyhallError
 from studyhall.search.config.data_settings import DataSettings
-from studyhall.search.data.datasets import open_test
+from studyhall.search.data.datasets import open_dataset, open_test
 
 CONFIDENCE = 0.95
 MISTAKES = 25
@@ -69,6 +70,34 @@ class Evaluation:
     def matrix(self) -> NDArray[np.int64]:
         """The confusion matrix as an array (classes, classes)."""
         return np.array(self.confusion, np.int64)
+
+
+def require_fitting(classifier: Classifier, data_folder: Path, settings: DataSettings) -> None:
+    """Refuse, before the test split is read, data that the classifier cannot be evaluated on.
+
+    The arguments are those of `evaluate`.
+
+    Raises:
+        StudyhallError: the classifier has other classes or takes other examples, or there are fewer
+            test examples than the study asks for.
+    """
+    dataset = open_dataset(settings, data_folder)
+    info, most = dataset.info, dataset.info.count("test")
+    facts = {
+        "classes": (tuple(info.classes), tuple(classifier.classes)),
+        "shape of the examples": (tuple(info.example_shape), tuple(classifier.example_shape)),
+    }
+    for what, (wanted, found) in facts.items():
+        if wanted != found:
+            raise StudyhallError(
+                f"{settings.name}: the {what} must be those of the data, {wanted}, got {found} "
+                "in the champion's weights; launch the study again"
+            )
+    if settings.test is not None and settings.test > most:
+        raise StudyhallError(
+            f"{settings.name}: data.test must be at most {most}, got {settings.test}"
+        )
+    classifier.probabilities(np.asarray(dataset.train_examples[:1]))
 
 
 def evaluate(classifier: Classifier, data_folder: Path, settings: DataSettings) -> Evaluation:

@@ -10,7 +10,7 @@ import numpy as np
 
 from studyhall.search.common.errors import UsageError
 from studyhall.search.data.images import WHITE, read_image
-from studyhall.search.tracking.registry import champion
+from studyhall.search.evaluation.champion import champion
 
 
 @dataclass(frozen=True)
@@ -27,7 +27,10 @@ class Prediction:
 
 
 def classify(
-    name: str, pictures: Sequence[Path | str], tracking_uri: str | None = None
+    name: str,
+    pictures: Sequence[Path | str],
+    tracking_uri: str | None = None,
+    storage: Path | str | None = None,
 ) -> list[Prediction]:
     """Classify images with the champion of a study.
 
@@ -35,6 +38,7 @@ def classify(
         name: The study.
         pictures: Image files.
         tracking_uri: MLflow's address; by default where plain `mlflow ui` looks.
+        storage: The journal file or database of the study; by default in the working folder.
 
     Returns:
         A prediction for each image, in their order.
@@ -42,7 +46,7 @@ def classify(
     Raises:
         UsageError: there is no champion, or an image cannot be read; all such images are named.
     """
-    winner = champion(name, tracking_uri)
+    winner = champion(name, tracking_uri, storage)
     classifier, data = winner.classifier, winner.settings.data
     own, background = data.path is not None, data.background or WHITE
     images, problems = [], []

@@ -20,7 +20,12 @@ from studyhall.search.tracking.mlflow_errors import mlflow_exception
 from studyhall.search.tracking.mlflow_model import MODEL_FOLDER, WEIGHTS_IN_MODEL
 from studyhall.search.tracking.run_files import downloaded
 from studyhall.search.tracking.run_tags import RunTags, tagged_seed
-from studyhall.search.tracking.study_runs import FINGERPRINT, WEIGHTS_REMOVED, WEIGHTS_SHA256
+from studyhall.search.tracking.study_runs import (
+    FINGERPRINT,
+    STUDY_ID,
+    WEIGHTS_REMOVED,
+    WEIGHTS_SHA256,
+)
 from studyhall.search.training.building import TrialSeed
 from studyhall.search.training.record import EPOCH_METRICS
 from studyhall.search.training.trial import TrialState
@@ -44,6 +49,7 @@ class RecordedTrial:
     Attributes:
         run_id: the run's id.
         study: the name of the study.
+        study_id: its id.
         seed: the study's seed and the trial's number, from which its random numbers follow.
         metric: the metric that the study optimizes.
         settings: the settings that the trial was trained with.
@@ -59,6 +65,7 @@ class RecordedTrial:
 
     run_id: str
     study: str
+    study_id: str
     seed: TrialSeed
     metric: Metric
     settings: TrialSettings
@@ -111,6 +118,7 @@ def read_trial(client: MlflowClient, run: Run) -> RecordedTrial:
     return RecordedTrial(
         run_id=run_id,
         study=study,
+        study_id=tags.get(STUDY_ID) or "",
         seed=tagged_seed(tags),
         # Runs older than this tag have the metric in the study file alone.
         metric=tags.choice("studyhall.metric", metrics, spec.study.metric if spec else None),

@@ -27,6 +27,7 @@ from studyhall.search.evaluation.recorded_trial import (
     RecordedTrial,
     read_trial,
 )
+from studyhall.search.study.recorded import recorded_path
 from studyhall.search.tracking.address import missing_database
 from studyhall.search.tracking.client import open_client
 from studyhall.search.tracking.mlflow_ui import RunAddress, parse_run
@@ -138,8 +139,13 @@ def replay_runs(
     addresses = _map_all(parse_run, runs)
     trials = _map_all(lambda address: _read(address, tracking_uri, client), addresses)
     folders: dict[DataSettings, Path] = {}
-    for data, fingerprint in dict.fromkeys((t.settings.data, t.fingerprint) for t in trials):
-        folders[data] = fetch_recorded(data, fingerprint, data_dir, progress)
+    wanted = dict.fromkeys((t.settings.data, t.fingerprint, t.study_id) for t in trials)
+    for data, fingerprint, study_id in wanted:
+        path = recorded_path(study_id) if data.path else None
+        here = data.model_copy(update={"path": path}) if path else data
+        folders[data] = fetch_recorded(
+            here, fingerprint, data_dir, progress, follow=path is not None
+        )
         require_same_data(folders[data], data, fingerprint)
     return (_replay(trial, folders[trial.settings.data]) for trial in trials)
 

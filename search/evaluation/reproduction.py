@@ -185,11 +185,12 @@ def _record(entry: ledger.Entry, found: list[Reproduced], measure: Measure) -> N
     metrics |= {ledger.EXAMPLES: float(measure.test_examples)} if measure.test_examples else {}
     # Both keys are read back by later versions.
     content = {"figures": [f.to_dict() for f in found], "readings": measure.values}
+    entry.record(metrics)
     with tempfile.TemporaryDirectory() as temporary:
         folder = Path(temporary)
         text = json.dumps(content, indent=2)
         (folder / "reproduction.json").write_text(text + "\n", encoding="utf-8")
-        entry.complete(metrics, folder)
+        entry.complete(folder)
 
 
 class Measure:

@@ -11,18 +11,22 @@ from itertools import chain, count
 from pathlib import Path
 
 from studyhall.search.common.addresses import redact
-from studyhall.search.common.errors import UsageError
+from studyhall.search.common.errors import StudyhallError, UsageError
+from studyhall.search.common.options import Options
 from studyhall.search.common.progress import SILENT, Progress
 from studyhall.search.data.integrity import test_fingerprint
 from studyhall.search.data.recorded_data import fetch_recorded, require_same_data
-from studyhall.search.evaluation.evaluation import Evaluation, evaluate
+from studyhall.search.evaluation.champion import champion
+from studyhall.search.evaluation.evaluation import Evaluation, evaluate, require_fitting
 from studyhall.search.study.recorded import open_recorded
+from studyhall.search.study.storage import read_storage
+from studyhall.search.study.studies import identity_of
 from studyhall.search.study.study import Study
 from studyhall.search.tracking import ledger
 from studyhall.search.tracking.address import missing_database
 from studyhall.search.tracking.client import open_client
-from studyhall.search.tracking.registry import Champion, champion
-from studyhall.search.tracking.study_runs import TEST_FINGERPRINT, find_experiment, search_runs
+from studyhall.search.tracking.registry import Champion
+from studyhall.search.tracking.study_runs import TEST_FINGERPRINT, deleted_experiment, own_run
 from studyhall.search.training.plots import confusion_picture, titled_images
 
 _BY_CLASS = "test_accuracy_of_"
@@ -58,6 +62,7 @@ def judge(
     tracking_uri: str | None = None,
     data_dir: Path | str | None = None,
     progress: Progress = SILENT,
+    storage: Path | str | None = None,
 ) -> Verdict:
     """Evaluate the champion of a study on the test split, and record the result in MLflow.
 
@@ -68,33 +73,57 @@ def judge(
         tracking_uri: MLflow's address; by default where plain `mlflow ui` looks.
         data_dir: Folder or archive to take the data set from.
         progress: Callback for the progress of fetching the data.
+        storage: The journal file or database of the study; by default in the working folder.
 
     Raises:
-        UsageError: there is no champion, or the data differ from those it was selected on.
+        UsageError: there is no champion, it is not this study's, or the data differ from those it
+            was selected on.
+        StudyhallError: its files were changed or are gone, or its experiment was deleted.
     """
-    winner = champion(name, tracking_uri)
-    settings = winner.settings.data
-    folder = fetch_recorded(settings, winner.data_fingerprint, data_dir, progress)
-    require_same_data(folder, settings, winner.data_fingerprint)
+    winner = champion(name, tracking_uri, storage)
+    settings, recorded = winner.settings.data, winner.data_fingerprint
+    folder = fetch_recorded(settings, recorded, data_dir, progress, follow=winner.path_is_own)
+    require_same_data(folder, settings, recorded)
     client = open_client(tracking_uri)
+    if gone := deleted_experiment(client, str(winner.run.info.experiment_id)):
+        raise StudyhallError(f"{name}: {gone}")
+    siblings = identity_of(read_storage(Options(storage=storage).address), name).siblings
     study_run, model = ledger.study_run_of(client, winner.run), f"{name} version {winner.version}"
     judged = {
         "studyhall.judged_run": str(winner.run.info.run_id),
         "studyhall.judged_version": winner.version,
         TEST_FINGERPRINT: test_fingerprint(folder),
     }
-    with (
-        ledger.reading(client, study_run, "evaluation", model, judged) as entry,
-        tempfile.TemporaryDirectory() as temporary,
-    ):
+    require_fitting(winner.classifier, folder, settings)
+    with ledger.reading(client, study_run, "evaluation", model, judged) as entry:
         # Read after this entry was made, so that of two at the same time only one can be first.
         experiment, test = winner.run.info.experiment_id, judged[TEST_FINGERPRINT]
-        entries = ledger.read_ledger(client, experiment, winner.data_fingerprint, test)
+        entries = ledger.read_ledger(client, experiment, recorded, test, siblings)
         evaluation = evaluate(winner.classifier, folder, settings)
         verdict = Verdict(winner, evaluation, entry.run_id, entries.without(entry.run_id))
-        _write_files(Path(temporary), evaluation)
-        entry.complete(_metrics(verdict), Path(temporary))
+        _record(entry, verdict)
     return verdict
+
+
+def _record(entry: ledger.Entry, verdict: Verdict) -> None:
+    """Record a result, the figures first; if that fails, the message has them.
+
+    A reading of the test split cannot be taken back.
+    """
+    found, recorded = verdict.evaluation, "not recorded"
+    try:
+        entry.record(_metrics(verdict))
+        recorded = "recorded without its files"
+        with tempfile.TemporaryDirectory() as temporary:
+            _write_files(Path(temporary), found)
+            entry.complete(Path(temporary))
+    except (StudyhallError, OSError) as error:
+        low, high = found.interval
+        raise StudyhallError(
+            f"{verdict.champion.name}: the test accuracy is {found.accuracy:.4f} on "
+            f"{found.examples:,} examples (95 % interval {low:.4f} to {high:.4f}), which is "
+            f"{recorded}: {error}"
+        ) from error
 
 
 def _write_files(folder: Path, evaluation: Evaluation) -> None:
@@ -161,13 +190,16 @@ def ledger_of(study: Study, tracking_uri: str | None = None) -> ledger.Ledger:
     if path := missing_database(tracking_uri):  # Opening it would create an empty database.
         raise UsageError(f"--tracking-uri: MLflow database {path} does not exist; {_ELSEWHERE}")
     client = open_client(tracking_uri)
-    experiment_id = find_experiment(client, study.experiment)
-    if experiment_id is None:
+    own = own_run(client, study.experiment, study.study_id)
+    if own is None:
         place = redact(client.tracking_uri)
         raise UsageError(
-            f"--tracking-uri: {place} has no experiment {study.experiment}; {_ELSEWHERE}"
+            f"--tracking-uri: {place} has no experiment {study.experiment} of this study; "
+            f"{_ELSEWHERE}"
         )
-    wanted = f"tags.`studyhall.kind` = 'study' and tags.`studyhall.study_id` = '{study.study_id}'"
-    runs = search_runs(client, experiment_id, wanted, deleted=True)
-    test = next((run.data.tags.get(TEST_FINGERPRINT, "") for run in runs), "")
-    return ledger.read_ledger(client, experiment_id, study.data_fingerprint, test)
+    experiment_id = str(own.info.experiment_id)
+    siblings = identity_of(study.storage, study.spec.study.name).siblings
+    if gone := deleted_experiment(client, experiment_id):
+        raise StudyhallError(gone)
+    test = own.data.tags.get(TEST_FINGERPRINT, "")
+    return ledger.read_ledger(client, experiment_id, study.data_fingerprint, test, siblings)

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from studyhall.search.common.addresses import redact
+from studyhall.search.common.errors import StudyhallError
+from studyhall.search.common.identity import Identity
 from studyhall.search.reports.study_facts import (
     ChampionFacts,
     EvaluationFacts,
@@ -18,19 +19,21 @@ from studyhall.search.reports.study_facts import (
     TrackedFacts,
 )
 from studyhall.search.study.recorded import open_recorded, summary_of
-from studyhall.search.study.studies import recorded_finalists
+from studyhall.search.study.studies import identity_of, recorded_finalists
 from studyhall.search.study.study import Study
 from studyhall.search.tracking.address import missing_database
 from studyhall.search.tracking.client import open_client
 from studyhall.search.tracking.ledger import GAP, read_ledger
 from studyhall.search.tracking.mlflow_errors import explained
-from studyhall.search.tracking.registry import registered_version
+from studyhall.search.tracking.registry import registered_champion
 from studyhall.search.tracking.run_files import artifact_bytes
 from studyhall.search.tracking.run_tags import RunTags
 from studyhall.search.tracking.study_runs import (
+    STUDY_ID,
     TEST_FINGERPRINT,
     StudyRun,
     TrackedData,
+    deleted_experiment,
     find_study,
     search_runs,
 )
@@ -68,13 +71,13 @@ def read_recorded(
     """
     study = open_recorded(name, storage)
     place, finals = find_tracked(study, tracking_uri), recorded_finalists(study)
-    studies = [one.study_id for one in (study, finals) if one]
+    identity = identity_of(study.storage, name)
     facts = StudyFacts(
         spec=study.spec,
         summary=summary_of(study),
         fingerprint=study.data_fingerprint or None,
         trials=study.begun(),
-        tracked=_tracked_facts(*place, _champion(*place, name, studies)) if place else None,
+        tracked=_tracked_facts(*place, _champion(*place, identity), identity) if place else None,
         finalists=_finalists_facts(finals) if finals else None,
     )
     return Recorded(study, facts, place)
@@ -87,24 +90,23 @@ def _finalists_facts(finals: Study) -> FinalistsFacts | None:
     return FinalistsFacts(wanted.configurations, wanted.seeds, finals.begun())
 
 
-def _champion(
-    client: MlflowClient, run: StudyRun, name: str, studies: Sequence[str]
-) -> ChampionFacts | None:
-    """The champion, if it is from these studies, and not from an earlier one of the same name."""
-    version = registered_version(client, name)
-    if version is None:
+def _champion(client: MlflowClient, run: StudyRun, identity: Identity) -> ChampionFacts | None:
+    """The champion, if it is of this study, and not of an earlier one of the same name."""
+    champion = registered_champion(client, identity)
+    if champion is None:
         return None
+    name, version = champion
     with explained(f"model {name}"):
         registered = client.get_model_version(name, version)
     run_id, by = str(registered.run_id), str(registered.tags.get("selected_by", "search"))
     for found in search_runs(client, run.experiment_id, f"attributes.run_id = '{run_id}'"):
-        if found.data.tags.get("studyhall.study_id") in studies:
+        if found.data.tags.get(STUDY_ID) in identity.own:
             return ChampionFacts(version, run_id, by)
     return None
 
 
 def _tracked_facts(
-    client: MlflowClient, run: StudyRun, champion: ChampionFacts | None
+    client: MlflowClient, run: StudyRun, champion: ChampionFacts | None, identity: Identity
 ) -> TrackedFacts:
     with explained("the study's run"):
         tags = RunTags(run.run_id, client.get_run(run.run_id).data.tags)
@@ -118,7 +120,9 @@ def _tracked_facts(
         environment=tags.environment(),
         blas_threads=tags.number("studyhall.blas_threads", "1"),
         evaluation=_evaluation(client, run, champion),
-        ledger=read_ledger(client, run.experiment_id, run.data.fingerprint, test or ""),
+        ledger=read_ledger(
+            client, run.experiment_id, run.data.fingerprint, test or "", identity.siblings
+        ),
         champion=champion,
     )
 
@@ -139,6 +143,8 @@ def find_tracked(study: Study, tracking_uri: str | None) -> tuple[MlflowClient, 
         settings.name, study.data_fingerprint, "", settings.train, settings.validation
     )
     found = find_study(client, study.experiment, study.study_id, data)
+    if found and (gone := deleted_experiment(client, found[0].experiment_id)):
+        raise StudyhallError(f"{study.spec.study.name}: {gone}")
     return None if found is None or found[1] else (client, found[0])
 
 

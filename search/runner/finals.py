@@ -18,11 +18,13 @@ from studyhall.search.study.finalists import chosen, finalists_spec
 from studyhall.search.study.observer import Observer
 from studyhall.search.study.reconnection import retry_while_disconnected
 from studyhall.search.study.recorded import open_recorded, summary_of
-from studyhall.search.study.studies import open_study, recorded_study
+from studyhall.search.study.studies import identity_of, open_study, recorded_study
 from studyhall.search.study.study import Study
 from studyhall.search.study.summary import StudySummary, summarize
 from studyhall.search.sync.tracked_study import StudyWithData, TrackedStudy, track, with_data
 from studyhall.search.tracking.mlflow_ui import pages_of
+from studyhall.search.tracking.ownership import require_own
+from studyhall.search.tracking.registry import Registered, registered_champion
 from studyhall.search.tracking.study_runs import StudyRun, find_study_run
 from studyhall.search.tracking.tracker import Tracker
 from studyhall.search.workers.pool import require_pool
@@ -55,6 +57,7 @@ def train_finalists(
     search = open_recorded(name, options.address, writable=True)
     if search.search_id is not None:
         raise UsageError(f"{name}: is a study of finalists itself; name the search")
+    require_own(opened.client, identity_of(search.storage, name))
     if not chosen(search, 1):
         raise UsageError(summarize(search).no_best)
     wanted = _wanted(search.spec.finalists or FinalistsSection(), configurations, seeds)
@@ -81,35 +84,41 @@ def run_finals(
     observer: Observer,
 ) -> StudySummary:
     """Train the missing finalists of a search; return the search's summary with them."""
-    search, tracked = opened.study, _open(opened, wanted, options)
+    search, tracked = opened.study, _open(opened, wanted, options, observer)
     if (count := len(chosen(search, wanted.configurations))) < wanted.configurations:
         few = counted(count, "configuration")
         observer.note(f"only {few} completed, fewer than the {wanted.configurations} wanted")
     ended = Runner(tracked, options, observer, search).run()
-    experiment_id, version = tracked.tracker.study_run.experiment_id, ended.champion_version
+    experiment_id = tracked.tracker.study_run.experiment_id
+    identity = identity_of(search.storage, search.spec.study.name)
+    champion = registered_champion(opened.client, identity)
     run_id = find_study_run(opened.client, experiment_id, search.study_id)
     uri, study = opened.client.tracking_uri, search.spec.study
     summary = summary_of(search)
     if run_id and summary.finals and summary.finals.all_diverged:
         run = StudyRun(uri, search.study_id, experiment_id, run_id, opened.data)
-        version = _crown_best_of_search(summary, search, Tracker(run, opened.client))
+        champion = _crown_best_of_search(summary, search, Tracker(run, opened.client))
     return replace(
         summary,
-        champion_version=version,
-        pages=pages_of(uri, experiment_id, run_id, study, version) if run_id else None,
+        champion_version=champion.version if champion else None,
+        pages=pages_of(uri, experiment_id, run_id, study, champion) if run_id else None,
         interrupted=ended.interrupted,
     )
 
 
 @retry_while_disconnected
-def _crown_best_of_search(summary: StudySummary, search: Study, tracker: Tracker) -> str | None:
+def _crown_best_of_search(
+    summary: StudySummary, search: Study, tracker: Tracker
+) -> Registered | None:
     """Register the best of the search, since all of its finalists diverged."""
     choice = best_of_search(summary.best, summary.finals, provisional=False)
     return crown(choice, search, tracker) if choice else None
 
 
 @retry_while_disconnected
-def _open(opened: StudyWithData, wanted: FinalistsSection, options: Options) -> TrackedStudy:
+def _open(
+    opened: StudyWithData, wanted: FinalistsSection, options: Options, observer: Observer
+) -> TrackedStudy:
     """Open the finalists' study; launches that end together agree on one."""
     search = opened.study
     name = finalists_name(search.spec.study.name)
@@ -124,4 +133,4 @@ def _open(opened: StudyWithData, wanted: FinalistsSection, options: Options) -> 
         spec = finalists_spec(search.spec, best, wanted, earlier.spec if earlier else None)
         study = open_study(search.storage, spec, opened.data.fingerprint, search)
     with search.exclusive("tracking"):
-        return track(opened._replace(study=study), options)
+        return track(opened._replace(study=study), options, observer)

@@ -30,6 +30,7 @@ from studyhall.search.study.storage import (
     require_clock,
 )
 from studyhall.search.study.studies import (
+    identity_of,
     open_study,
     recorded_finalists,
     recorded_study,
@@ -49,6 +50,7 @@ from studyhall.search.sync.tracked_study import (
 )
 from studyhall.search.tracking.address import missing_database
 from studyhall.search.tracking.client import open_client, require_writer
+from studyhall.search.tracking.ownership import release_model, require_own
 from studyhall.search.tracking.study_runs import TrackedData
 from studyhall.search.training.preflight import check_networks, require_data, require_installed
 from studyhall.search.workers.pool import require_pool
@@ -127,6 +129,7 @@ def prepare(spec: StudySpec, options: Options, observer: Observer) -> Ready:
     client = None if missing_database(options.tracking_uri) else open_client(options.tracking_uri)
     if client:
         require_writer(client, name)
+        require_own(client, identity_of(read_storage(options.address), name))
     folder = fetch(spec.data_settings, data_dir=options.data_dir, progress=observer.fetching)
     if options.preflight:
         check_networks(spec, folder, observer.fetching)
@@ -140,9 +143,10 @@ def prepare(spec: StudySpec, options: Options, observer: Observer) -> Ready:
     require_clock(storage, options.address)
     finish_renaming(storage)
     if options.fresh and (earlier := recorded_study(storage, name)):
-        _set_aside(earlier, options, observer)
+        _set_aside(earlier, _where(earlier, spec, options), observer)
     opened = StudyWithData(_open(storage, spec, data), client, data, folder)
-    return Ready(_track(opened, options), opened, stops)
+    release_model(client, identity_of(storage, name))
+    return Ready(_track(opened, options, observer), opened, stops)
 
 
 def _stops_before(name: str, options: Options) -> int:
@@ -162,6 +166,13 @@ def _rest(options: Options, started: float) -> Options | None:
         return options
     left = options.timeout - (time.monotonic() - started)
     return replace(options, timeout=left) if left > 0 else None
+
+
+def _where(earlier: Study, spec: StudySpec, options: Options) -> Options:
+    """The options for the earlier study: its own data are where the study file names them now."""
+    if earlier.spec.data_settings.path is None or options.data_dir:
+        return options
+    return replace(options, data_dir=spec.data_settings.path)
 
 
 def _set_aside(earlier: Study, options: Options, observer: Observer) -> None:
@@ -186,15 +197,15 @@ def _open(storage: BaseStorage, spec: StudySpec, data: TrackedData) -> Study:
 
 
 @retry_while_disconnected
-def _track(opened: StudyWithData, options: Options) -> TrackedStudy:
+def _track(opened: StudyWithData, options: Options, observer: Observer) -> TrackedStudy:
     """Open the study's runs; launches that start together create them once."""
     with opened.study.exclusive("tracking"):
-        return track(opened, options)
+        return track(opened, options, observer)
 
 
 def _end_earlier(earlier: Study, options: Options, observer: Observer) -> None:
     """Upload the queued records of a study, and leave none of its runs RUNNING."""
-    tracked = track(with_data(earlier, options, observer, any_version=True), options)
+    tracked = track(with_data(earlier, options, observer, any_version=True), options, observer)
     put_in_order(tracked, None)
     tracked.end()
 

@@ -18,6 +18,7 @@ from studyhall.search.study.champion_choice import Choice, best_of_search, winne
 from studyhall.search.study.finalists import recorded_finals
 from studyhall.search.study.observer import Observer
 from studyhall.search.study.reconnection import retry_while_disconnected
+from studyhall.search.study.studies import identity_of
 from studyhall.search.study.study import Study
 from studyhall.search.study.summary import StudySummary, summarize
 from studyhall.search.sync.doctor import put_in_order
@@ -25,7 +26,11 @@ from studyhall.search.sync.outbox_uploader import FailedUpload
 from studyhall.search.sync.tracked_study import TrackedStudy
 from studyhall.search.tracking.ledger import end_broken_readings
 from studyhall.search.tracking.mlflow_ui import pages_of
-from studyhall.search.tracking.registry import register_champion, registered_version
+from studyhall.search.tracking.registry import (
+    Registered,
+    register_champion,
+    registered_champion,
+)
 from studyhall.search.tracking.tracker import Tracker
 from studyhall.search.workers.local_pool import LocalPool
 from studyhall.search.workers.pool import Action, ClusterUnavailable, UnusableHost, WorkerPool
@@ -242,10 +247,12 @@ class Runner:
             choice = best_of_search(summary.best, finals, provisional=provisional)
         if choice:
             self._await_run(choice.number, summary.interrupted)
-            version: str | None = crown(choice, search, self.tracker)
+            champion: Registered | None = crown(choice, search, self.tracker)
         else:
-            version = registered_version(self.tracker.client, search.spec.study.name)
-        pages = pages_of(run.uri, run.experiment_id, run.run_id, search.spec.study, version)
+            identity = identity_of(search.storage, search.spec.study.name)
+            champion = registered_champion(self.tracker.client, identity)
+        pages = pages_of(run.uri, run.experiment_id, run.run_id, search.spec.study, champion)
+        version = champion.version if champion else None
         return replace(summary, champion_version=version, pages=pages)
 
     def _await_run(self, number: int, interrupted: bool) -> None:
@@ -257,13 +264,12 @@ class Runner:
             time.sleep(INTERVALS.order)
 
 
-def crown(choice: Choice, search: Study, tracker: Tracker) -> str:
-    """Register the model of a trial's run as the champion of a search; return its version."""
+def crown(choice: Choice, search: Study, tracker: Tracker) -> Registered:
+    """Register the model of a trial's run as the champion of a search."""
     run_id = tracker.run_of(choice.number)
     with search.exclusive("champion"):
-        return register_champion(
-            tracker.client, search.spec.study.name, run_id, choice.value, choice.selected_by
-        )
+        identity = identity_of(search.storage, search.spec.study.name)
+        return register_champion(tracker.client, identity, run_id, choice.value, choice.selected_by)
 
 
 def _counted(unsent: list[FailedUpload]) -> str:

@@ -46,6 +46,16 @@ def open_recorded(name: str, storage: Path | str | None = None, *, writable: boo
     raise unknown_study(name, sorted({*here, *shipped_studies()}))
 
 
+def recorded_path(study_id: str) -> str | None:
+    """Where the working folder's journal says that a study's own data are; None if it does not.
+
+    A database is not asked: others write to it, too.
+    """
+    studies = recorded_studies(read_storage(Options().address))
+    paths = (one.spec.data_settings.path for one in studies if one.study_id == study_id)
+    return next(paths, None)
+
+
 def recorded_summary(name: str, storage: Path | str | None = None) -> StudySummary:
     """Summarize one recorded study, with its finalists.
 

@@ -14,6 +14,7 @@ from optuna.study import StudyDirection
 from pydantic import ValidationError
 
 from studyhall.search.common.errors import StudyhallError, UsageError
+from studyhall.search.common.identity import Identity
 from studyhall.search.config.study_spec import StudySpec, finalists_name, recorded_spec
 from studyhall.search.study.renaming import Renaming, current_studies, rename
 from studyhall.search.study.storage import exclusive
@@ -167,6 +168,33 @@ def study_ids(storage: BaseStorage) -> dict[str, str]:
         for name, study in every.items()
         if STUDY_ID in study.user_attrs
     }
+
+
+def identity_of(storage: BaseStorage, name: str) -> Identity:
+    """What tells a study from others of its name; one that is not recorded has no id."""
+    described = {
+        str(study.user_attrs[STUDY_ID]): (known, study.user_attrs)
+        for known, study in current_studies(storage).items()
+    }
+    names = {study_id: known for study_id, (known, _) in described.items()}
+    study_id = next((one for one, known in names.items() if known == name), None)
+    if study_id is None:
+        return Identity(name, names=names)
+
+    def experiment(one: str) -> str:
+        known, attributes = described[one]
+        return str(attributes.get(EXPERIMENT, known))
+
+    finals = {one for one, (_, given) in described.items() if given.get(SEARCH_ID) == study_id}
+    siblings = {one for one in described if experiment(one) == experiment(study_id)}
+    return Identity(
+        name=name,
+        study_id=study_id,
+        experiment=experiment(study_id),
+        own=frozenset({study_id, *finals}),
+        names=names,
+        siblings=frozenset(siblings | {study_id, *finals}),
+    )
 
 
 def set_aside(storage: BaseStorage, name: str, study_id: str) -> None:

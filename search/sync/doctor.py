@@ -20,7 +20,7 @@ from studyhall.search.sync.repair import Repairs, Retrain, repair
 from studyhall.search.sync.run_diff import Finding, compare
 from studyhall.search.sync.tracked_study import TrackedStudy
 from studyhall.search.tracking.ledger import end_broken_readings
-from studyhall.search.tracking.study_runs import find_study
+from studyhall.search.tracking.study_runs import deleted_experiment, find_study
 from studyhall.search.tracking.tracker import Tracker
 from studyhall.search.training.record import DamagedRecordError, read
 
@@ -121,6 +121,8 @@ def _compared(study: Study, options: Options, observer: Observer) -> Examination
         problem = "the study's own run is missing, and with it the runs of its trials"
         return Examination(name, (Finding("missing", None, None, problem),), None)
     study_run, deleted = of_study
+    if gone := deleted_experiment(client, study_run.experiment_id):
+        return Examination(name, (Finding("deleted", None, study_run.run_id, gone),), None)
     tracker = Tracker(study_run, client, tracked_study.run_names(study.spec))
     tracked = tracked_study.with_runs(study, tracker, opened.folder, options)
     live = bool(study.claims.live_after_grace())

@@ -25,7 +25,8 @@ from studyhall.search.sync.outbox_homes import (
 )
 from studyhall.search.tracking.address import missing_database
 from studyhall.search.tracking.client import open_client
-from studyhall.search.tracking.stored_runs import STUDY_ID, StoredRuns
+from studyhall.search.tracking.stored_runs import StoredRuns
+from studyhall.search.tracking.study_runs import STUDY_ID
 from studyhall.search.tracking.tracked_run import TrackedRun
 
 if TYPE_CHECKING:

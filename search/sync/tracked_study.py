@@ -11,19 +11,21 @@ from studyhall.search.common.environment import environment
 from studyhall.search.common.options import Options
 from studyhall.search.config.study_spec import StudySpec
 from studyhall.search.data.dataset_manifest import mark_used
-from studyhall.search.data.datasets import fetch, open_dataset, split_dataset
+from studyhall.search.data.datasets import open_dataset, split_dataset
 from studyhall.search.data.integrity import fingerprint, test_fingerprint
-from studyhall.search.data.recorded_data import require_same_data, version_of
+from studyhall.search.data.recorded_data import fetch_recorded, require_same_data, version_of
 from studyhall.search.data.seal import sealed_sources
 from studyhall.search.study.job import Job
 from studyhall.search.study.observer import Observer
 from studyhall.search.study.recorded import open_recorded
+from studyhall.search.study.studies import identity_of
 from studyhall.search.study.study import Study
 from studyhall.search.sync.outbox import Outbox
 from studyhall.search.sync.outbox_uploader import OutboxUploader
 from studyhall.search.sync.trial_records import restore
 from studyhall.search.tracking import study_runs
 from studyhall.search.tracking.client import open_client
+from studyhall.search.tracking.ownership import require_own
 from studyhall.search.tracking.study_runs import TrackedData
 from studyhall.search.tracking.study_view import show_study
 from studyhall.search.tracking.tracker import Tracker
@@ -76,7 +78,9 @@ def reopen(name: str, options: Options, observer: Observer) -> TrackedStudy:
         UsageError: There is no such study, or its storage or MLflow does not answer.
     """
     study = open_recorded(name, options.address, writable=True)
-    return track(with_data(study, options, observer), options)
+    opened = with_data(study, options, observer)
+    require_own(opened.client, identity_of(study.storage, name))
+    return track(opened, options, observer)
 
 
 def with_data(
@@ -89,17 +93,18 @@ def with_data(
     Raises:
         UsageError: The data changed since the study was run, or MLflow does not answer.
     """
-    settings = study.spec.data_settings
-    folder = version_of(settings, study.data_fingerprint)
+    settings, recorded = study.spec.data_settings, study.data_fingerprint
+    folder = version_of(settings, recorded)
     if folder is None:
-        folder = fetch(settings, data_dir=options.data_dir, progress=observer.fetching)
+        own = isinstance(options.address, Path)
+        folder = fetch_recorded(settings, recorded, options.data_dir, observer.fetching, follow=own)
         if not any_version:
             require_same_data(folder, settings, study.data_fingerprint)
     data, client = tracked_data(study.spec, folder), open_client(options.tracking_uri)
     return StudyWithData(study, client, data, folder)
 
 
-def track(opened: StudyWithData, options: Options) -> TrackedStudy:
+def track(opened: StudyWithData, options: Options, observer: Observer) -> TrackedStudy:
     """Open a study's runs, those of an earlier launch if there are any, and its outbox.
 
     Raises:
@@ -111,7 +116,9 @@ def track(opened: StudyWithData, options: Options) -> TrackedStudy:
     tags = trial_tags(spec, data.fingerprint, options.blas_threads)
     told = {**tags, study_runs.TEST_FINGERPRINT: test_fingerprint(folder)}
     name, study_id = study.experiment, study.study_id
-    study_run = study_runs.start_study(client, name, study_id, data, told, study.search_id)
+    study_run = study_runs.start_study(
+        client, name, study_id, data, told, study.search_id, observer.note
+    )
     show_study(client, study_run, spec, above=study.search_id is None)
     return with_runs(study, Tracker(study_run, client, run_names(spec)), folder, options)
 

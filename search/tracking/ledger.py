@@ -7,23 +7,19 @@ deleting that run there hides it from the UI, but not from the ledger.
 
 from __future__ import annotations
 
-import getpass
 import json
-import os
-import socket
 import tempfile
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Container, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal, get_args
 
-from studyhall.search.common.owner import is_running, new_owner
+from studyhall.search.common.owner import is_running, new_owner, person
 from studyhall.search.tracking import study_runs
 from studyhall.search.tracking.mlflow_errors import explained
-from studyhall.search.tracking.stored_runs import experiment_names
 from studyhall.search.training.record import Point
 
 if TYPE_CHECKING:
@@ -33,8 +29,9 @@ if TYPE_CHECKING:
 Reader = Literal["evaluation", "reproduction"]
 READERS: tuple[Reader, ...] = get_args(Reader)
 _OWNER = "studyhall.read_process"
-_READER, _MODEL, _STUDY = "studyhall.read_by", "studyhall.read_model", "studyhall.study_id"
+_READER, _MODEL = "studyhall.read_by", "studyhall.read_model"
 ACCURACY, LOW, HIGH = "test_accuracy", "test_accuracy_low", "test_accuracy_high"
+_METRICS_PER_REQUEST = 1000  # MLflow refuses more
 EXAMPLES, GAP = "test_examples", "validation_test_gap"
 
 
@@ -114,12 +111,18 @@ class Entry:
     client: MlflowClient
     run_id: str
 
-    def complete(self, metrics: Mapping[str, float], folder: Path) -> None:
-        """Enter the result and the files with its details."""
+    def record(self, metrics: Mapping[str, float]) -> None:
+        """Enter the result, which from then on is in the ledger whatever happens."""
         now = int(time.time() * 1000)
         points = [Point(key=k, value=v, step=0, timestamp=now) for k, v in metrics.items()]
         with explained("the reading of the test split"):
-            self.client.log_batch(self.run_id, metrics=study_runs.metrics_of(points))
+            for start in range(0, len(points), _METRICS_PER_REQUEST):
+                batch = points[start : start + _METRICS_PER_REQUEST]
+                self.client.log_batch(self.run_id, metrics=study_runs.metrics_of(batch))
+
+    def complete(self, folder: Path) -> None:
+        """Add the files with the result's details, and end the reading."""
+        with explained("the reading of the test split"):
             self.client.log_artifacts(self.run_id, str(folder))
             self.client.set_terminated(self.run_id)
 
@@ -138,8 +141,8 @@ def reading(
     described = {
         "mlflow.parentRunId": str(study_run.info.run_id),
         "studyhall.kind": reader,
-        _STUDY: study_run.data.tags[_STUDY],
-        _READER: _reader(),
+        study_runs.STUDY_ID: study_run.data.tags[study_runs.STUDY_ID],
+        _READER: person(),
         _OWNER: new_owner(),
         _MODEL: model,
         study_runs.FINGERPRINT: study_run.data.tags.get(study_runs.FINGERPRINT, ""),
@@ -158,14 +161,6 @@ def reading(
         raise
 
 
-def _reader() -> str:
-    try:
-        user = getpass.getuser()
-    except (KeyError, OSError):  # as in a container whose user has only a number
-        user = f"uid {os.getuid()}"
-    return f"{user}@{socket.gethostname()}"
-
-
 def end_broken_readings(client: MlflowClient, experiment_id: str) -> None:
     """End the unfinished readings of an experiment whose process on this machine is gone."""
     for reader in READERS:
@@ -177,9 +172,16 @@ def end_broken_readings(client: MlflowClient, experiment_id: str) -> None:
 
 
 def read_ledger(
-    client: MlflowClient, experiment_id: str, fingerprint: str, test_fingerprint: str
+    client: MlflowClient,
+    experiment_id: str,
+    fingerprint: str,
+    test_fingerprint: str,
+    siblings: Container[str] = (),
 ) -> Ledger:
     """All readings of a study's test split, by it and by all other studies in this MLflow.
+
+    The readings of its siblings, which are given by their ids, are its own; without siblings, those
+    in its experiment, which other people may use too.
 
     The fingerprint of all data identifies readings without one of the test part, which is empty for
     a study whose own is not known.
@@ -187,21 +189,28 @@ def read_ledger(
     Raises:
         StudyhallError: MLflow does not answer.
     """
-    names, found = experiment_names(client), list[Reading]()
+    names, found = study_runs.experiment_names(client), list[Reading]()
     for reader in READERS:
         wanted = f"tags.`studyhall.kind` = '{reader}'"
         runs = study_runs.search_runs(client, list(names), wanted, deleted=True)
         found += [_reading(run, names[str(run.info.experiment_id)]) for run in runs]
     found.sort(key=lambda one: (one.when, one.run_id))
-    own = [one for one in found if one.experiment_id == experiment_id]
+    own = [
+        one
+        for one in found
+        if (
+            one.study_id in siblings
+            if siblings and one.study_id
+            else one.experiment_id == experiment_id
+        )
+    ]
     # Studies from before test fingerprints were recorded have them in later readings only.
     later = {one.test_fingerprint for one in own if one.fingerprint == fingerprint}
     tests, data = (later | {test_fingerprint}) - {""}, {fingerprint} - {""}
     others = [
         one
         for one in found
-        if one.experiment_id != experiment_id
-        and (one.test_fingerprint in tests or one.fingerprint in data)
+        if one not in own and (one.test_fingerprint in tests or one.fingerprint in data)
     ]
     return Ledger(tuple(own), tuple(others))
 
@@ -240,7 +249,7 @@ def _reading(run: Run, study: str) -> Reading:
         who=tags.get(_READER, "not known"),
         reader=tags["studyhall.kind"],
         model=tags.get(_MODEL, f"version {version}" if version else "not known"),
-        study_id=tags.get(_STUDY, ""),
+        study_id=tags.get(study_runs.STUDY_ID, ""),
         run_id=str(run.info.run_id),
         fingerprint=tags.get(study_runs.FINGERPRINT, ""),
         examples=None if examples is None else int(examples),

@@ -79,17 +79,25 @@ def run_route(experiment_id: str, run_id: str) -> str:
 
 
 def pages_of(
-    uri: str, experiment_id: str, run_id: str, study: StudySection, version: str | None
+    uri: str,
+    experiment_id: str,
+    run_id: str,
+    study: StudySection,
+    champion: tuple[str, str] | None,
 ) -> Pages:
-    """The addresses of a study and its champion, if it has one, in MLflow's UI."""
+    """The addresses of a study and its champion in MLflow's UI.
+
+    The champion is the name of its registered model and its version; None if there is none.
+    """
     served = urlsplit(uri).scheme in ("http", "https")
     base = ui_address(uri) if served else LOCAL
     runs = f"{base}/#/experiments/{experiment_id}/runs"
+    model = f"{quote(champion[0])}/versions/{champion[1]}" if champion else None
     return Pages(
         runs=f"{runs}?{_TRAINING}&viewStateShareKey={VIEW}",
         charts=f"{runs}?{_TRAINING}&{_trials(study)}",
         study=f"{base}/{run_route(experiment_id, run_id)}?{_TRAINING}",
-        champion=f"{base}/#/models/{quote(study.name)}/versions/{version}" if version else None,
+        champion=f"{base}/#/models/{model}" if model else None,
         served=served,
         command=None if served else _command(uri),
     )

@@ -3,24 +3,33 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from studyhall.model import Classifier
 from studyhall.search.common.errors import StudyhallError, UsageError
+from studyhall.search.common.identity import Identity
 from studyhall.search.config.settings import TrialSettings
-from studyhall.search.tracking.address import missing_database
-from studyhall.search.tracking.client import open_client
-from studyhall.search.tracking.mlflow_errors import explained, root_cause
+from studyhall.search.tracking.mlflow_errors import explained
 from studyhall.search.tracking.mlflow_model import MODEL_FOLDER
+from studyhall.search.tracking.ownership import (
+    ALIAS,
+    champion_model,
+    claim_model,
+    own_model,
+    search_of,
+)
 from studyhall.search.tracking.run_files import load_trained
-from studyhall.search.tracking.study_runs import find_experiment, search_runs
 
 if TYPE_CHECKING:
     from mlflow.entities import Run
     from mlflow.tracking import MlflowClient
 
-ALIAS = "champion"
-_NONE_THERE = ("RESOURCE_DOES_NOT_EXIST", "INVALID_PARAMETER_VALUE")
+
+class Registered(NamedTuple):
+    """A version of a registered model."""
+
+    model: str
+    version: str
 
 
 @dataclass(frozen=True)
@@ -28,7 +37,8 @@ class Champion:
     """A registered model, loaded, with the facts of its training.
 
     `validation_accuracy` is that of the kept weights, whatever the study selects by; None if it was
-    not recorded.
+    not recorded. `path_is_own` says whether the path of the user's data comes from this machine's
+    own journal, and not from a store that others write to.
     """
 
     name: str
@@ -38,6 +48,7 @@ class Champion:
     settings: TrialSettings
     classifier: Classifier
     validation_accuracy: float | None
+    path_is_own: bool = False
 
     @property
     def data_fingerprint(self) -> str:
@@ -46,21 +57,18 @@ class Champion:
 
 
 def register_champion(
-    client: MlflowClient, name: str, run_id: str, value: float, selected_by: str
-) -> str:
-    """Register a trial's model as the champion of a study; return the version.
+    client: MlflowClient, identity: Identity, run_id: str, value: float, selected_by: str
+) -> Registered:
+    """Register a trial's model as the champion of a study.
 
     A run that is already registered keeps its version. The trial's value, and how it was selected,
     become tags of the version.
-    """
-    from mlflow.exceptions import MlflowException
 
+    Raises:
+        UsageError: another study or another program has the registered model of the study's name.
+    """
+    name = claim_model(client, identity)
     with explained(f"model {name}"):
-        try:
-            client.create_registered_model(name, description=f"The best network of study {name}.")
-        except MlflowException as error:
-            if error.error_code != "RESOURCE_ALREADY_EXISTS":
-                raise
         known = [v for v in client.search_model_versions(f"name='{name}'") if v.run_id == run_id]
         source = _source(client, run_id)
         version = known[0] if known else client.create_model_version(name, source, run_id)
@@ -68,7 +76,7 @@ def register_champion(
         for key, tag in tags.items():
             client.set_model_version_tag(name, version.version, key, tag)
         client.set_registered_model_alias(name, ALIAS, version.version)
-    return str(version.version)
+    return Registered(name, str(version.version))
 
 
 def _source(client: MlflowClient, run_id: str) -> str:
@@ -82,45 +90,41 @@ def _source(client: MlflowClient, run_id: str) -> str:
     return f"{root}/{MODEL_FOLDER}"
 
 
-def registered_version(client: MlflowClient, name: str) -> str | None:
-    """The version of a study's champion; None if none is registered."""
-    from mlflow.exceptions import MlflowException
-
-    with explained(f"model {name}"):
-        try:
-            return str(client.get_model_version_by_alias(name, ALIAS).version)
-        except MlflowException as error:
-            if error.error_code in _NONE_THERE:
-                return None
-            raise
+def registered_champion(client: MlflowClient, identity: Identity) -> Registered | None:
+    """A study's champion in the registry; None if it has none."""
+    model = own_model(client, identity)
+    version = model.aliases.get(ALIAS) if model else None
+    return Registered(str(model.name), str(version)) if model and version else None
 
 
-def champion(name: str, tracking_uri: str | None = None) -> Champion:
-    """Load the champion of a study from the registry; by default from where `mlflow ui` looks.
+def load_champion(client: MlflowClient, identity: Identity) -> Champion:
+    """Load the champion of a study from the registry.
+
+    A study that this machine's storage does not have is that of the registered model of its name.
 
     Raises:
-        UsageError: no champion is registered.
-        StudyhallError: the registry names one whose files are gone or damaged.
+        UsageError: no champion is registered, or it is not this study's.
+        StudyhallError: the registry names one whose files are gone, changed or damaged.
     """
-    none = UsageError(
-        f"{name}: no champion is registered here; launch the study until a trial has completed"
-    )
-    if missing_database(tracking_uri):
-        raise none  # opening the client would create an empty database
-    client = open_client(tracking_uri)
     from mlflow.exceptions import MlflowException
 
-    try:
-        version = client.get_model_version_by_alias(name, ALIAS)
-    except MlflowException as error:
-        if error.error_code not in _NONE_THERE:
-            reason = root_cause(error)
-            raise StudyhallError(f"{name}: the registry does not answer: {reason}") from error
-        raise (_diverged(client, name) or none) from None
+    name = identity.name
+    with explained(f"model {name}"):
+        model, owner = champion_model(client, identity)
+        version = client.get_model_version_by_alias(model.name, ALIAS)
     try:
         run = client.get_run(version.run_id or "")
+        found = search_of(client, run, identity)
+        if found is None or found.study_id != owner.study_id:
+            raise UsageError(
+                f"{name}: version {version.version}, the champion of registered model "
+                f"{model.name}, is of {found or 'another program'}; launch the study again to "
+                "register its own"
+            )
         settings, classifier = load_trained(client, run)
         accuracy = _validation_accuracy(client, run, settings)
+    except UsageError:
+        raise
     except (MlflowException, StudyhallError) as error:
         raise StudyhallError(f"{name}: version {version.version}: {error}") from error
     return Champion(
@@ -131,21 +135,6 @@ def champion(name: str, tracking_uri: str | None = None) -> Champion:
         settings=settings,
         classifier=classifier,
         validation_accuracy=accuracy,
-    )
-
-
-def _diverged(client: MlflowClient, name: str) -> UsageError | None:
-    """The error of a study that has ended without a completed trial; None of any other."""
-    experiment_id = find_experiment(client, name)
-    if experiment_id is None:
-        return None
-    runs = search_runs(client, experiment_id, "attributes.status != 'RUNNING'")
-    ended = {run.data.tags.get("studyhall.kind") for run in runs if run.info.status == "FINISHED"}
-    if "study" not in ended or "trial" in ended:
-        return None
-    return UsageError(
-        f"{name}: none of its trials completed, so there is no champion; `studyhall ui` shows the "
-        "reasons; change the study file, such as its learning rates, and launch it with --fresh"
     )
 
 

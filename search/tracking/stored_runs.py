@@ -15,13 +15,18 @@ from studyhall.search.tracking.mlflow_errors import explained
 from studyhall.search.tracking.mlflow_model import WEIGHTS_FILE
 from studyhall.search.tracking.mlflow_server import is_server
 from studyhall.search.tracking.mlflow_ui import ui_address
-from studyhall.search.tracking.study_runs import WEIGHTS_REMOVED, find_experiment, search_runs
+from studyhall.search.tracking.study_runs import (
+    STUDY_ID,
+    WEIGHTS_REMOVED,
+    experiment_names,
+    own_run,
+    search_runs,
+)
 from studyhall.search.tracking.tracked_run import TrackedRun, tracked_run
 
 if TYPE_CHECKING:
     from mlflow.tracking import MlflowClient
 
-STUDY_ID = "studyhall.study_id"  # the tag of all runs
 _URIS = ("MLFLOW_BACKEND_STORE_URI", "MLFLOW_TRACKING_URI")
 _PAGE = 200
 
@@ -35,11 +40,12 @@ class StoredRuns:
 
     def of_study(self, experiment: str, study_id: str) -> list[TrackedRun]:
         """All runs of a study, including deleted ones."""
-        found = find_experiment(self._client, experiment)
-        if found is None:
+        above = own_run(self._client, experiment, study_id)
+        if above is None:
             return []
-        wanted = f"tags.`studyhall.study_id` = '{study_id}'"
-        return [tracked_run(run) for run in search_runs(self._client, found, wanted, deleted=True)]
+        wanted = f"tags.`{STUDY_ID}` = '{study_id}'"
+        found = search_runs(self._client, str(above.info.experiment_id), wanted, deleted=True)
+        return [tracked_run(run) for run in found]
 
     def of_all(self) -> Iterator[TrackedRun]:
         """All runs of Studyhall's, including those of deleted experiments."""
@@ -113,16 +119,3 @@ class StoredRuns:
         if done.returncode:
             last = (done.stderr.strip().splitlines() or ["it gave no reason"])[-1]
             raise StudyhallError(f"`mlflow gc` failed: {last}; runs it had deleted before are gone")
-
-
-def experiment_names(client: MlflowClient) -> dict[str, str]:
-    """The names of all experiments by their ids, including deleted ones."""
-    from mlflow.entities import ViewType
-
-    names, token = dict[str, str](), None
-    with explained("the experiments"):
-        while True:
-            page = client.search_experiments(view_type=ViewType.ALL, page_token=token)
-            names |= {str(one.experiment_id): str(one.name) for one in page}
-            if not (token := page.token):
-                return names

@@ -6,11 +6,12 @@ Runs are named by explicit ids: MLflow's fluent "active run" is state of a proce
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from studyhall.search.common.errors import StudyhallError
+from studyhall.search.common.owner import person
 from studyhall.search.tracking.address import database_file
 from studyhall.search.tracking.mlflow_errors import explained
 from studyhall.search.tracking.moved_database import TAG, files_address
@@ -21,7 +22,9 @@ if TYPE_CHECKING:
     from mlflow.entities import Run as Run
     from mlflow.tracking import MlflowClient as MlflowClient
 
-_NONE_THERE = ("RESOURCE_DOES_NOT_EXIST", "INVALID_PARAMETER_VALUE")
+NONE_THERE = ("RESOURCE_DOES_NOT_EXIST", "INVALID_PARAMETER_VALUE")
+STUDY_ID = "studyhall.study_id"  # a tag of every run, and of the registered model
+LAUNCHED_BY = "studyhall.launched_by"  # of a study's own run: the user and machine
 FINGERPRINT = "studyhall.data_fingerprint"  # a tag of every run
 TEST_FINGERPRINT = "studyhall.test_fingerprint"  # of a study's own run, and of evaluations
 REPORT = "report/report.html"  # a file of a study's own run, which then has the tag
@@ -60,24 +63,30 @@ def start_study(
     data: TrackedData,
     tags: Mapping[str, str],
     search_id: str | None = None,
+    notify: Callable[[str], None] = lambda _: None,
 ) -> StudyRun:
     """Open the experiment and the own run of a study, those of an earlier launch if they exist.
 
+    They are found by the study's id: users can rename an experiment. What was deleted in MLflow is
+    restored.
+
     Args:
         client: An open client.
-        name: The study's name: that of the experiment too.
+        name: The name of a new experiment.
         study_id: Identifies the study's runs; a study that starts over gets another.
         data: The dataset input.
         tags: Further tags of the study's run.
         search_id: For finalists, the study_id of their search, whose run is the parent of theirs.
+        notify: Is told if the experiment had been deleted and was restored.
     """
     from mlflow.entities import RunTag
 
     with explained(f"experiment {name}"):
-        experiment_id = _open_experiment(client, name)
+        known = own_run(client, name, study_id) or own_run(client, name, search_id or study_id)
+        experiment_id = _open_experiment(client, name, known, notify)
         run_id = find_study_run(client, experiment_id, study_id)
         if run_id is None:
-            identity = {"studyhall.kind": "study", "studyhall.study_id": study_id}
+            identity = {"studyhall.kind": "study", STUDY_ID: study_id, LAUNCHED_BY: person()}
             run_name = FINALISTS if search_id else name
             if search_id and (above := find_study_run(client, experiment_id, search_id)):
                 identity["mlflow.parentRunId"] = above
@@ -89,9 +98,15 @@ def start_study(
     return StudyRun(client.tracking_uri, study_id, experiment_id, run_id, data)
 
 
-def _open_experiment(client: MlflowClient, name: str) -> str:
+def _open_experiment(
+    client: MlflowClient, name: str, known: Run | None, notify: Callable[[str], None]
+) -> str:
     """The id of a study's experiment; without a server, its files are beside the database."""
-    experiment = client.get_experiment_by_name(name)
+    experiment = (
+        client.get_experiment(known.info.experiment_id)
+        if known
+        else client.get_experiment_by_name(name)
+    )
     database = database_file(client.tracking_uri)
     tags = {TAG: str(database)} if database else {}
     if experiment is None:
@@ -99,26 +114,40 @@ def _open_experiment(client: MlflowClient, name: str) -> str:
         return str(client.create_experiment(name, files, tags))
     if experiment.lifecycle_stage == "deleted":
         client.restore_experiment(experiment.experiment_id)
+        notify(f"restored experiment {experiment.name}, which had been deleted in MLflow")
     for tag, value in tags.items():
         if experiment.tags.get(tag) != value:
             client.set_experiment_tag(experiment.experiment_id, tag, value)
     return str(experiment.experiment_id)
 
 
+def deleted_experiment(client: MlflowClient, experiment_id: str) -> str | None:
+    """Say that an experiment was deleted in MLflow, and what restores it; None if it was not."""
+    with explained(f"experiment {experiment_id}"):
+        experiment = client.get_experiment(experiment_id)
+    if experiment.lifecycle_stage != "deleted":
+        return None
+    return (
+        f"the study's experiment, {experiment.name}, was deleted in MLflow; `mlflow experiments "
+        f"restore --experiment-id {experiment_id}` restores it with its runs, and so does the next "
+        "launch"
+    )
+
+
 def find_study(
     client: MlflowClient, name: str, study_id: str, data: TrackedData
 ) -> tuple[StudyRun, bool] | None:
     """The own run of a study, if it has one, and whether it was deleted in MLflow."""
-    experiment_id = find_experiment(client, name)
-    if experiment_id is None or (run := _own_run(client, experiment_id, study_id)) is None:
+    if (run := own_run(client, name, study_id)) is None:
         return None
+    experiment_id = str(run.info.experiment_id)
     found = StudyRun(client.tracking_uri, study_id, experiment_id, str(run.info.run_id), data)
     return found, run.info.lifecycle_stage == "deleted"
 
 
 def find_study_run(client: MlflowClient, experiment_id: str, study_id: str) -> str | None:
     """The id of a study's own run, which is restored if it was deleted; None if there is none."""
-    if (run := _own_run(client, experiment_id, study_id)) is None:
+    if (run := _own_run(client, [experiment_id], study_id)) is None:
         return None
     run_id = str(run.info.run_id)
     if run.info.lifecycle_stage == "deleted":
@@ -126,9 +155,24 @@ def find_study_run(client: MlflowClient, experiment_id: str, study_id: str) -> s
     return run_id
 
 
-def _own_run(client: MlflowClient, experiment_id: str, study_id: str) -> Run | None:
-    wanted = f"tags.`studyhall.kind` = 'study' and tags.`studyhall.study_id` = '{study_id}'"
-    return next(iter(search_runs(client, experiment_id, wanted, deleted=True)), None)
+def own_run(client: MlflowClient, name: str, study_id: str) -> Run | None:
+    """The own run of a study, deleted or not, in whatever experiment it is; None if there is none.
+
+    Args:
+        client: An open client.
+        name: The name that its experiment was created under, which is looked at first.
+        study_id: The study's id.
+    """
+    names = experiment_names(client)
+    named = [one for one, known in names.items() if known == name]
+    others = [one for one in names if one not in named]
+    return _own_run(client, named, study_id) or _own_run(client, others, study_id)
+
+
+def _own_run(client: MlflowClient, experiments: Sequence[str], study_id: str) -> Run | None:
+    wanted = f"tags.`studyhall.kind` = 'study' and tags.`{STUDY_ID}` = '{study_id}'"
+    found = search_runs(client, experiments, wanted, deleted=True) if experiments else []
+    return next(iter(found), None)
 
 
 def search_runs(
@@ -149,21 +193,25 @@ def search_runs(
                 return found
 
 
-def find_experiment(client: MlflowClient, name: str) -> str | None:
-    """The id of an experiment; None if there is none of that name, or it was deleted."""
-    with explained(f"experiment {name}"):
-        experiment = client.get_experiment_by_name(name)
-    if experiment is None or experiment.lifecycle_stage == "deleted":
-        return None
-    return str(experiment.experiment_id)
+def experiment_names(client: MlflowClient) -> dict[str, str]:
+    """The names of all experiments by their ids, including deleted ones."""
+    from mlflow.entities import ViewType
+
+    names, token = dict[str, str](), None
+    with explained("the experiments"):
+        while True:
+            page = client.search_experiments(view_type=ViewType.ALL, page_token=token)
+            names |= {str(one.experiment_id): str(one.name) for one in page}
+            if not (token := page.token):
+                return names
 
 
 def complete_trials(client: MlflowClient, experiment: str, study_id: str) -> list[Run]:
     """The runs of a study's complete trials, in the order of their numbers."""
-    experiment_id = find_experiment(client, experiment)
+    above = own_run(client, experiment, study_id)
     kind = "tags.`studyhall.kind` = 'trial' and tags.`studyhall.state` = 'complete'"
-    wanted = f"tags.`studyhall.study_id` = '{study_id}' and {kind}"
-    runs = search_runs(client, experiment_id, wanted) if experiment_id else []
+    wanted = f"tags.`{STUDY_ID}` = '{study_id}' and {kind}"
+    runs = search_runs(client, str(above.info.experiment_id), wanted) if above else []
     return sorted(runs, key=lambda run: int(run.data.tags["studyhall.trial"]))
 
 
@@ -198,6 +246,6 @@ def find_run(client: MlflowClient, run_id: str) -> Run | None:
     try:
         return client.get_run(run_id)
     except MlflowException as error:
-        if error.error_code in _NONE_THERE:
+        if error.error_code in NONE_THERE:
             return None
         raise StudyhallError(f"run {run_id}: MLflow does not answer: {error}") from error

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from studyhall.search.config.study_spec import StudySpec
     from studyhall.search.data.data_targets import fetch_data, verify_data
     from studyhall.search.data.verification import Verification
+    from studyhall.search.evaluation.champion import champion
     from studyhall.search.evaluation.evaluation import Evaluation
     from studyhall.search.evaluation.predictions import Prediction, classify
     from studyhall.search.evaluation.reference import find_systems
@@ -45,7 +46,7 @@ if TYPE_CHECKING:
     from studyhall.search.sync.doctor import Examination, examine
     from studyhall.search.sync.sync_studies import SyncResult, sync_studies
     from studyhall.search.tracking.ledger import Ledger, Reading
-    from studyhall.search.tracking.registry import Champion, champion
+    from studyhall.search.tracking.registry import Champion
     from studyhall.search.training.checking import check_gradients
 
 __all__ = [
@@ -112,7 +113,7 @@ _HOMES = {
     "UsageError": "common.errors",
     "Verdict": "evaluation.verdict",
     "Verification": "data.verification",
-    "champion": "tracking.registry",
+    "champion": "evaluation.champion",
     "check_gradients": "training.checking",
     "classify": "evaluation.predictions",
     "compare_recorded": "reports.study_comparison",

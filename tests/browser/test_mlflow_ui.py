@@ -78,7 +78,9 @@ def tour(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Tour]:
         )
         version = client.get_model_version_by_alias(name, "champion").version
         section = StudySection(name=name)
-        pages = pages_of(server.address, experiment_id, study.info.run_id, section, str(version))
+        pages = pages_of(
+            server.address, experiment_id, study.info.run_id, section, (name, str(version))
+        )
         with browser() as visit:
             yield Tour(name, folder, server, client, study, pages, visit, pictures)
     finally:

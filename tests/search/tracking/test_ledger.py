@@ -8,8 +8,8 @@ import sys
 import mlflow.tracking
 import pytest
 
+import studyhall.search.common.owner
 import studyhall.search.evaluation.verdict
-import studyhall.search.tracking.ledger
 from studyhall import StudyhallError, champion, judge
 from studyhall.search.cli.study_view import show_status
 from studyhall.search.evaluation.verdict import recorded_ledger
@@ -131,6 +131,6 @@ def test_a_reader_without_a_name_is_known_by_the_number(judged, monkeypatch):
     def unknown() -> str:
         raise KeyError("getpwuid(): uid not found")
 
-    monkeypatch.setattr(studyhall.search.tracking.ledger.getpass, "getuser", unknown)
+    monkeypatch.setattr(studyhall.search.common.owner.getpass, "getuser", unknown)
     judge("moons", judged.tracking_uri)
     assert ledger(judged)[-1].who.startswith("uid ")

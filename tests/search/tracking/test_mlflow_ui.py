@@ -13,12 +13,12 @@ STUDY = StudySection(name="s", trials=1)
 
 
 def test_a_servers_pages_are_its_own_without_the_password():
-    pages = pages_of("https://ann:secret@host:5000/mlflow/", "7", "run", STUDY, "2")
+    pages = pages_of("https://ann:secret@host:5000/mlflow/", "7", "run", STUDY, ("cifar10", "2"))
     assert pages.served
     for page in (pages.runs, pages.charts, pages.study, pages.champion):
         assert page is not None
         assert page.startswith("https://host:5000/mlflow/#/")
-    assert pages.champion == "https://host:5000/mlflow/#/models/s/versions/2"
+    assert pages.champion == "https://host:5000/mlflow/#/models/cifar10/versions/2"
 
 
 def test_a_folders_pages_are_where_the_ui_serves_them():
