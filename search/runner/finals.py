@@ -57,11 +57,12 @@ def train_finalists(
     search = open_recorded(name, options.address, writable=True)
     if search.search_id is not None:
         raise UsageError(f"{name}: is a study of finalists itself; name the search")
-    require_own(opened.client, identity_of(search.storage, name))
     if not chosen(search, 1):
         raise UsageError(summarize(search).no_best)
     wanted = _wanted(search.spec.finalists or FinalistsSection(), configurations, seeds)
-    return run_finals(with_data(search, options, observer), wanted, options, observer)
+    opened = with_data(search, options, observer)
+    require_own(opened.client, identity_of(search.storage, name))
+    return run_finals(opened, wanted, options, observer)
 
 
 def _wanted(

@@ -8,6 +8,7 @@ import tomli_w
 from studyhall import launch
 from studyhall.search.common.errors import StudyhallError, UsageError
 from studyhall.search.common.service_part import Part
+from studyhall.search.evaluation.champion import champion
 from studyhall.search.evaluation.verdict import judge, recorded_ledger
 from studyhall.search.study.observer import Observer
 from studyhall.search.study.recorded import recorded_summaries
@@ -16,7 +17,6 @@ from studyhall.search.sync.sync_studies import sync_studies
 from studyhall.search.tracking.client import open_client
 from studyhall.search.tracking.ledger import Ledger
 from studyhall.search.tracking.mlflow_check import check_mlflow
-from studyhall.search.tracking.registry import champion
 from tests.cli.workspace import Workspace
 from tests.search.moons import SPEC
 from tests.service.users import (

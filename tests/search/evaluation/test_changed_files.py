@@ -15,6 +15,7 @@ from safetensors.numpy import save_file
 from studyhall import StudyhallError, classify, judge
 from studyhall.search.evaluation.verdict import recorded_ledger
 from studyhall.search.tracking.mlflow_model import WEIGHTS_FILE
+from tests.mlflow_database import files_of
 from tests.search.moons import Moons
 
 
@@ -70,7 +71,7 @@ SPOILED = {
 def test_changed_files_are_refused_before_anything_is_read(launched, monkeypatch, spoil):
     monkeypatch.chdir(launched.folder)
     champion = launched.champion.run_id
-    files = {run.info.run_id: Path(run.info.artifact_uri) for run in launched.runs()}
+    files = {run.info.run_id: files_of(run) for run in launched.runs()}
     (other,) = (folder for run_id, folder in files.items() if run_id != champion)
     kept = files[champion].with_name("kept")
     shutil.copytree(files[champion], kept)

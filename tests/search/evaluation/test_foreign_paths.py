@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import json
 import shutil
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -13,6 +12,7 @@ import pytest
 from studyhall import StudyhallError, StudySpec, UsageError, judge, replay_runs
 from studyhall.search.common.manifest import MANIFEST, manifest
 from studyhall.search.tracking.tracker import ARTIFACTS_TAG
+from tests.mlflow_database import files_of
 from tests.search.moons import SPEC, Moons
 
 
@@ -32,7 +32,7 @@ def planted(tmp_path, monkeypatch) -> Moons:
     secret.mkdir(parents=True)
     (secret / "tuesday.txt").write_text("dear diary")
     run = moons.client.get_run(moons.champion.run_id)
-    folder = Path(run.info.artifact_uri)
+    folder = files_of(run)
     settings = json.loads((folder / "settings.json").read_text())
     settings["data"]["path"] = str(secret.parent)
     (folder / "settings.json").write_text(json.dumps(settings))
@@ -73,7 +73,7 @@ def test_elsewhere_the_cache_or_an_option_is_asked_and_the_path_is_not_read(
 
 def test_settings_that_the_study_did_not_record_are_refused(planted):
     run = planted.client.get_run(planted.champion.run_id)
-    folder = Path(run.info.artifact_uri)
+    folder = files_of(run)
     settings = json.loads((folder / "settings.json").read_text())
     settings["data"]["test"] = 3
     (folder / "settings.json").write_text(json.dumps(settings))

@@ -17,6 +17,7 @@ import pytest
 from studyhall import judge, launch
 from studyhall.search.common.atomic_files import temporary_name
 from studyhall.search.config.study_spec import StudySpec
+from studyhall.search.evaluation.champion import champion
 from studyhall.search.runner.finals import train_finalists
 from studyhall.search.runner.launcher import prepare
 from studyhall.search.study.observer import Observer
@@ -25,7 +26,6 @@ from studyhall.search.study.studies import recorded_studies
 from studyhall.search.sync.doctor import examine
 from studyhall.search.sync.retention import clean_up
 from studyhall.search.tracking import stored_runs
-from studyhall.search.tracking.registry import champion
 from tests.killed import KilledError, in_child
 from tests.search.moons import Moons
 

@@ -16,9 +16,9 @@ import pytest
 from mlflow.tracking import MlflowClient
 
 from studyhall.search.common.errors import StudyhallError
+from studyhall.search.evaluation.champion import champion
 from studyhall.search.sync.doctor import examine
 from studyhall.search.tracking.mlflow_model import WEIGHTS_IN_MODEL
-from studyhall.search.tracking.registry import champion
 from studyhall.search.tracking.run_files import artifact_bytes
 from studyhall.search.tracking.study_runs import StudyRun
 from studyhall.search.tracking.tracked_run import TrackedRun, tracked_run
