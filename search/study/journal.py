@@ -16,6 +16,7 @@ from optuna.storages.journal import JournalFileBackend, JournalFileOpenLock
 from studyhall.search.common.addresses import HOME
 from studyhall.search.common.errors import UsageError
 
+_BEGINNING = b'{"op_code":'  # of each line that Optuna writes
 _POLL_SECONDS = 0.002  # others hold the locks for milliseconds
 # Version 0.1.0 had its locks beside the journal, under the journal's name and these endings.
 _OLD_LOCKS = ("lock", "claims.lock", "start.lock", "tracking.lock", "champion.lock")
@@ -105,6 +106,7 @@ def open_journal(path: Path) -> Journal:
     """
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
+        _require_journal(path)
         with _KernelLock(path).held():
             _require_last_line(path)
         _remove_old_locks(path)
@@ -123,6 +125,7 @@ def read_journal(path: Path) -> Journal:
         UsageError: the file is no journal, or cannot be read.
     """
     try:
+        _require_journal(path)
         return Journal(path)
     except OSError as error:
         reason = error.strerror or error
@@ -162,6 +165,20 @@ def _remove_old_locks(path: Path) -> None:
         if file.exists():
             with suppress(Timeout, OSError), FileLock(file, timeout=0):
                 file.unlink()
+
+
+def _require_journal(path: Path) -> None:
+    """Refuse a file of another kind, whose end would be cut off as a line that is not whole.
+
+    Raises:
+        UsageError: the file does not begin as a journal.
+        OSError: it cannot be read.
+    """
+    if path.exists():
+        with path.open("rb") as file:
+            beginning = file.read(len(_BEGINNING))
+        if not _BEGINNING.startswith(beginning):
+            raise _spoilt(path)
 
 
 def _require_last_line(path: Path) -> None:

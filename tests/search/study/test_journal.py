@@ -158,3 +158,14 @@ def test_lock_files_of_version_0_1_0_are_removed_unless_a_process_holds_them(tmp
         assert not any(file.exists() for file in free)
     open_storage(path)
     assert not held.exists()
+
+
+@pytest.mark.parametrize("content", [b"\xff\x00a picture", b"one line", b"two\nlines", b"[1, 2]"])
+def test_a_file_of_another_kind_is_refused_and_kept(tmp_path, content):
+    path = tmp_path / "notes.txt"
+    path.write_bytes(content)
+    for open_it in (read_storage, open_storage):
+        with pytest.raises(UsageError, match="must be a study's journal"):
+            open_it(path)
+    assert path.read_bytes() == content
+    assert [left.name for left in tmp_path.iterdir()] == ["notes.txt"]
