@@ -12,7 +12,6 @@ from studyhall.search.common.identity import Identity
 from studyhall.search.tracking.mlflow_errors import explained
 from studyhall.search.tracking.study_runs import (
     LAUNCHED_BY,
-    NONE_THERE,
     STUDY_ID,
     find_run,
     own_run,
@@ -205,12 +204,6 @@ def _require_known(client: MlflowClient, model: RegisteredModel, identity: Ident
 
 
 def _model(client: MlflowClient, name: str) -> RegisteredModel | None:
-    from mlflow.exceptions import MlflowException
-
+    """The registered model of a name; None also for a user who may not know of it."""
     with explained(f"model {name}"):
-        try:
-            return client.get_registered_model(name)
-        except MlflowException as error:
-            if error.error_code in NONE_THERE:
-                return None
-            raise
+        return next(iter(client.search_registered_models(f"name = '{name}'")), None)
