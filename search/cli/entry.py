@@ -23,6 +23,8 @@ from studyhall.search.common.addresses import redact_text
 from studyhall.search.common.errors import StudyhallError, remedy
 from studyhall.search.common.streams import guard_streams, lost_output
 
+UNEXPLAINED = "Studyhall met an error that it does not know"
+
 app = typer.Typer(
     name="studyhall",
     help="Search hyperparameters of small NumPy networks, and record every trial in MLflow.",
@@ -53,15 +55,21 @@ def main() -> None:
     logging.getLogger("studyhall").addHandler(_Remarks())
     guard_streams()
     signal.signal(signal.SIGTERM, end)  # The exception closes files and databases in order.
-    debug = "--debug" in sys.argv
+    code = run(sys.argv[1:])
+    if lost := lost_output():
+        _complain(f"stdout: part of the output is lost: {lost.strerror}; write it elsewhere")
+        code = code or 1
+    sys.exit(code)
+
+
+def run(words: list[str]) -> int:
+    """Run a command; print an error as a sentence, and return the exit code."""
+    from studyhall.search.runner.interrupts import Terminated
+
+    debug = "--debug" in words
+    code: int | None
     try:
-        code = app([word for word in sys.argv[1:] if word != "--debug"], standalone_mode=False)
-    except OSError as error:
-        if debug or (cure := remedy(error)) is None:
-            raise
-        place = error.filename or "the disk"
-        _complain(f"{place}: {error.strerror}; {cure}, then launch again: finished trials are kept")
-        code = 1
+        code = app([word for word in words if word != "--debug"], standalone_mode=False)
     except (StudyhallError, TyperException) as error:
         if debug:
             traceback.print_exc()
@@ -72,10 +80,22 @@ def main() -> None:
     except Terminated as error:
         _complain("Stopped. Run the same command to resume.")
         code = error.exit_code
-    if lost := lost_output():
-        _complain(f"stdout: part of the output is lost: {lost.strerror}; write it elsewhere")
-        code = code or 1
-    sys.exit(code or 0)
+    except Exception as error:  # of the disk, or one that nobody thought of
+        if debug:
+            raise
+        _complain(_sentence(error))
+        code = 1
+    return code or 0
+
+
+def _sentence(error: Exception) -> str:
+    """A sentence for an error that no part of Studyhall has explained."""
+    if isinstance(error, OSError) and error.strerror:
+        place, cure = error.filename or "the disk", remedy(error)
+        then = f"; {cure}, then launch again: finished trials are kept" if cure else ""
+        return f"{place}: {error.strerror}{then}"
+    said = " ".join(f"{type(error).__name__}: {error}".split())[:300]
+    return f"{UNEXPLAINED} ({said}); --debug shows where, please report it"
 
 
 class _Remarks(logging.Handler):
@@ -87,7 +107,8 @@ class _Remarks(logging.Handler):
 
 
 def _complain(message: str, *, remark: bool = False) -> None:
-    for line in redact_text(message).splitlines():
+    text = redact_text(message).encode(errors="backslashreplace").decode()
+    for line in text.splitlines():
         if os.environ.get("STUDYHALL_LOG") == "json":
             from studyhall.search.runner import json_log
 

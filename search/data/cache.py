@@ -19,7 +19,7 @@ _STAGED = ".partial"
 def cache_folder() -> Path:
     """Return the folder of decoded data sets, which STUDYHALL_CACHE can set."""
     if named := os.environ.get(_VARIABLE):
-        return Path(named).expanduser().absolute()
+        return Path(os.path.expanduser(named)).absolute()
     from platformdirs import user_cache_path
 
     return user_cache_path("studyhall", appauthor=False)

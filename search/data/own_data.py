@@ -66,7 +66,7 @@ def own_source(settings: DataSettings, data_dir: Path | str | None = None) -> Ow
     """
     elsewhere = data_dir or os.environ.get(DATA_VARIABLE)
     option = f"--data-dir or {DATA_VARIABLE}" if elsewhere else "data.path"
-    place = Path(elsewhere or settings.path or "").expanduser().absolute()
+    place = Path(os.path.expanduser(elsewhere or settings.path or "")).absolute()
     if place.is_dir():
         source: OwnSource = ImageFolder(place)
     elif place.is_file() and place.suffix.lower() == ".npz":

@@ -59,7 +59,7 @@ class Published:
         if not value:
             return None
         try:
-            path = self._located(Path(value).expanduser().absolute())
+            path = self._located(Path(os.path.expanduser(value)).absolute())
             return FileSource(str(path), path, info, self, self._signature(path), _md5(path))
         except OSError as error:
             reason = error.strerror or error

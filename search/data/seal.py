@@ -103,14 +103,14 @@ def sealed_sources(
     """
     named = data_dir or os.environ.get(DATA_VARIABLE)
     if settings.path:
-        places = [Path(place).expanduser() for place in (named, settings.path) if place]
+        places = [Path(os.path.expanduser(place)) for place in (named, settings.path) if place]
         held = [
             path
             for place in places
             for path in (ImageFolder(place).holders if place.is_dir() else (place,))
         ]
     elif named and isinstance(origin := dataset_info(settings).origin, Published):
-        held = origin.files(Path(named).expanduser())
+        held = origin.files(Path(os.path.expanduser(named)))
     else:
         held = []
     opened = [os.path.realpath(path) + os.sep for path in needed if isinstance(path, Path)]

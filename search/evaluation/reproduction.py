@@ -31,6 +31,7 @@ from studyhall.search.study.studies import recorded_study
 from studyhall.search.tracking import ledger
 from studyhall.search.tracking.client import open_client
 from studyhall.search.tracking.run_files import load_trained
+from studyhall.search.tracking.run_tags import RunTags
 from studyhall.search.tracking.study_runs import FINGERPRINT, TEST_FINGERPRINT, complete_trials
 
 if TYPE_CHECKING:
@@ -114,7 +115,11 @@ def _reproduce(
     if not runs:
         raise StudyhallError(f"{study.name}: no trial completed; `studyhall ui` shows why")
     folder = fetch(spec.data_settings, data_dir=options.data_dir, progress=observer.fetching)
-    require_same_data(folder, spec.data_settings, runs[0].data.tags[FINGERPRINT])
+    require_same_data(
+        folder,
+        spec.data_settings,
+        RunTags(runs[0].info.run_id, runs[0].data.tags).required(FINGERPRINT),
+    )
     test = {TEST_FINGERPRINT: test_fingerprint(folder)}
     with ExitStack() as entered:
         study_run, model = ledger.study_run_of(client, runs[0]), f"the trials of {system}"

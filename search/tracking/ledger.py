@@ -141,7 +141,7 @@ def reading(
     described = {
         "mlflow.parentRunId": str(study_run.info.run_id),
         "studyhall.kind": reader,
-        study_runs.STUDY_ID: study_run.data.tags[study_runs.STUDY_ID],
+        study_runs.STUDY_ID: study_run.data.tags.get(study_runs.STUDY_ID, ""),
         _READER: person(),
         _OWNER: new_owner(),
         _MODEL: model,
@@ -225,7 +225,7 @@ def study_run_of(client: MlflowClient, run: Run) -> Run:
 
 def earlier_measures(client: MlflowClient, trial: Run) -> dict[str, dict[str, float]]:
     """The measures of the last complete reproduction of a trial's study, by run; empty if none."""
-    parent = trial.data.tags["mlflow.parentRunId"]
+    parent = trial.data.tags.get("mlflow.parentRunId", "")
     wanted = (
         f"tags.`studyhall.kind` = 'reproduction' and tags.`mlflow.parentRunId` = '{parent}' "
         "and attributes.status = 'FINISHED'"

@@ -156,7 +156,10 @@ def parse_run(text: str) -> RunAddress:
     """
     if named := _NAMED.fullmatch(text):
         return RunAddress(named[1] or named[2])
-    parts = urlsplit(text)
+    try:
+        parts = urlsplit(text)
+    except ValueError:  # brackets of an IPv6 address that do not close
+        parts = urlsplit("")
     in_ui = _IN_UI.search(parts.fragment)
     if parts.scheme in ("http", "https") and in_ui:
         if "@" in parts.netloc:

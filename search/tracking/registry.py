@@ -19,6 +19,8 @@ from studyhall.search.tracking.ownership import (
     search_of,
 )
 from studyhall.search.tracking.run_files import load_trained
+from studyhall.search.tracking.run_tags import RunTags
+from studyhall.search.tracking.study_runs import FINGERPRINT
 
 if TYPE_CHECKING:
     from mlflow.entities import Run
@@ -53,7 +55,7 @@ class Champion:
     @property
     def data_fingerprint(self) -> str:
         """The fingerprint of the data that it was trained and selected on."""
-        return str(self.run.data.tags["studyhall.data_fingerprint"])
+        return RunTags(self.run.info.run_id, self.run.data.tags).required(FINGERPRINT)
 
 
 def register_champion(

@@ -212,7 +212,8 @@ def complete_trials(client: MlflowClient, experiment: str, study_id: str) -> lis
     kind = "tags.`studyhall.kind` = 'trial' and tags.`studyhall.state` = 'complete'"
     wanted = f"tags.`{STUDY_ID}` = '{study_id}' and {kind}"
     runs = search_runs(client, str(above.info.experiment_id), wanted) if above else []
-    return sorted(runs, key=lambda run: int(run.data.tags["studyhall.trial"]))
+    numbered = [run for run in runs if run.data.tags.get("studyhall.trial", "").isdecimal()]
+    return sorted(numbered, key=lambda run: int(run.data.tags["studyhall.trial"]))
 
 
 def metrics_of(points: Sequence[Point]) -> list[Metric]:
