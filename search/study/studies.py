@@ -176,6 +176,9 @@ def identity_of(storage: BaseStorage, name: str) -> Identity:
         str(study.user_attrs[STUDY_ID]): (known, study.user_attrs)
         for known, study in current_studies(storage).items()
     }
+    for study in storage.get_all_studies():  # a spoilt journal may have lost a study's settings
+        if (lost := study.user_attrs.get(STUDY_ID)) and SPEC not in study.user_attrs:
+            described.setdefault(str(lost), (study.study_name, study.user_attrs))
     names = {study_id: known for study_id, (known, _) in described.items()}
     study_id = next((one for one, known in names.items() if known == name), None)
     if study_id is None:
