@@ -21,12 +21,15 @@ KILLED = REASON + "was there enough memory?"
 HEAD = SMALL[: SMALL.index("[search_space]")].replace("trials = 8", "trials = 4")
 # Every hidden size once; there is no memory for one of them, as the system says at once.
 TOO_LARGE = (
-    HEAD.rstrip().replace("tpe", "grid").replace("hyperband", "none")
+    HEAD.rstrip()
+    .replace("tpe", "grid")
+    .replace("hyperband", "none")
+    .replace('["hidden_size"]', '["hidden_size", "hidden_size"]')
     + """
 learning_rate = 1e-2
 
 [search_space]
-hidden_size = { type = "categorical", choices = [16, 1_000_000_000, 24, 32] }
+hidden_size = { type = "categorical", choices = [16, 1_000_000, 24, 32] }
 """
 )
 
@@ -115,5 +118,8 @@ def test_a_trial_that_meets_a_fault_of_the_program_is_failed_and_no_other(worksp
 def test_a_network_that_needs_more_memory_than_there_is_is_refused(workspace):
     workspace.write(TOO_LARGE)
     _, stderr = workspace.run("launch", "small.toml", code=2)
-    assert "the network with 1000000000 hidden units (relu, he): needs more memory than" in stderr
+    assert (
+        "the network with 1000000 x 1000000 hidden units (relu, he): needs more memory than"
+        in stderr
+    )
     assert stderr.endswith("; change it, or launch with --no-preflight\n")

@@ -45,7 +45,7 @@ def complaints(study: str, *overrides: str) -> list[str]:
         ("training.epsilon=0", "training.epsilon: must be above 0.0, got 0"),
         (
             "network.initial_deviation=inf",
-            "network.initial_deviation: input should be a finite number, got inf",
+            "network.initial_deviation: must be a finite number, got inf",
         ),
         (
             "training.step_epochs=3",

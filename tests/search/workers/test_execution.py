@@ -63,13 +63,13 @@ def test_the_points_of_the_file_go_first_though_they_are_short(job, study):
     assert [run(place)[0] for _ in range(2)] == [0, 1]
 
 
-def test_only_trials_that_are_wanted_are_counted_and_only_those_that_were_begun(job, study):
+def test_trials_that_are_wanted_or_have_finished_are_counted_and_others_once_begun(job, study):
     first, second = Workplace(job), Workplace(job)
     claimed = [first.claim(), second.claim()]
     assert study.finish(record_of(claimed[1], {"hidden_size": 2}, 0.5))
     assert (summarize(study).finished, summarize(study).unfinished) == (1, 1)
     study.spec = SPEC.model_copy(update={"study": SPEC.study.model_copy(update={"trials": 1})})
-    assert (summarize(study).finished, summarize(study).unfinished) == (0, 1)
+    assert (summarize(study).finished, summarize(study).unfinished) == (1, 1)
     assert not study.is_whole()
     assert study.finish(record_of(claimed[0], {"hidden_size": 3}, 0.5))
     assert study.is_whole()
