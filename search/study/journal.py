@@ -144,6 +144,8 @@ def mend_journal(path: Path) -> list[str]:
     """
     from studyhall.search.study.journal_repair import mend  # it knows what a study records
 
+    if _BEGINNING not in path.read_bytes():  # of another kind: its end would be cut off
+        return []
     with _KernelLock(path).held():
         return mend(path)
 

@@ -90,10 +90,11 @@ def mend(path: Path) -> list[str]:
 def _lines(path: Path) -> Iterator[Line]:
     """The lines of a journal; a last one without its end is left out, as by all who read it."""
     state = JournalStorageReplayResult("")
-    for number, content in enumerate(path.read_bytes().splitlines(keepends=True), start=1):
-        if content.endswith(b"\n"):
-            log = _log(content)
-            yield Line(number, content, log if log and _applies(state, log) else None)
+    with path.open("rb") as file:  # whose lines end as Optuna's: a carriage return ends none
+        for number, content in enumerate(file, start=1):
+            if content.endswith(b"\n"):
+                log = _log(content)
+                yield Line(number, content, log if log and _applies(state, log) else None)
 
 
 def _log(content: bytes) -> Log | None:

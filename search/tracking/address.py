@@ -103,6 +103,12 @@ def require_kind(address: str) -> None:
     Raises:
         UsageError: it is wrong.
     """
+    try:
+        parts = urlsplit(address)
+        if parts.scheme in ("http", "https"):
+            _ = parts.port
+    except ValueError as error:  # brackets that do not close, or a port that is no number
+        raise _wrong(address, str(error)) from None
     scheme, separator, rest = address.partition("://")
     kind = scheme.lower().partition("+")[0]
     if re.match("file:", address, re.IGNORECASE) or (

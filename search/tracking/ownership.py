@@ -189,6 +189,8 @@ def release_model(client: MlflowClient, identity: Identity) -> None:
     with explained(f"model {model.name}"):
         if STUDY_ID not in model.tags:
             client.set_registered_model_tag(model.name, STUDY_ID, owner.study_id)
+        if _model(client, present):  # another's, on which the launch would fail for ever
+            present = f"{present}.{owner.study_id[:12]}"
         client.rename_registered_model(model.name, present)
 
 

@@ -172,3 +172,18 @@ def test_a_study_whose_identity_was_spoilt_keeps_its_trials(tmp_path, monkeypatc
             moons.summary()
     assert moons.launch(study={"trials": 1}).best == before.best
     assert len(moons.runs()) == 1
+
+
+def test_the_doctor_leaves_a_file_of_another_kind_as_it_is(tmp_path):
+    photo = tmp_path / "photo.jpg"
+    photo.write_bytes(b"\xff\xd8\xff\nabc\nend")
+    assert mend_storage(photo) == []
+    assert photo.read_bytes() == b"\xff\xd8\xff\nabc\nend"
+    assert [*tmp_path.iterdir()] == [photo]
+
+
+def test_a_spoilt_line_with_a_carriage_return_is_one_line(journal):
+    spoil(journal, 7, lambda line: b"?\r" + line)
+    with pytest.raises(UsageError, match=": line 7 must be a record of a study, got '\\?"):
+        read_storage(journal)
+    assert mend_storage(journal)[0].startswith("line 7 of journal was spoilt; ")
