@@ -101,6 +101,8 @@ def refusal(address: str | None) -> str:
         ("postgresql+psycopg://me:secret@127.0.0.1:1/x", "the database at "
          "postgresql+psycopg://me:***@127.0.0.1:1/x cannot be opened; start it, "
          f"{VARIABLE} (connection failed: "),
+        ("http://[::1", f"{WRONG} 'http://[::1' (Invalid IPv6 URL); {FORMS}"),
+        ("http://host:99999", f"{WRONG} 'http://host:99999' (Port out of range 0-65535); {FORMS}"),
         ("http://127.0.0.1:1", "no MLflow tracking store answers at "),
     ],
 )  # fmt: skip
