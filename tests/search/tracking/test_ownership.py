@@ -163,6 +163,15 @@ def test_a_study_that_is_set_aside_keeps_its_champion(moons):
     assert version_run(moons.client, "moons.1") == before
 
 
+def test_a_study_is_set_aside_though_its_new_name_is_that_of_anothers_model(moons):
+    before = version_run(moons.client)
+    moons.client.create_registered_model("moons.1")
+    moons.launch(study={"trials": 1, "seed": 4}, fresh=True)
+    assert judge("moons.1", moons.tracking_uri).champion.run.info.run_id == before
+    assert version_run(moons.client) != before
+    assert not moons.client.get_registered_model("moons.1").aliases
+
+
 @pytest.mark.long
 def test_a_fresh_start_that_was_killed_leaves_the_model_to_the_earlier_study(moons, monkeypatch):
     before = version_run(moons.client)
