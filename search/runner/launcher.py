@@ -7,7 +7,7 @@ import tempfile
 import time
 from dataclasses import replace
 from pathlib import Path
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from filelock import FileLock
 
@@ -54,6 +54,9 @@ from studyhall.search.tracking.ownership import release_model, require_own
 from studyhall.search.tracking.study_runs import TrackedData
 from studyhall.search.training.preflight import check_networks, require_data, require_installed
 from studyhall.search.workers.pool import require_pool
+
+if TYPE_CHECKING:
+    from studyhall.search.tracking.client import MlflowClient
 
 _LONGEST = 300  # bytes of the longest path of a record in its folder
 
@@ -126,16 +129,14 @@ def prepare(spec: StudySpec, options: Options, observer: Observer) -> Ready:
     _require_home(options.home)
     require_pool(options, observer.note)
     stops = _stops_before(name, options)
-    client = None if missing_database(options.tracking_uri) else open_client(options.tracking_uri)
-    if client:
-        require_writer(client, name)
-        require_own(client, identity_of(read_storage(options.address), name))
+    client = _present(name, options)
     folder = fetch(spec.data_settings, data_dir=options.data_dir, progress=observer.fetching)
     if options.preflight:
         check_networks(spec, folder, observer.fetching)
     data = tracked_data(spec, folder)
     if not options.fresh:
         require_unchanged(read_storage(options.address), spec, data.fingerprint)
+    client = _present(name, options, client)  # again: another study may have begun meanwhile
     _make_home(options.home)  # what is above changes nothing
     with FileLock(options.home / "start.lock"):  # MLflow's database is made by one process
         client = client or open_client(options.tracking_uri)
@@ -147,6 +148,18 @@ def prepare(spec: StudySpec, options: Options, observer: Observer) -> Ready:
     opened = StudyWithData(_open(storage, spec, data), client, data, folder)
     release_model(client, identity_of(storage, name))
     return Ready(_track(opened, options, observer), opened, stops)
+
+
+def _present(
+    name: str, options: Options, client: MlflowClient | None = None
+) -> MlflowClient | None:
+    """MLflow, if it is there, and takes the study under this name; None if it is not there."""
+    if client is None and not missing_database(options.tracking_uri):
+        client = open_client(options.tracking_uri)
+    if client:
+        require_writer(client, name)
+        require_own(client, identity_of(read_storage(options.address), name))
+    return client
 
 
 def _stops_before(name: str, options: Options) -> int:

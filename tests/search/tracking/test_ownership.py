@@ -115,6 +115,29 @@ def test_another_persons_study_of_the_same_name_is_refused_before_anything(moons
     assert theirs.earlier.own == ()
 
 
+@pytest.mark.parametrize("first", [True, False])
+def test_a_study_of_the_same_name_that_is_begun_during_the_check_is_refused(
+    tmp_path, monkeypatch, first
+):
+    """Whether MLflow's database is there before, or made meanwhile."""
+    monkeypatch.chdir(tmp_path)
+    moons, journal = Moons(tmp_path), tmp_path / "other" / "studyhall.journal"
+    if not first:
+        moons.run(moons.spec(name="earlier", trials=1))
+    check, launches = launcher.check_networks, [lambda: moons.launch(study={"trials": 1})]
+
+    def check_slowly(*given: object) -> None:
+        check(*given)
+        if launches:
+            launches.pop()()
+
+    monkeypatch.setattr(launcher, "check_networks", check_slowly)
+    with pytest.raises(UsageError, match=r"^moons: the experiment moons at .* belongs to another"):
+        launch(moons.spec(trials=1, seed=4), moons.options(storage=journal))
+    assert not journal.exists()
+    assert len(moons.runs()) == 1
+
+
 @pytest.mark.long
 def test_two_studies_that_shared_a_name_before_are_told_apart(moons, tmp_path, monkeypatch):
     """As 0.1.0 left them: in one experiment, with one model, whose alias the last launch moved."""
