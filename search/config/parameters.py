@@ -12,14 +12,26 @@ from collections.abc import Mapping
 from decimal import Decimal
 from typing import Annotated, Literal, Self
 
-from pydantic import BeforeValidator, Field, model_validator
+from pydantic import BeforeValidator, Field, ValidationInfo, model_validator
 
 from studyhall.search.common.words import shown
-from studyhall.search.config.section import Count, Scalar, Section, TupleOf, rule
+from studyhall.search.config.section import (
+    Count,
+    Scalar,
+    Section,
+    TupleOf,
+    is_recorded,
+    only_in_files,
+    rule,
+)
 
 _MOST_STEPS = 1_000_000
 _LARGEST_INT = 2**53  # Optuna keeps numbers as floats, which tell no greater whole numbers apart
-Whole = Annotated[int, Field(ge=-_LARGEST_INT, le=_LARGEST_INT)]
+Whole = Annotated[
+    int,
+    Field(ge=-_LARGEST_INT, le=_LARGEST_INT),
+    only_in_files("less_than_equal", "greater_than_equal"),
+]
 
 
 def _as_condition(value: object) -> object:
@@ -78,8 +90,8 @@ class FloatParameter(_Range):
     )
 
     @model_validator(mode="after")
-    def _bounds(self) -> Self:
-        self._check(self.low, self.high, self.step)
+    def _bounds(self, info: ValidationInfo) -> Self:
+        self._check(self.low, self.high, None if is_recorded(info) else self.step)
         return self
 
     def contains(self, value: Scalar) -> bool:
@@ -106,8 +118,9 @@ class IntParameter(_Range):
     )
 
     @model_validator(mode="after")
-    def _bounds(self) -> Self:
-        self._check(self.low, self.high, None if self.step == 1 else self.step)
+    def _bounds(self, info: ValidationInfo) -> Self:
+        unchecked = self.step == 1 or is_recorded(info)
+        self._check(self.low, self.high, None if unchecked else self.step)
         return self
 
     def contains(self, value: Scalar) -> bool:

@@ -2,13 +2,51 @@
 
 from __future__ import annotations
 
-from typing import Annotated, TypeVar
+from typing import Annotated, Any, TypeVar
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Discriminator, Field, Tag
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Discriminator,
+    Field,
+    Tag,
+    ValidationError,
+    ValidationInfo,
+    ValidatorFunctionWrapHandler,
+    WrapValidator,
+)
 from pydantic_core import PydanticCustomError
 
+RECORDED = {"recorded": True}  # pydantic's context for what was checked before it was recorded
+
+
+def is_recorded(info: ValidationInfo) -> bool:
+    """Whether a record is read, which can hold what a study file no longer may."""
+    return info.context == RECORDED
+
+
+def only_in_files(*kinds: str) -> WrapValidator:
+    """Lift limits that stand before it for records, because earlier versions had others.
+
+    Args:
+        kinds: Pydantic's names of the errors that a record can have.
+    """
+
+    def validated(value: Any, check: ValidatorFunctionWrapHandler, info: ValidationInfo) -> Any:
+        try:
+            return check(value)
+        except ValidationError as error:
+            if is_recorded(info) and error.errors()[0]["type"] in kinds:
+                return value
+            raise
+
+    return WrapValidator(validated)
+
+
+MOST_IN_FILES = only_in_files("less_than_equal")
 Scalar = bool | int | float | str
-Count = Annotated[int, Field(ge=1, le=1_000_000_000)]
+Count = Annotated[int, Field(ge=1, le=1_000_000_000), MOST_IN_FILES]
 Seed = Annotated[int, Field(ge=0, lt=2**32)]
 Positive = Annotated[float, Field(gt=0)]
 NotNegative = Annotated[float, Field(ge=0)]

@@ -8,6 +8,7 @@ from pydantic import Field, model_validator
 
 from studyhall.search.config.data_settings import DataSettings
 from studyhall.search.config.section import (
+    MOST_IN_FILES,
     Count,
     NotNegative,
     OneOrEach,
@@ -18,7 +19,7 @@ from studyhall.search.config.section import (
 )
 
 Rate = Annotated[float, Field(ge=0, lt=1)]
-Width = Annotated[int, Field(ge=1, le=1_000_000)]
+Width = Annotated[int, Field(ge=1, le=1_000_000), MOST_IN_FILES]
 Activation = Literal["relu", "sigmoid", "tanh"]
 
 
@@ -119,7 +120,7 @@ class TrainingSettings(Section):
         0, description="The number of iterations over which the learning rate first rises from 0."
     )
     l2: NotNegative = Field(0.0, description="The strength of the penalty ½·l2·‖W‖² on weights.")
-    batch_size: Annotated[int, Field(ge=1, le=1_000_000)] = Field(
+    batch_size: Annotated[int, Field(ge=1, le=1_000_000), MOST_IN_FILES] = Field(
         200, description="Examples in a minibatch."
     )
     sampling: Literal["shuffle", "with_replacement"] = Field(

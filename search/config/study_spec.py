@@ -7,12 +7,22 @@ from collections.abc import Mapping
 from functools import cached_property
 from typing import Annotated, Any, Literal, NamedTuple, Self
 
-from pydantic import AfterValidator, Field, model_validator
+from pydantic import AfterValidator, Field, ValidationInfo, model_validator
 
 from studyhall.search.config.data_settings import DataSettings
 from studyhall.search.config.parameters import Parameter
 from studyhall.search.config.search_space import corners
-from studyhall.search.config.section import Count, Scalar, Section, Seed, TupleOf, rule
+from studyhall.search.config.section import (
+    MOST_IN_FILES,
+    RECORDED,
+    Count,
+    Scalar,
+    Section,
+    Seed,
+    TupleOf,
+    is_recorded,
+    rule,
+)
 from studyhall.search.config.settings import SETTING_KEYS, TrialSettings
 
 NAME_PATTERN = re.compile(r"^[A-Za-z0-9][A-Za-z0-9._-]*$")
@@ -30,12 +40,12 @@ def finalists_name(search: str) -> str:
     return f"{search}{FINALISTS_ENDING}"
 
 
-def _short(name: str) -> str:
+def _short(name: str, info: ValidationInfo) -> str:
     """Refuse a name that is too long, not counting the endings that Studyhall adds to a name."""
     own = re.sub(rf"(\{FINALISTS_ENDING}|\.\d+)+$", "", name)
     if len(own) > _MOST_LETTERS:
         raise rule(f"must have at most {_MOST_LETTERS} characters, got {len(own)}")
-    if len(name) > _KEPT_LETTERS:
+    if len(name) > _KEPT_LETTERS and not is_recorded(info):
         raise rule(f"must have at most {GIVEN_LETTERS} characters, got {len(name)}")
     return name
 
@@ -57,7 +67,7 @@ class StudySection(Section):
         "maximize", description="`maximize` for an accuracy, `minimize` for a loss."
     )
     seed: Seed = Field(0, description="The random seed of all trials.")
-    trials: Annotated[int, Field(ge=1, le=100_000)] = Field(
+    trials: Annotated[int, Field(ge=1, le=100_000), MOST_IN_FILES] = Field(
         40, description="The total number of trials; raise it to extend a finished study."
     )
     window: Count = Field(
@@ -127,7 +137,7 @@ class StudySpec(Section):
     @cached_property
     def data_settings(self) -> DataSettings:
         """The part of `[data]` that all trials share: everything but a searched preprocessing."""
-        return DataSettings(**{"preprocessing": "none", **self.data})
+        return DataSettings.model_validate({"preprocessing": "none", **self.data}, context=RECORDED)
 
     def __copy__(self) -> Self:
         """A copy, which may be given other `data` next: without the cached `data_settings`."""
@@ -169,7 +179,7 @@ class StudySpec(Section):
             pydantic.ValidationError: a value is not valid where it is used.
         """
         raw = {"data": self.data, "network": self.network, "training": self.training}
-        return TrialSettings.model_validate(overlay(raw, parameters))
+        return TrialSettings.model_validate(overlay(raw, parameters), context=RECORDED)
 
 
 class FreshSeed(NamedTuple):
@@ -207,13 +217,13 @@ class FinalistsSpec(StudySpec):
 
 
 def recorded_spec(values: Mapping[str, Any]) -> StudySpec:
-    """The study of a record: a search or its finalists.
+    """The study of a record, a search or its finalists, whose numbers earlier versions checked.
 
     Raises:
         pydantic.ValidationError: the record is of neither.
     """
     kind = FinalistsSpec if "retrainings" in values else StudySpec
-    return kind.model_validate(values)
+    return kind.model_validate(values, context=RECORDED)
 
 
 def overlay(

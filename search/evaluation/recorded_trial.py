@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, get_args
 from pydantic import ValidationError
 
 from studyhall.search.common.errors import StudyhallError, UsageError
-from studyhall.search.config.section import Scalar
+from studyhall.search.config.section import RECORDED, Scalar
 from studyhall.search.config.settings import TrialSettings
 from studyhall.search.config.study_spec import Metric, StudySpec, overlay, recorded_spec
 from studyhall.search.tracking.mlflow_errors import mlflow_exception
@@ -168,7 +168,7 @@ def _study_spec(client: MlflowClient, tags: RunTags) -> StudySpec | None:
 
 def _settings(client: MlflowClient, run_id: str) -> TrialSettings:
     with _reading(run_id, "settings.json"), downloaded(client, run_id, "settings.json") as path:
-        return TrialSettings.model_validate_json(path.read_bytes())
+        return TrialSettings.model_validate_json(path.read_bytes(), context=RECORDED)
 
 
 def _stored_sha256(client: MlflowClient, run_id: str) -> str:
@@ -224,7 +224,7 @@ def _require_consistent(
     written = found if spec is None else {name: getattr(spec, name) for name in found}
     expected = overlay(written, given)
     try:
-        wanted = TrialSettings.model_validate(expected).model_dump()
+        wanted = TrialSettings.model_validate(expected, context=RECORDED).model_dump()
     except ValidationError as error:
         problem = error.errors()[0]
         path = ".".join(map(str, problem["loc"]))

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from studyhall.model import Classifier, load_checkpoint
 from studyhall.search.common.errors import StudyhallError
 from studyhall.search.common.manifest import MANIFEST, listed
+from studyhall.search.config.section import RECORDED
 from studyhall.search.config.settings import TrialSettings
 from studyhall.search.tracking.mlflow_model import WEIGHTS_FILE
 from studyhall.search.tracking.study_runs import WEIGHTS_REMOVED, WEIGHTS_SHA256
@@ -40,7 +41,7 @@ def load_trained(client: MlflowClient, run: Run) -> tuple[TrialSettings, Classif
     try:
         with downloaded(client, run_id, SETTINGS_FILE) as path:
             _require_sha256(path, SETTINGS_FILE, _settings_sha256(client, run))
-            settings = TrialSettings.model_validate_json(path.read_bytes())
+            settings = TrialSettings.model_validate_json(path.read_bytes(), context=RECORDED)
         with downloaded(client, run_id, WEIGHTS_FILE) as path:
             _require_sha256(path, WEIGHTS_FILE, run.data.tags.get(WEIGHTS_SHA256, "none"))
             return settings, load_checkpoint(path)
