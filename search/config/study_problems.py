@@ -185,6 +185,10 @@ def _search_space(raw: Mapping[str, Any], space: CheckedSpace) -> Iterator[Probl
     mentioned = asked.union(_strings([raw.get(section) for section in SETTING_KEYS]))
     conditional = {name for name in space.table if "when" in _table(space.table, name)}
     unsound = conditional - space.sound.keys()  # their conditions could mean any parameter
+    for key in sorted(_FIXED_DATA & _table(raw, "data").keys()):
+        if (named := _mentioned(raw, ("data", key))) in space.table:
+            rule = f"names '{named}', but cannot be searched: all trials share one split"
+            yield Problem(("data", key), rule)
     for name in space.table:
         homes = [section for section, keys in SETTING_KEYS.items() if name in keys]
         if name in _FIXED_DATA:

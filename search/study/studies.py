@@ -66,6 +66,8 @@ def open_study(
         for key, value in identity.items():
             if not (begun and key in attributes):  # a spoilt journal may have lost the rest
                 storage.set_study_user_attr(study_id, key, value)
+    elif DATA_FINGERPRINT not in attributes:  # a spoilt journal may have lost it
+        storage.set_study_user_attr(study_id, DATA_FINGERPRINT, fingerprint)
     if attributes.get(SPEC) != spec.model_dump_json():
         storage.set_study_user_attr(study_id, SPEC, spec.model_dump_json())
     return Study(storage, spec)
@@ -232,7 +234,7 @@ def differences(
     attributes: Mapping[str, Any], spec: StudySpec, fingerprint: str
 ) -> list[Difference]:
     """The keys that differ between a study and its record, except the numbers of trials."""
-    recorded = _comparable(attributes[SPEC], attributes.get(DATA_FINGERPRINT))
+    recorded = _comparable(attributes[SPEC], attributes.get(DATA_FINGERPRINT, fingerprint))
     return _differing(recorded, _comparable(spec.model_dump_json(), fingerprint))
 
 

@@ -98,7 +98,7 @@ def with_data(
     if folder is None:
         own = isinstance(options.address, Path)
         folder = fetch_recorded(settings, recorded, options.data_dir, observer.fetching, follow=own)
-        if not any_version:
+        if recorded and not any_version:
             require_same_data(folder, settings, study.data_fingerprint)
     data, client = tracked_data(study.spec, folder), open_client(options.tracking_uri)
     return StudyWithData(study, client, data, folder)

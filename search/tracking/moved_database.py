@@ -42,7 +42,7 @@ def follow(database: Path) -> None:
     was, nor to one of a server or another program.
 
     Raises:
-        UsageError: the files were left behind, or the database cannot be written.
+        UsageError: the files were left behind, or the database is damaged or cannot be written.
     """
     if not database.exists():
         return
@@ -72,7 +72,13 @@ def follow(database: Path) -> None:
 def _opened(database: Path) -> Iterator[sqlite3.Connection]:
     with closing(sqlite3.connect(database, timeout=_SECONDS, isolation_level=None)) as connection:
         connection.create_function("moved", 3, _moved, deterministic=True)
-        yield connection
+        try:
+            yield connection
+        except sqlite3.Error as error:
+            raise UsageError(
+                f"--tracking-uri: {database} cannot be read ({error}); put a whole copy in its "
+                "place, or move it away: the next launch makes another"
+            ) from error
 
 
 def _former_places(connection: sqlite3.Connection, database: Path) -> list[Path]:

@@ -41,6 +41,32 @@ RAW = [
     "'''\n'''",
     '"""' + "x" * 2000 + '"""',
 ]
+# Values that a key can have, the ends of their ranges among them.
+SOUND: dict[str, dict[str, list[Any]]] = {
+    "study": {"sampler": ["tpe", "random", "qmc", "cmaes"], "window": [1, 10**9],
+              "pruner": ["none", "median", "successive_halving", "hyperband"],
+              "seed": [0, 2**32 - 1], "trials": [1, 100_000], "name": ["a" * 100, "a.1", "0"]},
+    "data": {"seed": [0, 2**32 - 1], "noise": [0.0, 5e-324, 100.0], "shuffle": [False],
+             "preprocessing": ["none", "mean_image"], "test": [1, 10_000]},
+    "network": {"activation": ["relu", "tanh", "sigmoid"], "dropout": [0.0, 0.999999],
+                "loss": ["softmax_cross_entropy", "sigmoid_cross_entropy", "mean_squared_error"],
+                "initializer": ["he", "glorot"], "hidden": [[], [1], [3, 2], [1] * 100, [5000]]},
+    "training": {"optimizer": ["sgd", "nesterov", "adam"], "schedule": ["step", "exponential"],
+                 "l2": [0.0, 1e300], "batch_size": [1, 10**6], "epochs": [1, 10**9],
+                 "keep": ["best"], "evaluate_every": [10**9], "repeat": [2**63 - 1],
+                 "sampling": ["with_replacement"], "warmup_iterations": [1]},
+}  # fmt: skip
+RANGES: list[dict[str, Any]] = [
+    {"type": "float", "low": 5e-324, "high": 1.7e308, "log": True},
+    {"type": "float", "low": 5e-324, "high": 1.7e308},
+    {"type": "float", "low": 0.1, "high": 0.7, "step": 0.1},
+    {"type": "float", "low": 0.5, "high": 0.5 + 2**-53},
+    {"type": "float", "low": 0.0001, "high": 100.0, "step": 0.0001, "when": {"how": "a"}},
+    {"type": "int", "low": 1, "high": 2**53},
+    {"type": "int", "low": 1, "high": 2**53, "log": True},
+    {"type": "int", "low": 1, "high": 10, "step": 3},
+    {"type": "categorical", "choices": [1e-3, 1, 10**6]},
+]
 Tables = dict[str, Any]
 
 
@@ -52,6 +78,9 @@ class Fuzzer:
         self._bases = [copy.deepcopy(SPEC)]
         for path in shipped_studies().values():
             tables = tomllib.loads(path.read_text(encoding="utf-8"))
+            for section in ("training", "search_space"):
+                tables[section].pop("mirror", None)  # points have no left and right
+            tables["study"]["trials"] = 1 if tables["study"].get("sampler") == "grid" else 2
             self._bases.append({**tables, "data": dict(POINTS)})
 
     def _one(self, choices: Any) -> Any:
@@ -92,8 +121,11 @@ class Fuzzer:
     def study(self) -> bytes:
         """The text of a study file."""
         tables = copy.deepcopy(self._one(self._bases))
-        tables["study"] |= {"name": "fuzzed", "trials": 2}
-        for _ in range(self._one([1, 1, 1, 2, 3])):
+        tables["study"]["name"] = "fuzzed"
+        if sound := self._generator.random() < 0.3:
+            for _ in range(self._some(3)):
+                self._change_soundly(tables)
+        for _ in range(0 if sound else self._one([1, 1, 1, 2, 3])):
             self._change(tables)
         try:
             text = tomli_w.dumps(tables)
@@ -104,6 +136,23 @@ class Fuzzer:
             if self._generator.random() < 0.07:
                 content = spoil(content)
         return content
+
+    def _change_soundly(self, tables: Tables) -> None:
+        """Give a key or a parameter another value that makes sense, at least by itself."""
+        space = tables["search_space"]
+        if self._generator.random() < 0.6:
+            section = self._one([*SOUND])
+            key = self._one([*(SOUND[section].keys() - space.keys())])
+            tables[section][key] = self._one(SOUND[section][key])
+            return
+        table = self._one(RANGES)
+        if "when" in table:
+            tables["search_space"] = {
+                "how": {"type": "categorical", "choices": ["a", "b"]},
+                **space,
+            }
+            tables["network"]["dropout"] = tables["training"]["l2"] = 0.0
+        tables["search_space"][self._one([*space, "learning_rate", "l2", "batch_size"])] = table
 
     def _change(self, tables: Tables) -> None:
         """Change a place anywhere in a study's tables."""

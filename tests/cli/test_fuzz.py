@@ -96,11 +96,13 @@ class Tries:
     def __init__(self, place: Path, capsys, monkeypatch) -> None:
         self.codes, self.broken = Counter[int](), list[str]()
         self._place, self._capsys, self._monkeypatch = place, capsys, monkeypatch
+        self._number = 0
 
     def folder(self) -> Path:
         self._monkeypatch.chdir(self._place)
-        folder = self._place / "folder"
-        shutil.rmtree(folder, ignore_errors=True)
+        shutil.rmtree(self._place / str(self._number), ignore_errors=True)
+        self._number += 1  # MLflow keeps a database open, by its name
+        folder = self._place / str(self._number)
         folder.mkdir()
         return folder
 

@@ -99,6 +99,8 @@ def nested(depth: int) -> list[Any]:
          ["network.hidden[0]: must be at most 1000000, got 1000000000"]),
         ("network", "hidden", ["hidden_size"] * 101,
          ["network.hidden: must be at most 100 layers, got 101"]),
+        ("data", "train", "hidden_size",
+         ["data.train: names 'hidden_size', but cannot be searched: all trials share one split"]),
         ("training", "epochs", 10**15,
          ["training.epochs: must be at most 1000000000, got 1000000000000000"]),
         ("training", "momentum", float("nan"),

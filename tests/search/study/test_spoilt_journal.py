@@ -158,18 +158,22 @@ def test_the_doctor_mends_a_journal_and_a_launch_has_the_same_answer(tmp_path, m
     assert examine("moons", moons.options()).healthy
 
 
-@pytest.mark.parametrize("lost", ["studyhall.study_id", "studyhall.spec"])
-def test_a_study_whose_identity_was_spoilt_keeps_its_trials(tmp_path, monkeypatch, lost):
+@pytest.mark.parametrize("what", ["study_id", "spec", "data_fingerprint"])
+def test_a_study_whose_identity_was_spoilt_keeps_its_trials(tmp_path, monkeypatch, what):
     monkeypatch.chdir(tmp_path)
     moons = Moons(tmp_path)
     before = moons.launch(study={"trials": 1})
     lines = moons.storage.read_bytes().splitlines()
-    number = next(n for n, line in enumerate(lines, start=1) if f'"{lost}"'.encode() in line)
+    number = next(
+        n for n, line in enumerate(lines, start=1) if f'"studyhall.{what}"'.encode() in line
+    )
     spoil(moons.storage, number, lambda line: b"\0\n")
     mend_storage(moons.storage)
-    if lost == "studyhall.spec":
+    if what == "spec":
         with pytest.raises(StudyhallError, match="its settings are missing in the storage"):
             moons.summary()
+    else:
+        assert examine("moons", moons.options(), fix=True).healthy
     assert moons.launch(study={"trials": 1}).best == before.best
     assert len(moons.runs()) == 1
 

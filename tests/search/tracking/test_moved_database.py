@@ -184,3 +184,12 @@ def test_files_that_an_earlier_version_put_elsewhere_stay_there(home, tmp_path, 
     (run, *_) = client.search_runs([client.get_experiment_by_name("moons").experiment_id])
     assert files_of(run).is_relative_to(home)
     assert said.messages == []
+
+
+def test_a_damaged_database_is_named(tmp_path):
+    path = Path(sqlite(tmp_path).removeprefix("sqlite:///"))
+    content = path.read_bytes()
+    path.write_bytes(content[:100] + b"\xff" * 8000 + content[8100:])
+    with pytest.raises(UsageError) as caught:
+        moved_database.follow(path)
+    assert str(caught.value).startswith(f"--tracking-uri: {path} cannot be read (")
