@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import textwrap
+
 
 def format_value(value: object) -> str:
     """A parameter's value as text, with four significant digits."""
@@ -20,3 +22,14 @@ def shown(value: object, most: int = 200) -> str:
     except (ValueError, RecursionError):  # Python writes no number of thousands of digits
         return "a value that is too long to show"
     return text if len(text) <= most else f"{text[:most]}… ({len(text):,} characters)"
+
+
+def first_line(text: str, most: int = 200) -> str:
+    """The first line of an engine's message; where it is long, cut after a word."""
+    lines = text.strip().splitlines()
+    line = " ".join(lines[0].split()) if lines else ""
+    if len(line) <= most:
+        return line
+    return (
+        textwrap.shorten(line, most, placeholder="…") if " " in line[:most] else f"{line[:most]}…"
+    )

@@ -14,15 +14,22 @@ from urllib.parse import quote, urlsplit
 from studyhall.search.common.addresses import redact, redact_text
 from studyhall.search.common.atomic_files import temporary_name
 from studyhall.search.common.errors import UsageError
+from studyhall.search.common.plain_files import unreadable
+from studyhall.search.common.words import first_line
 
 if TYPE_CHECKING:
     from sqlalchemy import Engine
 
 VARIABLE = "MLFLOW_TRACKING_URI"
 DATABASE = "mlflow.db"  # MLflow's default, in the working folder
-_SQLITE = re.compile(r"sqlite(?:\+\w+)?:///")
+_SQLITE = re.compile(r"sqlite(?:\+\w*)?:///")
 _KINDS = ("http", "https", "sqlite", "postgresql", "mysql", "mssql")
-_DRIVERS = {"postgresql": "psycopg", "mysql": "pymysql", "mssql": "pyodbc"}
+_DRIVERS = {
+    "sqlite": "pysqlite",
+    "postgresql": "psycopg",
+    "mysql": "pymysql",
+    "mssql": "pyodbc",
+}
 _EXTRA = "`pip install 'studyhall[postgresql]'` installs psycopg"
 _FORMS = "such as sqlite:///mlflow.db, http://host:5000 or postgresql+psycopg://user@host/database"
 _LONGEST = 504  # bytes of a path: SQLite's MAX_PATHNAME without the ending of its own journal
@@ -35,7 +42,7 @@ def tracking_address(uri: str | None) -> str:
     MLflow's own default is another one where a folder `mlruns` has runs of its former file store.
     A database's file is named by its whole path, since a process may change its folder.
     """
-    address = uri or os.environ.get(VARIABLE) or f"sqlite:///{DATABASE}"
+    address = _with_lower_scheme(uri or os.environ.get(VARIABLE) or f"sqlite:///{DATABASE}")
     if (path := database_file(address)) is None:
         return address
     scheme, _, rest = address.partition(":///")
@@ -47,11 +54,18 @@ def tracking_address(uri: str | None) -> str:
     return f"{scheme}:///{written}{mark}{query}"
 
 
+def _with_lower_scheme(address: str) -> str:
+    """An address as MLflow and SQLAlchemy know it, which tell capital letters apart."""
+    scheme, separator, rest = address.partition("://")
+    return f"{scheme.lower()}{separator}{rest}" if separator else address
+
+
 def database_file(address: str) -> Path | None:
     """The file of the SQLite database that an address names, as a whole path; None for others.
 
     Its folder is the real one, whatever links lead there.
     """
+    address = _with_lower_scheme(address)
     if not _SQLITE.match(address):
         return None
     from sqlalchemy import make_url
@@ -117,6 +131,7 @@ def require_kind(address: str) -> None:
         raise _wrong(address, "MLflow no longer keeps runs in a folder of files")
     if kind == "sqlite" and separator:
         _require_file(address)
+        _engine(address)  # which also a database that is not there yet needs
         return
     if separator and kind in _KINDS and rest.strip("/"):
         return
@@ -146,6 +161,8 @@ def _require_file(address: str) -> None:
             f"--tracking-uri: must name a database's file, got the folder {path}; "
             f"add the file's name, such as {address.rstrip('/')}/{DATABASE}"
         )
+    if path.exists() and (problem := unreadable(path)):
+        raise UsageError(f"--tracking-uri: {path}: {problem}; name another file")
     _require_name(path.parent)
     _require_name(Path.cwd())
     # A new database has a longer name at first.
@@ -270,5 +287,4 @@ def _require_version(place: str, version: str | None) -> None:
 
 
 def _first_line(error: object) -> str:
-    lines = str(error).strip().splitlines()
-    return redact_text(" ".join(lines[0].split()))[:200] if lines else type(error).__name__
+    return first_line(redact_text(str(error))) or type(error).__name__

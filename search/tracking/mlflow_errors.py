@@ -8,6 +8,7 @@ from contextlib import contextmanager
 
 from studyhall.search.common.addresses import redact_text
 from studyhall.search.common.errors import StudyhallError
+from studyhall.search.common.words import first_line
 
 # MLflow's answers to a faulty request; after any other answer, the same may succeed later.
 _REFUSALS = {
@@ -132,7 +133,7 @@ def _is_refusal(error: Exception) -> bool:
 
 
 def _short(error: object) -> str:
-    return redact_text(" ".join(str(error).split()))[:200]
+    return first_line(redact_text(str(error)))
 
 
 def mlflow_exception() -> type[Exception]:

@@ -9,10 +9,12 @@ from pathlib import Path
 
 import mlflow
 import pytest
+from sqlalchemy.exc import SQLAlchemyError
 
 from studyhall.search.common.errors import UsageError
 from studyhall.search.tracking.address import tracking_address
 from studyhall.search.tracking.client import open_client
+from studyhall.search.tracking.mlflow_errors import MlflowUnavailableError, explained
 from tests.mlflow_database import sqlite
 
 VARIABLE = "or correct the option or MLFLOW_TRACKING_URI"
@@ -29,6 +31,7 @@ def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.chdir(tmp_path)
     monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
     (tmp_path / "folder").mkdir()
+    os.mkfifo(tmp_path / "pipe")
     (tmp_path / "garbage.db").write_bytes(b"garbage" * 1000)
     for name, table in (("other.db", "create table mine (a)"), ("old.db", ""), ("new.db", "")):
         if not table:
@@ -101,6 +104,15 @@ def refusal(address: str | None) -> str:
         ("postgresql+psycopg://me:secret@127.0.0.1:1/x", "the database at "
          "postgresql+psycopg://me:***@127.0.0.1:1/x cannot be opened; start it, "
          f"{VARIABLE} (connection failed: "),
+        ("sqlite+foo:///x.db", f"{WRONG} 'sqlite+foo:///{{here}}/x.db' (Can't load plugin: "),
+        ("sqlite+:///x.db", f"{WRONG} 'sqlite+:///{{here}}/x.db' (Can't load plugin: "),
+        ("sqlite+pysqlcipher:///x.db", "the driver pysqlcipher3 of "
+         "sqlite+pysqlcipher:///{here}/x.db is not installed; "
+         "install it, or write sqlite+pysqlite:// with one that is"),
+        ("SQLITE+FOO:///x.db", f"{WRONG} 'sqlite+foo:///{{here}}/x.db' (Can't load plugin: "),
+        ("SQLite:///folder", "must name a database's file, got the folder {here}/folder; "),
+        ("sqlite:////dev/null", "/dev/null: must be a plain file, got a device; name another file"),
+        ("sqlite:///pipe", "{here}/pipe: must be a plain file, got a pipe; name another file"),
         ("http://[::1", f"{WRONG} 'http://[::1' (Invalid IPv6 URL); {FORMS}"),
         ("http://host:99999", f"{WRONG} 'http://host:99999' (Port out of range 0-65535); {FORMS}"),
         ("http://127.0.0.1:1", "no MLflow tracking store answers at "),
@@ -155,6 +167,27 @@ def test_a_folder_too_deep_for_sqlite_is_refused_at_once(
     assert said.endswith(f" bytes too long: {deep}/mlflow.db; use a folder nearer to the root")
     assert os.listdir(deep) == []
     assert open_client(f"sqlite:///{here}/x.db").search_experiments()
+
+
+def test_capital_letters_of_a_scheme_do_not_matter(here: Path) -> None:
+    assert tracking_address("SQLite:///x.db") == f"sqlite:///{here}/x.db"
+    assert tracking_address("HTTP://Host:5000/A") == "http://Host:5000/A"
+    assert open_client("SQLITE:///x.db").search_experiments()
+    assert (here / "x.db").exists()
+
+
+def test_a_long_error_of_a_database_is_cut_after_a_word() -> None:
+    words = "the database said that it could not take the row of the table "
+    with pytest.raises(MlflowUnavailableError) as caught, explained("trial 3"):
+        raise SQLAlchemyError(f"{words * 5}\n[SQL: INSERT INTO runs]")
+    start, _, said = str(caught.value).partition(": ")
+    assert start == "MLflow did not take the record of trial 3"
+    assert said.endswith("…")
+    assert f"{words * 5}".startswith(f"{said[:-1]} ")
+    assert 150 < len(said) <= 200
+    with pytest.raises(MlflowUnavailableError) as caught, explained("trial 3"):
+        raise SQLAlchemyError("it is locked\n[SQL: INSERT INTO runs]")
+    assert str(caught.value).endswith("trial 3: it is locked")
 
 
 def test_an_empty_file_becomes_a_database(here: Path) -> None:
