@@ -24,7 +24,7 @@ from studyhall.search.tracking.address import (
     tracking_address,
 )
 from studyhall.search.tracking.mlflow_server import is_server
-from studyhall.search.tracking.moved_database import follow
+from studyhall.search.tracking.moved_database import follow, hold
 
 if TYPE_CHECKING:
     from mlflow.tracking import MlflowClient as MlflowClient
@@ -81,6 +81,8 @@ def open_client(uri: str | None = None) -> MlflowClient:
         _create_database(address)
         client = MlflowClient(tracking_uri=address)
         client.search_experiments(max_results=1)
+        if database:
+            hold(client, database)
     except (MlflowException, SQLAlchemyError, OSError) as error:
         place = redact(address)
         if denied := mlflow_errors.denial(error):

@@ -1,20 +1,31 @@
 """The files of runs beside an SQLite database, whose addresses follow it to another folder.
 
 MLflow stores whole paths. So each of our experiments has a tag that names the database's file. If
-the file is elsewhere now, all addresses below its former folder are rewritten in one transaction.
-A copy therefore never reads or writes the files of its original.
+the file is elsewhere now, all addresses in the folder of files that was beside it are rewritten in
+one transaction. A copy therefore never reads or writes the files of its original.
+
+A folder may have two paths, as a container's volume has: a process that has opened the database
+holds a lock beside it, and no other process rewrites addresses meanwhile.
 """
 
 from __future__ import annotations
 
+import fcntl
 import logging
+import os
 import sqlite3
 from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from pathlib import Path
+from typing import TYPE_CHECKING
 from urllib.parse import unquote, urlsplit
+from weakref import WeakValueDictionary
 
+from studyhall.search.common.addresses import HOME
 from studyhall.search.common.errors import UsageError
+
+if TYPE_CHECKING:
+    from mlflow.tracking import MlflowClient
 
 FILES = "mlruns"  # the folder beside a database with the files of its runs
 TAG = "studyhall.database"  # of an experiment: the file of the database that it is in
@@ -42,21 +53,23 @@ def follow(database: Path) -> None:
     was, nor to one of a server or another program.
 
     Raises:
-        UsageError: the files were left behind, or the database is damaged or cannot be written.
+        UsageError: the files were left behind, the database is damaged or cannot be written, or
+            another process uses it at its former path.
     """
     if not database.exists():
         return
     with _opened(database) as connection:
-        if not _former_places(connection, database):
+        if not (former := _former_places(connection, database)):
             return
         try:
-            connection.execute("BEGIN IMMEDIATE")
-            former = _former_places(connection, database)  # another process may have done it
-            for place in former:
-                _move(connection, place.parent, database.parent)
-            _set_tags(connection, database)
-            connection.commit()
-        except sqlite3.Error as error:
+            with _alone(database, former[0]):
+                connection.execute("BEGIN IMMEDIATE")
+                former = _former_places(connection, database)  # another process may have done it
+                for place in former:
+                    _move(connection, place.parent / FILES, database.parent / FILES)
+                _set_tags(connection, database)
+                connection.commit()
+        except (sqlite3.Error, OSError) as error:
             raise UsageError(
                 f"--tracking-uri: {database} was moved or copied; it must be writable once, to "
                 f"name the files beside it ({error})"
@@ -66,6 +79,68 @@ def follow(database: Path) -> None:
             f"{database} was moved or copied from {place.parent}; its runs now name the files in "
             f"{database.parent / FILES}"
         )
+
+
+class _Lock:
+    """A lock file that this process has open; it may be locked as long as this object lives."""
+
+    def __init__(self, descriptor: int) -> None:
+        self.descriptor = descriptor
+
+    def __del__(self) -> None:
+        os.close(self.descriptor)
+
+
+# By device and inode: a process never excludes itself.
+_locks = WeakValueDictionary[tuple[int, int], _Lock]()
+
+
+def hold(client: MlflowClient, database: Path, *, create: bool = False) -> None:
+    """Keep other processes from rewriting a database's addresses as long as a client lives.
+
+    Args:
+        client: A client of the database.
+        database: The database's file.
+        create: Create Studyhall's folder beside the database, if there is none; without it there
+            is no lock.
+    """
+    with suppress(OSError):  # nobody can rewrite what nobody can write
+        if create:
+            _lock_file(database).parent.mkdir(exist_ok=True)
+        if _lock_file(database).parent.is_dir():
+            lock = _lock(database)
+            fcntl.flock(lock.descriptor, fcntl.LOCK_SH)
+            vars(client)["studyhall_lock"] = lock
+
+
+@contextmanager
+def _alone(database: Path, former: Path) -> Iterator[None]:
+    """Rewrite addresses in this block: no other process has opened the database."""
+    if not _lock_file(database).parent.is_dir():
+        yield  # where no launch has been, none is at work
+        return
+    lock = _lock(database)
+    try:
+        fcntl.flock(lock.descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        raise UsageError(
+            f"--tracking-uri: {database} is in use by another process, which knows it as {former}; "
+            "wait until that has ended, or use that path"
+        ) from None
+    try:
+        yield
+    finally:
+        fcntl.flock(lock.descriptor, fcntl.LOCK_SH)
+
+
+def _lock(database: Path) -> _Lock:
+    lock = _Lock(os.open(_lock_file(database), os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o666))
+    status = os.fstat(lock.descriptor)
+    return _locks.setdefault((status.st_dev, status.st_ino), lock)
+
+
+def _lock_file(database: Path) -> Path:
+    return database.parent / HOME / f"{database.name}.lock"
 
 
 @contextmanager
@@ -109,7 +184,7 @@ def _require_files(connection: sqlite3.Connection, place: Path, database: Path) 
     left, here = place.parent / FILES, database.parent / FILES
     if here.exists() or not left.exists():
         return
-    if not any(files.exists() for _, files in _experiments(connection, place.parent)):
+    if not any(files.exists() for _, files in _experiments(connection, left)):
         return
     raise UsageError(
         f"--tracking-uri: {database} was moved or copied from {place.parent} without the files of "
@@ -121,7 +196,7 @@ def _untagged(connection: sqlite3.Connection, database: Path) -> list[Path]:
     """The former places of a database by the files of its runs, from before there was the tag.
 
     Such an experiment may have its files elsewhere by right, if a launch had another working
-    folder: it counts as moved if files of its runs are here, or none are there.
+    folder, even on a disk that is missing now: it counts as moved if files of its runs are here.
     """
     query = """
         SELECT DISTINCT e.experiment_id, e.artifact_location
@@ -132,14 +207,14 @@ def _untagged(connection: sqlite3.Connection, database: Path) -> list[Path]:
     found = list[Path]()
     for number, address in connection.execute(query, (TAG,)).fetchall():
         there = _path(address)
-        if there is None or there.parent.name != FILES or there.parent.parent == database.parent:
+        if there is None or there.parent.name != FILES:
+            continue
+        if _same(there.parent.parent, database.parent):
             continue
         here = database.parent / FILES / there.name
         chosen = "SELECT run_uuid FROM runs WHERE experiment_id = ?"
         runs = [str(run) for (run,) in connection.execute(chosen, (number,))]
-        if any((here / run).exists() for run in runs) or not any(
-            (there / run).exists() for run in runs
-        ):
+        if any((here / run).exists() for run in runs):
             place = there.parent.parent / database.name
             found += [place] if place not in found else []
     return found

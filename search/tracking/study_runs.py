@@ -14,7 +14,7 @@ from studyhall.search.common.errors import StudyhallError
 from studyhall.search.common.owner import person
 from studyhall.search.tracking.address import database_file
 from studyhall.search.tracking.mlflow_errors import explained
-from studyhall.search.tracking.moved_database import TAG, files_address
+from studyhall.search.tracking.moved_database import TAG, files_address, hold
 from studyhall.search.training.record import Point
 
 if TYPE_CHECKING:
@@ -81,6 +81,8 @@ def start_study(
     """
     from mlflow.entities import RunTag
 
+    if database := database_file(client.tracking_uri):
+        hold(client, database, create=True)
     with explained(f"experiment {name}"):
         known = own_run(client, name, study_id) or own_run(client, name, search_id or study_id)
         experiment_id = _open_experiment(client, name, known, notify)

@@ -5,6 +5,9 @@ from __future__ import annotations
 import logging
 import shutil
 import sqlite3
+import subprocess
+import sys
+from contextlib import closing
 from pathlib import Path
 from urllib.parse import quote
 
@@ -79,7 +82,11 @@ def test_a_study_lies_in_a_folder_of_any_name_and_moves_to_another(
         record(place, place.name)
         assert notes(place)[-1] == f"{name} moved" if place == moved else [name]
         assert sorted(path.name for path in tmp_path.iterdir()) == [place.name]
-        assert sorted(path.name for path in place.iterdir()) == ["mlflow.db", "mlruns"]
+        assert sorted(path.name for path in place.iterdir()) == [
+            ".studyhall",
+            "mlflow.db",
+            "mlruns",
+        ]
 
 
 def test_a_moved_study_has_its_files_and_says_so_once(home, tmp_path, said):
@@ -149,6 +156,52 @@ def test_a_move_that_is_killed_is_made_again(home, tmp_path, monkeypatch):
     database.close()
     assert address == (home / "mlruns/moons").as_uri()  # all or nothing
     assert notes(moved) == ["first"]
+
+
+def test_a_database_in_use_is_not_rewritten_by_another_process(home, tmp_path):
+    """As where a container with a launch has another path for the folder than its host."""
+    client = open_client(sqlite_in(home))
+    moved = home.rename(tmp_path / "moved")
+    program = (
+        "import sys; from studyhall.search.tracking.client import open_client; "
+        "open_client(sys.argv[1])"
+    )
+    command = [sys.executable, "-c", program, sqlite_in(moved)]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert "is in use by another process" in done.stderr
+    assert (home / "mlruns/moons").as_uri() in address_of(moved)
+    del client
+    assert subprocess.run(command, check=False, capture_output=True).returncode == 0
+    assert (moved / "mlruns/moons").as_uri() in address_of(moved)
+
+
+def address_of(folder: Path) -> list[str]:
+    with closing(sqlite3.connect(folder / "mlflow.db")) as database:
+        return [place for (place,) in database.execute("select artifact_location from experiments")]
+
+
+def test_only_files_beside_the_database_follow_it(home, tmp_path):
+    other = home / "work" / "mlruns" / "7"
+    other.mkdir(parents=True)
+    MlflowClient(sqlite(home)).create_experiment("other", other.as_uri())
+    moved = tmp_path / "moved"
+    moved.mkdir()
+    for name in ("mlflow.db", "mlruns", ".studyhall"):
+        (home / name).rename(moved / name)
+    open_client(sqlite_in(moved))
+    assert {(moved / "mlruns/moons").as_uri(), other.as_uri()} < set(address_of(moved))
+
+
+def test_files_of_an_earlier_version_that_are_missing_now_keep_their_place(home, tmp_path, said):
+    earlier_version(home)
+    place = home / "mlruns"
+    elsewhere = tmp_path / "elsewhere"
+    elsewhere.mkdir()
+    (home / "mlflow.db").rename(elsewhere / "mlflow.db")
+    place.rename(tmp_path / "a disk that is away")
+    open_client(sqlite_in(elsewhere))
+    assert str(place / "moons") in address_of(elsewhere)
+    assert said.messages == []
 
 
 def earlier_version(folder: Path) -> None:
